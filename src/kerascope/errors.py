@@ -37,7 +37,7 @@ class RecordingError(KerascopeError):
     slug = "recording"
 
 
-class EnvironmentError_(KerascopeError):
+class SetupError(KerascopeError):
     """Keras or a backend is missing, or its version is outside the supported range."""
 
     slug = "environment"
