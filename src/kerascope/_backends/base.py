@@ -82,6 +82,9 @@ class Backend(Protocol):
     def facts(self) -> dict[str, Any]:
         """Returns version and devices, for the recording."""
 
+    def limits(self, model: Model) -> dict[str, str]:
+        """Returns what cannot be watched on this model and why: "snapshots", "samples", "inline", ..."""
+
     def shell(self, model: Model, raw: Callable[..., Any], stepper: Stepper) -> Callable[..., Any]:
         """Returns the function to put in place of `model.train_function`: it hands every batch to `stepper`."""
 

@@ -39,6 +39,9 @@ class JaxBackend:
     def facts(self) -> dict[str, Any]:
         return {"backend_version": jax.__version__, "devices": [str(device) for device in jax.devices()]}
 
+    def limits(self, model: Any) -> dict[str, str]:
+        return {}
+
     def shell(self, model: Any, raw: Callable[..., Any], stepper: Stepper) -> Callable[..., Any]:
         def train_function(state: State, iterator: Iterator[Data]) -> tuple[Logs, State]:
             logs: Logs = None

@@ -1,0 +1,44 @@
+"""Time: how long steps take, and how much of it is ours."""
+
+from __future__ import annotations
+
+import collections
+import statistics
+import time
+
+now = time.perf_counter
+
+
+class Clock:
+    """Typical step time of the last steps, and the time the watch itself has taken.
+
+    The first steps compile; a median over a window forgets them.
+    """
+
+    def __init__(self, size: int = 31) -> None:
+        self.began = now()
+        self.first_step = 0.0
+        self.own = 0.0
+        self.stepping = 0.0
+        self._recent: collections.deque[float] = collections.deque(maxlen=size)
+        self._typical = 0.0
+        self._added = 0
+
+    def at(self) -> float:
+        """Returns seconds since the watch of this model began."""
+        return now() - self.began
+
+    def add(self, seconds: float) -> None:
+        """Adds one step (from entry to entry), the watch's own time taken out."""
+        if not self._added:
+            self.first_step = seconds
+        self._added += 1
+        self.stepping += seconds
+        self._recent.append(seconds)
+        if self._added <= 8 or self._added % 16 == 0:
+            self._typical = statistics.median(self._recent)
+
+    @property
+    def typical(self) -> float:
+        """Median seconds of a recent step; 0.0 before the first."""
+        return self._typical

@@ -1,0 +1,141 @@
+"""What goes in: dtype, shape, range, feature scales and class counts of a batch, on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends.base import Backend
+
+_ELEMENTS = 2_000_000
+_FEATURES = 256
+_CLASSES = 200
+
+
+def batch_facts(backend: Backend, batch: Any) -> dict[str, Any]:
+    """Returns what docs/recording-facts.md says of `batches.facts`, for one batch (x, y, sample_weight)."""
+    return {"arrays": [_array_facts(name, backend, array) for name, array in named_arrays(batch)]}
+
+
+def named_arrays(batch: Any) -> Iterator[tuple[str, Any]]:
+    """Yields every array of a batch with its name: "x", "x[0]", "y[label]", "sample_weight"."""
+    parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+    for name, part in zip(("x", "y", "sample_weight"), parts, strict=False):
+        yield from _leaves(name, part)
+
+
+def _leaves(name: str, part: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, dict):
+        for key, item in part.items():
+            yield from _leaves(f"{name}[{key}]", item)
+    elif isinstance(part, (tuple, list)):
+        for index, item in enumerate(part):
+            yield from _leaves(f"{name}[{index}]", item)
+    elif part is not None and hasattr(part, "shape") and hasattr(part, "dtype"):
+        yield name, part
+
+
+def batch_size(batch: Any) -> int:
+    """Returns the number of samples in a batch, 0 when nothing says so."""
+    for _, array in named_arrays(batch):
+        shape = getattr(array, "shape", ())
+        if len(shape):
+            return int(shape[0] or 0)
+    return 0
+
+
+def _array_facts(name: str, backend: Backend, device_array: Any) -> dict[str, Any]:
+    array = np.asarray(backend.host(device_array))
+    facts: dict[str, Any] = {"name": name, "dtype": str(array.dtype), "shape": list(array.shape)}
+    if array.size > _ELEMENTS and array.ndim:
+        stride = -(-array.size // _ELEMENTS)
+        facts["rows_seen"] = f"1 of {stride}"
+        array = array[::stride]
+    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        return facts
+    facts |= _range(array)
+    facts["features"] = _features(array) if name.startswith("x") else None
+    facts["classes"] = _classes(array) if name.startswith("y") else None
+    return facts
+
+
+def _range(array: np.ndarray) -> dict[str, Any]:
+    if not array.size:
+        return {"min": None, "max": None, "mean": None, "std": None, "zeros": None, "finite": 1.0}
+    values = array.astype(np.float64, copy=False)
+    good = np.isfinite(values)
+    share = float(good.mean())
+    kept = values if share == 1.0 else values[good]
+    if not kept.size:
+        return {"min": None, "max": None, "mean": None, "std": None, "zeros": 0.0, "finite": share}
+    return {
+        "min": float(kept.min()),
+        "max": float(kept.max()),
+        "mean": float(kept.mean()),
+        "std": float(kept.std()),
+        "zeros": float((kept == 0).mean()),
+        "finite": share,
+    }
+
+
+def _features(array: np.ndarray) -> dict[str, list[float]] | None:
+    """Mean and standard deviation per feature, for tables and sequences of up to 256 features."""
+    if array.dtype.kind != "f" or array.ndim not in (2, 3) or not 1 < array.shape[-1] <= _FEATURES or not array.size:
+        return None
+    rows = array.reshape(-1, array.shape[-1]).astype(np.float64)
+    return {"mean": [float(v) for v in rows.mean(0)], "std": [float(v) for v in rows.std(0)]}
+
+
+def _classes(array: np.ndarray) -> dict[str, int] | None:
+    """Class counts of whole-number labels or of one-hot rows."""
+    if array.ndim == 2 and array.shape[1] > 1:
+        one_hot = ((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all()
+        if not one_hot or array.shape[1] > _CLASSES:
+            return None
+        return {str(i): int(n) for i, n in enumerate(array.sum(0))}
+    if array.ndim > 2 or not array.size:
+        return None
+    if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.round(array)).all()):
+        return None
+    values, counts = np.unique(array, return_counts=True)
+    if len(values) > min(_CLASSES, max(2, array.size // 2)):
+        return None
+    return {str(int(v)): int(n) for v, n in zip(values, counts, strict=True)}
+
+
+class BufferGuard:
+    """Notices a data source that writes every batch into the same memory, and copies its batches from then on.
+
+    A reference to such a batch would show the newest data instead. The address alone proves nothing (a source
+    may yield one and the same batch again and again): the content must have changed under the same address.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._address: int | None = None
+        self._content: Any = None
+        self.reused = False
+
+    def keep(self, data: Any, first: Any) -> Any:
+        """Returns `data`, or a copy of it when its memory is reused; `first` is its first array."""
+        if self.reused:
+            return self._backend.copy_data(data)
+        address = self._backend.address(first)
+        if address is None or address != self._address:
+            self._address, self._content = address, None
+            return data
+        # Either the same batch again or a reused buffer. A copy is right in both cases.
+        content = np.asarray(self._backend.host(first)).ravel()[:: max(1, _size(first) // 64)][:64].copy()
+        if self._content is not None and not np.array_equal(content, self._content, equal_nan=content.dtype.kind == "f"):
+            self.reused = True
+        self._content = content
+        return self._backend.copy_data(data)
+
+
+def _size(array: Any) -> int:
+    size = 1
+    for n in array.shape:
+        size *= int(n)
+    return size

@@ -1,0 +1,45 @@
+"""What a user can set of the watch, validated at the door."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from kerascope.errors import UsageError
+
+MIB = 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Settings of a watch.
+
+    every: take full statistics every so many steps; None leaves it to `budget`; 0 takes none.
+    budget: share of the training time that statistics may take, 0.01 is one percent.
+    memory: bytes for snapshots and held batches together.
+    snapshot_every: steps between snapshots at most (fewer batches are held when memory does not suffice).
+    inline: adds gradient norms of every step, computed inside the step.
+    """
+
+    every: int | None = None
+    budget: float = 0.01
+    memory: int = 512 * MIB
+    snapshot_every: int = 50
+    inline: bool = False
+
+    def __post_init__(self) -> None:
+        if self.every is not None and (not isinstance(self.every, int) or self.every < 0):
+            raise UsageError(
+                f"`every` counts steps. Received: every={self.every!r}. Give a whole number, 1 for every step, "
+                "0 for no statistics, or leave it out to let the time budget decide."
+            )
+        if not 0 < self.budget <= 1:
+            raise UsageError(
+                f"`budget` is a share of the training time. Received: budget={self.budget!r}. "
+                "Give a number above 0 and at most 1; 0.01 is one percent."
+            )
+        if self.memory < 0:
+            raise UsageError(f"`memory` is a number of bytes. Received: memory={self.memory!r}. Give 0 or more.")
+        if self.snapshot_every < 1:
+            raise UsageError(
+                f"`snapshot_every` counts steps. Received: snapshot_every={self.snapshot_every!r}. Give 1 or more."
+            )

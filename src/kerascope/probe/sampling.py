@@ -1,0 +1,63 @@
+"""When to take full statistics: as often as a time budget allows, always on the first steps."""
+
+from __future__ import annotations
+
+import math
+
+from kerascope.probe.options import Options
+
+WARM = (1, 2, 4, 8)
+_COMPILE_FREE_SECONDS = 8.0
+_COMPILE_SHARE = 0.15
+_PATIENCE = 10.0
+
+
+class CompileBudget:
+    """What all second programs of a session together may cost to compile.
+
+    A second program takes about as long to compile as the first step did. A single short training may spend
+    some seconds on it when it ends; fifty short trainings in one script may not double the script's time.
+    """
+
+    def __init__(self) -> None:
+        self.spent = 0.0
+        self.stepping = 0.0
+
+    def allows(self, estimate: float) -> bool:
+        """Tells whether a compilation of `estimate` seconds fits."""
+        return self.spent + estimate <= max(_COMPILE_FREE_SECONDS, _COMPILE_SHARE * self.stepping)
+
+
+class Sampler:
+    """Decides which steps of one model are sampled.
+
+    `open` is False while the second program is not compiled: it is compiled lazily, once the training has run
+    ten times as long as that takes, or when it ends.
+    """
+
+    def __init__(self, options: Options, *, in_place: bool) -> None:
+        self.every = options.every
+        self.budget = options.budget
+        self.in_place = in_place
+        self.open = in_place or self.every is not None
+        self.off: str | None = "asked for none (`every=0`)" if self.every == 0 else None
+        self.cost = 0.0
+        self._next = 1
+
+    def due(self, step: int) -> bool:
+        """Tells whether `step` is to be sampled while it runs."""
+        if self.off is not None or not self.open:
+            return False
+        if self.every:
+            return (step - 1) % self.every == 0
+        return step in WARM or (step >= self._next and step > WARM[-1])
+
+    def ripe(self, stepping: float, first_step: float) -> bool:
+        """Tells whether the training has run long enough to compile the second program now."""
+        return not self.open and self.off is None and stepping > _PATIENCE * max(first_step, 0.1)
+
+    def spent(self, step: int, seconds: float, step_seconds: float) -> None:
+        """Sets the next sampled step from what this one cost."""
+        self.cost = seconds if not self.cost else min(max(seconds, self.cost / 2), self.cost * 2)
+        gap = self.cost / (self.budget * step_seconds) if step_seconds > 0 else 100.0
+        self._next = step + max(1, math.ceil(gap))

@@ -1,0 +1,370 @@
+"""One model's training, step by step: what is done before and after Keras's own function runs."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends.base import Backend, Inline, Sample
+from kerascope._keras import state as keras_state
+from kerascope.probe import data as batches
+from kerascope.probe import nonfinite
+from kerascope.probe.clock import Clock, now
+from kerascope.probe.journal import Journal
+from kerascope.probe.options import Options
+from kerascope.probe.sampling import CompileBudget, Sampler
+from kerascope.probe.window import Entry, Point, Window
+
+_LAG = 2
+_POLL = 16
+_DATA_FIRST = 3
+_DATA_MOST = 64
+_COMMON = 5  # figures of a step row before the logs
+
+
+@dataclasses.dataclass
+class Row:
+    """A step that has run, its logs still on the device."""
+
+    step: int
+    epoch: int
+    at: float
+    seconds: float
+    busy: float
+    batch: int
+    rate: Any
+    logs: Any
+    norms: Any = None  # inline gradient norms
+    check: Any = None  # norms of the state after the step
+
+
+class Stepper:
+    """Runs Keras's own step and records around it. Nothing of ours that fails reaches the caller."""
+
+    def __init__(self, model: Any, backend: Backend, journal: Journal, options: Options, compiles: CompileBudget):
+        self.model = model
+        self.backend = backend
+        self.journal = journal
+        self.compiles = compiles
+        self.number = 0
+        self.epoch = 0
+        self.training = 0
+        self.raw: Callable[..., Any] | None = None
+        self.inline: Inline | None = None
+        self.clock = Clock()
+        self.window = Window(backend, model, options.memory, options.snapshot_every)
+        self.sampler = Sampler(options, in_place=backend.in_place(model))
+        self.buffers = batches.BufferGuard(backend)
+        self.traced = False
+        self.dead = False
+        self._options = options
+        self._rows: collections.deque[Row] = collections.deque()
+        self._returned: Any = None
+        self._last_data: Any = None
+        self._entered = 0.0
+        self._reset = True
+        self._rate: Any = None
+        self._schedule: tuple[Any, int] | None = None
+        self._data_seen = 0
+        self._heavy = 0
+        self._limits = backend.limits(model)
+        self._checked = 0
+
+    # -- the hot path ------------------------------------------------------------------------------------------
+
+    def step(self, state: Any, data: Any) -> tuple[Any, Any]:
+        """Runs one step of Keras's own function; see `base.Stepper`."""
+        raw = self.raw
+        assert raw is not None
+        if self.dead:
+            return self.backend.one_step(raw, state, data)
+        entered = now()
+        sampling: contextlib.AbstractContextManager[Sample] | None = None
+        try:
+            sampling = self._before(state, data, entered)
+        except Exception as error:
+            self._fail("probe.before", error)
+        began = now()
+        sample = None
+        if sampling is None:
+            logs, new = self.backend.one_step(raw, state, data)
+        else:
+            with sampling as sample:
+                logs, new = self.backend.one_step(raw, state, data)
+        ended = now()
+        try:
+            logs = self._after(logs, new, sample, ended - began)
+        except Exception as error:
+            self._fail("probe.after", error)
+        self.clock.own += began - entered + now() - ended
+        return logs, new
+
+    def _before(self, state: Any, data: Any, entered: float) -> contextlib.AbstractContextManager[Sample] | None:
+        if self._rows and self._entered:
+            self._close_row(entered)
+        self.number += 1
+        self._entered = entered
+        batch = self.backend.batch(data)
+        changes = self._changes(state)
+        held = self._hold(data, batch)
+        if not self.backend.functional or changes is not None or self.number == 1:
+            self._rate = self.backend.learning_rate(self.model, state)
+        if self.number == 1 or self._reset:
+            self._restart()
+        self._snapshot(state, held)
+        self.window.add(Entry(self.number, held, changes, self._reset, self._rate))
+        self._reset = False
+        self._last_data = held
+        self._rows.append(
+            Row(self.number, self.epoch, self.clock.at(), math.nan, 0.0, batches.batch_size(batch), self._rate, None)
+        )
+        return self._measure(state, held, batch)
+
+    def _after(self, logs: Any, new: Any, sample: Sample | None, busy: float) -> Any:
+        row = self._rows[-1]
+        row.busy = busy
+        if self.inline is not None:
+            logs, row.norms = self.inline.pop(logs)
+        row.logs = logs
+        self._returned = new
+        if sample is not None:
+            self._record_sample(self.number, sample)
+            self.sampler.spent(self.number, max(busy - self.clock.typical, 0.02 * busy), self.clock.typical)
+        if self.number - self._checked >= self.window.interval or self.number == 1:
+            row.check = self.backend.norms(self.model, new)
+            self._checked = self.number
+        if self.number % _POLL == 0 or self.number <= 2:
+            self.poll()
+        if self.sampler.ripe(self.clock.stepping, self.clock.first_step):
+            self.open_sampler()
+        return logs
+
+    def _close_row(self, entered: float) -> None:
+        row = self._rows[-1]
+        row.seconds = entered - self._entered
+        self.clock.add(row.seconds)
+        self.compiles.stepping += row.seconds
+
+    # -- parts of a step ---------------------------------------------------------------------------------------
+
+    def _restart(self) -> None:
+        kind, source = keras_state.learning_rate_source(self.model)
+        self._schedule = None
+        if kind == "schedule":
+            counter = keras_state.iterations(self.model)
+            if self._returned is None and counter is not None and self.number == 1:
+                self._offset = int(self.backend.host(counter.value)) if counter.value is not None else 0
+            self._schedule = (source, getattr(self, "_offset", 0))
+
+    def _changes(self, state: Any) -> Any:
+        if self._returned is None:
+            return None
+        changes = self.backend.changes(self._returned, state)
+        if changes:
+            heavy = any(group < 3 and getattr(leaf, "ndim", 0) > 0 for (group, _), leaf in changes.items())
+            self._heavy = self._heavy + 1 if heavy else 0
+            if self._heavy > 3 and self.window.off is None:
+                self.window.off = "another training changes this model's weights between its steps"
+                self.window.drop()
+                self.journal.gap("exact first non-finite step", self.window.off)
+        return changes
+
+    def _hold(self, data: Any, batch: Any) -> Any:
+        first = next((array for _, array in batches.named_arrays(batch)), None)
+        if first is None:
+            return data
+        known = self.buffers.reused
+        held = self.buffers.keep(data, first)
+        if self.buffers.reused and not known:
+            self.journal.note(
+                "the data source writes every batch into the same memory",
+                "Keras may read a batch while the next one is being written into it; yield copies instead",
+            )
+        return held
+
+    def _snapshot(self, state: Any, held: Any) -> None:
+        if "snapshots" in self._limits or self.window.off is not None:
+            return
+        self.window.measure(held)
+        if self.window.off is not None:
+            self.journal.gap("snapshots", self.window.off)
+        elif self.window.due(self.number):
+            self.journal.guard("probe.snapshot", lambda: self.window.take(self.number, state, held), self._no_window)
+
+    def _no_window(self) -> None:
+        self.window.off = "taking a snapshot failed"
+        self.window.drop()
+
+    def _measure(
+        self, state: Any, held: Any, batch: Any
+    ) -> contextlib.AbstractContextManager[Sample] | None:
+        """Takes what is due of this step: facts of the data, statistics. Returns a block to run the step in."""
+        due = self.sampler.due(self.number) and "samples" not in self._limits
+        if self.number <= _DATA_FIRST or (due and self._data_seen < _DATA_MOST):
+            self._data_seen += 1
+            self.journal.guard("probe.data", lambda: self.journal.batch(self.number, self._facts(batch)))
+        if not due:
+            return None
+        if self.sampler.in_place:
+            return self.backend.instrumented(self.model)
+        self.journal.guard("probe.sample", lambda: self._sample(self.number, state, held), self._no_samples)
+        return None
+
+    def _facts(self, batch: Any) -> dict[str, Any]:
+        return batches.batch_facts(self.backend, batch)
+
+    def _no_samples(self) -> None:
+        self.sampler.off = "taking statistics failed"
+
+    def _sample(self, step: int, state: Any, data: Any) -> Sample:
+        """Runs the second program on one step and records what it says."""
+        began = now()
+        sample = self.backend.sample(self.model, state, data)
+        self.backend.wait([part.stats for part in sample.parts.values()])
+        seconds = now() - began
+        if not self.sampler.cost:  # the first one compiles
+            self.compiles.spent += seconds
+            began = now()
+            self.backend.wait([p.stats for p in self.backend.sample(self.model, state, data).parts.values()])
+            seconds = now() - began
+        self.sampler.spent(step, seconds, self.clock.typical)
+        self._record_sample(step, sample)
+        return sample
+
+    def _record_sample(self, step: int, sample: Sample) -> None:
+        for error in sample.errors:
+            self.journal.failed("probe.sample", error, "this statistic is missing")
+        for what, why in sample.skipped.items():
+            self.journal.gap(what, why)
+        for part, values in sample.parts.items():
+            self.journal.sample(step, part, values.names, self.backend.host(values.stats))
+
+    # -- reading late ------------------------------------------------------------------------------------------
+
+    def poll(self, *, force: bool = False) -> None:
+        """Writes rows whose values have arrived; waits for them only when forced."""
+        done: list[Row] = []
+        while self._rows:
+            row = self._rows[0]
+            late = row.step <= self.number - _LAG
+            if not force and not (late and self.backend.ready((row.logs, row.check))) and len(self._rows) < 256:
+                break
+            done.append(self._rows.popleft())
+        if not done:
+            return
+        self._fill_rates(done)
+        seen: int | None = None
+        for row in done:
+            if not self._write(row) and seen is None:
+                seen = row.step
+        if seen is not None and not self.traced:
+            self.traced = True
+            step = seen
+            self.journal.guard("probe.nonfinite", lambda: nonfinite.trace(self, step))
+
+    def _fill_rates(self, rows: list[Row]) -> None:
+        if self._schedule is not None:
+            schedule, offset = self._schedule
+            steps = np.asarray([row.step - 1 + offset for row in rows])
+            try:
+                rates = self.backend.schedule(schedule, steps)
+            except Exception as error:
+                self.journal.gap("learning rate", f"the schedule could not be evaluated: {error}")
+                self._schedule = None
+                return
+            for row, rate in zip(rows, rates, strict=True):
+                row.rate = float(rate)
+            return
+        known: dict[int, float] = {}
+        for row in rows:
+            if row.rate is not None:
+                key = id(row.rate)
+                if key not in known:
+                    known[key] = float(self.backend.host(row.rate))
+                row.rate = known[key]
+
+    def _write(self, row: Row) -> bool:
+        """Records a row; False when it shows a loss or a state that is not finite."""
+        logs = self.plain_logs(row.logs)
+        rate = math.nan if row.rate is None else float(row.rate)
+        self.journal.step(row.step, self.training, row.epoch, logs, (row.at, row.seconds, row.busy, rate, row.batch))
+        finite = all(math.isfinite(value) for name, value in logs.items() if "loss" in name)
+        if row.norms is not None and self.inline is not None:
+            self.journal.inline(row.step, self.inline.names(), self.backend.host(row.norms))
+        if row.check is not None:
+            good = self.journal.check(row.step, self.backend.leaves(self.model), self.backend.host(row.check))
+            self.window.mark(row.step, good)
+            finite = finite and good
+        return finite
+
+    def plain_logs(self, logs: Any) -> dict[str, float]:
+        """Returns the scalars of Keras's logs as floats."""
+        plain: dict[str, float] = {}
+        for name, value in logs.items() if isinstance(logs, dict) else ():
+            array = self.backend.host(value) if hasattr(value, "shape") else np.asarray(value)
+            if array.size == 1 and array.dtype.kind in "fiub":
+                plain[str(name)] = float(array.reshape(()))
+            else:
+                self.journal.gap(f"log {name!r}", f"it is no single number but has shape {array.shape}")
+        return plain
+
+    # -- begin and end -----------------------------------------------------------------------------------------
+
+    def epoch_began(self, epoch: int) -> None:
+        """Keras is about to begin an epoch: metrics have been reset."""
+        self.epoch = epoch
+        self._reset = True
+
+    def always_resets(self) -> None:
+        """Every call resets the metrics (`train_on_batch`)."""
+        self._reset = True
+
+    def open_sampler(self) -> None:
+        """Compiles the second program and measures the points kept so far."""
+        estimate = 1.5 * self.clock.first_step
+        self.sampler.open = True
+        if not self.compiles.allows(estimate):
+            self.sampler.off = "compiling the statistics would take longer than the training allows"
+            self.journal.gap("gradients, updates and activations", f"{self.sampler.off}; `--every N` asks for them anyway")
+            self.window.drop_points()
+            return
+        points, limits = list(self.window.points), self._limits
+        self.window.drop_points()
+        if "samples" not in limits and points:
+            self.journal.guard("probe.sample", lambda: self._sample_points(points), self._no_samples)
+
+    def _sample_points(self, points: list[Point]) -> None:
+        with self.window.aside(self._returned):
+            for point in points:
+                self._sample(point.step, self.backend.load(self.model, point.snapshot), point.data)
+
+    def finish(self) -> None:
+        """Reads everything that is still under way. The model may change hands afterwards."""
+        if not self.number or self.dead:
+            return
+        self.journal.guard("probe.finish", self._finish)
+        self._returned = None
+        self._last_data = None
+        self.window.forget()
+
+    def _finish(self) -> None:
+        if self._rows and self._entered:
+            self._close_row(now())
+            self._entered = 0.0
+            if self._rows[-1].check is None and self._rows[-1].logs is not None:
+                self._rows[-1].check = self.backend.norms(self.model, self._returned)
+        self.poll(force=True)
+        if not self.sampler.open and self.sampler.off is None:
+            self.open_sampler()
+
+    def _fail(self, where: str, error: Exception) -> None:
+        """The watch of this model steps aside; its training goes on."""
+        self.dead = True
+        self.window.drop()
+        self.journal.failed(where, error, "this model is not watched any further")

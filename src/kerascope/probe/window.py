@@ -1,0 +1,228 @@
+"""The rolling window: snapshots of the state and the batches since, so that any recent step can be run again."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends.base import Backend
+from kerascope._keras import steps as keras_steps
+
+_POINTS = 16
+
+
+@dataclasses.dataclass
+class Entry:
+    """One step that was run: its batch, and what somebody else changed in the state before it."""
+
+    step: int
+    data: Any
+    changes: Any
+    reset: bool
+    learning_rate: Any
+
+
+@dataclasses.dataclass
+class Point:
+    """The state just before `step`, on its device."""
+
+    step: int
+    snapshot: Any
+    data: Any
+    clean: bool | None = None  # None: not known yet whether it is finite
+
+
+class Window:
+    """Keeps two generations of snapshots, every batch since the older one, and points spread over the run.
+
+    Everything held stays within `memory` bytes: the distance of snapshots follows from the size of a batch.
+    """
+
+    def __init__(self, backend: Backend, model: Any, memory: int, every: int) -> None:
+        self.backend = backend
+        self.model = model
+        self.memory = memory
+        self.every = every
+        self.interval = every
+        self.off: str | None = None
+        self.points: list[Point] = []
+        self.keep_points = True
+        self._snapshots: collections.deque[Point] = collections.deque(maxlen=2)
+        self._entries: collections.deque[Entry] = collections.deque()
+        self._batch_bytes = 0
+        self._state_bytes = -1
+        self._last = 0
+
+    def due(self, step: int) -> bool:
+        """Tells whether a snapshot belongs before `step`."""
+        if self.off is not None:
+            return False
+        warm = self.keep_points and step in (1, 2, 4, 8)
+        return warm or not self._snapshots or step - self._last >= self.interval
+
+    def measure(self, data: Any) -> None:
+        """Sets the distance of snapshots from the size of a batch; turns itself off when memory is too small."""
+        size = data_bytes(data)
+        if size <= self._batch_bytes:
+            return
+        self._batch_bytes = size
+        if self._state_bytes < 0:
+            self._state_bytes = state_bytes(self.model)
+        room = self.memory - 3 * self._state_bytes
+        if room < 2 * size:
+            self.off = (
+                f"two copies of the state ({_mib(self._state_bytes)} each) and the batches between them "
+                f"({_mib(size)} each) do not fit into {_mib(self.memory)}"
+            )
+            self.drop()
+            return
+        self.interval = max(1, min(self.every, room // (2 * size)))
+
+    def take(self, step: int, state: Any, data: Any) -> bool:
+        """Keeps a copy of the state before `step`; False when there is no whole state yet."""
+        snapshot = self.backend.save(self.model, state)
+        if snapshot is None:
+            return False
+        point = Point(step, snapshot, data)
+        periodic = not self._snapshots or step - self._last >= self.interval
+        if periodic:
+            self._snapshots.append(point)
+            self._last = step
+            while self._entries and self._entries[0].step < self._snapshots[0].step:
+                self._entries.popleft()
+        if self.keep_points:
+            self._add_point(point)
+        return True
+
+    def add(self, entry: Entry) -> None:
+        """Holds on to a step's batch."""
+        if self.off is None and self._snapshots:
+            self._entries.append(entry)
+
+    def _add_point(self, point: Point) -> None:
+        self.points.append(point)
+        each = max(1, self._state_bytes + self._batch_bytes)
+        limit = max(1, min(_POINTS, self.memory // 4 // each))
+        while len(self.points) > limit:
+            # The early ones tell how training began; thin the later ones, keeping them spread out.
+            gaps = [b.step - a.step for a, b in zip(self.points[3:], self.points[4:], strict=False)]
+            del self.points[4 + gaps.index(min(gaps)) if gaps else -1]
+
+    def drop(self) -> None:
+        """Lets go of everything held."""
+        self._snapshots.clear()
+        self._entries.clear()
+        self.points.clear()
+
+    def drop_points(self) -> None:
+        """Holds no more points from now on."""
+        self.points = []
+        self.keep_points = False
+
+    def forget(self) -> None:
+        """Forgets the window (a new training began elsewhere); points stay."""
+        self._snapshots.clear()
+        self._entries.clear()
+
+    def mark(self, step: int, finite: bool) -> None:
+        """Remembers that the state after `step` was finite, or not, for the snapshots taken then."""
+        for point in (*self._snapshots, *self.points):
+            if point.step <= step and finite and point.clean is None:
+                point.clean = True
+
+    def clean_before(self, step: int) -> Point | None:
+        """Returns the newest snapshot at or before `step` whose state is finite."""
+        for point in reversed(self._snapshots):
+            if point.step <= step:
+                if point.clean is None:
+                    norms = self.backend.host(self.backend.norms(self.model, self.backend.load(self.model, point.snapshot)))
+                    point.clean = bool(np.isfinite(norms).all())
+                if point.clean:
+                    return point
+        return None
+
+    def entry(self, step: int) -> Entry | None:
+        """Returns what is held of `step`."""
+        return next((entry for entry in self._entries if entry.step == step), None)
+
+    @contextlib.contextmanager
+    def aside(self, state: Any) -> Iterator[None]:
+        """Runs the block away from the training: afterwards the live state is what it was, to the bit."""
+        live = None if self.backend.functional else self.backend.save(self.model, state)
+        try:
+            with self.backend.quiet():
+                yield
+        finally:
+            if live is not None:
+                self.backend.load(self.model, live)
+
+    def walk(
+        self, raw: Callable[..., Any], start: Point, last: int, after: Callable[[int, Any, Any], bool]
+    ) -> Any:
+        """Runs the steps from `start` to `last` again with the training's own program.
+
+        `after(step, logs, state)` is called after each and stops the walk by returning True. Returns the state
+        reached. Only inside `aside`.
+        """
+        state = self.backend.load(self.model, start.snapshot)
+        for entry in list(self._entries):
+            if not start.step <= entry.step <= last:
+                continue
+            state = self.prepared(state, entry, first=entry.step == start.step)
+            logs, state = self.backend.one_step(raw, state, entry.data)
+            if after(entry.step, logs, state):
+                break
+        return state
+
+    def prepared(self, state: Any, entry: Entry, *, first: bool) -> Any:
+        """Returns the state with what others changed before this step (metrics reset, a new learning rate)."""
+        if first:
+            return state  # the snapshot was taken after the change
+        if entry.reset and not self.backend.functional:
+            self.model.reset_metrics()
+        return self.backend.patch(state, entry.changes) if entry.changes else state
+
+
+def data_bytes(data: Any) -> int:
+    """Returns the memory of a batch in bytes; 0 for what has no size."""
+    return sum(_bytes(array) for array in keras_steps.flatten(data))
+
+
+def state_bytes(model: Any) -> int:
+    """Returns the memory of the whole state in bytes."""
+    from kerascope._keras.state import all_variables
+
+    return sum(_size(v.shape) * _itemsize(str(v.dtype)) for _, v in all_variables(model))
+
+
+def _bytes(array: Any) -> int:
+    size = getattr(array, "nbytes", None)
+    if isinstance(size, (int, np.integer)):
+        return int(size)
+    values = getattr(array, "values", None)  # one array per replica
+    if isinstance(values, tuple):
+        return sum(_bytes(value) for value in values)
+    shape = getattr(array, "shape", None)
+    return _size(shape) * int(getattr(getattr(array, "dtype", None), "size", 8) or 8) if shape is not None else 0
+
+
+def _size(shape: Any) -> int:
+    size = 1
+    for n in shape:
+        size *= int(n or 1)
+    return size
+
+
+def _itemsize(dtype: str) -> int:
+    return {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1, "bool": 1}.get(
+        dtype, 4
+    )
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024 / 1024:,.1f} MiB"
