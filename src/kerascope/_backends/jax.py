@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import random
-import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -33,7 +31,9 @@ class JaxBackend:
     functional = True
 
     def __init__(self) -> None:
-        self._shadows: dict[int, tuple[Any, Callable[..., Any], Sample]] = {}
+        self._shadows: weakref.WeakKeyDictionary[Any, tuple[Any, Callable[..., Any], Sample]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._schedules: dict[int, tuple[Any, Callable[..., Any]]] = {}
 
     def facts(self) -> dict[str, Any]:
@@ -109,10 +109,11 @@ class JaxBackend:
         _fill(sample, collected, collected.parts())
 
     def sample(self, model: Any, state: State, data: Data) -> Sample:
-        entry = self._shadows.get(id(model))
-        if entry is None or entry[0] is not model.train_function:
-            entry = (model.train_function, *self._shadow(model))
-            self._shadows[id(model)] = entry
+        program = steps.keras_function(model)
+        entry = self._shadows.get(model)
+        if entry is None or entry[0] is not program:
+            entry = (program, *self._shadow(model))
+            self._shadows[model] = entry
         _, shadow, traced = entry
         arrays = shadow(state, data)
         names = {part: traced.parts[part].names for part in arrays}
@@ -121,8 +122,11 @@ class JaxBackend:
     def _shadow(self, model: Any) -> tuple[Callable[..., Any], Sample]:
         """The user's train step as a separate program that returns statistics and nothing else."""
         traced = Sample()
+        reference = weakref.ref(model)  # a cached program must not keep the model alive
 
         def shadow(state: State, data: Data) -> dict[str, Any]:
+            model = reference()
+            assert model is not None
             with self.quiet(), taps.tapped(model) as collected:
                 model.train_step(state, data)
                 parts = collected.parts()

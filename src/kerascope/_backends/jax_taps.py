@@ -156,6 +156,8 @@ def _value_and_grad(original: Any, levels: list[Level], *, gradient_only: bool) 
     """Stands in for `jax.value_and_grad` (or `jax.grad`), carrying what `fun` shows out as auxiliary output."""
 
     def value_and_grad(fun: Any, argnums: Any = 0, has_aux: bool = False, **options: Any) -> Callable[..., Any]:
+        names: list[str] = []  # a dict would come back sorted; the order of calls matters
+
         @functools.wraps(fun)
         def carrying(*args: Any, **kwargs: Any) -> Any:
             inner = Level()
@@ -165,7 +167,8 @@ def _value_and_grad(original: Any, levels: list[Level], *, gradient_only: bool) 
             finally:
                 levels.pop()
             value, aux = result if has_aux else (result, None)
-            return value, (aux, inner.outputs, inner.losses)
+            names[:] = inner.outputs
+            return value, (aux, list(inner.outputs.values()), inner.losses)
 
         differentiated = original(carrying, argnums=argnums, has_aux=True, **options)
 
@@ -173,7 +176,7 @@ def _value_and_grad(original: Any, levels: list[Level], *, gradient_only: bool) 
         def run(*args: Any, **kwargs: Any) -> Any:
             (value, (aux, outputs, losses)), grads = differentiated(*args, **kwargs)
             if levels[-1].here():
-                for name, stats in outputs.items():
+                for name, stats in zip(names, outputs, strict=True):
                     levels[-1].outputs[second_calls(name, levels[-1].outputs)] = stats
                 levels[-1].losses += [*losses, value]
             if gradient_only:

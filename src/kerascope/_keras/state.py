@@ -81,9 +81,13 @@ def global_seed_state() -> Any:
     return getattr(generator, "state", None)
 
 
-def loss_tracker(model: Any) -> Any:
-    """Returns the metric in which Keras keeps the epoch's mean loss, None when there is none."""
-    return getattr(model, "_loss_tracker", None)
+def loss_is_mean(model: Any) -> bool:
+    """Tells whether the loss in the logs is the epoch's running mean: a metric named "loss" was updated."""
+    for metric in getattr(model, "metrics", []):
+        count = getattr(metric, "count", None)
+        if metric.name == "loss" and count is not None and float(keras.ops.convert_to_numpy(count)) > 0:
+            return True
+    return False
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

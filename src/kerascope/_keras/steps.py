@@ -47,6 +47,7 @@ class Observer(Protocol):
     """Who wants to know about trainings. Methods must not raise."""
 
     def make_train_function(self, model: Any) -> None: ...
+    def fit_enter(self, model: Any) -> None: ...
     def fit_begin(self, model: Any, params: dict[str, Any]) -> None: ...
     def fit_end(self, model: Any, outcome: str) -> None: ...
     def epoch_begin(self, model: Any, epoch: int) -> None: ...
@@ -69,6 +70,7 @@ def _fit(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         outcome = "failed"
+        observer.fit_enter(self)
         try:
             result = original(self, *args, **kwargs)
             outcome = "stopped" if getattr(self, "stop_training", False) else "finished"
@@ -127,6 +129,11 @@ def callback_model(callback: Any) -> Any:
 def replace_train_function(model: Any, function: Any) -> None:
     """Sets `model.train_function`, the slot in which Keras keeps its compiled step."""
     model.train_function = function
+
+
+def keras_function(model: Any) -> Any:
+    """Returns the step function Keras made, also while our shell is around it."""
+    return getattr(model.train_function, "kerascope_raw", model.train_function)
 
 
 def optimizer_classes() -> list[type]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from kerascope._backends.base import Leaf
 from kerascope.record.writer import Writer
-from kerascope.values import STATS_FIELDS
 
 Failure = dict[str, str]
 
@@ -106,12 +105,6 @@ class Journal:
         """Records the statistics of one part of a sampled step."""
         layout = self._layout(part, names)
         self.guard("record.sample", lambda: self.writer.sample(self.model, step, part, layout, stats))
-
-    def inline(self, step: int, names: Sequence[str], norms: np.ndarray) -> None:
-        """Records gradient norms taken inside a step: the other six figures are unknown."""
-        stats = np.full((len(names), len(STATS_FIELDS)), np.nan, np.float32)
-        stats[:, 0] = norms
-        self.sample(step, "inline", names, stats)
 
     def batch(self, step: int, facts: dict[str, Any]) -> None:
         """Records facts of a batch."""

@@ -6,6 +6,8 @@ import collections
 import contextlib
 import dataclasses
 import math
+import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,9 @@ from kerascope.probe.journal import Journal
 from kerascope.probe.options import Options
 from kerascope.probe.sampling import CompileBudget, Sampler
 from kerascope.probe.window import Entry, Point, Window
+
+INLINE = "gradient_norm:"
+"""What the names of the gradient norms taken inside a step begin with, among a step's logs."""
 
 _LAG = 2
 _POLL = 16
@@ -41,14 +46,14 @@ class Row:
     rate: Any
     logs: Any
     norms: Any = None  # inline gradient norms
-    check: Any = None  # norms of the state after the step
+    check: Any = None  # leaves and norms of the state after the step
 
 
 class Stepper:
     """Runs Keras's own step and records around it. Nothing of ours that fails reaches the caller."""
 
     def __init__(self, model: Any, backend: Backend, journal: Journal, options: Options, compiles: CompileBudget):
-        self.model = model
+        self._model = weakref.ref(model)
         self.backend = backend
         self.journal = journal
         self.compiles = compiles
@@ -76,6 +81,11 @@ class Stepper:
         self._limits = backend.limits(model)
         self._checked = 0
 
+    @property
+    def model(self) -> Any:
+        """The model, which is held only weakly: the watch must not keep a model alive."""
+        return self._model()
+
     # -- the hot path ------------------------------------------------------------------------------------------
 
     def step(self, state: Any, data: Any) -> tuple[Any, Any]:
@@ -95,11 +105,13 @@ class Stepper:
         if sampling is None:
             logs, new = self.backend.one_step(raw, state, data)
         else:
-            with sampling as sample:
-                logs, new = self.backend.one_step(raw, state, data)
+            logs, new, sample = self._run_instrumented(sampling, raw, state, data)
         ended = now()
+        if self.inline is not None:
+            logs, norms = self.inline.pop(logs)
+            self._rows[-1].norms = norms
         try:
-            logs = self._after(logs, new, sample, ended - began)
+            self._after(logs, new, sample, ended - began)
         except Exception as error:
             self._fail("probe.after", error)
         self.clock.own += began - entered + now() - ended
@@ -113,7 +125,7 @@ class Stepper:
         batch = self.backend.batch(data)
         changes = self._changes(state)
         held = self._hold(data, batch)
-        if not self.backend.functional or changes is not None or self.number == 1:
+        if not self.backend.functional or changes is not None or self._returned is None:
             self._rate = self.backend.learning_rate(self.model, state)
         if self.number == 1 or self._reset:
             self._restart()
@@ -126,24 +138,48 @@ class Stepper:
         )
         return self._measure(state, held, batch)
 
-    def _after(self, logs: Any, new: Any, sample: Sample | None, busy: float) -> Any:
+    def _run_instrumented(
+        self, sampling: contextlib.AbstractContextManager[Sample], raw: Callable[..., Any], state: Any, data: Any
+    ) -> tuple[Any, Any, Sample | None]:
+        """Runs the step inside `sampling`. The user's exceptions pass; ours do not get out."""
+        try:
+            sample = sampling.__enter__()
+        except Exception as error:
+            self.journal.failed("probe.sample", error, "left out from here on")
+            self._no_samples()
+            return (*self.backend.one_step(raw, state, data), None)
+        try:
+            logs, new = self.backend.one_step(raw, state, data)
+        except BaseException:
+            with contextlib.suppress(Exception):  # the user's exception is the one that counts
+                sampling.__exit__(*sys.exc_info())
+            raise
+        try:
+            sampling.__exit__(None, None, None)
+        except Exception as error:
+            self.journal.failed("probe.sample", error, "left out from here on")
+            self._no_samples()
+            return logs, new, None
+        return logs, new, sample
+
+    def _after(self, logs: Any, new: Any, sample: Sample | None, busy: float) -> None:
         row = self._rows[-1]
         row.busy = busy
-        if self.inline is not None:
-            logs, row.norms = self.inline.pop(logs)
         row.logs = logs
         self._returned = new
         if sample is not None:
             self._record_sample(self.number, sample)
             self.sampler.spent(self.number, max(busy - self.clock.typical, 0.02 * busy), self.clock.typical)
         if self.number - self._checked >= self.window.interval or self.number == 1:
-            row.check = self.backend.norms(self.model, new)
+            row.check = self._check(new)
             self._checked = self.number
         if self.number % _POLL == 0 or self.number <= 2:
             self.poll()
         if self.sampler.ripe(self.clock.stepping, self.clock.first_step):
             self.open_sampler()
-        return logs
+
+    def _check(self, state: Any) -> Any:
+        return self.backend.leaves(self.model), self.backend.norms(self.model, state)
 
     def _close_row(self, entered: float) -> None:
         row = self._rows[-1]
@@ -253,7 +289,7 @@ class Stepper:
         while self._rows:
             row = self._rows[0]
             late = row.step <= self.number - _LAG
-            if not force and not (late and self.backend.ready((row.logs, row.check))) and len(self._rows) < 256:
+            if not force and not (late and self.backend.ready((row.logs, row.check and row.check[1]))) and len(self._rows) < 256:
                 break
             done.append(self._rows.popleft())
         if not done:
@@ -293,12 +329,14 @@ class Stepper:
         """Records a row; False when it shows a loss or a state that is not finite."""
         logs = self.plain_logs(row.logs)
         rate = math.nan if row.rate is None else float(row.rate)
+        if row.norms is not None and self.inline is not None:
+            norms = self.backend.host(row.norms)
+            logs |= {f"{INLINE}{name}": float(n) for name, n in zip(self.inline.names(), norms, strict=False)}
         self.journal.step(row.step, self.training, row.epoch, logs, (row.at, row.seconds, row.busy, rate, row.batch))
         finite = all(math.isfinite(value) for name, value in logs.items() if "loss" in name)
-        if row.norms is not None and self.inline is not None:
-            self.journal.inline(row.step, self.inline.names(), self.backend.host(row.norms))
         if row.check is not None:
-            good = self.journal.check(row.step, self.backend.leaves(self.model), self.backend.host(row.check))
+            leaves, norms = row.check
+            good = self.journal.check(row.step, leaves, self.backend.host(norms))
             self.window.mark(row.step, good)
             finite = finite and good
         return finite
@@ -315,6 +353,11 @@ class Stepper:
         return plain
 
     # -- begin and end -----------------------------------------------------------------------------------------
+
+    def began_training(self) -> None:
+        """A new training of this model begins; statistics may be taken in another way than before."""
+        self.sampler.in_place = self.backend.in_place(self.model)
+        self.sampler.open = self.sampler.open or self.sampler.in_place
 
     def epoch_began(self, epoch: int) -> None:
         """Keras is about to begin an epoch: metrics have been reset."""
@@ -358,7 +401,7 @@ class Stepper:
             self._close_row(now())
             self._entered = 0.0
             if self._rows[-1].check is None and self._rows[-1].logs is not None:
-                self._rows[-1].check = self.backend.norms(self.model, self._returned)
+                self._rows[-1].check = self._check(self._returned)
         self.poll(force=True)
         if not self.sampler.open and self.sampler.off is None:
             self.open_sampler()

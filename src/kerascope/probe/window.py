@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,7 +46,7 @@ class Window:
 
     def __init__(self, backend: Backend, model: Any, memory: int, every: int) -> None:
         self.backend = backend
-        self.model = model
+        self._model = weakref.ref(model)
         self.memory = memory
         self.every = every
         self.interval = every
@@ -57,6 +58,11 @@ class Window:
         self._batch_bytes = 0
         self._state_bytes = -1
         self._last = 0
+
+    @property
+    def model(self) -> Any:
+        """The model, held weakly."""
+        return self._model()
 
     def due(self, step: int) -> bool:
         """Tells whether a snapshot belongs before `step`."""

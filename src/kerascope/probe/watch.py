@@ -1,0 +1,250 @@
+"""The watch of one process: which models train, when a training begins and ends, what is recorded of each."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from kerascope import _backends
+from kerascope._backends.base import Backend
+from kerascope._keras import graph
+from kerascope._keras import state as keras_state
+from kerascope._keras import steps
+from kerascope.probe.clock import now
+from kerascope.probe.journal import Failures, Journal
+from kerascope.probe.options import Options
+from kerascope.probe.sampling import CompileBudget
+from kerascope.probe.stepper import Stepper
+from kerascope.record.writer import Writer
+
+
+class Watched:
+    """One model under watch."""
+
+    def __init__(self, model: Any, stepper: Stepper) -> None:
+        self.model = weakref.ref(model)
+        self.stepper = stepper
+        self.raw: Callable[..., Any] | None = None
+        self.shell: Callable[..., Any] | None = None
+        self.method: str | None = None
+        self.epoch_began = 0.0
+
+
+class Session:
+    """Watches models and records them through one writer; see `_keras.steps.Observer` for what it is told.
+
+    `wanted` limits the watch to some models; None watches all.
+    """
+
+    def __init__(self, writer: Writer, options: Options, wanted: list[Any] | None = None) -> None:
+        self.writer = writer
+        self.options = options
+        self.failures = Failures()
+        self.began = now()
+        self.watch_seconds = 0.0
+        self._wanted = None if wanted is None else [weakref.ref(model) for model in wanted]
+        self._backend: Backend | None = None
+        self._compiles = CompileBudget()
+        self._watched: dict[int, Watched] = {}
+        self._gone: list[Watched] = []
+        self._fitting: set[int] = set()
+        self._closed = False
+
+    def at(self) -> float:
+        """Returns seconds since the watch began."""
+        return now() - self.began
+
+    @property
+    def steps(self) -> int:
+        """Number of steps seen so far, over all models."""
+        return sum(watched.stepper.number for watched in [*self._watched.values(), *self._gone])
+
+    @property
+    def own_seconds(self) -> float:
+        """Host seconds the watch has taken so far."""
+        return self.watch_seconds + sum(watched.stepper.clock.own for watched in [*self._watched.values(), *self._gone])
+
+    # -- told by the hooks; none of these raises ------------------------------------------------------------------
+
+    def make_train_function(self, model: Any) -> None:
+        """Keras has made (or kept) its step function: put the shell around it."""
+        self._guarded("probe.attach", lambda: self._attach(model, begin=id(model) not in self._fitting))
+
+    def fit_enter(self, model: Any) -> None:
+        """`fit` was called; it will make its step function next."""
+        self._fitting.add(id(model))
+
+    def fit_begin(self, model: Any, params: dict[str, Any]) -> None:
+        """`fit` is about to run its first epoch."""
+        self._guarded("probe.fit_begin", lambda: self._fit_begin(model, params))
+
+    def fit_end(self, model: Any, outcome: str) -> None:
+        """`fit` has ended, for whatever reason."""
+        self._fitting.discard(id(model))
+        self._guarded("probe.fit_end", lambda: self._detach(model, outcome))
+
+    def epoch_begin(self, model: Any, epoch: int) -> None:
+        """An epoch begins."""
+        watched = self._known(model)
+        if watched is not None:
+            watched.stepper.epoch_began(epoch)
+            watched.epoch_began = now()
+
+    def epoch_end(self, model: Any, epoch: int, logs: dict[str, Any]) -> None:
+        """An epoch has ended, validation included."""
+        watched = self._known(model)
+        if watched is not None:
+            self._guarded("probe.epoch_end", lambda: self._epoch_end(watched, epoch, logs))
+
+    def _guarded(self, where: str, action: Callable[[], None]) -> None:
+        if self._closed:
+            return
+        began = now()
+        try:
+            action()
+        except Exception as error:
+            failure = self.failures.add(where, error, "this model is not watched")
+            if failure is not None:
+                try:
+                    self.writer.event("internal", self.at(), failure)
+                except Exception as second:
+                    self.failures.add("record.writer", second, "not in the recording")
+        finally:
+            self.watch_seconds += now() - began
+
+    # -- attaching ----------------------------------------------------------------------------------------------
+
+    def _known(self, model: Any) -> Watched | None:
+        watched = self._watched.get(id(model))
+        return watched if watched is not None and watched.model() is model else None
+
+    def _wants(self, model: Any) -> bool:
+        return self._wanted is None or any(reference() is model for reference in self._wanted)
+
+    def _attach(self, model: Any, *, begin: bool) -> None:
+        """Puts the shell around the model's step function; `begin` starts a series of `train_on_batch`."""
+        if not self._wants(model) or model.train_function is None:
+            return
+        watched = self._known(model) or self._new(model)
+        if watched.stepper.dead:
+            return
+        if model.train_function is not watched.shell:
+            self._wrap(watched, model)
+        if begin and watched.method is None:
+            self._begin(watched, "train_on_batch", {})
+        if watched.method == "train_on_batch":
+            watched.stepper.always_resets()
+
+    def _wrap(self, watched: Watched, model: Any) -> None:
+        assert self._backend is not None
+        stepper = watched.stepper
+        watched.raw = stepper.raw = model.train_function
+        stepper.inline = None
+        if self.options.inline:
+            self._inline(model, stepper)
+        shell: Any = self._backend.shell(model, stepper.raw, stepper)
+        shell.kerascope_raw = watched.raw
+        watched.shell = shell
+        steps.replace_train_function(model, shell)
+
+    def _inline(self, model: Any, stepper: Stepper) -> None:
+        assert self._backend is not None
+        inline = stepper.journal.guard("probe.inline", lambda: stepper.backend.inline(model))
+        if isinstance(inline, str):
+            stepper.journal.gap("gradient norms of every step", inline)
+        elif inline is not None:
+            stepper.inline = inline
+            stepper.raw = inline.function
+
+    def _new(self, model: Any) -> Watched:
+        if self._backend is None:
+            self._backend = _backends.current()
+            self.writer.meta({"backend": self._backend.name, **self._backend.facts()})
+        lost = self._watched.get(id(model))
+        if lost is not None:  # another model lived at this address
+            self._lost(lost, "finished")
+            self._gone.append(lost)
+        number = self.writer.model(str(model.name), type(model).__name__, {})
+        journal = Journal(self.writer, self.failures, number, self.at)
+        stepper = Stepper(model, self._backend, journal, self.options, self._compiles)
+        stepper.clock.began = self.began
+        watched = Watched(model, stepper)
+        self._watched[id(model)] = watched
+        for what, why in self._backend.limits(model).items():
+            journal.gap(what, why)
+        for name, text in graph.source_files(model).items():
+            self.writer.source(name, text)
+        return watched
+
+    def _begin(self, watched: Watched, method: str, facts: dict[str, Any]) -> None:
+        stepper = watched.stepper
+        watched.method = method
+        stepper.training = self.writer.training(
+            stepper.journal.model, method, stepper.number + 1, self.at(), {"loss_log": "mean", **facts}
+        )
+        stepper.began_training()
+
+    def _fit_begin(self, model: Any, params: dict[str, Any]) -> None:
+        if not self._wants(model):
+            return
+        self._attach(model, begin=False)
+        watched = self._known(model)
+        if watched is None or watched.shell is None:
+            return
+        if watched.method is not None:
+            self._end(watched, model, "finished")
+        self._begin(watched, "fit", {"epochs": params.get("epochs"), "steps_per_epoch": params.get("steps")})
+        self._describe(watched, model)
+
+    def _describe(self, watched: Watched, model: Any) -> None:
+        """Records what the model is made of, as soon as it is built."""
+        journal = watched.stepper.journal
+        journal.guard("probe.topology", lambda: self.writer.model_facts(journal.model, graph.facts(model)))
+
+    def _epoch_end(self, watched: Watched, epoch: int, logs: dict[str, Any]) -> None:
+        stepper = watched.stepper
+        stepper.poll()
+        plain = stepper.plain_logs(logs)
+        self.writer.epoch(stepper.training, epoch, stepper.number, now() - watched.epoch_began, plain)
+
+    def _end(self, watched: Watched, model: Any, outcome: str) -> None:
+        stepper = watched.stepper
+        stepper.finish()
+        mean = watched.method == "train_on_batch" or keras_state.loss_is_mean(model)
+        facts = {"loss_log": "mean" if mean else "batch"}
+        self.writer.training_ended(stepper.training, self.at(), outcome, facts)
+        self._describe(watched, model)
+        watched.method = None
+        self.writer.flush()
+
+    def _detach(self, model: Any, outcome: str) -> None:
+        """Ends a training and gives the model back the function that Keras made."""
+        watched = self._known(model)
+        if watched is None or watched.shell is None:
+            return
+        try:
+            if watched.method is not None:
+                self._end(watched, model, outcome)
+        finally:
+            if model.train_function is watched.shell:
+                steps.replace_train_function(model, watched.raw)
+            watched.shell = None
+
+    def close(self, outcome: str = "finished") -> None:
+        """Ends all trainings still open and takes every shell off. Closes no writer."""
+        for watched in list(self._watched.values()):
+            model = watched.model()
+            if model is not None:
+                self._guarded("probe.close", lambda model=model: self._detach(model, outcome))
+            elif watched.method is not None:
+                self._guarded("probe.close", lambda watched=watched: self._lost(watched, outcome))
+        self._closed = True
+
+    def _lost(self, watched: Watched, outcome: str) -> None:
+        """The model itself is gone; what it left to read is read."""
+        if watched.method is None:
+            return
+        watched.method = None
+        watched.stepper.poll(force=True)
+        self.writer.training_ended(watched.stepper.training, self.at(), outcome, {})
