@@ -32,13 +32,16 @@ class Watched:
 
 
 class Session:
-    """Watches models and records them through one writer; see `_keras.steps.Observer` for what it is told.
+    """Watches models and records them through the writer that `open_writer` makes; see `_keras.steps.Observer` for what it is told.
 
     `wanted` limits the watch to some models; None watches all.
     """
 
-    def __init__(self, writer: Writer, options: Options, wanted: list[Any] | None = None) -> None:
-        self.writer = writer
+    def __init__(
+        self, open_writer: Callable[[], Writer], options: Options, wanted: list[Any] | None = None
+    ) -> None:
+        self._open_writer = open_writer
+        self._writer: Writer | None = None
         self.options = options
         self.failures = Failures()
         self.began = now()
@@ -50,6 +53,13 @@ class Session:
         self._gone: list[Watched] = []
         self._fitting: set[int] = set()
         self._closed = False
+
+    @property
+    def writer(self) -> Writer:
+        """The recording, opened when the first model trains: a program that trains nothing leaves no file."""
+        if self._writer is None:
+            self._writer = self._open_writer()
+        return self._writer
 
     def at(self) -> float:
         """Returns seconds since the watch began."""

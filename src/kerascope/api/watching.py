@@ -1,0 +1,136 @@
+"""Where probe, record, detect and render meet: one recording from its first byte to its report."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerascope.record.writer import Writer
+from kerascope.values import Evidence, Finding, Report
+
+if TYPE_CHECKING:
+    from kerascope._keras.steps import Patches
+    from kerascope.probe.watch import Session
+
+
+class Recorder:
+    """Opens the recording when the first model trains, closes it and reports.
+
+    Nothing is written, and no folder made, for a program that trains nothing.
+    """
+
+    def __init__(self, path: Path, options: dict[str, Any], meta: dict[str, Any]) -> None:
+        from kerascope.probe.options import Options
+
+        self.path = path
+        self.options = Options(**options)
+        self.meta = meta
+        self.began = time.perf_counter()
+        self.session: Session | None = None
+        self.writer: Writer | None = None
+        self.problem: str | None = None
+        self._patches: Patches | None = None
+
+    def at(self) -> float:
+        """Returns seconds since this recorder was made."""
+        return time.perf_counter() - self.began
+
+    def start(self, wanted: list[Any] | None = None, *, hooks: bool = True) -> Session:
+        """Begins to watch: all trainings, or those of `wanted`. Keras is imported by now."""
+        from kerascope._keras import steps, versions
+        from kerascope.probe.watch import Session
+
+        facts = {**self.meta, **versions.facts()}
+        self.session = Session(lambda: self._open(facts), self.options, wanted)
+        if hooks:
+            self._patches = steps.watch_trainings(self.session)
+        return self.session
+
+    def _open(self, facts: dict[str, Any]) -> Writer:
+        self.writer = Writer(self.path, facts)
+        return self.writer
+
+    def stop(self, outcome: str = "finished") -> None:
+        """Takes every hook and shell away again."""
+        try:
+            if self.session is not None:
+                self.session.close(outcome)
+        finally:
+            if self._patches is not None:
+                self._patches.undo()
+                self._patches = None
+
+    def finish(
+        self, *, outcome: str = "finished", exit_code: int | None = None, error: str | None = None,
+        seconds: float | None = None,
+    ) -> Report | None:
+        """Stops watching, closes the recording and judges it; None when no training was seen."""
+        self.stop(outcome)
+        if self.session is None or self.writer is None:
+            return None
+        facts = {
+            "seconds": self.at() if seconds is None else seconds,
+            "watch_seconds": self.session.own_seconds,
+            "outcome": outcome,
+            "exit_code": exit_code,
+            "error": error,
+        }
+        with contextlib.suppress(Exception):  # the writer keeps its troubles itself; the report must come
+            self.writer.meta(facts)
+            self.writer.flush()
+        report = self._judge()
+        self._close()
+        return report
+
+    def _judge(self) -> Report | None:
+        from kerascope.api.report import build_report
+
+        assert self.writer is not None and self.session is not None
+        internal = list(self.session.failures.all)
+        try:
+            with contextlib.closing(self.writer.view()) as view:
+                path = self.writer.path
+                report = build_report(view, recording=_shown(path) if path is not None else None)
+        except Exception as error:
+            internal.append(
+                {"where": "report", "error": f"{type(error).__name__}: {error}", "consequence": "the run was not judged"}
+            )
+            report = Report(str(self.meta.get("subject")), "unknown", "healthy", headline="NOT JUDGED")
+        return with_internal(report, internal)
+
+    def _close(self) -> None:
+        assert self.writer is not None
+        with contextlib.suppress(Exception):
+            self.writer.close()
+
+
+def with_internal(report: Report, failures: list[dict[str, str]]) -> Report:
+    """Returns the report with those failures of ours that the recording could not hold."""
+    told = " ".join(str(e.value) for f in report.findings if f.kind == "kerascope-internal" for e in f.evidence)
+    told += " ".join(f.explanation for f in report.findings if f.kind == "kerascope-internal")
+    added = [
+        Finding(
+            kind="kerascope-internal",
+            severity="note",
+            confidence=1.0,
+            title="A part of kerascope failed; the training was not affected",
+            explanation=f"{failure['where']} raised {failure['error']}. Consequence: {failure['consequence']}.",
+            evidence=(Evidence("where", failure["where"]), Evidence("error", failure["error"])),
+            rank=len(report.findings) + index,
+        )
+        for index, failure in enumerate(
+            (f for f in failures if f["error"] not in told), start=1
+        )
+    ]
+    return dataclasses.replace(report, findings=(*report.findings, *added)) if added else report
+
+
+def _shown(path: Path) -> str:
+    """Returns a path relative to the current folder where it lies below it."""
+    with contextlib.suppress(ValueError, OSError):
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    return str(path)
+
