@@ -10,7 +10,6 @@ import importlib.util
 import io
 import os
 import platform
-import re
 import sys
 import threading
 import traceback
@@ -21,8 +20,9 @@ from typing import Any
 
 
 from kerascope.api.hook import KerasHook
+from kerascope.api.paths import chosen_path
 from kerascope.api.watching import Recorder
-from kerascope.errors import ScriptError, UsageError
+from kerascope.errors import ScriptError
 from kerascope.values import Report
 
 
@@ -70,31 +70,6 @@ def run(
             outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, seconds=started()
         )
     return outcome.exit_code, report
-
-
-def chosen_path(out: str | Path | None, stem: str) -> Path:
-    """Returns where to record to; raises `UsageError` when that would overwrite something."""
-    if out is None:
-        return default_path(stem)
-    path = Path(out).absolute()
-    if path.exists():
-        raise UsageError(
-            f"The recording would overwrite something. Received: out={str(out)!r}. Give a path that does not exist, "
-            "or remove the file first."
-        )
-    return path
-
-
-def default_path(stem: str) -> Path:
-    """Returns ``runs/<stem>-<time>.kscope`` in the current folder, numbered when it is taken."""
-    stem = re.sub(r"[^\w.-]+", "_", stem) or "run"
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    path = Path("runs") / f"{stem}-{stamp}.kscope"
-    count = 2
-    while path.exists():
-        path = Path("runs") / f"{stem}-{stamp}-{count}.kscope"
-        count += 1
-    return path.absolute()  # the script may change the current folder
 
 
 def _meta(subject: str, argv: list[str]) -> dict[str, Any]:

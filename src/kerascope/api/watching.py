@@ -33,6 +33,7 @@ class Recorder:
         self.writer: Writer | None = None
         self.problem: str | None = None
         self._patches: Patches | None = None
+        self._final: Report | None = None
 
     def at(self) -> float:
         """Returns seconds since this recorder was made."""
@@ -64,28 +65,52 @@ class Recorder:
                 self._patches = None
 
     def finish(
-        self, *, outcome: str = "finished", exit_code: int | None = None, error: str | None = None,
+        self,
+        *,
+        outcome: str = "finished",
+        exit_code: int | None = None,
+        error: str | None = None,
         seconds: float | None = None,
     ) -> Report | None:
         """Stops watching, closes the recording and judges it; None when no training was seen."""
         self.stop(outcome)
         if self.session is None or self.writer is None:
             return None
-        facts = {
-            "seconds": self.at() if seconds is None else seconds,
-            "watch_seconds": self.session.own_seconds,
-            "outcome": outcome,
-            "exit_code": exit_code,
-            "error": error,
-        }
+        self._write_meta(
+            {
+                "seconds": self.at() if seconds is None else seconds,
+                "outcome": outcome,
+                "exit_code": exit_code,
+                "error": error,
+            }
+        )
+        self._final = self._judge()
         with contextlib.suppress(Exception):  # the writer keeps its troubles itself; the report must come
-            self.writer.meta(facts)
-            self.writer.flush()
-        report = self._judge()
-        self._close()
-        return report
+            self.writer.close()
+        return self._final
 
-    def _judge(self) -> Report | None:
+    def close(self, outcome: str = "finished", error: str | None = None) -> Report:
+        """Ends the watch for good; the report of a watch that saw no training says so."""
+        if self._final is None:
+            self.finish(outcome=outcome, error=error)
+        return self.report()
+
+    def report(self) -> Report:
+        """Returns the judgement of what was recorded up to now."""
+        if self._final is not None:
+            return self._final
+        if self.session is None or self.writer is None:
+            return Report(str(self.meta.get("subject")), "unknown", "healthy", headline="no training was seen yet")
+        self._write_meta({"seconds": self.at()})
+        return self._judge()
+
+    def _write_meta(self, facts: dict[str, Any]) -> None:
+        assert self.writer is not None and self.session is not None
+        with contextlib.suppress(Exception):  # as above
+            self.writer.meta({"watch_seconds": self.session.own_seconds, **facts})
+            self.writer.flush()
+
+    def _judge(self) -> Report:
         from kerascope.api.report import build_report
 
         assert self.writer is not None and self.session is not None
@@ -100,11 +125,6 @@ class Recorder:
             )
             report = Report(str(self.meta.get("subject")), "unknown", "healthy", headline="NOT JUDGED")
         return with_internal(report, internal)
-
-    def _close(self) -> None:
-        assert self.writer is not None
-        with contextlib.suppress(Exception):
-            self.writer.close()
 
 
 def with_internal(report: Report, failures: list[dict[str, str]]) -> Report:

@@ -68,6 +68,7 @@ class Stepper:
         self.buffers = batches.BufferGuard(backend)
         self.traced = False
         self.dead = False
+        self.on_error: Callable[[], None] | None = None
         self._options = options
         self._rows: collections.deque[Row] = collections.deque()
         self._returned: Any = None
@@ -102,10 +103,14 @@ class Stepper:
             self._fail("probe.before", error)
         began = now()
         sample = None
-        if sampling is None:
-            logs, new = self.backend.one_step(raw, state, data)
-        else:
-            logs, new, sample = self._run_instrumented(sampling, raw, state, data)
+        try:
+            if sampling is None:
+                logs, new = self.backend.one_step(raw, state, data)
+            else:
+                logs, new, sample = self._run_instrumented(sampling, raw, state, data)
+        except BaseException:
+            self.journal.guard("probe.aborted", self._aborted)
+            raise
         ended = now()
         if self.inline is not None:
             logs, norms = self.inline.pop(logs)
@@ -405,6 +410,16 @@ class Stepper:
         self.poll(force=True)
         if not self.sampler.open and self.sampler.off is None:
             self.open_sampler()
+
+    def _aborted(self) -> None:
+        """The step raised: it did not happen."""
+        if self._rows and self._rows[-1].step == self.number:
+            self._rows.pop()
+        self.window.abandon(self.number)
+        self.number -= 1
+        self._entered = 0.0
+        if self.on_error is not None:
+            self.on_error()
 
     def _fail(self, where: str, error: Exception) -> None:
         """The watch of this model steps aside; its training goes on."""

@@ -53,6 +53,7 @@ class Session:
         self._gone: list[Watched] = []
         self._fitting: set[int] = set()
         self._closed = False
+        self.detach_on_error = False
 
     @property
     def writer(self) -> Writer:
@@ -179,6 +180,10 @@ class Session:
         journal = Journal(self.writer, self.failures, number, self.at)
         stepper = Stepper(model, self._backend, journal, self.options, self._compiles)
         stepper.clock.began = self.began
+        reference = weakref.ref(model)
+        if self.detach_on_error:
+            # A callback is not told that `fit` failed; an exception in the step is the moment to leave.
+            stepper.on_error = lambda: self.fit_end(reference(), "failed")
         watched = Watched(model, stepper)
         self._watched[id(model)] = watched
         for what, why in self._backend.limits(model).items():

@@ -110,6 +110,11 @@ class Window:
         if self.off is None and self._snapshots:
             self._entries.append(entry)
 
+    def abandon(self, step: int) -> None:
+        """Forgets a step that raised and so did not happen."""
+        while self._entries and self._entries[-1].step >= step:
+            self._entries.pop()
+
     def _add_point(self, point: Point) -> None:
         self.points.append(point)
         each = max(1, self._state_bytes + self._batch_bytes)
