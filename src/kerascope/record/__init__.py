@@ -1,0 +1,1 @@
+"""Keep what was measured: one SQLite file per run, written crash-safely, read without Keras."""
