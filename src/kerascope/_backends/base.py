@@ -65,12 +65,13 @@ class Inline:
     """Keras's step function built with per-step gradient norms inside.
 
     `function` has the signature of `model.train_function`. `pop` takes the logs of a step, returns them as
-    Keras would have, and the handle of the norms (shape (names,)).
+    Keras would have, and the handle of the norms (shape (names,)). `problem` says why it gave up, if it did.
     """
 
     function: Callable[..., Any]
     names: Callable[[], Sequence[str]]
     pop: Callable[[Logs], tuple[Logs, DeviceArray | None]]
+    problem: Callable[[], str | None] = lambda: None
 
 
 class Backend(Protocol):

@@ -231,6 +231,16 @@ def train_step_replaced(model: Any, train_step: Callable[..., Any]) -> Iterator[
             object.__setattr__(model, "train_step", own)
 
 
+def made_train_function(model: Any) -> Any:
+    """Lets Keras make the model's step function anew and returns it; the model keeps the one it had."""
+    kept = model.train_function
+    try:
+        model.make_train_function(force=True)
+        return model.train_function
+    finally:
+        model.train_function = kept
+
+
 def flatten(tree: Any) -> list[Any]:
     """Returns the leaves of a nested structure."""
     return list(keras.tree.flatten(tree))

@@ -37,13 +37,18 @@ def _leaves(name: str, part: Any) -> Iterator[tuple[str, Any]]:
         yield name, part
 
 
-def batch_size(batch: Any) -> int:
-    """Returns the number of samples in a batch, 0 when nothing says so."""
-    for _, array in named_arrays(batch):
-        shape = getattr(array, "shape", ())
-        if len(shape):
-            return int(shape[0] or 0)
-    return 0
+def first_array(batch: Any) -> Any:
+    """Returns the first array of a batch, None when there is none."""
+    first = batch[0] if isinstance(batch, tuple) and batch else batch
+    if hasattr(first, "shape") and not isinstance(first, (dict, list, tuple)):
+        return first  # the usual case, without the walk
+    return next((array for _, array in named_arrays(batch)), None)
+
+
+def batch_size(first: Any) -> int:
+    """Returns the number of samples, given a batch's first array; 0 when nothing says so."""
+    shape = getattr(first, "shape", ())
+    return int(shape[0] or 0) if len(shape) else 0
 
 
 def _array_facts(name: str, backend: Backend, device_array: Any) -> dict[str, Any]:
@@ -116,6 +121,7 @@ class BufferGuard:
         self._backend = backend
         self._address: int | None = None
         self._content: Any = None
+        self._copy: Any = None
         self.reused = False
 
     def keep(self, data: Any, first: Any) -> Any:
@@ -124,14 +130,16 @@ class BufferGuard:
             return self._backend.copy_data(data)
         address = self._backend.address(first)
         if address is None or address != self._address:
-            self._address, self._content = address, None
+            self._address, self._content, self._copy = address, None, None
             return data
         # Either the same batch again or a reused buffer. A copy is right in both cases.
-        content = np.asarray(self._backend.host(first)).ravel()[:: max(1, _size(first) // 64)][:64].copy()
-        if self._content is not None and not np.array_equal(content, self._content, equal_nan=content.dtype.kind == "f"):
+        content = np.asarray(self._backend.host(first)).ravel()[:: max(1, _size(first) // 64)][:64].tobytes()
+        if self._content is None:
+            self._content, self._copy = content, self._backend.copy_data(data)
+        elif content != self._content:
             self.reused = True
-        self._content = content
-        return self._backend.copy_data(data)
+            return self._backend.copy_data(data)
+        return self._copy
 
 
 def _size(array: Any) -> int:

@@ -52,6 +52,7 @@ class Session:
         self._watched: dict[int, Watched] = {}
         self._gone: list[Watched] = []
         self._fitting: set[int] = set()
+        self._attaching = False
         self._closed = False
         self.detach_on_error = False
 
@@ -135,8 +136,15 @@ class Session:
 
     def _attach(self, model: Any, *, begin: bool) -> None:
         """Puts the shell around the model's step function; `begin` starts a series of `train_on_batch`."""
-        if not self._wants(model) or model.train_function is None:
-            return
+        if self._attaching or not self._wants(model) or model.train_function is None:
+            return  # a second step function is being made for our own use, or nothing to do
+        self._attaching = True
+        try:
+            self._attach_to(model, begin=begin)
+        finally:
+            self._attaching = False
+
+    def _attach_to(self, model: Any, *, begin: bool) -> None:
         watched = self._known(model) or self._new(model)
         if watched.stepper.dead:
             return
