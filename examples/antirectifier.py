@@ -1,6 +1,6 @@
 """A layer of one's own, tried on two rows before it goes into a model: it fails. Which axis is wrong?
 
-    python antirectifier.py
+python antirectifier.py
 """
 
 import keras

@@ -1,6 +1,6 @@
 """A layer of one's own, tried on two rows before it goes into a model: it works, and learns digits.
 
-    python antirectifier_fixed.py
+python antirectifier_fixed.py
 """
 
 import digits

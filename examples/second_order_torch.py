@@ -10,7 +10,9 @@ See why the first one fails:  kerascope run second_order_torch.py
 import os
 import sys
 
-os.environ["KERAS_BACKEND"] = "torch"  # this train_step is written for PyTorch; the others are beside this file
+os.environ["KERAS_BACKEND"] = (
+    "torch"  # this train_step is written for PyTorch; the others are beside this file
+)
 
 import digits
 import keras

@@ -1,0 +1,48 @@
+"""Kerascope watches a Keras training from the inside and says what is wrong with it, where and why.
+
+    kerascope run train.py                 from the command line, the script unchanged
+    model.fit(..., callbacks=[Watch()])    in a notebook
+    with watch(model) as watching: ...     around any way of training
+    load("runs/train.kscope")              a recording's report
+
+The names are loaded when they are first used, so importing this package costs nothing and imports no Keras.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerascope.api.report import load as load
+    from kerascope.api.watch import Watch as Watch
+    from kerascope.api.watch import watch as watch
+    from kerascope.errors import KerascopeError as KerascopeError
+
+    __version__: str
+
+_HOMES = {
+    "KerascopeError": "kerascope.errors",
+    "Watch": "kerascope.api.watch",
+    "load": "kerascope.api.report",
+    "watch": "kerascope.api.watch",
+}
+
+__all__ = ["KerascopeError", "Watch", "__version__", "load", "watch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from kerascope.env import own_version
+
+        value: Any = own_version()
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

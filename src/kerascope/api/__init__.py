@@ -1,0 +1,1 @@
+"""One file per public verb; the only place where the stages meet."""
