@@ -2,7 +2,7 @@
 
     python second_order_tensorflow.py               raw: added as they come. Does not learn: can you see why?
     python second_order_tensorflow.py normalised    both divided by their own norm first. Learns.
-    python second_order_tensorflow.py final         mostly first-order, and a larger, decaying step. Learns well.
+    python second_order_tensorflow.py final         mostly first-order, larger steps that decay. Learns well.
 
 See why the first one fails:  kerascope run second_order_tensorflow.py
 """
@@ -10,9 +10,8 @@ See why the first one fails:  kerascope run second_order_tensorflow.py
 import os
 import sys
 
-os.environ["KERAS_BACKEND"] = (
-    "tensorflow"  # this train_step is written for TensorFlow; the others are beside this file
-)
+# This train_step is written for TensorFlow; those for the other backends are beside this file.
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import digits
 import keras

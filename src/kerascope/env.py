@@ -267,7 +267,8 @@ def read_configuration() -> Configuration:
     if not isinstance(backend, str):
         what = f"Keras's configuration names no backend. Received: backend={str(backend)[:40]} in {path}."
         return Configuration(
-            complaint=f"{what} Allowed: {', '.join(BACKENDS)}. Mend it or remove it.", fatal=True
+            complaint=f"{what} Allowed: {', '.join(BACKENDS)}. Mend it or remove it.",
+            fatal=not os.environ.get("KERAS_BACKEND"),  # which Keras would take instead
         )
     return Configuration(backend if "backend" in settings else None)
 

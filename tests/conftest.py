@@ -1,0 +1,90 @@
+"""What all tests share: the backend of this run, quiet backends, a clean environment for subprocesses.
+
+Tests marked `backend` train something and run under the backend that KERAS_BACKEND names (JAX when it names none); the
+suite is run once under each. All other tests need no backend and run once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Before anything imports Keras: which backend, no chatter, and no keras.json of the person who runs the tests.
+BACKEND = os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_keras_home = tempfile.TemporaryDirectory(prefix="keras-home-")
+os.environ["KERAS_HOME"] = _keras_home.name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in tests/watch trains on a backend."""
+    for item in items:
+        if (ROOT / "tests" / "watch") in item.path.parents:
+            item.add_marker(pytest.mark.backend)
+
+
+def pytest_report_header() -> str:
+    return f"keras backend: {BACKEND}"
+
+
+@pytest.fixture(scope="session")
+def backend() -> str:
+    """The backend of this run: jax, tensorflow or torch."""
+    return BACKEND
+
+
+@pytest.fixture
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one during the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def subprocess_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment for subprocesses: this backend, 80 columns, no colour, no network, no keras.json."""
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KERASCOPE", "COV_", "PYTEST"))
+    }
+    env.pop("FORCE_COLOR", None)
+    path = [str(ROOT / "src"), env.get("PYTHONPATH", "")]
+    env.update(
+        PYTHONPATH=os.pathsep.join(part for part in path if part),
+        KERAS_BACKEND=BACKEND,
+        KERAS_HOME=str(tmp_path_factory.mktemp("keras-home")),
+        TF_CPP_MIN_LOG_LEVEL="3",
+        COLUMNS="80",
+        NO_COLOR="1",
+        PYTHONUNBUFFERED="1",
+        # Nothing listens there, so a download fails at once.
+        http_proxy="http://127.0.0.1:9",
+        https_proxy="http://127.0.0.1:9",
+    )
+    return env
+
+
+Kerascope = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def kerascope(subprocess_env: dict[str, str], tmp_path: Path) -> Kerascope:
+    """Runs `kerascope ARGS...` in a subprocess, in the test's own folder; returns what it printed and its exit code."""
+
+    def run(*args: str, timeout: float = 300, **settings: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "kerascope", *args]
+        env = {**subprocess_env, **settings}
+        return subprocess.run(
+            command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    return run
