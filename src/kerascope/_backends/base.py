@@ -107,6 +107,9 @@ class Backend(Protocol):
     def load(self, model: Model, snapshot: Snapshot) -> State:
         """Puts a snapshot back and returns the state to go on from; the snapshot stays usable."""
 
+    def usable(self, state: State) -> bool:
+        """Tells whether a state can still be read: another training may have taken its memory."""
+
     def changes(self, before: State, state: State) -> dict[tuple[int, int], DeviceArray] | None:
         """Returns copies of the leaves that somebody changed between two steps, None when there are none."""
 

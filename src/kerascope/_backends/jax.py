@@ -77,6 +77,9 @@ class JaxBackend:
     def load(self, model: Any, snapshot: Any) -> State:
         return _copy(snapshot)
 
+    def usable(self, state: State) -> bool:
+        return not any(leaf.is_deleted() for leaf in jax.tree_util.tree_leaves(state))
+
     def changes(self, before: State, state: State) -> dict[tuple[int, int], Any] | None:
         if state is before:
             return None

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend import core as jax_core
 
 from kerascope._backends.common import output_names, second_calls
 from kerascope._keras import graph, state as keras_state, steps
@@ -129,7 +130,10 @@ class Collected:
 
 
 def _level() -> Any:
-    return jax.core.get_opaque_trace_state(convention="flax")
+    """Returns what tells one JAX transform from another while tracing."""
+    if hasattr(jax_core, "get_opaque_trace_state"):
+        return jax_core.get_opaque_trace_state()
+    return jax.core.get_opaque_trace_state(convention="flax")  # JAX before 0.10
 
 
 @contextlib.contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -68,11 +69,12 @@ def learning_rate_source(model: Any) -> tuple[str, Any]:
     return "none", None
 
 
-def iterations(model: Any) -> Any:
-    """Returns the optimizer's step counter variable, None when there is no optimizer."""
+def iterations_done(model: Any) -> int:
+    """Returns how many steps the optimizer has made; only between trainings (JAX takes the value away in one)."""
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", None) or optimizer
-    return getattr(optimizer, "iterations", None)
+    counter = getattr(optimizer, "iterations", None)
+    return int(keras.ops.convert_to_numpy(counter)) if counter is not None else 0
 
 
 def global_seed_state() -> Any:
@@ -104,3 +106,87 @@ def is_default(model: Any, method: str) -> bool:
     """Tells whether the model uses Keras's own `method` rather than one of the user's."""
     function: Callable[..., Any] | None = getattr(type(model), method, None)
     return str(getattr(function, "__module__", "")).startswith("keras.src.")
+
+
+def unbuilt(model: Any) -> int:
+    """Returns how many layers (the model included) and optimizers have yet to make their variables."""
+    return sum(not item.built for item in [*model._flatten_layers(), *optimizers(model)])
+
+
+def has_values(model: Any) -> bool:
+    """Tells whether all variables have values; reading one that has none would draw random numbers for it."""
+    return all(variable._value is not None for _, variable in all_variables(model))
+
+
+def global_seed_generator() -> Any:
+    """Returns the generator behind `keras.random` calls without a seed, None while there is none."""
+    return keras.src.backend.common.global_state.get_global_attribute("global_seed_generator")
+
+
+def set_global_seed_generator(generator: Any) -> None:
+    """Puts back what `global_seed_generator` returned; with None, Keras makes a new one when it needs it."""
+    keras.src.backend.common.global_state.set_global_attribute("global_seed_generator", generator)
+
+
+def gradient_scale(optimizer: Any) -> Any:
+    """Returns what an optimizer's gradients have been multiplied by (a variable or a number), None for 1.
+
+    A `LossScaleOptimizer` that is not built yet scales by its `initial_scale`.
+    """
+    if hasattr(optimizer, "inner_optimizer") and hasattr(optimizer, "initial_scale"):
+        return getattr(optimizer, "dynamic_scale", optimizer.initial_scale)
+    return getattr(optimizer, "loss_scale_factor", None)
+
+
+def drop_global_seed() -> None:
+    """Forgets the generator behind unseeded `keras.random` calls: the next such call makes it anew."""
+    keras.src.backend.common.global_state.set_global_attribute("global_seed_generator", None)
+
+
+def restart_seed(seed: Any) -> None:
+    """Sets a seed generator's variable to its first draw; it is (seed, number of draws)."""
+    seed.assign(seed * keras.ops.convert_to_tensor([1, 0], dtype=seed.dtype))
+
+
+def finish_building(model: Any) -> bool:
+    """Tells whether all variables of a training step but those of metrics exist, before the first one has run.
+
+    Keras makes the optimizer's when the first step runs. For its own train step they are made here, the same
+    way; a train step of the user's may do anything, so it has to run first.
+    """
+    if not all(layer.built for layer in model._flatten_layers()):
+        return False
+    optimizer = getattr(model, "optimizer", None)
+    own = is_default(model, "train_step") and "train_step" not in vars(model)
+    alone = getattr(model, "_distribute_strategy", None) is None
+    if isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built and own and alone:
+        if not model.trainable_variables:
+            return True  # Keras builds no optimizer then
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(model.trainable_variables)
+        optimizer.built = True
+    return all(optimizer.built for optimizer in optimizers(model))
+
+
+@contextlib.contextmanager
+def attributes_kept(model: Any) -> Iterator[None]:
+    """Puts the attributes of a model and its layers back to what they were before the block.
+
+    Tracing a train step runs the user's Python: counters go up, tensors of the trace are kept, losses noted.
+    """
+    objects = list(model._flatten_layers())
+    attributes = [dict(vars(item)) for item in objects]
+    lists = [
+        (value, list(value)) for kept in attributes for value in kept.values() if isinstance(value, list)
+    ]
+    try:
+        yield
+    finally:
+        for item, kept in zip(objects, attributes, strict=True):
+            now = vars(item)
+            for name in [name for name in now if name not in kept]:
+                del now[name]
+            now.update(kept)
+        for value, items in lists:
+            if len(value) != len(items) or any(a is not b for a, b in zip(value, items, strict=True)):
+                list.__setitem__(value, slice(None), items)

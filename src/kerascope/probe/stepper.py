@@ -135,8 +135,6 @@ class Stepper:
         held = self._hold(data, first)
         if not self.backend.functional or changes is not None or self._returned is None:
             self._rate = self.backend.learning_rate(self.model, state)
-        if self.number == 1 or self._reset:
-            self._restart()
         self._snapshot(state, held, size)
         self.window.add(Entry(self.number, held, changes, self._reset, self._rate))
         self._reset = False
@@ -196,15 +194,6 @@ class Stepper:
         self.compiles.stepping += row.seconds
 
     # -- parts of a step ---------------------------------------------------------------------------------------
-
-    def _restart(self) -> None:
-        kind, source = keras_state.learning_rate_source(self.model)
-        self._schedule = None
-        if kind == "schedule":
-            counter = keras_state.iterations(self.model)
-            if self._returned is None and counter is not None and self.number == 1:
-                self._offset = int(self.backend.host(counter.value)) if counter.value is not None else 0
-            self._schedule = (source, getattr(self, "_offset", 0))
 
     def _changes(self, state: Any) -> Any:
         if self._returned is None:
@@ -370,6 +359,11 @@ class Stepper:
 
     def began_training(self) -> None:
         """A new training of this model begins; statistics may be taken in another way than before."""
+        kind, source = keras_state.learning_rate_source(self.model)
+        self._schedule = None
+        if kind == "schedule":
+            # The counter stands where the last training left it; from here on it grows with our steps.
+            self._schedule = (source, keras_state.iterations_done(self.model) - self.number)
         self.sampler.in_place = self.backend.in_place(self.model)
         self.sampler.open = self.sampler.open or self.sampler.in_place
 
@@ -417,8 +411,9 @@ class Stepper:
         if self._rows and self._entered:
             self._close_row(now())
             self._entered = 0.0
-            if self._rows[-1].check is None and self._rows[-1].logs is not None:
-                self._rows[-1].check = self._check(self._returned)
+            row = self._rows[-1]
+            if row.check is None and row.logs is not None and self.backend.usable(self._returned):
+                row.check = self.journal.guard("probe.check", lambda: self._check(self._returned))
         self.poll(force=True)
         if not self.sampler.open and self.sampler.off is None:
             self.open_sampler()
