@@ -1,0 +1,73 @@
+# kerascope: make demo | test | lint | bench | clean. Everything is installed into VENV, which is made when missing.
+
+VENV ?= .venv
+PYTHON ?= python3
+WORKERS ?= 2
+
+# A fixed PyTorch. On Linux PyPI's build of it brings CUDA along (gigabytes); for the small one:
+#   make test TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= torch==2.13.0
+
+# On Linux and x86-64 the CPU build of TensorFlow is the same code at half the download (274 instead of 572 MB).
+# Elsewhere there is no such build.
+ifeq ($(shell uname -sm),Linux x86_64)
+TENSORFLOW ?= tensorflow-cpu
+else
+TENSORFLOW ?= tensorflow
+endif
+
+BACKENDS = jax tensorflow torch
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# TensorFlow and XLA talk about oneDNN and instruction sets otherwise.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test lint bench clean
+
+# A training that does not learn, then the same one mended.
+demo: $(VENV)/.demo
+	@echo '$$ kerascope run examples/second_order_jax.py'
+	@$(BIN)/kerascope run examples/second_order_jax.py
+	@echo
+	@echo '$$ kerascope run examples/second_order_jax.py normalised'
+	@$(BIN)/kerascope run examples/second_order_jax.py normalised
+
+# What needs no backend once, everything that trains under each.
+test: $(VENV)/.test
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend"
+	set -e; for backend in $(BACKENDS); do \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m backend; \
+	done
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Minutes to hours; writes bench/*.json. Choose: make bench BENCH="--backends jax --models mlp"
+bench: $(VENV)/.test
+	$(BIN)/python bench/overhead.py $(BENCH)
+
+clean:
+	rm -rf .venv build dist runs .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/.venv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kerascope needs Python 3.11 or newer; make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.venv pyproject.toml
+	$(PIP) --editable ".[jax]" scikit-learn
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.venv pyproject.toml
+	$(PIP) --editable . --group dev
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.dev
+	$(PIP) $(TORCH)
+	$(PIP) jax $(TENSORFLOW)
+	@touch $@
