@@ -114,8 +114,8 @@ class JaxBackend:
     def sample(self, model: Any, state: State, data: Data) -> Sample:
         program = steps.keras_function(model)
         entry = self._shadows.get(model)
-        if entry is None or entry[0] is not program:
-            entry = (program, *self._shadow(model))
+        if entry is None or entry[0]() is not program:
+            entry = (weakref.ref(program), *self._shadow(model))  # Keras's function holds the model
             self._shadows[model] = entry
         _, shadow, traced = entry
         arrays = shadow(state, data)

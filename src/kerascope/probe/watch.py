@@ -252,7 +252,8 @@ class Session:
         finally:
             if model.train_function is watched.shell:
                 steps.replace_train_function(model, watched.raw)
-            watched.shell = None
+            # Keras's function holds its model, and the watch must not.
+            watched.shell = watched.raw = watched.stepper.raw = watched.stepper.inline = None
 
     def close(self, outcome: str = "finished") -> None:
         """Ends all trainings still open and takes every shell off. Closes no writer."""
