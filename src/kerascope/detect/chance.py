@@ -19,6 +19,7 @@ from kerascope.record.reader import ModelView
 _CROSS_ENTROPY = ("sparsecategoricalcrossentropy", "categoricalcrossentropy")
 _BINARY = ("binarycrossentropy",)
 _MARGIN = 0.07
+_LEAST_NUMBERS = 30
 _FEW = 100.0  # samples behind a validation accuracy: their number is not recorded
 _SQUARED = ("mse", "meansquarederror", "meansquared")
 
@@ -105,6 +106,7 @@ def _of_classes(loss: str, counts: Mapping[str, float], columns: int) -> Guess |
     logs = [-math.log(p) for p in shares]
     # Few labels make the plain estimate of an entropy too small; Miller and Madow's term makes up for it.
     entropy = sum(p * log for p, log in zip(shares, logs, strict=True)) + (len(shares) - 1) / (2 * total)
+    entropy = min(entropy, math.log(max(2, len(shares))))
     spread = math.sqrt(
         max(0.0, sum(p * (log - entropy) ** 2 for p, log in zip(shares, logs, strict=True))) / total
     )
@@ -140,7 +142,7 @@ def _of_numbers(loss: str, facts: list[Mapping[str, Any]]) -> Guess | None:
     mean = sum(m for m, _, _ in rows) / len(rows)
     variance = sum(s * s + (m - mean) ** 2 for m, s, _ in rows) / len(rows)
     labels = sum(n for _, _, n in rows)
-    if variance <= 0 or labels < 2:
+    if variance <= 0 or labels < _LEAST_NUMBERS:
         return None
     return Guess(variance, variance * math.sqrt(2 / labels), "always answering with the mean of the labels")
 

@@ -20,11 +20,14 @@ from kerascope.values import Evidence, Finding, Severity, SourceSpan
 _LEAST_STEPS = 30
 _LEAST_IN_ONE_EPOCH = 100
 _FLAT = 0.03
-_FLAT_AT_CHANCE = 0.10
+_FLAT_AT_CHANCE = 0.05  # classes only: there the level of a guess is known well
+_FLAT_FAR = 0.15  # worse than a guess: there is much to gain, so that this is little
 _SAME = 0.02
+_KNOWN = 0.08  # relative error up to which the level of a guess counts as known
 _FAR = 1.2
 _RISE = 0.5
 _STILL = 1e-3
+_LITTLE = 0.25
 _IMPROVED = 0.05
 _LAYERS_SHOWN = 3
 
@@ -36,7 +39,7 @@ def no_learning(view: RunView) -> Iterator[Finding]:
         case = Case.of(view, model)
         if case is None:
             continue
-        finding = _flat(view, case) or _rising(view, case) or _at_chance(view, case)
+        finding = _rising(view, case) or _flat(view, case) or _at_chance(view, case)
         if finding is not None:
             yield finding
 
@@ -55,7 +58,8 @@ class Case:
         """Returns None where the loss may not be expected to fall, or too little of it is recorded."""
         steps = model.steps()
         epochs = epochs_done(steps, model)
-        if len(steps.step) < (_LEAST_STEPS if epochs >= 2 else _LEAST_IN_ONE_EPOCH) or epochs < 1:
+        updates = len(steps.step) // Anatomy(model.facts).steps_per_update()
+        if updates < (_LEAST_STEPS if epochs >= 2 else _LEAST_IN_ONE_EPOCH) or epochs < 1:
             return None
         losses = np.asarray(model.batch_loss(), np.float64)
         broken = loss_span(model)
@@ -72,7 +76,7 @@ class Case:
     def loss_at_chance(self) -> bool:
         """Tells whether the loss, at its lowest, is no better than the constant guess, within the errors of both."""
         guess = self.guess
-        if guess is None or not math.isfinite(guess.loss):
+        if guess is None or not guess.error <= _KNOWN * guess.loss:  # also when either is NaN
             return False
         return self.trend.lowest >= guess.loss * (1 - _SAME) - 2 * guess.error
 
@@ -89,8 +93,16 @@ class Case:
         known, guess = self.accuracy, self.guess
         if known is None or guess is None:
             return self.metrics_improve()
-        hopeless = math.isfinite(guess.loss) and self.trend.lowest > _FAR * guess.loss
-        return known.best > guess.share + known.margin and not hopeless
+        # A loss far above chance beside an accuracy just above it, from the first epoch on, is no learning.
+        stands = known.best < guess.share + _LITTLE and known.best - known.first <= known.margin
+        return known.best > guess.share + known.margin and not (self.hopeless() and stands)
+
+    def hopeless(self) -> bool:
+        """Tells whether the loss stays well above what the constant guess would give."""
+        guess = self.guess
+        if guess is None or not math.isfinite(guess.loss):
+            return False
+        return self.trend.lowest > _FAR * guess.loss + 3 * guess.error
 
     def better_than_chance(self) -> bool:
         """Tells whether loss or accuracy shows that the model knows more than the constant guess."""
@@ -159,15 +171,17 @@ def _flat(view: RunView, case: Case) -> Finding | None:
     """The loss did not fall; alarming only where a second signal says that it should have."""
     moves = case.trend
     sure = _sure_of_flat(case)
-    if sure is None or moves.fall > _FLAT * moves.start:
+    hardly = moves.fall > _FLAT * moves.start
+    if sure is None or (hardly and not case.hopeless()):
         return None
     severity, confidence = sure
+    how = "far above a constant guess" if hardly else "flat within noise"
     still = case.weights_still()
     return Finding(
         kind="no-learning",
         severity=severity,
         confidence=confidence,
-        title=f"Loss {_from_to(moves)} over {plural(moves.steps, 'step')}, flat within noise",
+        title=f"Loss {_from_to(moves)} over {plural(moves.steps, 'step')}, {how}",
         explanation=" ".join([_statement(moves), *_second_signals(case), *_gradient_sentence(case, still)]),
         location=SourceSpan(step=int(case.model.steps().step[-1])),
         evidence=tuple(_evidence(view, case)),
@@ -177,17 +191,21 @@ def _flat(view: RunView, case: Case) -> Finding | None:
 def _sure_of_flat(case: Case) -> tuple[Severity, float] | None:
     """Returns severity and confidence of a flat loss, None when it may be that of a model that has learned."""
     moves, loss, accuracy = case.trend, case.loss_at_chance(), case.accuracy_at_chance()
-    if loss or (accuracy and not case.better_than_chance()):
-        if not moves.flat(_FLAT_AT_CHANCE) or case.knows_something():
+    fresh = case.fresh()
+    if loss or case.hopeless() or (accuracy and not case.better_than_chance()):
+        limit = _FLAT_FAR if case.hopeless() else _FLAT_AT_CHANCE if case.classes() else _FLAT
+        if not moves.flat(limit) or case.knows_something():
             return None
-        if case.classes():
+        # What began with trained weights may be as good as it gets: a regression down to its noise, or a loss
+        # that is summed over the batch and so looks far too large.
+        if fresh is False and (case.hopeless() or not case.classes()):
+            return None
+        if case.classes() or fresh:
             return "fault", 0.97 if loss and accuracy else 0.92
-        # A regression on noise is at the level of a constant guess too, but did not begin there.
-        fresh = case.fresh()
-        return ("fault", 0.92) if fresh else ("warning", 0.8) if fresh is None else None
+        return "warning", 0.8
     if not moves.flat(_FLAT) or case.better_than_chance() or case.metrics_improve() or case.custom():
         return None
-    return ("warning", 0.75) if case.weights_still() is not None or case.fresh() else None
+    return ("warning", 0.75) if case.weights_still() is not None or fresh else None
 
 
 def _from_to(moves: Trend) -> str:
@@ -204,7 +222,7 @@ def _statement(moves: Trend) -> str:
 
 def _second_signals(case: Case) -> Iterator[str]:
     guess, known = case.guess, case.accuracy
-    if guess is not None and math.isfinite(guess.loss) and case.loss_at_chance():
+    if guess is not None and (case.loss_at_chance() or case.hopeless()):
         yield f"{guess.what[0].upper()}{guess.what[1:]} would give {show(guess.loss)}: the model does no better."
     if known is not None and guess is not None and case.accuracy_at_chance():
         yield (

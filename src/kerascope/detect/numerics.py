@@ -112,8 +112,8 @@ def _checked(model: ModelView) -> Span | None:
     for (role, path), norms in checks.columns.items():
         if role == "metric":
             continue
-        # A norm is NaN where the check lacks the variable: only rows after which something was known count.
-        bad = np.isinf(norms) | (np.isnan(norms) & _row_known(checks))
+        # A norm is also NaN where the check lacks the variable: only checks that were seen to be bad count.
+        bad = np.isinf(norms) | (np.isnan(norms) & ~checks.finite)
         if role != "weight" and len(bad) and bad[0] and np.isinf(norms[bad]).all():
             continue  # made infinite on purpose from the start, e.g. a mask or "best so far"
         if bad.any():
@@ -126,13 +126,6 @@ def _checked(model: ModelView) -> Span | None:
             elif checks.step[at] == found.bad:
                 found = dataclasses.replace(found, names=(*found.names, path))
     return found
-
-
-def _row_known(checks: Checks) -> np.ndarray:
-    known = np.zeros(len(checks.step), bool)
-    for norms in checks.columns.values():
-        known |= ~np.isnan(norms)
-    return known
 
 
 def _sampled(model: ModelView) -> Span | None:

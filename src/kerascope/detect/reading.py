@@ -116,6 +116,11 @@ class Anatomy:
         self.compiled = mapping(facts.get("compile"))
         self.optimizer = mapping(facts.get("optimizer"))
 
+    def steps_per_update(self) -> int:
+        """Returns over how many steps gradients are accumulated before one update."""
+        steps = number(mapping(self.optimizer.get("config")).get("gradient_accumulation_steps"))
+        return int(steps) if 1 <= steps < 1e9 else 1
+
     def trainable(self) -> list[Variable]:
         """Returns the variables that training is meant to change."""
         return [variable for variable in self.variables.values() if variable.trainable]
@@ -218,6 +223,7 @@ class Checks:
     """Norms of the state over the run by role ("weight", "state", "optimizer", "metric") and path."""
 
     step: np.ndarray
+    finite: np.ndarray  # False where the watch saw something that is not finite
     columns: Mapping[tuple[str, str], np.ndarray]
 
     @classmethod
@@ -230,7 +236,7 @@ class Checks:
         for column, name in enumerate(table.names):
             role, _, path = str(name).partition(":")
             columns[(role, path) if path else ("weight", role)] = norms[:, column]
-        return cls(np.asarray(table.step)[order], columns)
+        return cls(np.asarray(table.step)[order], np.asarray(table.finite, bool)[order], columns)
 
     def weight(self, path: str) -> np.ndarray | None:
         """Returns the norms of one variable of the model, without the checks that lack it."""

@@ -233,7 +233,9 @@ def _disconnected(view: RunView, quiet: Quiet, missing: list[Variable]) -> Findi
     layers = list(dict.fromkeys(quiet.anatomy.layer_of(name) for name in names))
     severity, confidence, place = _severity(quiet, layers)
     none = [name for name in names if quiet.is_missing(name)]
-    what = "no gradient at all" if len(none) == len(names) else "a gradient of exactly zero"
+    what, each = "a gradient of exactly zero", "each of the"
+    if len(none) == len(names):
+        what, each = "no gradient at all", "any of the"
     steps = tuple(int(s) for s in quiet.gradients.step)
     total = len(quiet.anatomy.trainable())
     title = (
@@ -247,7 +249,7 @@ def _disconnected(view: RunView, quiet: Quiet, missing: list[Variable]) -> Findi
         confidence=confidence,
         title=title,
         explanation=(
-            f"{len(names)} of {plural(total, 'trainable variable')} ({listed(names)}) got {what} in all "
+            f"{len(names)} of {plural(total, 'trainable variable')} ({listed(names)}) got {what} in {each} "
             f"{plural(len(steps), 'sampled step')} from step {steps[0]:,} to {steps[-1]:,}, and did not change. {place}"
         ),
         location=SourceSpan(layer=layers[0]),

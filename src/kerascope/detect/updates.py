@@ -14,10 +14,8 @@ from kerascope.detect.reading import (
     Samples,
     Variable,
     listed,
-    mapping,
     median,
     model_tag,
-    number,
     plural,
     show,
 )
@@ -41,8 +39,7 @@ def not_updated(view: RunView) -> Iterator[Finding]:
 
 def _judge(view: RunView, model: ModelView) -> Finding | None:
     steps, anatomy, checks = model.steps(), Anatomy(model.facts), Checks.of(model)
-    accumulated = number(mapping(anatomy.optimizer.get("config")).get("gradient_accumulation_steps"))
-    least = max(_LEAST_STEPS, 2 * int(accumulated) if accumulated > 0 else 0)
+    least = max(_LEAST_STEPS, 2 * anatomy.steps_per_update())
     if len(steps.step) < least:
         return None
     if _nothing_trainable(anatomy):
