@@ -17,6 +17,9 @@ from pathlib import Path
 from kerascope.errors import RecordingError
 from kerascope.record.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
+SMALLEST_DATABASE = 512
+"""Bytes; no page of SQLite is smaller."""
+
 LARGEST_CELL = 256 << 20
 """Bytes that one cell may hold."""
 
@@ -41,13 +44,14 @@ def connect(path: Path, salvage: bool = False) -> sqlite3.Connection:
             "anything was recorded, or the file was not copied.",
             "Record the run again.",
         )
-    if salvage:
-        # SQLite reads a file that is shorter than its header says only while the schema may be written;
-        # `immutable` sees to it that nothing is.
-        connection = _open(path, "mode=ro&immutable=1")
-        connection.execute("PRAGMA writable_schema=ON")
-    else:
-        connection = _open_any(path)
+    if size < SMALLEST_DATABASE:
+        raise refusal(
+            "recording-not-one",
+            path,
+            f"The file is too short to be a kerascope recording: {size} bytes.",
+            "If it was copied, copy it again.",
+        )
+    connection = _open_cut_short(path) if salvage else _open_any(path)
     try:
         _harden(connection)
         _validate(connection, path)
@@ -59,7 +63,8 @@ def connect(path: Path, salvage: bool = False) -> sqlite3.Connection:
 
 def refusal(slug: str, path: Path | None, what: str, advice: str) -> RecordingError:
     """Returns the error of one paragraph: what happened, what was received, what to do."""
-    return RecordingError(f"{what} Received: path={str(path)!r}. {advice}", slug=slug)
+    shown = None if path is None else str(path)
+    return RecordingError(f"{what} Received: path={shown!r}. {advice}", slug=slug)
 
 
 def unreadable(error: sqlite3.Error, path: Path | None) -> RecordingError:
@@ -121,25 +126,28 @@ def _size(path: Path) -> int:
     return status.st_size
 
 
-def _open(path: Path, options: str) -> sqlite3.Connection:
+def _open(path: Path, options: str, before: str = "PRAGMA query_only=ON") -> sqlite3.Connection:
     """Opens the file and reads its first page, which is when SQLite finds out whether it can."""
+    uri = f"{path.absolute().as_uri()}?{options}"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
     try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{options}",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-    except sqlite3.Error as error:
-        error.sqlite_errorcode = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CANTOPEN)
-        raise
-    try:
+        connection.execute(before)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _open_cut_short(path: Path) -> sqlite3.Connection:
+    try:
+        # SQLite reads a file that is shorter than its first page says only while the schema may be written;
+        # `immutable` sees to it that nothing is.
+        return _open(path, "mode=ro&immutable=1", "PRAGMA writable_schema=ON")
+    except sqlite3.Error as error:
+        raise unreadable(error, path) from None
 
 
 def _open_any(path: Path) -> sqlite3.Connection:
@@ -195,19 +203,21 @@ def _what_is_left(path: Path) -> str:
     except RecordingError:
         return "Nothing of it can be read."
     with contextlib.closing(connection):
-        steps = _readable(connection, "SELECT step FROM steps")
-        samples = _readable(connection, "SELECT DISTINCT model, step FROM samples")
+        # By model, as the tables are read: how far SQLite gets depends on the query.
         models = _readable(connection, "SELECT id FROM models")
-    if not models or not steps:
+        steps = [
+            _readable(connection, "SELECT step FROM steps WHERE model = ? ORDER BY step", m) for m in models
+        ]
+    count = sum(len(found) for found in steps)
+    if not count:
         return "No step of it can be read."
-    last = max(step for step in steps if isinstance(step, int))
-    return f"{len(steps)} of its steps, up to step {last}, and {len(samples)} of its samples can be read."
+    return f"{count} of its steps can still be read, from the beginning on."
 
 
-def _readable(connection: sqlite3.Connection, query: str) -> list[object]:
+def _readable(connection: sqlite3.Connection, query: str, *parameters: object) -> list[object]:
     found: list[object] = []
     with contextlib.suppress(sqlite3.Error):
-        for row in connection.execute(query):
+        for row in connection.execute(query, parameters):
             found.append(row[0])
     return found
 

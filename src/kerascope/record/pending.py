@@ -37,6 +37,7 @@ class Pending:
 
     def __init__(self, store: Store) -> None:
         self.committing = False
+        self._full = False
         self._store = store
         self._rows: list[Row] = []
         self._catalog: dict[tuple[str, object], Row] = {}
@@ -81,7 +82,9 @@ class Pending:
 
     def _put(self, rows: list[Row], patient: bool, singly: bool = False) -> list[Row]:
         """Writes the rows wherever they can go and returns those that have to wait."""
-        if self._store.in_memory and self._store.size() > MEMORY_LIMIT:
+        # Once full it stays full: thinning makes room again, but a recording with holes would mislead.
+        if self._full or (self._store.in_memory and self._store.size() > MEMORY_LIMIT):
+            self._full = True
             self._store.say_once(
                 "the recording in memory is full",
                 f"it takes {MEMORY_LIMIT >> 20} MiB",

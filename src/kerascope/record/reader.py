@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import math
 import sqlite3
 import threading
@@ -46,12 +45,62 @@ CHUNK = 16384
 """Rows fetched at a time: a million steps must not exist as Python objects all at once."""
 
 
+class Source:
+    """The connection that the views of one recording share. Closes it when the last of them is gone."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None, salvage: bool) -> None:
+        self.path = path
+        self.close = weakref.finalize(self, connection.close)
+        self._connection = connection
+        self._salvage = salvage
+        self._lock = threading.RLock()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turns whatever is wrong with the file into a `RecordingError`; one thread at a time reads."""
+        with self._lock:
+            try:
+                yield
+            except Damage as error:
+                raise opening.refusal(
+                    "recording-damaged",
+                    self.path,
+                    f"The recording is damaged: {error}.",
+                    "Copy it again from where it was recorded, if it was copied.",
+                ) from None
+            except sqlite3.ProgrammingError:
+                raise opening.refusal(
+                    "recording", self.path, "The recording was closed.", "Open it again."
+                ) from None
+            except sqlite3.Error as error:
+                raise opening.unreadable(error, self.path) from None
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Returns the rows of a query; in a file that is salvaged, those before the damage."""
+        return [row for chunk in self.chunks(query, *parameters) for row in chunk]
+
+    def chunks(self, query: str, *parameters: object) -> Iterator[list[tuple[Any, ...]]]:
+        """Yields the rows of a query, many at a time."""
+        chunk: list[tuple[Any, ...]] = []
+        try:
+            for row in self._connection.execute(query, parameters):
+                chunk.append(row)
+                if len(chunk) == CHUNK:
+                    yield chunk
+                    chunk = []
+        except sqlite3.DatabaseError:
+            if not self._salvage:
+                raise
+        if chunk:
+            yield chunk
+
+
 class ModelView:
     """One watched model of a recording. Tables are read when first asked for; their arrays are read-only."""
 
-    def __init__(self, run: RunView, row: tuple[int, str, str, Mapping[str, Any]]) -> None:
+    def __init__(self, source: Source, row: tuple[int, str, str, Mapping[str, Any]]) -> None:
         self.id, self.name, self.class_name, self.facts = row
-        self._run = run
+        self._source = source
         self._tables: dict[str, Any] = {}
 
     def steps(self) -> StepTable:
@@ -82,7 +131,7 @@ class ModelView:
         """Returns the loss of each step alone, float64 (n,), aligned with `steps()`.
 
         Keras logs the running mean since the epoch began, weighted by batch size; this undoes the mean. The
-        mean is float32, so its rounding grows with the steps since the epoch began: about 1e-7 of the loss
+        mean is float32, so its rounding grows with the steps since the epoch began: up to 1.5e-7 of the loss
         for each of them. A training whose facts say ``"loss_log": "batch"``, or a series of `train_on_batch`,
         logs the batch's own loss, which is passed through. Where no loss was logged there is NaN.
         """
@@ -90,12 +139,12 @@ class ModelView:
 
     def _kept(self, name: str, read: Callable[[], T]) -> T:
         if name not in self._tables:
-            with self._run._reading():
+            with self._source.reading():
                 self._tables[name] = _frozen(read())
         return cast("T", self._tables[name])
 
     def _layouts(self) -> dict[int, tuple[str, ...]]:
-        rows = self._run._rows("SELECT id, names FROM layouts WHERE model = ?", self.id)
+        rows = self._source.rows("SELECT id, names FROM layouts WHERE model = ?", self.id)
         return {number: distinct(cells.texts(names)) for number, names in rows}
 
     def _steps(self) -> StepTable:
@@ -105,7 +154,7 @@ class ModelView:
         common: list[np.ndarray] = []
         groups: list[Group] = []
         count = 0
-        for rows in self._run._chunks(query, self.id):
+        for rows in self._source.chunks(query, self.id):
             columns.append(np.stack([integers([row[i] for row in rows]) for i in range(3)], axis=1))
             fixed = np.empty((len(rows), len(STEP_FIELDS)))
             for where, names, figures in _by_layout(
@@ -124,7 +173,7 @@ class ModelView:
 
     def _checks(self) -> CheckTable:
         query = "SELECT step, finite, layout, data FROM checks WHERE model = ? ORDER BY step"
-        rows = list(self._run._rows(query, self.id))
+        rows = self._source.rows(query, self.id)
         groups = list(_by_layout(self._layouts(), [row[2:] for row in rows], "<f4", 0, 1))
         names = union(own for _, own, _ in groups)
         finite = integers([row[1] for row in rows]) != 0
@@ -132,7 +181,7 @@ class ModelView:
 
     def _samples(self, part: str) -> SampleTable:
         query = "SELECT step, layout, data FROM samples WHERE model = ? AND part = ? ORDER BY step"
-        rows = list(self._run._rows(query, self.id, part))
+        rows = self._source.rows(query, self.id, part)
         per = len(STATS_FIELDS)
         groups = [
             (where, names, figures.reshape(len(where), len(names), per))
@@ -155,7 +204,7 @@ class ModelView:
                 seconds if cells.real(seconds) >= 0 else math.nan,
                 {name: cells.figure(value) for name, value in cells.json_object(logs).items()},
             )
-            for training, epoch, last, seconds, logs in self._run._rows(query, self.id)
+            for training, epoch, last, seconds, logs in self._source.rows(query, self.id)
         )
 
     def _trainings(self) -> tuple[TrainingRow, ...]:
@@ -174,13 +223,13 @@ class ModelView:
                 None if outcome is None else cells.text(outcome),
                 cells.json_object(facts),
             )
-            for number, method, first, began, ended, outcome, facts in self._run._rows(query, self.id)
+            for number, method, first, began, ended, outcome, facts in self._source.rows(query, self.id)
         )
 
     def _batches(self) -> tuple[tuple[int, Mapping[str, Any]], ...]:
         query = "SELECT step, facts FROM batches WHERE model = ? ORDER BY step"
         return tuple(
-            (cells.whole(step), cells.json_object(facts)) for step, facts in self._run._rows(query, self.id)
+            (cells.whole(step), cells.json_object(facts)) for step, facts in self._source.rows(query, self.id)
         )
 
     def _batch_loss(self) -> np.ndarray:
@@ -211,18 +260,15 @@ class RunView:
     def __init__(self, connection: sqlite3.Connection, path: Path | None, salvage: bool = False) -> None:
         """Takes over a connection; `RunView.open` is for files. `path` is None for a recording in memory."""
         self.path = path
-        self._connection = connection
-        self._salvage = salvage
-        self._lock = threading.RLock()
-        self._release = weakref.finalize(self, connection.close)
+        self._source = source = Source(connection, path, salvage)
         try:
-            with self._reading():
-                rows = self._rows("SELECT key, value FROM meta ORDER BY key")
+            with source.reading():
+                rows = source.rows("SELECT key, value FROM meta ORDER BY key")
                 self.meta = {cells.text(key): cells.json_value(value) for key, value in rows}
-                found = list(self._rows("SELECT id, name, class, facts FROM models ORDER BY id"))
+                found = source.rows("SELECT id, name, class, facts FROM models ORDER BY id")
                 self.models = tuple(
                     ModelView(
-                        self,
+                        source,
                         (cells.whole(number), cells.text(name), cells.text(kind), cells.json_object(facts)),
                     )
                     for number, name, kind, facts in found
@@ -245,7 +291,7 @@ class RunView:
     def events(self, kind: str | None = None) -> tuple[Event, ...]:
         """Returns everything that happened once, or what is of one kind, in the order it was written."""
         query = "SELECT at, model, step, kind, facts FROM events WHERE ? IS NULL OR kind = ? ORDER BY id"
-        with self._reading():
+        with self._source.reading():
             return tuple(
                 Event(
                     cells.real(at),
@@ -254,53 +300,20 @@ class RunView:
                     cells.text(own),
                     cells.json_object(facts),
                 )
-                for at, model, step, own, facts in self._rows(query, kind, kind)
+                for at, model, step, own, facts in self._source.rows(query, kind, kind)
             )
 
     def sources(self) -> Mapping[str, str]:
         """Returns the user's source files as text, by name."""
-        with self._reading():
+        with self._source.reading():
             return {
                 cells.text(name): cells.text(text)
-                for name, text in self._rows("SELECT name, text FROM sources")
+                for name, text in self._source.rows("SELECT name, text FROM sources")
             }
 
     def close(self) -> None:
         """Closes the file; tables that were read stay."""
-        self._release()
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Turns whatever is wrong with the file into a `RecordingError`; one thread at a time reads."""
-        with self._lock:
-            try:
-                yield
-            except Damage as error:
-                raise opening.refusal(
-                    "recording-damaged",
-                    self.path,
-                    f"The recording is damaged: {error}.",
-                    "Copy it again from where it was recorded, if it was copied.",
-                ) from None
-            except sqlite3.ProgrammingError:
-                raise opening.refusal(
-                    "recording", self.path, "The recording was closed.", "Open it again."
-                ) from None
-            except sqlite3.Error as error:
-                raise opening.unreadable(error, self.path) from None
-
-    def _rows(self, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        """Yields the rows of a query; in a file that is salvaged, those before the damage."""
-        try:
-            yield from self._connection.execute(query, parameters)
-        except sqlite3.DatabaseError:
-            if not self._salvage:
-                raise
-
-    def _chunks(self, query: str, *parameters: object) -> Iterator[list[tuple[Any, ...]]]:
-        rows = self._rows(query, *parameters)
-        while chunk := list(itertools.islice(rows, CHUNK)):
-            yield chunk
+        self._source.close()
 
 
 def _by_layout(

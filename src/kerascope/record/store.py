@@ -24,6 +24,13 @@ from kerascope.record.arrays import to_text
 from kerascope.record.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from kerascope.record.statements import EVENT, Row
 
+PAGE_SIZE = 2048
+"""Bytes. A row of some kilobytes ends in a page of its own that is half empty: with SQLite's usual 4096 a
+recording of 200 variables and 100,000 steps takes 35 MB instead of 26, in the same time."""
+
+LOG_PAGES = 2000
+"""Pages in the log before they go to the file, which is the only time when a commit waits for the disk."""
+
 MEMORY_LIMIT = 256 << 20
 """Bytes that a recording may take in memory when no disk takes it."""
 
@@ -50,7 +57,7 @@ class Store:
     """One open recording: `write` rows, `look` after the file, `close` it."""
 
     def __init__(self, path: Path) -> None:
-        """Creates the file, or says in `troubles` where the rows go instead; raises `FileExistsError` only."""
+        """Creates the file, or says in `troubles` where the rows go; raises `FileExistsError` only."""
         self.path: Path | None = None
         self.wal = False
         self.troubles: list[Trouble] = []
@@ -242,6 +249,7 @@ def close_quietly(connection: sqlite3.Connection) -> None:
 def in_memory() -> sqlite3.Connection:
     """Returns a connection to a new, empty recording in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA page_size={PAGE_SIZE}")  # a copy into memory needs pages of the same size
     _lay_out(connection)
     return connection
 
@@ -257,8 +265,10 @@ def _connect(path: Path, journal: str = "WAL") -> tuple[sqlite3.Connection, bool
     """Returns a connection for writing, and whether the write-ahead log is on. Raises `sqlite3.Error`."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
         mode = connection.execute(f"PRAGMA journal_mode={journal}").fetchone()[0]
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
     except BaseException:
         close_quietly(connection)
         raise

@@ -74,7 +74,7 @@ def _never_raises(
             try:
                 with self._lock:
                     return method(self, *args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - the training must not see any of them
+            except Exception as error:  # the training must not see any of them
                 self._failed(method.__name__, error)
                 return default
 
@@ -349,8 +349,9 @@ _LIVE: weakref.WeakSet[Writer] = weakref.WeakSet()
 def _abandon() -> None:
     """Keeps a forked child from closing the parent's connections, which it would do when it ends.
 
-    SQLite must never see a connection in another process than the one that opened it; an object whose
-    reference count is one too high is never freed.
+    SQLite must never see a connection in another process than the one that opened it; where another thread was
+    in the middle of a commit, closing would even wait for ever. An object whose reference count is one too high
+    is never freed.
     """
     for writer in _LIVE:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(writer._store.connection))
