@@ -26,7 +26,7 @@ CREATE TABLE trainings (id INTEGER PRIMARY KEY, model INTEGER NOT NULL, method T
                         facts TEXT NOT NULL);
 
 -- What the columns of a packed blob mean: a JSON list of names. part is "logs", "state", "gradient", "weight",
--- "update", "output" or "loss". A model may have several layouts of one part when it changes under way.
+-- "update", "output", "loss" or "input". A model may have several layouts of one part when it changes under way.
 CREATE TABLE layouts (id INTEGER PRIMARY KEY, model INTEGER NOT NULL, part TEXT NOT NULL, names TEXT NOT NULL);
 
 -- One row per training step, steps counted from 1 for each model. data: little-endian float64
