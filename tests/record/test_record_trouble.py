@@ -76,6 +76,30 @@ def test_a_folder_that_may_not_be_written_leads_to_the_temporary_folder(
     assert steps_in(view) == 5 and readonly not in writer.path.parents and list(readonly.iterdir()) == []
 
 
+def test_a_working_directory_that_is_gone_leads_to_the_temporary_folder(
+    tmp_path, temporary, sketch, monkeypatch
+):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    writer = Writer("runs/a.kscope", {})
+    sketch(writer).run(5)
+    writer.close()
+    assert temporary in writer.path.parents and steps_in(RunView.open(writer.path)) == 5
+
+
+def test_the_script_may_change_its_working_directory(tmp_path, sketch, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    writer = Writer("a.kscope", {})
+    monkeypatch.chdir(tmp_path / "other")
+    sketch(writer).run(5)
+    writer._store.look(at_once=True)
+    writer.close()
+    assert writer.path == tmp_path / "a.kscope" and writer.troubles == []
+
+
 def test_without_any_disk_it_is_kept_in_memory_and_can_be_viewed(tmp_path, temporary, sketch):
     (tmp_path / "file").touch()
     temporary.rmdir()

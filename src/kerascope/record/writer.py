@@ -329,8 +329,11 @@ class Writer:
 
 def _store(path: str | Path) -> Store:
     try:
-        # Absolute, because the script may change its working directory.
-        return Store(Path(path).absolute())
+        place = Path(path)
+        # Absolute, because the script may change its working directory; or may have deleted it already.
+        with contextlib.suppress(OSError):
+            place = place.absolute()
+        return Store(place)
     except FileExistsError:
         raise UsageError(
             f"A recording is never written over another file. Received: path={str(path)!r}, where a file or "
