@@ -87,13 +87,14 @@ def test_layers_show_the_middle_of_the_samples_and_the_worst_of_the_tensors():
     net = Net(falling(300), frozen=("head",))
     net.norm("gradient", "hidden/kernel", np.r_[np.full(9, 0.5), 99.0]).norm("gradient", "hidden/bias", 0.1)
     net.norm("weight", "hidden/kernel", 4.0).norm("update", "hidden/kernel", 0.02).norm(
-        "update", "hidden/bias", 0.0
+        "update", "hidden/bias", 0.02
     )
+    net.norm("weight", "hidden/bias", 0.0)  # it begins at zero, so that any step is large for it
     net.figure("output", "hidden", 5, 0.7)
     hidden, head = build_report(View(net)).layers
     assert (hidden.layer, hidden.kind, hidden.parameters, hidden.trainable) == ("hidden", "Dense", 2080, True)
     assert hidden.gradient == 0.5 and hidden.weight == pytest.approx(4.0)
-    assert hidden.update_ratio == pytest.approx(0.005)
+    assert hidden.update_ratio == pytest.approx(0.02 * 2**0.5 / 4)
     assert hidden.zeros == pytest.approx(0.7) and hidden.finite == 1.0
     assert (head.trainable, head.gradient, head.update_ratio) == (False, None, None)
     assert head.output_std is not None

@@ -52,7 +52,6 @@ def _row(
             return next(value for value in known if not math.isfinite(value))
         return worst(known) if known else None
 
-    ratios = [ratio for name in variables if (ratio := _ratio(parts, name)) is not None]
     return LayerRow(
         model=str(model.name),
         layer=layer.path,
@@ -61,7 +60,7 @@ def _row(
         trainable=layer.trainable,
         gradient=of("gradient", variables, "norm", max),
         weight=of("weight", variables, "norm", max),
-        update_ratio=max(ratios) if ratios else None,
+        update_ratio=_ratio(parts, variables),
         output_mean=of("output", outputs, "mean", lambda values: max(values, key=abs)),
         output_std=of("output", outputs, "std", max),
         zeros=of("output", outputs, "zeros", max),
@@ -78,12 +77,21 @@ def _middle(values: np.ndarray) -> float | None:
         return float(np.median(known))
 
 
-def _ratio(parts: dict[str, Samples], name: str) -> float | None:
-    """Returns norm of update / norm of weight; None for weights that were zero (biases at their start)."""
+def _ratio(parts: dict[str, Samples], names: list[str]) -> float | None:
+    """Returns norm of update / norm of weight, each over all tensors of the layer.
+
+    Together, because a bias begins at zero and any step is large for it.
+    """
     updates, weights = parts["update"], parts["weight"]
-    if len(updates.step) != len(weights.step):
+    if not names or len(updates.step) != len(weights.step):
         return None
     with np.errstate(all="ignore"):
-        ratios = updates.column(name) / weights.column(name)
+        ratios = _joint(updates, names) / _joint(weights, names)
     ratios = ratios[np.isfinite(ratios)]
     return float(np.median(ratios)) if len(ratios) else None
+
+
+def _joint(samples: Samples, names: list[str]) -> np.ndarray:
+    columns = np.stack([samples.column(name) for name in names])
+    total: np.ndarray = np.sqrt(np.sum(columns**2, axis=0, where=~np.isnan(columns)))
+    return np.where(np.isnan(columns).all(axis=0), np.nan, total)

@@ -39,8 +39,11 @@ def _exploding(view: RunView, model: ModelView) -> Finding | None:
     broken = loss_span(model)
     moves = trend(model.batch_loss())
     rose = moves is not None and moves.rose(_RISE)
-    # Persistence: at least two norms far above, the newest among them. Second signal: what became of the loss.
-    if not (math.isfinite(early) and above.sum() >= 2 and above[-1]) or not (rose or broken):
+    # Persistence: two norms far above, the newest among them, or one and a loss that grew as much. Second signal:
+    # what became of the loss.
+    far = moves is not None and moves.rose(_GREW)
+    lasting = above[-1] and (above.sum() >= 2 or far or broken is not None)
+    if not (math.isfinite(early) and lasting and (rose or broken)):
         return None
     if broken is None and (adversarial(view, model) or shifting_targets(model)):
         return None

@@ -260,7 +260,8 @@ def _evidence(view: RunView, case: Case) -> Iterator[Evidence]:
     yield Evidence(
         "loss, medians of blocks of steps", f"{show(moves.start)} -> {show(moves.end)}", plot=moves.levels
     )
-    yield Evidence("largest fall the data allow (95 %)", moves.most)
+    if moves.most < moves.start:
+        yield Evidence("largest fall the data allow (95 %)", moves.most)
     if guess is not None and math.isfinite(guess.loss):
         yield Evidence("loss of a constant guess", guess.loss)
     if case.accuracy is not None and guess is not None:
@@ -269,15 +270,22 @@ def _evidence(view: RunView, case: Case) -> Iterator[Evidence]:
 
 
 def _larger(model: ModelView) -> list[str]:
-    """Returns the names of the largest weights that have gradients, in the order of the model."""
+    """Returns the names of the largest weights that have gradients, in the order of the model.
+
+    Biases are left out: they begin at zero, so that any step is large for them.
+    """
     gradients, weights = Samples.of(model, "gradient"), Samples.of(model, "weight")
-    sizes = [median(weights.column(name)) for name in gradients.names]
-    known = [
-        i
-        for i, size in enumerate(sizes)
-        if size > 0 and np.isfinite(gradients.column(gradients.names[i])).any()
-    ]
-    return [gradients.names[i] for i in sorted(sorted(known, key=lambda i: -sizes[i])[:_LAYERS_SHOWN])]
+    variables = Anatomy(model.facts).variables
+    sizes = {}
+    for name in gradients.names:
+        size = median(weights.column(name))
+        if size > 0 and np.isfinite(gradients.column(name)).any():
+            sizes[name] = size
+    matrices = {
+        name: size for name, size in sizes.items() if name in variables and variables[name].dimensions > 1
+    }
+    chosen = sorted(matrices or sizes, key=lambda name: -sizes[name])[:_LAYERS_SHOWN]
+    return [name for name in gradients.names if name in chosen]
 
 
 def _step_size(model: ModelView) -> float:
@@ -327,9 +335,9 @@ def _rising(view: RunView, case: Case) -> Finding | None:
         confidence=0.95,
         title=f"Loss rises: {_from_to(moves)} over {plural(moves.steps, 'step')}",
         explanation=(
-            f"The loss began at {show(moves.start)}, and the whole last quarter of the run lies above that, at "
-            f"{show(moves.end)} in the end; single steps scatter by {show(moves.noise)} only. {second} Steps that are "
-            "too long (learning rate) and a loss whose sign is turned around are the usual reasons."
+            f"The loss began at {show(moves.start)}, and the whole last quarter of the run lies above that, far outside "
+            f"of its noise, at {show(moves.end)} in the end. {second} Steps that are too long (learning rate) and a "
+            "loss whose sign is turned around are the usual reasons."
         ),
         location=SourceSpan(step=int(case.model.steps().step[-1])),
         evidence=tuple(_evidence(view, case)),

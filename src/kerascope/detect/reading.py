@@ -102,6 +102,7 @@ class Variable:
     layer: str
     trainable: bool
     dtype: str
+    dimensions: int
 
 
 class Anatomy:
@@ -171,9 +172,9 @@ def _variables(facts: Mapping[str, Any]) -> Iterator[Variable]:
         entry = mapping(entry)
         path = entry.get("path")
         if isinstance(path, str):
-            yield Variable(
-                path, str(entry.get("layer") or ""), entry.get("trainable") is True, str(entry.get("dtype"))
-            )
+            layer, dtype = str(entry.get("layer") or ""), str(entry.get("dtype"))
+            dimensions = len(listing(entry.get("shape")))
+            yield Variable(path, layer, entry.get("trainable") is True, dtype, dimensions)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,42 @@
+"""The pages of the findings: each program that is called broken is found to be, its fixed twin is healthy."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from kerascope.detect.registry import detectors
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "findings"
+PROGRAMS = {
+    (page.stem, state): program
+    for page in sorted(PAGES.glob("*.md"))
+    for state, program in re.findall(r"```python (broken|fixed)\n(.*?)```", page.read_text(), re.DOTALL)
+}
+
+
+def test_every_kind_has_a_page_and_every_page_a_kind():
+    kinds = {kind for each in detectors() for kind in each.kinds}
+    assert {page.stem for page in PAGES.glob("*.md")} == kinds
+    assert {name for name, _ in PROGRAMS} == kinds - {"kerascope-internal"}
+    assert len(PROGRAMS) == 2 * (len(kinds) - 1)
+
+
+@pytest.mark.slow
+@pytest.mark.backend
+@pytest.mark.parametrize(("kind", "state"), PROGRAMS, ids=["-".join(key) for key in PROGRAMS])
+def test_programs_are_what_the_page_says(kind, state, kerascope, tmp_path):
+    (tmp_path / "train.py").write_text(PROGRAMS[kind, state])
+    done = kerascope("run", "--json", "report.json", "train.py")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    found = {finding["kind"]: finding for finding in report["findings"]}
+    if state == "fixed":
+        assert (report["verdict"], found) == ("healthy", {}), done.stderr
+        return
+    assert report["verdict"] == "faulty"
+    told = set(found) | {e["label"].removeprefix("with it: ") for f in found.values() for e in f["evidence"]}
+    assert kind in told, done.stderr
