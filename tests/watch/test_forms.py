@@ -56,7 +56,7 @@ def accumulated():
 
 
 def averaged():
-    optimizer = keras.optimizers.Adam(1e-2, use_ema=True, ema_overwrite_frequency=5, global_clipnorm=1.0)
+    optimizer = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=5, global_clipnorm=1.0)
     return common.compiled(common.network(), optimizer)
 
 

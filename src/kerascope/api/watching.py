@@ -84,9 +84,9 @@ class Recorder:
                 "error": error,
             }
         )
-        self._final = self._judge()
         with contextlib.suppress(Exception):  # the writer keeps its troubles itself; the report must come
             self.writer.close()
+        self._final = self._judge()  # after closing: only then is it known where the file is
         return self._final
 
     def close(self, outcome: str = "finished", error: str | None = None) -> Report:

@@ -39,7 +39,7 @@ def _trace_from(stepper: Stepper, start: Point, seen: int) -> bool:
 
     def is_bad(step: int, logs: Any, state: Any) -> bool:
         norms = backend.host(backend.norms(stepper.model, state))
-        plain = stepper.plain_logs(logs)
+        plain = stepper.rows.plain_logs(logs)
         loss = [name for name, value in plain.items() if "loss" in name and not math.isfinite(value)]
         leaves = [
             leaf

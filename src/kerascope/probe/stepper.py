@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
-import dataclasses
 import math
 import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from kerascope._backends.base import Backend, Inline, Sample
 from kerascope._keras import state as keras_state
@@ -20,33 +16,13 @@ from kerascope.probe import nonfinite
 from kerascope.probe.clock import Clock, now
 from kerascope.probe.journal import Journal
 from kerascope.probe.options import Options
+from kerascope.probe.rows import Row, Rows
 from kerascope.probe.sampling import CompileBudget, Sampler
 from kerascope.probe.window import Entry, Point, Window
 
-INLINE = "gradient_norm:"
-"""What the names of the gradient norms taken inside a step begin with, among a step's logs."""
-
-_LAG = 2
 _POLL = 16
 _DATA_FIRST = 3
 _DATA_MOST = 64
-_COMMON = 5  # figures of a step row before the logs
-
-
-@dataclasses.dataclass
-class Row:
-    """A step that has run, its logs still on the device."""
-
-    step: int
-    epoch: int
-    at: float
-    seconds: float
-    busy: float
-    batch: int
-    rate: Any
-    logs: Any
-    norms: Any = None  # inline gradient norms
-    check: Any = None  # leaves and norms of the state after the step
 
 
 class Stepper:
@@ -61,22 +37,20 @@ class Stepper:
         self.epoch = 0
         self.training = 0
         self.raw: Callable[..., Any] | None = None
-        self.inline: Inline | None = None
         self.clock = Clock()
         self.window = Window(backend, model, options.memory, options.snapshot_every)
         self.sampler = Sampler(options, in_place=backend.in_place(model))
         self.buffers = batches.BufferGuard(backend)
+        self.rows = Rows(backend, journal, self.window.mark)
         self.traced = False
         self.dead = False
         self.on_error: Callable[[], None] | None = None
         self._options = options
-        self._rows: collections.deque[Row] = collections.deque()
         self._returned: Any = None
         self._last_data: Any = None
         self._entered = 0.0
         self._reset = True
         self._rate: Any = None
-        self._schedule: tuple[Any, int] | None = None
         self._data_seen = 0
         self._heavy = 0
         self._limits = backend.limits(model)
@@ -113,9 +87,10 @@ class Stepper:
             self.journal.guard("probe.aborted", self._aborted)
             raise
         ended = now()
-        if self.inline is not None:
-            logs, norms = self.inline.pop(logs)
-            self._rows[-1].norms = norms
+        if self.rows.inline is not None:
+            logs, norms = self.rows.inline.pop(logs)
+            if self.rows.last is not None:
+                self.rows.last.norms = norms
         try:
             self._after(logs, new, sample, ended - began)
         except Exception as error:
@@ -124,7 +99,7 @@ class Stepper:
         return logs, new
 
     def _before(self, state: Any, data: Any, entered: float) -> contextlib.AbstractContextManager[Sample] | None:
-        if self._rows and self._entered:
+        if self.rows.last is not None and self._entered:
             self._close_row(entered)
         self.number += 1
         self._entered = entered
@@ -139,9 +114,7 @@ class Stepper:
         self.window.add(Entry(self.number, held, changes, self._reset, self._rate))
         self._reset = False
         self._last_data = held
-        self._rows.append(
-            Row(self.number, self.epoch, self.clock.at(), math.nan, 0.0, size, self._rate, None)
-        )
+        self.rows.add(Row(self.number, self.epoch, self.clock.at(), math.nan, 0.0, size, self._rate, None))
         return self._measure(state, held, batch)
 
     def _run_instrumented(
@@ -169,7 +142,8 @@ class Stepper:
         return logs, new, sample
 
     def _after(self, logs: Any, new: Any, sample: Sample | None, busy: float) -> None:
-        row = self._rows[-1]
+        row = self.rows.last
+        assert row is not None
         row.busy = busy
         row.logs = logs
         self._returned = new
@@ -188,7 +162,8 @@ class Stepper:
         return self.backend.leaves(self.model), self.backend.norms(self.model, state)
 
     def _close_row(self, entered: float) -> None:
-        row = self._rows[-1]
+        row = self.rows.last
+        assert row is not None
         row.seconds = entered - self._entered
         self.clock.add(row.seconds)
         self.compiles.stepping += row.seconds
@@ -279,91 +254,22 @@ class Stepper:
         for part, values in sample.parts.items():
             self.journal.sample(step, part, values.names, self.backend.host(values.stats))
 
-    # -- reading late ------------------------------------------------------------------------------------------
-
     def poll(self, *, force: bool = False) -> None:
         """Writes rows whose values have arrived; waits for them only when forced."""
-        done: list[Row] = []
-        while self._rows:
-            row = self._rows[0]
-            late = row.step <= self.number - _LAG
-            if not force and not (late and self.backend.ready((row.logs, row.check and row.check[1]))) and len(self._rows) < 256:
-                break
-            done.append(self._rows.popleft())
-        if not done:
-            return
-        self._fill_rates(done)
-        seen: int | None = None
-        for row in done:
-            if not self._write(row) and seen is None:
-                seen = row.step
-        if seen is not None and not self.traced:
+        bad = self.rows.poll(self.number, self.training, force=force)
+        if bad is not None and not self.traced:
             self.traced = True
-            step = seen
-            self.journal.guard("probe.nonfinite", lambda: nonfinite.trace(self, step))
-
-    def _fill_rates(self, rows: list[Row]) -> None:
-        if self._schedule is not None:
-            schedule, offset = self._schedule
-            steps = np.asarray([row.step - 1 + offset for row in rows])
-            try:
-                rates = self.backend.schedule(schedule, steps)
-            except Exception as error:
-                self.journal.gap("learning rate", f"the schedule could not be evaluated: {error}")
-                self._schedule = None
-                return
-            for row, rate in zip(rows, rates, strict=True):
-                row.rate = float(rate)
-            return
-        known: dict[int, float] = {}
-        for row in rows:
-            if row.rate is not None:
-                key = id(row.rate)
-                if key not in known:
-                    known[key] = float(row.rate)
-                row.rate = known[key]
-
-    def _write(self, row: Row) -> bool:
-        """Records a row; False when it shows a loss or a state that is not finite."""
-        logs = self.plain_logs(row.logs)
-        rate = math.nan if row.rate is None else float(row.rate)
-        if row.norms is not None and self.inline is not None:
-            norms = self.backend.host(row.norms)
-            logs |= {f"{INLINE}{name}": float(n) for name, n in zip(self.inline.names(), norms, strict=False)}
-        self.journal.step(row.step, self.training, row.epoch, logs, (row.at, row.seconds, row.busy, rate, row.batch))
-        finite = all(math.isfinite(value) for name, value in logs.items() if "loss" in name)
-        if row.check is not None:
-            leaves, norms = row.check
-            good = self.journal.check(row.step, leaves, self.backend.host(norms))
-            self.window.mark(row.step, good)
-            finite = finite and good
-        return finite
-
-    def plain_logs(self, logs: Any) -> dict[str, float]:
-        """Returns the scalars of Keras's logs as floats."""
-        plain: dict[str, float] = {}
-        for name, value in logs.items() if isinstance(logs, dict) else ():
-            if not isinstance(value, (float, int)) and getattr(value, "shape", None) != ():
-                value = self.backend.host(value) if hasattr(value, "shape") else value
-            elif value is not None:
-                plain[str(name)] = float(value)  # several times faster than through an array
-                continue
-            array = np.asarray(value)
-            if array.size == 1 and array.dtype.kind in "fiub":
-                plain[str(name)] = float(array.reshape(()))
-            else:
-                self.journal.gap(f"log {name!r}", f"it is no single number but has shape {array.shape}")
-        return plain
+            self.journal.guard("probe.nonfinite", lambda: nonfinite.trace(self, bad))
 
     # -- begin and end -----------------------------------------------------------------------------------------
 
     def began_training(self) -> None:
         """A new training of this model begins; statistics may be taken in another way than before."""
         kind, source = keras_state.learning_rate_source(self.model)
-        self._schedule = None
+        self.rows.schedule = None
         if kind == "schedule":
             # The counter stands where the last training left it; from here on it grows with our steps.
-            self._schedule = (source, keras_state.iterations_done(self.model) - self.number)
+            self.rows.schedule = (source, keras_state.iterations_done(self.model) - self.number)
         self.sampler.in_place = self.backend.in_place(self.model)
         self.sampler.open = self.sampler.open or self.sampler.in_place
 
@@ -405,13 +311,14 @@ class Stepper:
         self.window.forget()
 
     def _finish(self) -> None:
-        problem = self.inline.problem() if self.inline is not None else None
+        problem = self.rows.inline.problem() if self.rows.inline is not None else None
         if problem is not None:
             self.journal.gap("gradient norms of every step", problem)
-        if self._rows and self._entered:
+        if self.rows.last is not None and self._entered:
             self._close_row(now())
             self._entered = 0.0
-            row = self._rows[-1]
+            row = self.rows.last
+            assert row is not None
             if row.check is None and row.logs is not None and self.backend.usable(self._returned):
                 row.check = self.journal.guard("probe.check", lambda: self._check(self._returned))
         self.poll(force=True)
@@ -420,8 +327,7 @@ class Stepper:
 
     def _aborted(self) -> None:
         """The step raised: it did not happen."""
-        if self._rows and self._rows[-1].step == self.number:
-            self._rows.pop()
+        self.rows.abandon(self.number)
         self.window.abandon(self.number)
         self.number -= 1
         self._entered = 0.0

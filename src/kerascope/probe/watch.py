@@ -159,7 +159,7 @@ class Session:
         assert self._backend is not None
         stepper = watched.stepper
         watched.raw = stepper.raw = model.train_function
-        stepper.inline = None
+        stepper.rows.inline = None
         if self.options.inline:
             self._inline(model, stepper)
         shell: Any = self._backend.shell(model, stepper.raw, stepper)
@@ -173,7 +173,7 @@ class Session:
         if isinstance(inline, str):
             stepper.journal.gap("gradient norms of every step", inline)
         elif inline is not None:
-            stepper.inline = inline
+            stepper.rows.inline = inline
             stepper.raw = inline.function
 
     def _new(self, model: Any) -> Watched:
@@ -228,7 +228,7 @@ class Session:
     def _epoch_end(self, watched: Watched, epoch: int, logs: dict[str, Any]) -> None:
         stepper = watched.stepper
         stepper.poll()
-        plain = stepper.plain_logs(logs)
+        plain = stepper.rows.plain_logs(logs)
         self.writer.epoch(stepper.training, epoch, stepper.number, now() - watched.epoch_began, plain)
 
     def _end(self, watched: Watched, model: Any, outcome: str) -> None:
@@ -253,7 +253,7 @@ class Session:
             if model.train_function is watched.shell:
                 steps.replace_train_function(model, watched.raw)
             # Keras's function holds its model, and the watch must not.
-            watched.shell = watched.raw = watched.stepper.raw = watched.stepper.inline = None
+            watched.shell = watched.raw = watched.stepper.raw = watched.stepper.rows.inline = None
 
     def close(self, outcome: str = "finished") -> None:
         """Ends all trainings still open and takes every shell off. Closes no writer."""
