@@ -61,9 +61,16 @@ def batches(name: str, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
     random = np.random.default_rng(0)
     result = []
     for _ in range(count):
-        x = random.integers(0, 1000, (size, *shape)) if name == "transformer" else random.normal(size=(size, *shape))
+        x = (
+            random.integers(0, 1000, (size, *shape))
+            if name == "transformer"
+            else random.normal(size=(size, *shape))
+        )
         result.append(
-            (x.astype("int32" if name == "transformer" else "float32"), random.integers(0, 10, size).astype("int32"))
+            (
+                x.astype("int32" if name == "transformer" else "float32"),
+                random.integers(0, 10, size).astype("int32"),
+            )
         )
     return result
 

@@ -128,7 +128,9 @@ def measure(name: str, variants: list[str], blocks: int) -> dict[str, Any]:
                 block[variant].append(timed(runners[variant]))
         for variant in variants:
             figures[variant].append(block[variant])
-    return {variant: summary(figures[variant], figures["unwatched"], samples.get(variant)) for variant in variants}
+    return {
+        variant: summary(figures[variant], figures["unwatched"], samples.get(variant)) for variant in variants
+    }
 
 
 def sample_cost(runner: Runner) -> dict[str, float]:
@@ -148,7 +150,9 @@ def sample_cost(runner: Runner) -> dict[str, float]:
 
 
 def summary(
-    blocks: list[list[tuple[float, float]]], unwatched: list[list[tuple[float, float]]], sample: dict[str, float] | None
+    blocks: list[list[tuple[float, float]]],
+    unwatched: list[list[tuple[float, float]]],
+    sample: dict[str, float] | None,
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for index, kind in enumerate(("cpu", "wall")):
@@ -217,9 +221,15 @@ def table(results: dict[str, Any]) -> str:
             for variant in sorted({*model["interleaved"], *model["alone"]}):
                 a, b = model["interleaved"].get(variant, {}), model["alone"].get(variant, {})
                 cells = [
-                    backend, name, variant, number(a.get("cpu_ms", b.get("step_cpu_ms")), 2), number(a.get("cpu_ratio")),
-                    number(a.get("wall_ratio")), number(a.get("cpu_ratio_with_samples")),
-                    number(b.get("first_step_cpu_s"), 1), number(b.get("statistics_compile_cpu_s"), 1),
+                    backend,
+                    name,
+                    variant,
+                    number(a.get("cpu_ms", b.get("step_cpu_ms")), 2),
+                    number(a.get("cpu_ratio")),
+                    number(a.get("wall_ratio")),
+                    number(a.get("cpu_ratio_with_samples")),
+                    number(b.get("first_step_cpu_s"), 1),
+                    number(b.get("statistics_compile_cpu_s"), 1),
                     number(b.get("peak_mib"), 0),
                 ]
                 rows.append("| " + " | ".join(cells) + " |")
@@ -238,7 +248,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backends", default=",".join(BACKENDS))
     parser.add_argument("--models", default="mlp,cnn,transformer")
-    parser.add_argument("--blocks", type=int, help="blocks of 50 steps (default: 8 for the MLP, 3 for the others)")
+    parser.add_argument(
+        "--blocks", type=int, help="blocks of 50 steps (default: 8 for the MLP, 3 for the others)"
+    )
     parser.add_argument("--json", type=Path, default=HERE / "overhead.json")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
@@ -251,12 +263,19 @@ def main() -> None:
     if args.alone:
         print(json.dumps(alone(*args.alone)))
         return
-    results: dict[str, Any] = {"command": " ".join(["python", "bench/overhead.py", *sys.argv[1:]]), "machine": machine()}
+    results: dict[str, Any] = {
+        "command": " ".join(["python", "bench/overhead.py", *sys.argv[1:]]),
+        "machine": machine(),
+    }
     results["backends"] = {}
     for backend in args.backends.split(","):
         for name in args.models.split(","):
             extra = ["--blocks", str(args.blocks)] if args.blocks else []
-            variants = [*VARIANTS, "run_eagerly", *(["enable_check_numerics"] if backend == "tensorflow" else [])]
+            variants = [
+                *VARIANTS,
+                "run_eagerly",
+                *(["enable_check_numerics"] if backend == "tensorflow" else []),
+            ]
             results["backends"].setdefault(backend, {})[name] = {
                 "interleaved": child(backend, "--measure", name, *extra),
                 "alone": {variant: child(backend, "--alone", name, variant) for variant in variants},

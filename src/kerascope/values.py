@@ -232,7 +232,9 @@ class Report(_Json):
     @property
     def ok(self) -> bool:
         """True when nothing of severity fault or warning was found and the script did not crash."""
-        return self.verdict != "crashed" and not any(f.severity in ("fault", "warning") for f in self.findings)
+        return self.verdict != "crashed" and not any(
+            f.severity in ("fault", "warning") for f in self.findings
+        )
 
     def worst(self) -> Severity | None:
         """Returns the worst severity among the findings, None when there is none."""

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of hostile strings)
 """Names, labels, paths and messages are written by others: nothing of them may act on a terminal or a page."""
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ def weights(model: Any) -> list[bytes]:
     """The bytes of everything a training leaves behind."""
     from kerascope._keras.state import all_variables
 
-    return [keras.ops.convert_to_numpy(v.value).tobytes() for role, v in all_variables(model) if role != "metric"]
+    return [
+        keras.ops.convert_to_numpy(v.value).tobytes() for role, v in all_variables(model) if role != "metric"
+    ]
 
 
 class Recorded:

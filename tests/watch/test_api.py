@@ -75,7 +75,9 @@ def test_a_watch_that_saw_nothing(tmp_path):
     assert not (tmp_path / "run.kscope").exists()
 
 
-@pytest.mark.parametrize("options", [{"every": -1}, {"every": 1.5}, {"budget": 0}, {"budget": 2}, {"memory": -1}])
+@pytest.mark.parametrize(
+    "options", [{"every": -1}, {"every": 1.5}, {"budget": 0}, {"budget": 2}, {"memory": -1}]
+)
 def test_bad_arguments(options):
     with pytest.raises(UsageError, match="Received: "):
         kerascope.Watch(**options)

@@ -78,7 +78,9 @@ def test_source(source, executions):
     for step, facts in run.model.batches():
         index = (step - 1) % N
         array = next(a for a in facts["arrays"] if a["name"] == "x")
-        np.testing.assert_allclose(array["mean"], X[index * 32 : index * 32 + 32].mean(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            array["mean"], X[index * 32 : index * 32 + 32].mean(), rtol=1e-4, atol=1e-6
+        )
         labels = next(a for a in facts["arrays"] if a["name"] == "y")
         counts = np.bincount(Y[index * 32 : index * 32 + 32], minlength=4)
         assert {int(k): v for k, v in labels["classes"].items()} == {i: n for i, n in enumerate(counts) if n}
@@ -133,7 +135,9 @@ def test_facts_of_labels_and_features():
     arrays = {a["name"]: a for a in batch_facts(current(), batch)["arrays"]}
     assert set(arrays) == {"x[a]", "x[b]", "y[0]", "y[1]", "y[2]", "sample_weight"}
     np.testing.assert_allclose(arrays["x[a]"]["features"]["std"], X[:32].std(0), rtol=1e-5)
-    assert arrays["y[0]"]["classes"] == {str(k): int(n) for k, n in zip(*np.unique(Y[:32], return_counts=True))}
+    assert arrays["y[0]"]["classes"] == {
+        str(k): int(n) for k, n in zip(*np.unique(Y[:32], return_counts=True), strict=True)
+    }
     assert sum(arrays["y[1]"]["classes"].values()) == 32
     assert arrays["y[2]"]["classes"] is None
     assert arrays["x[a]"]["dtype"] == "float32" and arrays["x[a]"]["shape"] == [32, 16]

@@ -56,8 +56,8 @@ def accumulated():
 
 
 def averaged():
-    optimizer = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=5, global_clipnorm=1.0)
-    return common.compiled(common.network(), optimizer)
+    options = {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 5, "global_clipnorm": 1.0}
+    return common.compiled(common.network(), keras.optimizers.Adam(1e-2, **options))
 
 
 def frozen():
@@ -128,7 +128,10 @@ def test_gradients_are_those_of_the_batch():
         model.fit(x, y, batch_size=32, epochs=1, verbose=0)
     run = common.finished(recorder)
     expected = 2 * x.T.astype(np.float64) @ (x @ kernel - y) / 32
-    row = {part: run.model.samples(part).stats[0, 0] for part in ("gradient", "weight", "update", "output", "loss")}
+    row = {
+        part: run.model.samples(part).stats[0, 0]
+        for part in ("gradient", "weight", "update", "output", "loss")
+    }
     np.testing.assert_allclose(row["gradient"][0], np.linalg.norm(expected), rtol=1e-4)
     np.testing.assert_allclose(row["gradient"][1], expected.mean(), rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(row["weight"][0], np.linalg.norm(kernel), rtol=1e-5)
@@ -141,7 +144,9 @@ def test_several_inputs_and_outputs():
     def make():
         a, b = keras.Input((16,), name="a"), keras.Input((4,), name="b")
         x = layers.Concatenate()([layers.Dense(8)(a), layers.Dense(8)(b)])
-        model = keras.Model({"a": a, "b": b}, {"p": layers.Dense(1, name="p")(x), "q": layers.Dense(4, name="q")(x)})
+        model = keras.Model(
+            {"a": a, "b": b}, {"p": layers.Dense(1, name="p")(x), "q": layers.Dense(4, name="q")(x)}
+        )
         model.compile("adam", {"p": "mse", "q": common.loss()})
         return model
 
@@ -198,7 +203,9 @@ def test_gan_with_a_combined_model():
 
     def play():
         keras.utils.set_random_seed(2)
-        discriminator = keras.Sequential([keras.Input((16,)), layers.Dense(8, activation="relu"), layers.Dense(1)])
+        discriminator = keras.Sequential(
+            [keras.Input((16,)), layers.Dense(8, activation="relu"), layers.Dense(1)]
+        )
         binary = keras.losses.BinaryCrossentropy(from_logits=True)
         discriminator.compile("adam", binary)
         generator = keras.Sequential([keras.Input((4,)), layers.Dense(16)])
@@ -258,7 +265,9 @@ def test_learning_rate_callback_is_seen():
     off, on, run = common.twice(lambda: common.compiled(common.network()), train)
     assert off == on
     rates = run.model.steps().learning_rate
-    np.testing.assert_allclose(rates[[0, 19, 20, 39, 40, 59]], [0.01, 0.01, 0.005, 0.005, 0.0025, 0.0025], rtol=1e-6)
+    np.testing.assert_allclose(
+        rates[[0, 19, 20, 39, 40, 59]], [0.01, 0.01, 0.005, 0.005, 0.0025, 0.0025], rtol=1e-6
+    )
 
 
 def test_schedule_is_recorded_for_every_step():
@@ -320,7 +329,9 @@ def test_torch_compile():
     except Exception as error:
         pytest.skip(f"torch.compile does not work here: {error}")
     off, on, run = common.twice(
-        lambda: common.compiled(common.network(), jit_compile=True), lambda m: common.fit(m, epochs=1), every=7
+        lambda: common.compiled(common.network(), jit_compile=True),
+        lambda m: common.fit(m, epochs=1),
+        every=7,
     )
     assert off == on
     assert len(run.model.samples("gradient").step) >= 2
@@ -333,7 +344,7 @@ def test_distributed():
     env = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "TF_CPP_MIN_LOG_LEVEL": "3"}
     env["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1] / "src"), env.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, str(HERE / "distributed.py")], env=env, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, str(HERE / "distributed.py")], env=env, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "same: True" in done.stdout, done.stdout

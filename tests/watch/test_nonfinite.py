@@ -140,7 +140,9 @@ def test_the_weights_are_the_same_as_unwatched():
     results = []
     for watched in (False, True):
         keras.utils.set_random_seed(1)
-        model = common.compiled(keras.Sequential([keras.Input((8,)), Divide(), layers.Dropout(0.2), layers.Dense(3)]))
+        model = common.compiled(
+            keras.Sequential([keras.Input((8,)), Divide(), layers.Dropout(0.2), layers.Dense(3)])
+        )
         x = np.abs(np.random.default_rng(1).normal(size=(60 * 16, 8))).astype("float32")
         x[40 * 16] = 0.0
         y = np.zeros(len(x), "int32")

@@ -27,6 +27,9 @@ model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossen
 history = model.fit(x, y, epochs=3, batch_size=32, verbose=0)
 print("LOSS", history.history["loss"], [float(w.sum()) for w in model.get_weights()])
 """
+ENDLESS = TRAIN.replace("epochs=3", "epochs=100000").replace(
+    "history =", "print('go', flush=True)\nhistory ="
+)
 MINIMAL = "import sys, os; print(__name__, sys.argv, os.path.basename(__file__), sys.path[0], __spec__)\n"
 
 
@@ -38,7 +41,12 @@ def environment(**extra):
 
 def python(folder, *args, **extra):
     return subprocess.run(
-        [sys.executable, *args], cwd=folder, env=environment(**extra), capture_output=True, text=True, check=False
+        [sys.executable, *args],
+        cwd=folder,
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -73,7 +81,9 @@ def test_a_training_runs_the_same_and_is_reported(tmp_path):
     assert second["layers"] == report["layers"]
 
 
-@pytest.mark.parametrize("args", [["a.py"], ["a.py", "--epochs", "3", "-m", "x", "--json", "b"], ["./a.py", "--"]])
+@pytest.mark.parametrize(
+    "args", [["a.py"], ["a.py", "--epochs", "3", "-m", "x", "--json", "b"], ["./a.py", "--"]]
+)
 def test_a_script_sees_what_python_gives_it(tmp_path, args):
     script(tmp_path, MINIMAL, "a.py")
     plain = python(tmp_path, *args)
@@ -90,7 +100,11 @@ def test_a_script_elsewhere_and_its_neighbours(tmp_path):
 
 
 def test_a_module_and_a_package(tmp_path):
-    script(tmp_path, "import sys; print(__name__, sys.argv[1:], __package__, __spec__.name)\n", "package/__main__.py")
+    script(
+        tmp_path,
+        "import sys; print(__name__, sys.argv[1:], __package__, __spec__.name)\n",
+        "package/__main__.py",
+    )
     script(tmp_path, "", "package/__init__.py")
     script(tmp_path, "import sys; print(__name__, sys.argv[1:], __package__)\n", "package/tool.py")
     for target in ("package", "package.tool"):
@@ -99,7 +113,14 @@ def test_a_module_and_a_package(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["import sys; sys.exit(3)", "import sys; sys.exit('words')", "raise SystemExit", "1 / 0", "import nothing_"]
+    "text",
+    [
+        "import sys; sys.exit(3)",
+        "import sys; sys.exit('words')",
+        "raise SystemExit",
+        "1 / 0",
+        "import nothing_",
+    ],
 )
 def test_exit_codes_and_tracebacks_are_pythons(tmp_path, text):
     script(tmp_path, f"def f():\n    {text}\nf()\n", "a.py")
@@ -138,10 +159,14 @@ def test_fail_on(tmp_path):
 
 
 def test_interrupted(tmp_path):
-    script(tmp_path, TRAIN.replace("epochs=3", "epochs=100000").replace("history =", "print('go', flush=True)\nhistory ="))
+    script(tmp_path, ENDLESS)
     process = subprocess.Popen(
         [sys.executable, "-m", "kerascope", "run", "--out", "out.kscope", "train.py"],
-        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     while "go" not in process.stdout.readline():
@@ -158,7 +183,9 @@ def test_interrupted(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("args", [["missing.py"], ["broken.py"], ["binary.py"], ["."], ["-m", "no_such_module"], []])
+@pytest.mark.parametrize(
+    "args", [["missing.py"], ["broken.py"], ["binary.py"], ["."], ["-m", "no_such_module"], []]
+)
 def test_bad_scripts(tmp_path, args):
     script(tmp_path, "def f(:\n", "broken.py")
     (tmp_path / "binary.py").write_bytes(bytes(range(256)) * 4)
@@ -169,7 +196,9 @@ def test_bad_scripts(tmp_path, args):
     assert "Received:" in done.stderr or args == []
 
 
-@pytest.mark.parametrize("options", [["--every", "-1"], ["--budget", "0"], ["--memory", "-5"], ["--json", "no/such/r"]])
+@pytest.mark.parametrize(
+    "options", [["--every", "-1"], ["--budget", "0"], ["--memory", "-5"], ["--json", "no/such/r"]]
+)
 def test_bad_options(tmp_path, options):
     script(tmp_path, "print('ran')", "a.py")
     done = run(tmp_path, *options, "a.py")
@@ -195,10 +224,13 @@ def test_a_backend_is_chosen_only_without_a_preference(tmp_path):
     hide = (
         "import sys, importlib.machinery\n"
         "find = importlib.machinery.PathFinder.find_spec\n"
-        "importlib.machinery.PathFinder.find_spec = lambda name, *a, **k: None if name == 'tensorflow' else find(name, *a, **k)\n"
+        "importlib.machinery.PathFinder.find_spec = (\n"
+        "    lambda name, *a, **k: None if name == 'tensorflow' else find(name, *a, **k))\n"
     )
     script(tmp_path, hide, "sitecustomize.py")
-    chosen = run(tmp_path, "a.py", KERAS_BACKEND=None, KERAS_HOME=str(tmp_path / "none"), PYTHONPATH=str(tmp_path))
+    chosen = run(
+        tmp_path, "a.py", KERAS_BACKEND=None, KERAS_HOME=str(tmp_path / "none"), PYTHONPATH=str(tmp_path)
+    )
     assert "before None" in chosen.stdout
     assert chosen.stdout.split()[-1] in ("jax", "torch"), chosen.stderr
     assert re.search(r"^kerascope: .*tensorflow", chosen.stderr, re.M | re.I), chosen.stderr
@@ -209,11 +241,13 @@ def test_a_backend_is_chosen_only_without_a_preference(tmp_path):
 
 def test_killed_trainings_can_be_reported(tmp_path):
     """SIGKILL at any moment: what had been written can be read and judged."""
-    endless = TRAIN.replace("epochs=3", "epochs=100000").replace("history =", "print('go', flush=True)\nhistory =")
-    script(tmp_path, endless)
+    script(tmp_path, ENDLESS)
     process = subprocess.Popen(
         [sys.executable, "-m", "kerascope", "run", "--out", "out.kscope", "train.py"],
-        cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 90
     while not (tmp_path / "out.kscope").exists() and time.monotonic() < deadline:

@@ -102,7 +102,9 @@ def test_nothing_is_left_behind():
     things = [model, model.optimizer, *model.layers]
     before = [set(vars(thing)) for thing in things]
     function = model.train_function
-    functions = {(cls, name): value for cls in classes() for name, value in vars(cls).items() if callable(value)}
+    functions = {
+        (cls, name): value for cls in classes() for name, value in vars(cls).items() if callable(value)
+    }
     modules = dict(vars(keras))
     with common.recording(every=3, inline=True) as recorder:
         common.fit(model, epochs=1)
@@ -161,7 +163,9 @@ def test_a_model_saved_under_watch_is_the_same_file(tmp_path):
         else:
             common.fit(model, epochs=1, callbacks=[Save(path)])
         with zipfile.ZipFile(path) as archive:
-            contents.append({name: archive.read(name) for name in archive.namelist() if name != "metadata.json"})
+            contents.append(
+                {name: archive.read(name) for name in archive.namelist() if name != "metadata.json"}
+            )
     assert contents[0].keys() == contents[1].keys()
     # A shared object's id is its address in memory.
     configs = [re.sub(rb'"shared_object_id": \d+', b"", content["config.json"]) for content in contents]
@@ -172,7 +176,9 @@ def test_a_model_saved_under_watch_is_the_same_file(tmp_path):
     for content in contents:
         found = {}
         with h5py.File(io.BytesIO(content["model.weights.h5"])) as file:
-            file.visititems(lambda n, o, found=found: found.update({n: np.asarray(o)}) if hasattr(o, "shape") else None)
+            file.visititems(
+                lambda n, o, found=found: found.update({n: np.asarray(o)}) if hasattr(o, "shape") else None
+            )
         arrays.append(found)
     assert arrays[0].keys() == arrays[1].keys()
     for name in arrays[0]:

@@ -14,7 +14,8 @@ import numpy as np
 from kerascope._backends import jax_taps as taps
 from kerascope._backends.base import Data, Inline, Leaf, Logs, Part, Sample, State, Stepper
 from kerascope._backends.common import quiet_python
-from kerascope._keras import graph, state as keras_state, steps
+from kerascope._keras import state as keras_state
+from kerascope._keras import steps
 
 _copy = jax.jit(lambda tree: jax.tree_util.tree_map(jnp.copy, tree))
 
@@ -120,7 +121,11 @@ class JaxBackend:
         _, shadow, traced = entry
         arrays = shadow(state, data)
         names = {part: traced.parts[part].names for part in arrays}
-        return Sample({part: Part(names[part], arrays[part]) for part in arrays}, dict(traced.skipped), list(traced.errors))
+        return Sample(
+            {part: Part(names[part], arrays[part]) for part in arrays},
+            dict(traced.skipped),
+            list(traced.errors),
+        )
 
     def _shadow(self, model: Any) -> tuple[Callable[..., Any], Sample]:
         """The user's train step as a separate program that returns statistics and nothing else."""

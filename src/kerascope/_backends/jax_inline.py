@@ -84,9 +84,9 @@ class InlineStep:
 
     def __call__(self, state: Any, iterator: Iterator[Any]) -> tuple[Any, Any]:
         if self.problem is not None:
-            return self._raw(state, iterator)  # type: ignore[no-any-return]
+            return self._raw(state, iterator)
         if not self._left:
-            return self._built(state, iterator)  # type: ignore[no-any-return]
+            return self._built(state, iterator)
         self._left -= 1
         data = next(iterator)
         kept = _copy(state)

@@ -18,7 +18,8 @@ import jax.numpy as jnp
 from jax.extend import core as jax_core
 
 from kerascope._backends.common import output_names, second_calls
-from kerascope._keras import graph, state as keras_state, steps
+from kerascope._keras import graph, steps
+from kerascope._keras import state as keras_state
 
 
 def norm(x: Any) -> Any:
@@ -107,7 +108,9 @@ class Collected:
             return
         arrays = [a for a in steps.flatten(output) if isinstance(a, jax.Array)]
         arrays = [a for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
-        for name, array in zip(output_names(second_calls(key, level.outputs), len(arrays)), arrays, strict=True):
+        for name, array in zip(
+            output_names(second_calls(key, level.outputs), len(arrays)), arrays, strict=True
+        ):
             level.outputs[name] = seven(jax.lax.stop_gradient(array))
 
     def error(self, where: str, error: Exception) -> None:
@@ -153,13 +156,17 @@ def _scale(optimizer: Any, optimizer_variables: Any) -> Any:
     scale = keras_state.loss_scale(optimizer)
     if scale is None:
         return 1.0
-    return next(value for v, value in zip(optimizer.variables, optimizer_variables, strict=True) if v is scale)
+    return next(
+        value for v, value in zip(optimizer.variables, optimizer_variables, strict=True) if v is scale
+    )
 
 
 def _value_and_grad(original: Any, levels: list[Level], *, gradient_only: bool) -> Callable[..., Any]:
     """Stands in for `jax.value_and_grad` (or `jax.grad`), carrying what `fun` shows out as auxiliary output."""
 
-    def value_and_grad(fun: Any, argnums: Any = 0, has_aux: bool = False, **options: Any) -> Callable[..., Any]:
+    def value_and_grad(
+        fun: Any, argnums: Any = 0, has_aux: bool = False, **options: Any
+    ) -> Callable[..., Any]:
         names: list[str] = []  # a dict would come back sorted; the order of calls matters
 
         @functools.wraps(fun)

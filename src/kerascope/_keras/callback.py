@@ -9,7 +9,7 @@ import keras
 from kerascope._keras.steps import Observer, callback_model
 
 
-class TrainingCallback(keras.callbacks.Callback):  # type: ignore[misc]
+class TrainingCallback(keras.callbacks.Callback):
     """Tells an observer about a training from inside `fit`.
 
     It has no batch hooks on purpose: with one, Keras waits for the device after every step.

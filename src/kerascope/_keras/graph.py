@@ -110,7 +110,9 @@ def _compile_facts(model: Any) -> dict[str, Any]:
     loss = getattr(model, "loss", None)
     metrics = [metric.name for metric in getattr(model, "metrics", [])]
     return {
-        "loss": plain(keras.tree.map_structure(_named, loss)) if loss is not None and not callable(loss) else _named(loss),
+        "loss": plain(keras.tree.map_structure(_named, loss))
+        if loss is not None and not callable(loss)
+        else _named(loss),
         "metrics": metrics,
         "jit_compile": bool(getattr(model, "jit_compile", False)),
         "run_eagerly": bool(getattr(model, "run_eagerly", False)),
@@ -136,23 +138,28 @@ def _optimizer_facts(optimizer: Any) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Returns `value` as JSON data; what JSON cannot hold becomes its repr, shortened."""
-    return json.loads(json.dumps(value, default=lambda item: repr(item)[:200]).replace("NaN", '"nan"').replace(
-        "Infinity", '"inf"'))
+    return json.loads(
+        json.dumps(value, default=lambda item: repr(item)[:200])
+        .replace("NaN", '"nan"')
+        .replace("Infinity", '"inf"')
+    )
 
 
 def source_files(model: Any) -> dict[str, str]:
     """Returns the user's own source as text by file name: the script and the modules of custom classes."""
-    objects = [type(model), *(type(layer) for layer, _ in layer_tree(model))]
+    objects: list[Any] = [type(model), *(type(layer) for layer, _ in layer_tree(model))]
     loss = getattr(model, "loss", None)
-    objects += [item if inspect.isfunction(item) else type(item) for item in [loss] if callable(item)]
-    names = {cls.__module__ for item in objects if isinstance(item, type) for cls in item.__mro__}
-    names |= {item.__module__ for item in objects if inspect.isfunction(item)}
+    if callable(loss):
+        objects.append(loss if inspect.isfunction(loss) else type(loss))
+    names = {cls.__module__ for item in objects for cls in getattr(item, "__mro__", (item,))}
     sources = {}
     for name in sorted({*names, "__main__"}):
         path = getattr(sys.modules.get(name), "__file__", None)
         if path and _is_users(path):
             try:
-                sources[Path(path).name] = Path(path).read_text(encoding="utf-8", errors="replace")[:_SOURCE_LIMIT]
+                sources[Path(path).name] = Path(path).read_text(encoding="utf-8", errors="replace")[
+                    :_SOURCE_LIMIT
+                ]
             except OSError:
                 continue  # a module that came from a zip or is gone has no text to keep
     return sources
@@ -160,5 +167,11 @@ def source_files(model: Any) -> dict[str, str]:
 
 def _is_users(path: str) -> bool:
     parts = Path(path).parts
-    return path.endswith(".py") and "site-packages" not in parts and "dist-packages" not in parts and not str(
-        Path(path).resolve()).startswith((sys.base_prefix + "/lib", str(Path(__file__).resolve().parents[1])))
+    return (
+        path.endswith(".py")
+        and "site-packages" not in parts
+        and "dist-packages" not in parts
+        and not str(Path(path).resolve()).startswith(
+            (sys.base_prefix + "/lib", str(Path(__file__).resolve().parents[1]))
+        )
+    )

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-
 from kerascope.api.hook import KerasHook
 from kerascope.api.paths import chosen_path
 from kerascope.api.watching import Recorder
@@ -101,12 +100,18 @@ def _prepare_script(target: str) -> tuple[types.CodeType, types.ModuleType, str,
         with io.open_code(str(path.absolute())) as file:
             source = file.read()
     except OSError as error:
-        raise ScriptError(f"The script cannot be read: {error.strerror}. Received: script={target!r}.") from error
+        raise ScriptError(
+            f"The script cannot be read: {error.strerror}. Received: script={target!r}."
+        ) from error
     code = _compile(source, str(path.absolute()), target)
     module = types.ModuleType("__main__")
     loader = importlib.machinery.SourceFileLoader("__main__", str(path.absolute()))
     module.__dict__.update(
-        __file__=str(path.absolute()), __builtins__=builtins, __cached__=None, __package__=None, __loader__=loader
+        __file__=str(path.absolute()),
+        __builtins__=builtins,
+        __cached__=None,
+        __package__=None,
+        __loader__=loader,
     )
     return code, module, target, str(path.absolute().parent)
 
@@ -118,10 +123,13 @@ def _compile(source: bytes, filename: str, target: str) -> types.CodeType:
         place = f"line {error.lineno}: {error.msg}" if error.lineno else str(error.msg)
         line = f"\n    {error.text.strip()}" if error.text else ""
         raise ScriptError(
-            f"The script is not valid Python, {place}. Received: script={target!r}.{line}", slug="script-syntax"
+            f"The script is not valid Python, {place}. Received: script={target!r}.{line}",
+            slug="script-syntax",
         ) from error
     except ValueError as error:  # null bytes
-        raise ScriptError(f"The script is not Python source: {error}. Received: script={target!r}.") from error
+        raise ScriptError(
+            f"The script is not Python source: {error}. Received: script={target!r}."
+        ) from error
 
 
 def _prepare_module(target: str) -> tuple[types.CodeType, types.ModuleType, str, str]:
@@ -150,7 +158,11 @@ def _prepare_module(target: str) -> tuple[types.CodeType, types.ModuleType, str,
         raise ScriptError(f"The module has no Python code. Received: -m {target!r}.")
     module = types.ModuleType("__main__")
     module.__dict__.update(
-        __file__=spec.origin, __builtins__=builtins, __spec__=spec, __loader__=loader, __package__=spec.parent,
+        __file__=spec.origin,
+        __builtins__=builtins,
+        __spec__=spec,
+        __loader__=loader,
+        __package__=spec.parent,
         __cached__=spec.cached,
     )
     return code, module, spec.origin or target, os.getcwd()

@@ -100,7 +100,9 @@ class Recorder:
         if self._final is not None:
             return self._final
         if self.session is None or self.writer is None:
-            return Report(str(self.meta.get("subject")), "unknown", "healthy", headline="no training was seen yet")
+            return Report(
+                str(self.meta.get("subject")), "unknown", "healthy", headline="no training was seen yet"
+            )
         self._write_meta({"seconds": self.at()})
         return self._judge()
 
@@ -121,7 +123,11 @@ class Recorder:
                 report = build_report(view, recording=_shown(path) if path is not None else None)
         except Exception as error:
             internal.append(
-                {"where": "report", "error": f"{type(error).__name__}: {error}", "consequence": "the run was not judged"}
+                {
+                    "where": "report",
+                    "error": f"{type(error).__name__}: {error}",
+                    "consequence": "the run was not judged",
+                }
             )
             report = Report(str(self.meta.get("subject")), "unknown", "healthy", headline="NOT JUDGED")
         return with_internal(report, internal)
@@ -129,7 +135,9 @@ class Recorder:
 
 def with_internal(report: Report, failures: list[dict[str, str]]) -> Report:
     """Returns the report with those failures of ours that the recording could not hold."""
-    told = " ".join(str(e.value) for f in report.findings if f.kind == "kerascope-internal" for e in f.evidence)
+    told = " ".join(
+        str(e.value) for f in report.findings if f.kind == "kerascope-internal" for e in f.evidence
+    )
     told += " ".join(f.explanation for f in report.findings if f.kind == "kerascope-internal")
     added = [
         Finding(
@@ -141,9 +149,7 @@ def with_internal(report: Report, failures: list[dict[str, str]]) -> Report:
             evidence=(Evidence("where", failure["where"]), Evidence("error", failure["error"])),
             rank=len(report.findings) + index,
         )
-        for index, failure in enumerate(
-            (f for f in failures if f["error"] not in told), start=1
-        )
+        for index, failure in enumerate((f for f in failures if f["error"] not in told), start=1)
     ]
     return dataclasses.replace(report, findings=(*report.findings, *added)) if added else report
 
@@ -153,4 +159,3 @@ def _shown(path: Path) -> str:
     with contextlib.suppress(ValueError, OSError):
         return str(Path(path).resolve().relative_to(Path.cwd()))
     return str(path)
-

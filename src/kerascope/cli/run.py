@@ -26,23 +26,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = _USAGE
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is a module's name, as in python -m")
+    parser.add_argument(
+        "-m", dest="module", action="store_true", help="SCRIPT is a module's name, as in python -m"
+    )
     parser.add_argument("--out", metavar="FILE", help="the recording (default: runs/<script>-<time>.kscope)")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard error")
     parser.add_argument("--quiet", action="store_true", help="print no report")
     parser.add_argument("--full", action="store_true", help="print every layer, curve and finding")
     parser.add_argument(
-        "--fail-on", choices=("warning", "fault"), help="leave with 3 when there is such a finding, or a worse one"
+        "--fail-on",
+        choices=("warning", "fault"),
+        help="leave with 3 when there is such a finding, or a worse one",
     )
     parser.add_argument(
-        "--every", type=int, metavar="N", help="take full statistics every N steps (default: 1 %% of the time; 0: none)"
+        "--every",
+        type=int,
+        metavar="N",
+        help="take full statistics every N steps (default: 1 %% of the time; 0: none)",
     )
-    parser.add_argument("--inline", action="store_true", help="add gradient norms of every step, inside the step")
     parser.add_argument(
-        "--budget", type=float, metavar="PERCENT", default=1.0, help="time statistics may take (default: 1 percent)"
+        "--inline", action="store_true", help="add gradient norms of every step, inside the step"
     )
     parser.add_argument(
-        "--memory", type=float, metavar="MIB", default=512.0, help="memory for snapshots and batches (default: 512 MiB)"
+        "--budget",
+        type=float,
+        metavar="PERCENT",
+        default=1.0,
+        help="time statistics may take (default: 1 percent)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        metavar="MIB",
+        default=512.0,
+        help="memory for snapshots and batches (default: 512 MiB)",
     )
 
 
@@ -56,7 +73,11 @@ def split(argv: Sequence[str]) -> tuple[list[str], str | None, list[str]]:
             target = argv[index + 1] if index + 1 < len(argv) else None
             return [*argv[:index], "-m"], target, list(argv[index + 2 :])
         if word == "--":
-            return list(argv[:index]), argv[index + 1] if index + 1 < len(argv) else None, list(argv[index + 2 :])
+            return (
+                list(argv[:index]),
+                argv[index + 1] if index + 1 < len(argv) else None,
+                list(argv[index + 2 :]),
+            )
         if not word.startswith("-") or word == "-":
             return list(argv[:index]), word, list(argv[index + 1 :])
         index += 2 if word in takes_value else 1

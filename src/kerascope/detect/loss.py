@@ -335,9 +335,9 @@ def _rising(view: RunView, case: Case) -> Finding | None:
         confidence=0.95,
         title=f"Loss rises: {_from_to(moves)} over {plural(moves.steps, 'step')}",
         explanation=(
-            f"The loss began at {show(moves.start)}, and the whole last quarter of the run lies above that, far outside "
-            f"of its noise, at {show(moves.end)} in the end. {second} Steps that are too long (learning rate) and a "
-            "loss whose sign is turned around are the usual reasons."
+            f"The loss began at {show(moves.start)}, and the whole last quarter of the run lies above that, well "
+            f"outside of its noise, at {show(moves.end)} in the end. {second} Steps that are too long (learning rate) "
+            "and a loss whose sign is turned around are the usual reasons."
         ),
         location=SourceSpan(step=int(case.model.steps().step[-1])),
         evidence=tuple(_evidence(view, case)),

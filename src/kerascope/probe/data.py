@@ -39,7 +39,9 @@ def _leaves(name: str, part: Any) -> Iterator[tuple[str, Any]]:
 
 def first_array(batch: Any) -> Any:
     """Returns the first array of a batch, None when there is none."""
-    first = batch[0] if isinstance(batch, tuple) and batch else batch
+    first: Any = batch
+    if isinstance(batch, tuple) and batch:
+        first = next(iter(batch))
     if hasattr(first, "shape") and not isinstance(first, (dict, list, tuple)):
         return first  # the usual case, without the walk
     return next((array for _, array in named_arrays(batch)), None)
@@ -47,7 +49,7 @@ def first_array(batch: Any) -> Any:
 
 def batch_size(first: Any) -> int:
     """Returns the number of samples, given a batch's first array; 0 when nothing says so."""
-    shape = getattr(first, "shape", ())
+    shape: Any = getattr(first, "shape", ())
     return int(shape[0] or 0) if len(shape) else 0
 
 
@@ -87,7 +89,12 @@ def _range(array: np.ndarray) -> dict[str, Any]:
 
 def _features(array: np.ndarray) -> dict[str, list[float]] | None:
     """Mean and standard deviation per feature, for tables and sequences of up to 256 features."""
-    if array.dtype.kind != "f" or array.ndim not in (2, 3) or not 1 < array.shape[-1] <= _FEATURES or not array.size:
+    if (
+        array.dtype.kind != "f"
+        or array.ndim not in (2, 3)
+        or not 1 < array.shape[-1] <= _FEATURES
+        or not array.size
+    ):
         return None
     rows = array.reshape(-1, array.shape[-1]).astype(np.float64)
     return {"mean": [float(v) for v in rows.mean(0)], "std": [float(v) for v in rows.std(0)]}

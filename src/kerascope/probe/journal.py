@@ -41,7 +41,9 @@ class Journal:
         self._gaps: set[tuple[str, str]] = set()
         self._layouts: dict[tuple[str, tuple[str, ...]], int] = {}
 
-    def guard(self, where: str, action: Callable[[], Any], otherwise: Callable[[], None] | None = None) -> Any:
+    def guard(
+        self, where: str, action: Callable[[], Any], otherwise: Callable[[], None] | None = None
+    ) -> Any:
         """Runs `action`; a failure of it is recorded, `otherwise` is done, and None comes back."""
         try:
             return action()
@@ -83,7 +85,9 @@ class Journal:
             self._layouts[key] = self.writer.layout(self.model, part, list(names))
         return self._layouts[key]
 
-    def step(self, step: int, training: int, epoch: int, logs: dict[str, float], common: Sequence[float]) -> None:
+    def step(
+        self, step: int, training: int, epoch: int, logs: dict[str, float], common: Sequence[float]
+    ) -> None:
         """Records one step's row."""
         self.step_number = step
         layout = self._layout("logs", tuple(logs))

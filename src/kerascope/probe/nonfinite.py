@@ -27,8 +27,15 @@ def trace(stepper: Stepper, seen: int) -> None:
     why = stepper.window.off or "no finite state was held any more"
     stepper.journal.nonfinite(
         seen,
-        {"exact": False, "last_finite_step": None, "first": "state", "tensor": None, "layer": None, "order": [],
-         "how": f"seen at step {seen}; not rewound: {why}"},
+        {
+            "exact": False,
+            "last_finite_step": None,
+            "first": "state",
+            "tensor": None,
+            "layer": None,
+            "order": [],
+            "how": f"seen at step {seen}; not rewound: {why}",
+        },
     )
 
 
@@ -58,7 +65,10 @@ def _trace_from(stepper: Stepper, start: Point, seen: int) -> bool:
     entry = window.entry(step)
     assert entry is not None
     state = window.prepared(state, entry, first=step == start.step)
-    sample = stepper.journal.guard("probe.sample", lambda: backend.sample(stepper.model, state, entry.data)) or Sample()
+    sample = (
+        stepper.journal.guard("probe.sample", lambda: backend.sample(stepper.model, state, entry.data))
+        or Sample()
+    )
     stepper._record_sample(step, sample)
     facts = batches.batch_facts(backend, backend.batch(entry.data))
     stepper.journal.batch(step, facts)
@@ -66,9 +76,15 @@ def _trace_from(stepper: Stepper, start: Point, seen: int) -> bool:
     first = order[0] if order else {"part": "state", "name": None}
     stepper.journal.nonfinite(
         step,
-        {"exact": True, "last_finite_step": step - 1, "first": first["part"], "tensor": first["name"],
-         "layer": _layer(stepper.model, first), "order": order[:50],
-         "how": f"rewound from step {start.step} with the training's own program"},
+        {
+            "exact": True,
+            "last_finite_step": step - 1,
+            "first": first["part"],
+            "tensor": first["name"],
+            "layer": _layer(stepper.model, first),
+            "order": order[:50],
+            "how": f"rewound from step {start.step} with the training's own program",
+        },
     )
     return True
 
@@ -85,7 +101,9 @@ def _order(sample: Sample, facts: dict[str, Any], host: Any, bad: dict[str, Any]
             order += _bad_names(part, *parts[part])
     if "update" in parts:
         order += [{"part": "weight", "name": item["name"]} for item in _bad_names("update", *parts["update"])]
-    order += [{"part": "loss", "name": name} for name in bad["loss"] if not any(o["part"] == "loss" for o in order)]
+    order += [
+        {"part": "loss", "name": name} for name in bad["loss"] if not any(o["part"] == "loss" for o in order)
+    ]
     known = {item["name"] for item in order}
     for name in bad["leaves"]:
         role, _, path = name.partition(":")

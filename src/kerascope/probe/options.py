@@ -38,7 +38,9 @@ class Options:
                 "Give a number above 0 and at most 1; 0.01 is one percent."
             )
         if self.memory < 0:
-            raise UsageError(f"`memory` is a number of bytes. Received: memory={self.memory!r}. Give 0 or more.")
+            raise UsageError(
+                f"`memory` is a number of bytes. Received: memory={self.memory!r}. Give 0 or more."
+            )
         if self.snapshot_every < 1:
             raise UsageError(
                 f"`snapshot_every` counts steps. Received: snapshot_every={self.snapshot_every!r}. Give 1 or more."

@@ -72,7 +72,11 @@ class Rows:
         while self._rows:
             row = self._rows[0]
             late = row.step <= number - _LAG
-            if not force and not (late and self.backend.ready((row.logs, row.check and row.check[1]))) and len(self._rows) < 256:
+            if (
+                not force
+                and not (late and self.backend.ready((row.logs, row.check and row.check[1])))
+                and len(self._rows) < 256
+            ):
                 break
             done.append(self._rows.popleft())
         if not done:
@@ -109,7 +113,9 @@ class Rows:
         if row.norms is not None and self.inline is not None:
             norms = self.backend.host(row.norms)
             logs |= {f"{INLINE}{name}": float(n) for name, n in zip(self.inline.names(), norms, strict=False)}
-        self.journal.step(row.step, training, row.epoch, logs, (row.at, row.seconds, row.busy, rate, row.batch))
+        self.journal.step(
+            row.step, training, row.epoch, logs, (row.at, row.seconds, row.busy, rate, row.batch)
+        )
         finite = all(math.isfinite(value) for name, value in logs.items() if "loss" in name)
         if row.check is not None:
             leaves, norms = row.check

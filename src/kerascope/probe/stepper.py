@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from kerascope._backends.base import Backend, Inline, Sample
+from kerascope._backends.base import Backend, Sample
 from kerascope._keras import state as keras_state
 from kerascope.probe import data as batches
 from kerascope.probe import nonfinite
@@ -28,7 +28,9 @@ _DATA_MOST = 64
 class Stepper:
     """Runs Keras's own step and records around it. Nothing of ours that fails reaches the caller."""
 
-    def __init__(self, model: Any, backend: Backend, journal: Journal, options: Options, compiles: CompileBudget):
+    def __init__(
+        self, model: Any, backend: Backend, journal: Journal, options: Options, compiles: CompileBudget
+    ):
         self._model = weakref.ref(model)
         self.backend = backend
         self.journal = journal
@@ -98,7 +100,9 @@ class Stepper:
         self.clock.own += began - entered + now() - ended
         return logs, new
 
-    def _before(self, state: Any, data: Any, entered: float) -> contextlib.AbstractContextManager[Sample] | None:
+    def _before(
+        self, state: Any, data: Any, entered: float
+    ) -> contextlib.AbstractContextManager[Sample] | None:
         if self.rows.last is not None and self._entered:
             self._close_row(entered)
         self.number += 1
@@ -118,7 +122,11 @@ class Stepper:
         return self._measure(state, held, batch)
 
     def _run_instrumented(
-        self, sampling: contextlib.AbstractContextManager[Sample], raw: Callable[..., Any], state: Any, data: Any
+        self,
+        sampling: contextlib.AbstractContextManager[Sample],
+        raw: Callable[..., Any],
+        state: Any,
+        data: Any,
     ) -> tuple[Any, Any, Sample | None]:
         """Runs the step inside `sampling`. The user's exceptions pass; ours do not get out."""
         try:
@@ -175,7 +183,9 @@ class Stepper:
             return None
         changes = self.backend.changes(self._returned, state)
         # Once in a while (an epoch begins, validation ran) is normal; at every step there is somebody else.
-        heavy = changes and any(group < 3 and getattr(leaf, "ndim", 0) > 0 for (group, _), leaf in changes.items())
+        heavy = changes and any(
+            group < 3 and getattr(leaf, "ndim", 0) > 0 for (group, _), leaf in changes.items()
+        )
         self._heavy = self._heavy + 1 if heavy else 0
         if self._heavy > 3 and self.window.off is None:
             self.window.off = "another training changes this model's weights between its steps"
@@ -204,15 +214,15 @@ class Stepper:
         if self.window.off is not None:
             self.journal.gap("snapshots", self.window.off)
         elif self.window.due(self.number):
-            self.journal.guard("probe.snapshot", lambda: self.window.take(self.number, state, held), self._no_window)
+            self.journal.guard(
+                "probe.snapshot", lambda: self.window.take(self.number, state, held), self._no_window
+            )
 
     def _no_window(self) -> None:
         self.window.off = "taking a snapshot failed"
         self.window.drop()
 
-    def _measure(
-        self, state: Any, held: Any, batch: Any
-    ) -> contextlib.AbstractContextManager[Sample] | None:
+    def _measure(self, state: Any, held: Any, batch: Any) -> contextlib.AbstractContextManager[Sample] | None:
         """Takes what is due of this step: facts of the data, statistics. Returns a block to run the step in."""
         due = self.sampler.due(self.number) and "samples" not in self._limits
         if self.number <= _DATA_FIRST or (due and self._data_seen < _DATA_MOST):
@@ -288,7 +298,9 @@ class Stepper:
         self.sampler.open = True
         if not self.compiles.allows(estimate):
             self.sampler.off = "compiling the statistics would take longer than the training allows"
-            self.journal.gap("gradients, updates and activations", f"{self.sampler.off}; `--every N` asks for them anyway")
+            self.journal.gap(
+                "gradients, updates and activations", f"{self.sampler.off}; `--every N` asks for them anyway"
+            )
             self.window.drop_points()
             return
         points, limits = list(self.window.points), self._limits

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from kerascope import _backends
 from kerascope._backends.base import Backend
-from kerascope._keras import graph
+from kerascope._keras import graph, steps
 from kerascope._keras import state as keras_state
-from kerascope._keras import steps
 from kerascope.probe.clock import now
 from kerascope.probe.journal import Failures, Journal
 from kerascope.probe.options import Options
@@ -32,8 +32,9 @@ class Watched:
 
 
 class Session:
-    """Watches models and records them through the writer that `open_writer` makes; see `_keras.steps.Observer` for what it is told.
+    """Watches models and records them through the writer that `open_writer` makes.
 
+    What it is told of trainings is `_keras.steps.Observer`.
     `wanted` limits the watch to some models; None watches all.
     """
 
@@ -75,7 +76,9 @@ class Session:
     @property
     def own_seconds(self) -> float:
         """Host seconds the watch has taken so far."""
-        return self.watch_seconds + sum(watched.stepper.clock.own for watched in [*self._watched.values(), *self._gone])
+        return self.watch_seconds + sum(
+            watched.stepper.clock.own for watched in [*self._watched.values(), *self._gone]
+        )
 
     # -- told by the hooks; none of these raises ------------------------------------------------------------------
 
@@ -260,9 +263,9 @@ class Session:
         for watched in list(self._watched.values()):
             model = watched.model()
             if model is not None:
-                self._guarded("probe.close", lambda model=model: self._detach(model, outcome))
+                self._guarded("probe.close", functools.partial(self._detach, model, outcome))
             elif watched.method is not None:
-                self._guarded("probe.close", lambda watched=watched: self._lost(watched, outcome))
+                self._guarded("probe.close", functools.partial(self._lost, watched, outcome))
         self._closed = True
 
     def _lost(self, watched: Watched, outcome: str) -> None:

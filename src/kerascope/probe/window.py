@@ -151,7 +151,9 @@ class Window:
         for point in reversed(self._snapshots):
             if point.step <= step:
                 if point.clean is None:
-                    norms = self.backend.host(self.backend.norms(self.model, self.backend.load(self.model, point.snapshot)))
+                    norms = self.backend.host(
+                        self.backend.norms(self.model, self.backend.load(self.model, point.snapshot))
+                    )
                     point.clean = bool(np.isfinite(norms).all())
                 if point.clean:
                     return point
@@ -219,7 +221,9 @@ def _bytes(array: Any) -> int:
     if isinstance(values, tuple):
         return sum(_bytes(value) for value in values)
     shape = getattr(array, "shape", None)
-    return _size(shape) * int(getattr(getattr(array, "dtype", None), "size", 8) or 8) if shape is not None else 0
+    return (
+        _size(shape) * int(getattr(getattr(array, "dtype", None), "size", 8) or 8) if shape is not None else 0
+    )
 
 
 def _size(shape: Any) -> int:
@@ -230,9 +234,16 @@ def _size(shape: Any) -> int:
 
 
 def _itemsize(dtype: str) -> int:
-    return {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1, "bool": 1}.get(
-        dtype, 4
-    )
+    return {
+        "float64": 8,
+        "int64": 8,
+        "uint64": 8,
+        "float16": 2,
+        "bfloat16": 2,
+        "int8": 1,
+        "uint8": 1,
+        "bool": 1,
+    }.get(dtype, 4)
 
 
 def _mib(size: int) -> str:
