@@ -212,8 +212,8 @@ def child(backend: str, *args: str) -> Any:
 def table(results: dict[str, Any]) -> str:
     """Returns the figures as Markdown."""
     rows = [
-        "| backend | model | variant | CPU ms/step | CPU ratio | wall ratio | with statistics (CPU) | first step CPU s | "
-        "statistics compile CPU s | peak MiB |",
+        "| backend | model | variant | CPU ms/step | CPU ratio | wall ratio | with statistics (CPU) | "
+        "first step CPU s | statistics compile CPU s | peak MiB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for backend, by_model in results["backends"].items():

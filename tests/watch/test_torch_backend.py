@@ -466,8 +466,10 @@ def test_learning_rate_and_schedules() -> None:
     data = models.batches(2)
     model = models.fresh(models.mlp, data[0])
     rate = BACKEND.learning_rate(model, None)
+    models.run(model, model.train_function, data)
+    assert BACKEND.learning_rate(model, None) is rate
     model.optimizer.learning_rate = 0.5
-    assert float(rate) == pytest.approx(1e-2)
+    assert float(rate) == pytest.approx(1e-2) and float(BACKEND.learning_rate(model, None)) == 0.5
     schedule = keras.optimizers.schedules.CosineDecay(0.1, 10, warmup_steps=4, warmup_target=0.3)
     values = BACKEND.schedule(schedule, np.arange(14))
     assert values.dtype == np.float64 and values == pytest.approx([float(schedule(i)) for i in range(14)])

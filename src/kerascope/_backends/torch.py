@@ -27,6 +27,7 @@ class TorchBackend:
 
     def __init__(self) -> None:
         self._unbuilt: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._rates: weakref.WeakKeyDictionary[Any, tuple[Any, int, torch.Tensor]] = weakref.WeakKeyDictionary()
 
     def facts(self) -> dict[str, Any]:
         # Asking for the names of GPUs that nobody uses would start CUDA in this process.
@@ -144,7 +145,14 @@ class TorchBackend:
 
     def learning_rate(self, model: Any, state: State) -> torch.Tensor | None:
         kind, variable = keras_state.learning_rate_source(model)
-        return variable.value.detach().clone() if kind == "variable" else None
+        if kind != "variable":
+            return None
+        value = variable.value
+        known = self._rates.get(model)
+        # The version of a tensor goes up with every write: asked in every step, copied only when it has changed.
+        if known is None or known[0] is not value or known[1] != value._version:
+            known = self._rates[model] = (value, value._version, value.detach().clone())
+        return known[2]
 
     def schedule(self, schedule: Callable[[Any], Any], iterations: np.ndarray) -> np.ndarray:
         with torch.no_grad():
