@@ -189,3 +189,11 @@ def test_a_spike_that_recovers_is_silent(judge):
     for name in net.trainable:
         net.norm("gradient", name, np.where(net.sampled == 200, 900.0, 0.3))
     assert judge(net) == {}
+
+
+def test_gradients_that_came_back_while_the_loss_stays_high_are_not_running_away(judge):
+    losses = np.concatenate([flat(150, 2.0), flat(150, 9.0)])
+    net = Net(losses)
+    for name in net.trainable:
+        net.norm("gradient", name, np.where((net.sampled >= 100) & (net.sampled <= 200), 900.0, 0.3))
+    assert "exploding-gradient" not in judge(net)

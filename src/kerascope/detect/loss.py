@@ -26,6 +26,7 @@ _SAME = 0.02
 _KNOWN = 0.08  # relative error up to which the level of a guess counts as known
 _FAR = 1.2
 _RISE = 0.5
+_STEEP_RISE = 2.0  # in short runs, where a slow wander looks like a trend
 _STILL = 1e-3
 _LITTLE = 0.25
 _IMPROVED = 0.05
@@ -315,7 +316,7 @@ def gradient_evidence(model: ModelView) -> Iterator[Evidence]:
 def _rising(view: RunView, case: Case) -> Finding | None:
     """The loss ends well above where it began, and stays there."""
     moves = case.trend
-    if not moves.rose(_RISE):
+    if not moves.rose(_RISE if moves.steps >= _LEAST_IN_ONE_EPOCH else _STEEP_RISE):
         return None
     worse = case.guess is not None and math.isfinite(case.guess.loss) and moves.end > case.guess.loss
     _, norms = gradient_norms(case.model)
@@ -336,8 +337,8 @@ def _rising(view: RunView, case: Case) -> Finding | None:
         title=f"Loss rises: {_from_to(moves)} over {plural(moves.steps, 'step')}",
         explanation=(
             f"The loss began at {show(moves.start)}, and the whole last quarter of the run lies above that, well "
-            f"outside of its noise, at {show(moves.end)} in the end. {second} Steps that are too long (learning rate) "
-            "and a loss whose sign is turned around are the usual reasons."
+            f"outside of its noise, at {show(moves.end)} in the end. {second} Steps that are too long (learning "
+            "rate) and a loss whose sign is turned around are the usual reasons."
         ),
         location=SourceSpan(step=int(case.model.steps().step[-1])),
         evidence=tuple(_evidence(view, case)),

@@ -38,10 +38,9 @@ def non_finite(view: RunView) -> Iterator[Finding]:
     for model in view.models:
         loss, weights = loss_span(model), weight_span(model)
         event = _event(view, model)
+        # An infinity that reached neither loss nor weights is no fault: masks, steps that a loss scaler skips.
         if event is not None and loss is None and weights is None and not _reaches(event):
-            event = (
-                None  # an infinity that reached neither loss nor weights is no fault (masks, loss scaling)
-            )
+            event = None
         if loss or weights or event:
             yield _finding(view, model, loss, weights, event)
         else:
