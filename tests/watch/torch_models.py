@@ -13,6 +13,7 @@ import torch
 
 from kerascope._backends.torch import BACKEND
 from kerascope._keras import state as keras_state
+from kerascope._keras import steps
 
 Batch = tuple[Any, Any, Any]
 torch.set_num_threads(1)  # tiny models: more threads only wait for each other
@@ -237,3 +238,15 @@ def untouched(*owners: Any) -> Iterator[None]:
         now = dict(vars(owner))
         assert now.keys() == kept.keys(), owner
         assert all(now[name] is kept[name] for name in kept), owner
+
+
+CLASSES = [keras.layers.Layer, keras.Model, torch.Tensor, torch.autograd, *steps.optimizer_classes()]
+
+
+def watched(model: Any) -> tuple[FakeStepper, Any]:
+    stepper = FakeStepper(model, model.train_function)
+    return stepper, BACKEND.shell(model, model.train_function, stepper)
+
+
+def attributes(model: Any) -> list[set[str]]:
+    return [set(vars(item)) for item in [model, *model.layers, model.optimizer]]

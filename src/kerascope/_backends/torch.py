@@ -27,7 +27,9 @@ class TorchBackend:
 
     def __init__(self) -> None:
         self._unbuilt: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._rates: weakref.WeakKeyDictionary[Any, tuple[Any, int, torch.Tensor]] = weakref.WeakKeyDictionary()
+        self._rates: weakref.WeakKeyDictionary[Any, tuple[Any, int, torch.Tensor]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def facts(self) -> dict[str, Any]:
         # Asking for the names of GPUs that nobody uses would start CUDA in this process.
@@ -128,7 +130,7 @@ class TorchBackend:
             except Exception as error:
                 sample.errors.append(f"train step: {type(error).__name__}: {error}")
             finally:
-                drawn = not torch.equal(before.random.cpu, torch.get_rng_state())
+                drawn = model.jit_compile and not torch.equal(before.random.cpu, torch.get_rng_state())
                 self.load(model, before)
         if drawn:
             sample.skipped["the same random numbers"] = (

@@ -69,6 +69,13 @@ def learning_rate_source(model: Any) -> tuple[str, Any]:
     return "none", None
 
 
+def set_learning_rate(model: Any, value: Any) -> None:
+    """Puts a learning rate back that was in use at some step."""
+    kind, variable = learning_rate_source(model)
+    if kind == "variable":
+        variable.assign(value)
+
+
 def iterations_done(model: Any) -> int:
     """Returns how many steps the optimizer has made; only between trainings (JAX takes the value away in one)."""
     optimizer = getattr(model, "optimizer", None)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kerascope._backends.base import Backend
+from kerascope._keras import state as keras_state
 from kerascope._keras import steps as keras_steps
 
 _POINTS = 16
@@ -196,8 +197,11 @@ class Window:
         """Returns the state with what others changed before this step (metrics reset, a new learning rate)."""
         if first:
             return state  # the snapshot was taken after the change
-        if entry.reset and not self.backend.functional:
-            self.model.reset_metrics()
+        if not self.backend.functional:
+            if entry.reset:
+                self.model.reset_metrics()
+            if entry.learning_rate is not None:
+                keras_state.set_learning_rate(self.model, entry.learning_rate)
         return self.backend.patch(state, entry.changes) if entry.changes else state
 
 
@@ -208,9 +212,7 @@ def data_bytes(data: Any) -> int:
 
 def state_bytes(model: Any) -> int:
     """Returns the memory of the whole state in bytes."""
-    from kerascope._keras.state import all_variables
-
-    return sum(_size(v.shape) * _itemsize(str(v.dtype)) for _, v in all_variables(model))
+    return sum(_size(v.shape) * _itemsize(str(v.dtype)) for _, v in keras_state.all_variables(model))
 
 
 def _bytes(array: Any) -> int:
