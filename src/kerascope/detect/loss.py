@@ -323,7 +323,8 @@ def _rising(view: RunView, case: Case) -> Finding | None:
     finite = norms[np.isfinite(norms) & (norms > 0)]
     first, last = median(finite[:2]), median(finite[-2:])
     grew = len(finite) >= 4 and last > 10 * first
-    if not (worse or grew):
+    doubled = moves.rose(1.0) or case.accuracy_at_chance()
+    if not ((worse and doubled) or grew):
         return None
     second = (
         f"{case.guess.what[0].upper()}{case.guess.what[1:]} would give {show(case.guess.loss)}."
