@@ -11,7 +11,17 @@ import numpy as np
 from kerascope.detect.chance import Accuracy, Guess, accuracy, constant_guess
 from kerascope.detect.context import adversarial, gradient_norms, rate_is_zero, shifting_targets, warming_up
 from kerascope.detect.numerics import loss_span
-from kerascope.detect.reading import Anatomy, Samples, epochs_done, median, model_tag, plural, show, thin
+from kerascope.detect.reading import (
+    Anatomy,
+    Samples,
+    epochs_done,
+    median,
+    model_tag,
+    plural,
+    show,
+    thin,
+    thin_steps,
+)
 from kerascope.detect.registry import detector
 from kerascope.detect.trend import Trend, trend
 from kerascope.record.reader import ModelView, RunView
@@ -300,14 +310,14 @@ def _step_size(model: ModelView) -> float:
 def gradient_evidence(model: ModelView) -> Iterator[Evidence]:
     """Yields gradient norms over the samples of the largest weights, and how far a step moves them."""
     gradients = Samples.of(model, "gradient")
-    steps = tuple(int(s) for s in gradients.step)
     for name in _larger(model):
         norms = gradients.column(name)
-        known = norms[np.isfinite(norms)]
-        yield Evidence(f"gradient norm of {name}", median(norms), steps=steps[:8], plot=thin(known))
+        known = np.isfinite(norms)
+        steps = thin_steps(gradients.step[known])
+        yield Evidence(f"gradient norm of {name}", median(norms), steps=steps, plot=thin(norms[known]))
     ratio = _step_size(model)
     if math.isfinite(ratio):
-        yield Evidence("update / weight of these, median", ratio, steps=steps[:8])
+        yield Evidence("update / weight of these, median", ratio, steps=thin_steps(gradients.step))
 
 
 # -- rising ----------------------------------------------------------------------------------------------------

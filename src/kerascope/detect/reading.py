@@ -77,6 +77,11 @@ def thin(values: Any, most: int = _MOST_PLOTTED) -> tuple[float, ...]:
     return tuple(float(v) for v in array)
 
 
+def thin_steps(steps: Any) -> tuple[int, ...]:
+    """Returns the steps of what `thin` returns."""
+    return tuple(int(step) for step in thin(steps))
+
+
 def model_tag(view: RunView, model: ModelView) -> tuple[Evidence, ...]:
     """Returns evidence that names the model, when the recording holds several."""
     return (Evidence("model", str(model.name)),) if len(view.models) > 1 else ()

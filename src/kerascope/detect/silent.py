@@ -21,6 +21,7 @@ from kerascope.detect.reading import (
     number,
     plural,
     thin,
+    thin_steps,
 )
 from kerascope.detect.registry import detector
 from kerascope.detect.trend import trend
@@ -197,7 +198,7 @@ def _silent_since(quiet: Quiet, path: str, since: int) -> bool:
 def _dying(view: RunView, quiet: Quiet, layer: str, silent: list[str], since: int) -> Finding:
     others = len([v for v in quiet.variables() if v.path not in silent])
     also = f" {plural(others, 'more variable')} of the model get no gradient either." if others else ""
-    steps = tuple(int(s) for s in quiet.outputs.step[quiet.outputs.step >= since][:8])
+    steps = thin_steps(quiet.outputs.step[quiet.outputs.step >= since])
     moves = trend(quiet.model.batch_loss())
     learns = moves is not None and moves.fall > 0 and moves.end < moves.start
     return Finding(
@@ -255,7 +256,7 @@ def _disconnected(view: RunView, quiet: Quiet, missing: list[Variable]) -> Findi
         location=SourceSpan(layer=layers[0]),
         evidence=(
             *model_tag(view, quiet.model),
-            Evidence("variables without gradient", ", ".join(names[:6]), steps=steps[:8]),
+            Evidence("variables without gradient", ", ".join(names[:6]), steps=thin_steps(steps)),
             *_last_connected(quiet, layers),
             Evidence("trainable variables with a gradient", total - len(names)),
         ),

@@ -18,6 +18,7 @@ from kerascope.detect.reading import (
     model_tag,
     plural,
     show,
+    thin_steps,
 )
 from kerascope.detect.registry import detector
 from kerascope.record.reader import ModelView, RunView
@@ -165,7 +166,7 @@ def _not_applied(
         location=SourceSpan(layer=Anatomy(model.facts).layer_of(names[0])),
         evidence=(
             *model_tag(view, model),
-            Evidence("gradient norm, median", size, steps=tuple(int(s) for s in gradients.step[:8])),
+            Evidence("gradient norm, median", size, steps=thin_steps(gradients.step)),
             Evidence("update", 0.0),
             *_same(model),
         ),
