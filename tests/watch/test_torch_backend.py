@@ -200,12 +200,19 @@ def test_inline_columns_stay_when_a_step_shows_other_variables() -> None:
     assert not isinstance(inline, str)
     weights = list(model.trainable_variables)
 
+    foreign = keras.Variable(np.ones(3, "float32"))
+    other = keras.optimizers.SGD(0.1)
+
+    def step(_: Any, chosen: list[int], ones: list[Any]) -> None:
+        other.apply([torch.ones(3)], [foreign])  # no variable of the model: no column
+        model.optimizer.apply(ones, [weights[i] for i in chosen])
+
     def part(chosen: list[int]) -> Any:
         ones = [torch.ones_like(weights[i].value) for i in chosen]
-        object.__setattr__(
-            model, "train_step", lambda _: model.optimizer.apply(ones, [weights[i] for i in chosen])
-        )
-        return inline.pop(inline.function(data[0]))[1].numpy()
+        object.__setattr__(model, "train_step", lambda data: step(data, chosen, ones))
+        norms = inline.pop(inline.function(data[0]))[1]
+        assert inline.problem() is None
+        return norms.numpy()
 
     whole, some = part(list(range(len(weights)))), part([3, 1])
     assert np.isfinite(whole).all()
