@@ -28,7 +28,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 BACKENDS = ("jax", "tensorflow", "torch")
-BLOCKS = {"mlp": 8, "cnn": 3, "transformer": 3}
+BLOCKS = {"mlp": 6, "cnn": 2, "transformer": 2}
 VARIANTS = ("unwatched", "unwatched 2", "watch", "watch --inline")
 
 
@@ -249,7 +249,7 @@ def main() -> None:
     parser.add_argument("--backends", default=",".join(BACKENDS))
     parser.add_argument("--models", default="mlp,cnn,transformer")
     parser.add_argument(
-        "--blocks", type=int, help="blocks of 50 steps (default: 8 for the MLP, 3 for the others)"
+        "--blocks", type=int, help="blocks of 50 steps (default: 6 for the MLP, 2 for the others)"
     )
     parser.add_argument("--json", type=Path, default=HERE / "overhead.json")
     parser.add_argument("--measure", help=argparse.SUPPRESS)

@@ -348,3 +348,20 @@ def test_distributed():
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "same: True" in done.stdout, done.stdout
+
+
+def test_a_metric_that_returns_its_own_variable():
+    """`Sum` returns the variable it counts in: a value read late must still be the one of its step."""
+
+    class Counting(keras.Model):
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            self.counter.update_state(1.0)
+            return {**super().compute_metrics(x, y, y_pred, sample_weight), "steps": self.counter.result()}
+
+    def make():
+        model = common.network(Counting)
+        model.counter = keras.metrics.Sum(name="steps")
+        return common.compiled(model, run_eagerly=True)
+
+    _, _, run = common.twice(make, lambda model: common.fit(model, epochs=1))
+    assert list(run.model.steps().logs["steps"]) == [float(n) for n in range(1, 21)]

@@ -51,6 +51,15 @@ def seven(x: np.ndarray) -> np.ndarray:
     )
 
 
+def measured(model: Any, x: Any, y: Any) -> Any:
+    """A sample of a model's first step: taken after it, from the state before it."""
+    model.make_train_function()
+    start = BACKEND.save(model, None)
+    BACKEND.one_step(model.train_function, None, (x, y))
+    BACKEND.load(model, start)
+    return BACKEND.sample(model, None, (x, y))
+
+
 # -- it changes nothing ------------------------------------------------------------------------------------------
 
 
@@ -65,7 +74,9 @@ def test_watched_and_unwatched_are_the_same_to_the_bit(program: str) -> None:
     assert watched["numpy"] == plain["numpy"]
     for number, sample in probe.samples.items():
         assert sample.errors == []
-        if number > 1:
+        if number == 1 and program != "eager":
+            assert sample.parts == {}  # tracing it before Keras does would change how Keras traces it
+        else:
             assert {"gradient", "weight", "update", "loss", "output"} == set(sample.parts), sample.skipped
 
 
@@ -100,14 +111,6 @@ def test_nothing_is_left_on_classes_or_the_model() -> None:
     assert "train_step" not in vars(model)
 
 
-def test_variables_get_the_names_they_have_unwatched() -> None:
-    # The optimizer is built before the first step when it is watched.
-    plain, watched = (programs.run("arrays", watch=watch)[0] for watch in (False, True))
-    names = [v.path for v in plain.optimizer.variables]
-    assert len(names) == 14
-    assert [v.path for v in watched.optimizer.variables] == names
-
-
 class Noisy(keras.Model):
     """Leaves a trace in every way a traced train step can."""
 
@@ -136,7 +139,8 @@ def test_tracing_the_users_step_once_more_leaves_no_trace(capfd: pytest.CaptureF
         warnings.simplefilter("default")
         keras.utils.set_random_seed(1)
         states = random.getstate(), np.random.get_state()[1].tolist()
-        BACKEND.sample(model, None, (x[:8], y[:8]))  # too early: the optimizer is the user's to build
+        assert not BACKEND.sample(model, None, (x[:8], y[:8])).parts  # too early
+        assert model.traced == 0
         model.train_on_batch(x[:8], y[:8])
         BACKEND.shell(model, model.train_function, None)  # type: ignore[arg-type]
         traced, kept = model.traced, model.kept
@@ -145,7 +149,6 @@ def test_tracing_the_users_step_once_more_leaves_no_trace(capfd: pytest.CaptureF
         capfd.readouterr()
         random.setstate(states[0])
         state = np.random.get_state()
-        BACKEND._states[model].stepped = True
         sample = BACKEND.sample(model, None, (x[:8], y[:8]))
     assert rows(sample, "loss")["loss"][FINITE] == 1
     assert (model.traced, model.kept) == (traced, kept)
@@ -268,27 +271,43 @@ def test_a_snapshot_put_back_leads_to_the_same_weights_and_logs(program: str) ->
     assert programs.everything(model) == end
 
 
-def test_a_snapshot_before_the_first_step_brings_the_first_step_back() -> None:
+@pytest.mark.parametrize("loss_scaling", [False, True])
+def test_a_snapshot_before_the_first_step_brings_the_first_step_back(loss_scaling: bool) -> None:
+    """The optimizer's variables and accuracy's are made by the first step; neither begins the same way."""
     x, y = programs.data()
     keras.utils.set_random_seed(1)
-    model = programs.compiled()
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+    optimizer = keras.optimizers.Adagrad(schedule, initial_accumulator_value=0.25)
+    optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=64.0) if loss_scaling else optimizer
+    model = programs.compiled(optimizer=optimizer)
     model.make_train_function()
     raw = model.train_function
-    start = BACKEND.save(model, None)  # accuracy has no variables yet
-    assert start is not None
-    first = {k: float(v) for k, v in raw([(x[:32], y[:32])]).items()}
+    start = BACKEND.save(model, None)
+    assert start is not None and not optimizer.built  # Keras is to build it, while it traces the step
+
+    def step() -> tuple[dict[str, float], dict[str, bytes]]:
+        logs = {k: float(v) for k, v in raw([(x[:32], y[:32])]).items()}
+        return logs, programs.everything(model)
+
+    first = step()
     for _ in range(3):
         raw([(x[:32], y[:32])])
     BACKEND.load(model, start)
-    assert {k: float(v) for k, v in raw([(x[:32], y[:32])]).items()} == first
+    assert step() == first
 
 
 def test_no_snapshot_while_the_first_step_has_still_to_make_variables() -> None:
     model = programs.subclassed()
     assert BACKEND.save(model, None) is None
     assert BACKEND.sample(model, None, programs.data()).parts == {}
-    model = programs.compiled(programs.Custom)  # built, but its optimizer is the user's to build
+    model = programs.compiled(programs.Custom)  # what a train step of the user's makes of it, nobody knows
     assert BACKEND.save(model, None) is None and not model.optimizer.built
+
+    class Uncopyable(keras.optimizers.SGD):
+        def get_config(self) -> Any:
+            raise NotImplementedError
+
+    assert BACKEND.save(programs.compiled(optimizer=Uncopyable(0.1)), None) is None
 
 
 def test_norms_take_every_kind_of_variable() -> None:
@@ -341,7 +360,7 @@ def test_a_sample_says_what_an_independent_tape_says(options: dict[str, Any]) ->
         with BACKEND.instrumented(model) as sample:
             BACKEND.one_step(model.train_function, None, (x[:32], y[:32]))
     else:
-        sample = BACKEND.sample(model, None, (x[:32], y[:32]))
+        sample = measured(model, x[:32], y[:32])
         assert [v.numpy().tobytes() for v in model.trainable_variables] == [b.tobytes() for b in before]
     assert sample.errors == [] and sample.skipped == {}
     close = {"rtol": 1e-5, "atol": 1e-6}
@@ -361,7 +380,7 @@ def test_loss_scaling_is_taken_out_of_gradients_and_loss() -> None:
     def sample_of(optimizer: Any) -> Any:
         keras.utils.set_random_seed(1)
         model = programs.compiled(optimizer=optimizer)
-        return BACKEND.sample(model, None, (x[:32], y[:32]))
+        return measured(model, x[:32], y[:32])
 
     plain = sample_of(keras.optimizers.SGD(0.1))
     dynamic = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
@@ -374,7 +393,6 @@ def test_loss_scaling_is_taken_out_of_gradients_and_loss() -> None:
 
 def test_sparse_gradients_count_repeated_rows_once_added_up() -> None:
     model, _, _ = programs.run("embedding-gru", watch=False)
-    BACKEND._states[model].stepped = True
     tokens, y = np.zeros((4, 5), "int32"), np.zeros(4, "int32")  # one row of the table, twenty times
     sample = BACKEND.sample(model, None, (tokens, y))
     table = rows(sample, "gradient")["table/embeddings"]
@@ -415,7 +433,7 @@ def test_a_planted_nan_shows_in_the_right_part(where: str) -> None:
     h = Planting(where, name="planting")(inputs)
     model = keras.Model(inputs, layers.Dense(programs.CLASSES, name="last")(h))
     model.compile("sgd", programs.cross_entropy())
-    sample = BACKEND.sample(model, None, (x[:8], y[:8]))
+    sample = measured(model, x[:8], y[:8])
     outputs = {name: row[FINITE] for name, row in rows(sample, "output").items()}
     gradients = {name: row[FINITE] for name, row in rows(sample, "gradient").items()}
     forward = where == "forward"
@@ -450,7 +468,7 @@ def test_what_cannot_be_measured_is_named() -> None:
     x, y = programs.data()
     model = programs.compiled(Missing)
     model.train_on_batch(x[:8], y[:8])
-    BACKEND._states[model].stepped = True
+    BACKEND._states[model].stepped = True  # as the shell would know
     sample = BACKEND.sample(model, None, (x[:8], y[:8]))
     assert sample.errors == []
     assert set(rows(sample, "output")) == {"first", "last"}
@@ -534,7 +552,7 @@ def one_watched_step(*, eager: bool) -> tuple[dict[str, bytes], Any]:
         with BACKEND.instrumented(model) as sample:
             BACKEND.one_step(model.train_function, None, batch)
     else:
-        sample = BACKEND.sample(model, None, batch)
+        sample = measured(model, *batch)
         BACKEND.one_step(model.train_function, None, batch)
     return programs.everything(model), sample
 
@@ -552,6 +570,7 @@ def test_a_shadow_that_fails_puts_the_state_back() -> None:
     x, y = programs.data()
     model = programs.compiled(Asserting)
     model.optimizer.build(model.trainable_variables)
+    BACKEND._states[model].stepped = True
     before = programs.everything(model)
     with pytest.raises(tf.errors.InvalidArgumentError):
         BACKEND.sample(model, None, (x[:8], y[:8]))

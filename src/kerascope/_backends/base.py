@@ -92,6 +92,9 @@ class Backend(Protocol):
     def one_step(self, raw: Callable[..., Any], state: State, data: Data) -> tuple[Logs, State]:
         """Runs Keras's own function `raw` on exactly one batch."""
 
+    def keep_logs(self, logs: Logs) -> Logs:
+        """Returns logs that may be read later: a metric may return its own variable, which goes on changing."""
+
     def batch(self, data: Data) -> Any:
         """Returns the batch (x, y, ...) out of what `shell` handed over."""
 

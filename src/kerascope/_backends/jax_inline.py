@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from kerascope._backends.base import Inline
-from kerascope._backends.jax_taps import norm
+from kerascope._backends.jax_taps import norm, scale_of
 from kerascope._keras import graph, steps
 from kerascope._keras import state as keras_state
 
@@ -35,17 +35,14 @@ class GradientNorms:
 
     def before_apply(self, optimizer: Any, *args: Any) -> None:
         optimizer_variables, grads, _ = args
-        scale = keras_state.loss_scale(optimizer)
-        if scale is not None:
-            values = zip(optimizer.variables, optimizer_variables, strict=True)
-            scale = next(value for variable, value in values if variable is scale)
+        scale = scale_of(optimizer, optimizer_variables)
         variables = keras_state.optimized_variables(optimizer)
         for variable, gradient in zip(variables, grads, strict=False):
             if gradient is None:
                 continue
             apart = jax.lax.optimization_barrier(gradient)
             self.names.append(self.variable_names.get(id(variable)) or variable.path)
-            self.norms.append(norm(apart) / (1.0 if scale is None else scale))
+            self.norms.append(norm(apart) / scale)
 
     def after_apply(self, token: Any, result: Any, optimizer: Any, *args: Any) -> None:
         return None

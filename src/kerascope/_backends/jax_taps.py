@@ -91,7 +91,7 @@ class Collected:
         if not self.levels[-1].here():
             self.skipped["gradients"] = "`stateless_apply` was called inside a JAX transform"
             return
-        scale = _scale(optimizer, optimizer_variables)
+        scale = scale_of(optimizer, optimizer_variables)
         variables = keras_state.optimized_variables(optimizer)
         for variable, gradient, before, after in zip(variables, grads, trainable, result[0], strict=False):
             name = self.variable_names.get(id(variable)) or variable.path
@@ -152,13 +152,13 @@ def tapped(model: Any) -> Iterator[Collected]:
         yield collected
 
 
-def _scale(optimizer: Any, optimizer_variables: Any) -> Any:
-    scale = keras_state.loss_scale(optimizer)
-    if scale is None:
-        return 1.0
-    return next(
-        value for v, value in zip(optimizer.variables, optimizer_variables, strict=True) if v is scale
-    )
+def scale_of(optimizer: Any, optimizer_variables: Any) -> Any:
+    """Returns what an optimizer's gradients have been multiplied by."""
+    scale = keras_state.gradient_scale(optimizer)
+    if scale is None or isinstance(scale, (int, float)):
+        return scale or 1.0
+    values = zip(optimizer.variables, optimizer_variables, strict=True)
+    return next(value for variable, value in values if variable is scale)
 
 
 def _value_and_grad(original: Any, levels: list[Level], *, gradient_only: bool) -> Callable[..., Any]:

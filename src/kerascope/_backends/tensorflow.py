@@ -79,6 +79,9 @@ class TensorFlowBackend:
         known = self._steps.get(raw)
         return (raw([data]) if known is None else known(raw, data)), None
 
+    def keep_logs(self, logs: Logs) -> Logs:
+        return steps.map_structure(lambda v: tf.identity(v) if isinstance(v, tf.Variable) else v, logs)
+
     def batch(self, data: Data) -> Any:
         """Returns the batch as Keras hands it to the model: absent parts as None, replicas' parts together."""
         if not any(isinstance(leaf, _WRAPPED) for leaf in steps.flatten(data)):

@@ -26,10 +26,14 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """The values of a state's variables. Tensors never change, so this needs no copying when it is put back."""
+    """The values of a state's variables. Tensors never change, so this needs no copying when it is put back.
+
+    `unmade` are the values, by path, of optimizer variables that did not exist yet.
+    """
 
     variables: tuple[Any, ...]
     values: tuple[Any, ...]
+    unmade: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class ModelState:
@@ -72,8 +76,8 @@ class ModelState:
             self.stepped = False
 
     def whole(self, model: Any) -> bool:
-        """Tells whether every variable of a step exists; makes those of a Keras optimizer that has none yet."""
-        return self.stepped or keras_state.finish_building(model)
+        """Tells whether every variable of a step exists, so that tracing it once more makes none."""
+        return self.stepped or keras_state.all_built(model)
 
     def _current(self, model: Any) -> list[Entry]:
         entries = self.entries(model)
@@ -86,15 +90,30 @@ class ModelState:
         return self._entries
 
     def save(self, model: Any) -> Snapshot | None:
-        """Returns the values of the whole state; None while the first step has still to make some of it."""
-        if not self.whole(model):
+        """Returns the values of the whole state; None while the first step has still to make some of it.
+
+        Metrics need not exist yet: how they begin is known. How an optimizer begins can be told of Keras's own.
+        """
+        unmade: dict[str, Any] | None = {}
+        if not self.stepped and not keras_state.all_built(model, metrics=False):
+            unmade = self._unmade(model)
+        if unmade is None:
             return None
         entries = self._current(model)
         assert self._read is not None
-        return Snapshot(_copies(entries), tuple(self._read()))
+        return Snapshot(_copies(entries), tuple(self._read()), unmade)
+
+    def _unmade(self, model: Any) -> dict[str, Any] | None:
+        if not all(layer.built for layer in keras_state.layers_of(model)):
+            return None
+        try:
+            values = keras_state.beginning_of_optimizer(model)
+        except Exception:  # an optimizer of the user's that cannot be copied
+            return None
+        return None if values is None else {path: tf.identity(value) for path, value in values.items()}
 
     def load(self, model: Any, snapshot: Snapshot) -> None:
-        """Puts a snapshot back. Metrics and random seeds that were made since begin anew.
+        """Puts a snapshot back. Optimizers, metrics and random seeds that were made since begin anew.
 
         Other variables made since keep their value: nothing tells what it was.
         """
@@ -104,6 +123,9 @@ class ModelState:
         self._write[1](list(snapshot.values))
         saved = set(key)
         new = [entry for entry in self.entries(model) if id(entry.copies[0]) not in saved]
+        for entry in new:
+            if entry.leaf.role == "optimizer" and entry.leaf.path in snapshot.unmade:
+                entry.copies[0].assign(snapshot.unmade[entry.leaf.path])
         _restart_metrics(model, {id(entry.copies[0]) for entry in new if entry.leaf.role == "metric"})
         seed = keras_state.global_seed_state()
         if seed is not None and any(entry.copies[0] is seed.value for entry in new):

@@ -102,13 +102,9 @@ def apply_arguments(optimizer: Any, grads: Any, variables: Any = None) -> list[t
 def loss_scale(optimizer: Any) -> Any:
     """Returns what an optimizer's gradients are multiplied by."""
     scale = keras_state.loss_scale(optimizer)
-    if scale is not None:
-        return tf.identity(scale.value)
-    initial = getattr(optimizer, "initial_scale", None)  # a LossScaleOptimizer before its first step
-    if initial is not None:
-        return float(initial)
-    factor = getattr(optimizer, "loss_scale_factor", None)
-    return 1.0 if factor is None else float(factor)
+    if scale is None:
+        return 1.0
+    return tf.identity(scale.value) if isinstance(scale, keras.Variable) else float(scale)
 
 
 def value_of(variable: Any) -> Any:

@@ -53,7 +53,7 @@ def own_variables(layer: Any) -> list[Any]:
 
 
 def facts(model: Any) -> dict[str, Any]:
-    """Returns the model's topology and settings; see docs/recording-facts.md for the keys."""
+    """Returns the model's topology and settings; see docs/recording.md for the keys."""
     layer_names = layer_keys(model)
     variable_names = variable_keys(model)
     layers, variables = [], []

@@ -155,24 +155,46 @@ def restart_seed(seed: Any) -> None:
     seed.assign(seed * keras.ops.convert_to_tensor([1, 0], dtype=seed.dtype))
 
 
-def finish_building(model: Any) -> bool:
-    """Tells whether all variables of a training step but those of metrics exist, before the first one has run.
+def layers_of(model: Any) -> list[Any]:
+    """Returns the model and every layer in it."""
+    return list(model._flatten_layers())
 
-    Keras makes the optimizer's when the first step runs. For its own train step they are made here, the same
-    way; a train step of the user's may do anything, so it has to run first.
-    """
-    if not all(layer.built for layer in model._flatten_layers()):
+
+def all_built(model: Any, *, metrics: bool = True) -> bool:
+    """Tells whether all variables of a training step exist before the first step has run."""
+    if not all(layer.built for layer in layers_of(model)):
         return False
+    if metrics and not all(getattr(part, "built", True) for part in (model._compile_metrics, model._compile_loss)):
+        return False
+    return all(optimizer.built for optimizer in optimizers(model))
+
+
+def beginning_of_optimizer(model: Any) -> dict[str, Any] | None:
+    """Returns, by path, the values of the variables that an optimizer will make in the first step.
+
+    They are read off a copy of the optimizer. Building the model's own early would spare Keras one of the two
+    times it traces the first step, and the user's prints and random draws with it. None when it cannot be told:
+    a train step of the user's may do anything.
+    """
     optimizer = getattr(model, "optimizer", None)
     own = is_default(model, "train_step") and "train_step" not in vars(model)
-    alone = getattr(model, "_distribute_strategy", None) is None
-    if isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built and own and alone:
-        if not model.trainable_variables:
-            return True  # Keras builds no optimizer then
-        with keras.name_scope(optimizer.name, caller=optimizer):
-            optimizer.build(model.trainable_variables)
-        optimizer.built = True
-    return all(optimizer.built for optimizer in optimizers(model))
+    if not own or len(optimizers(model)) != 1 or getattr(model, "_distribute_strategy", None) is not None:
+        return None
+    if not model.trainable_variables:
+        return {}  # Keras makes none then
+    copy = _copy_of(optimizer)
+    with keras.name_scope(copy.name, caller=copy):
+        copy.build(model.trainable_variables)
+    return {variable.path: variable.value for variable in copy.variables}
+
+
+def _copy_of(optimizer: Any) -> Any:
+    config = optimizer.get_config()
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None:
+        return type(optimizer)(**{**config, "inner_optimizer": _copy_of(inner)})
+    # The learning rate may be a schedule of the user's that cannot be made anew; no variable begins with it.
+    return type(optimizer).from_config({**config, "learning_rate": 0.0})
 
 
 @contextlib.contextmanager
@@ -181,7 +203,7 @@ def attributes_kept(model: Any) -> Iterator[None]:
 
     Tracing a train step runs the user's Python: counters go up, tensors of the trace are kept, losses noted.
     """
-    objects = list(model._flatten_layers())
+    objects = layers_of(model)
     attributes = [dict(vars(item)) for item in objects]
     lists = [
         (value, list(value)) for kept in attributes for value in kept.values() if isinstance(value, list)

@@ -15,7 +15,7 @@ _CLASSES = 200
 
 
 def batch_facts(backend: Backend, batch: Any) -> dict[str, Any]:
-    """Returns what docs/recording-facts.md says of `batches.facts`, for one batch (x, y, sample_weight)."""
+    """Returns what docs/recording.md says of `batches.facts`, for one batch (x, y, sample_weight)."""
     return {"arrays": [_array_facts(name, backend, array) for name, array in named_arrays(batch)]}
 
 

@@ -153,7 +153,7 @@ class Stepper:
         row = self.rows.last
         assert row is not None
         row.busy = busy
-        row.logs = logs
+        row.logs = self.backend.keep_logs(logs)
         self._returned = new
         if sample is not None:
             self._record_sample(self.number, sample)
