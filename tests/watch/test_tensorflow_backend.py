@@ -278,7 +278,9 @@ def test_a_snapshot_before_the_first_step_brings_the_first_step_back(loss_scalin
     keras.utils.set_random_seed(1)
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     optimizer = keras.optimizers.Adagrad(schedule, initial_accumulator_value=0.25)
-    optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=64.0) if loss_scaling else optimizer
+    optimizer = (
+        keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=64.0) if loss_scaling else optimizer
+    )
     model = programs.compiled(optimizer=optimizer)
     model.make_train_function()
     raw = model.train_function

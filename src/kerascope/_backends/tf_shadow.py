@@ -151,7 +151,7 @@ class Shadow:
         """
         if keras_state.global_seed_state() is self._seed:
             return True
-        keras_state.drop_global_seed()
+        keras_state.set_global_seed_generator(None)
         self._compile(self.jit)
         self._traces.clear()
         return False

@@ -101,7 +101,7 @@ def apply_arguments(optimizer: Any, grads: Any, variables: Any = None) -> list[t
 
 def loss_scale(optimizer: Any) -> Any:
     """Returns what an optimizer's gradients are multiplied by."""
-    scale = keras_state.loss_scale(optimizer)
+    scale = keras_state.gradient_scale(optimizer)
     if scale is None:
         return 1.0
     return tf.identity(scale.value) if isinstance(scale, keras.Variable) else float(scale)

@@ -145,11 +145,6 @@ def gradient_scale(optimizer: Any) -> Any:
     return getattr(optimizer, "loss_scale_factor", None)
 
 
-def drop_global_seed() -> None:
-    """Forgets the generator behind unseeded `keras.random` calls: the next such call makes it anew."""
-    keras.src.backend.common.global_state.set_global_attribute("global_seed_generator", None)
-
-
 def restart_seed(seed: Any) -> None:
     """Sets a seed generator's variable to its first draw; it is (seed, number of draws)."""
     seed.assign(seed * keras.ops.convert_to_tensor([1, 0], dtype=seed.dtype))
@@ -164,7 +159,9 @@ def all_built(model: Any, *, metrics: bool = True) -> bool:
     """Tells whether all variables of a training step exist before the first step has run."""
     if not all(layer.built for layer in layers_of(model)):
         return False
-    if metrics and not all(getattr(part, "built", True) for part in (model._compile_metrics, model._compile_loss)):
+    if metrics and not all(
+        getattr(part, "built", True) for part in (model._compile_metrics, model._compile_loss)
+    ):
         return False
     return all(optimizer.built for optimizer in optimizers(model))
 
