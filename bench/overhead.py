@@ -113,7 +113,7 @@ def measure(name: str, variants: list[str], blocks: int) -> dict[str, Any]:
     """Runs all variants of one model interleaved; returns the figures by variant."""
     runners = {variant: Runner(name, variant) for variant in variants}
     for runner in runners.values():
-        for _ in range(12):  # compile, and the statistics of the first steps
+        for _ in range(60 if name == "mlp" else 20):  # compile, and the statistics of the first steps
             runner.step()
     samples: dict[str, dict[str, float]] = {}
     for variant, runner in runners.items():
@@ -139,14 +139,16 @@ def sample_cost(runner: Runner) -> dict[str, float]:
     if not stepper.sampler.open:
         stepper.open_sampler()
     normal = statistics.median(timed(runner)[0] for _ in range(5))
-    costs = []
+    costs, gaps = [], []
     for _ in range(4):
         stepper.sampler._next = stepper.number + 1
         cost = timed(runner)[0] - normal
         costs.append(cost)
+        gaps.append(stepper.sampler._next - stepper.number)
     cost = statistics.median(costs[1:])
     stepper.sampler.off = "timed apart"
-    return {"seconds": cost, "in_steps": cost / normal, "share": min(cost / normal, stepper.sampler.budget)}
+    every = statistics.median(gaps)
+    return {"seconds": cost, "in_steps": cost / normal, "every": every, "share": cost / normal / every}
 
 
 def summary(

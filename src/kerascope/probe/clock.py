@@ -21,7 +21,10 @@ class Clock:
         self.own = 0.0
         self.stepping = 0.0
         self._recent: collections.deque[float] = collections.deque(maxlen=size)
+        self._recent_own: collections.deque[float] = collections.deque(maxlen=size)
         self._typical = 0.0
+        self._share = 0.0
+        self._cpu = time.process_time()
         self._added = 0
 
     def at(self) -> float:
@@ -29,14 +32,27 @@ class Clock:
         return now() - self.began
 
     def add(self, seconds: float) -> None:
-        """Adds one step (from entry to entry), the watch's own time taken out."""
+        """Adds one step, from entry to entry."""
         if not self._added:
-            self.first_step = seconds
+            # CPU time: a busy machine makes a compilation longer, not larger.
+            self.first_step = min(seconds, time.process_time() - self._cpu)
         self._added += 1
         self.stepping += seconds
         self._recent.append(seconds)
         if self._added <= 8 or self._added % 16 == 0:
             self._typical = statistics.median(self._recent)
+            if self._recent_own and self._typical:
+                self._share = statistics.median(self._recent_own) / self._typical
+
+    def add_own(self, seconds: float) -> None:
+        """Adds what the watch itself took of one step."""
+        self.own += seconds
+        self._recent_own.append(seconds)
+
+    @property
+    def share(self) -> float:
+        """Share of a usual step that the watch takes, statistics and snapshots left out."""
+        return self._share
 
     @property
     def typical(self) -> float:

@@ -19,7 +19,7 @@ INLINE = "gradient_norm:"
 _LAG = 2
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Row:
     """A step that has run, its logs still on the device."""
 

@@ -7,7 +7,8 @@ import math
 from kerascope.probe.options import Options
 
 WARM = (1, 2, 4, 8)
-_COMPILE_FREE_SECONDS = 8.0
+_COMPILE_FREE_SECONDS = 20.0
+_LEAST = 0.3
 _COMPILE_SHARE = 0.15
 _PATIENCE = 10.0
 
@@ -56,8 +57,13 @@ class Sampler:
         """Tells whether the training has run long enough to compile the second program now."""
         return not self.open and self.off is None and stepping > _PATIENCE * max(first_step, 0.1)
 
-    def spent(self, step: int, seconds: float, step_seconds: float) -> None:
-        """Sets the next sampled step from what this one cost."""
+    def spent(self, step: int, seconds: float, step_seconds: float, other_share: float = 0.0) -> None:
+        """Sets the next sampled step from what this one cost.
+
+        What the watch takes anyway (`other_share` of a step) counts against the budget; of the budget itself at
+        least three tenths stay for statistics.
+        """
         self.cost = seconds if not self.cost else min(max(seconds, self.cost / 2), self.cost * 2)
-        gap = self.cost / (self.budget * step_seconds) if step_seconds > 0 else 100.0
+        budget = max(self.budget - other_share, _LEAST * self.budget)
+        gap = self.cost / (budget * step_seconds) if step_seconds > 0 else 100.0
         self._next = step + max(1, math.ceil(gap))

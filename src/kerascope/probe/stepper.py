@@ -58,6 +58,7 @@ class Stepper:
         self._limits = backend.limits(model)
         self._checked = 0
         self._largest = 0
+        self._timed_snapshot = False
 
     @property
     def model(self) -> Any:
@@ -97,7 +98,7 @@ class Stepper:
             self._after(logs, new, sample, ended - began)
         except Exception as error:
             self._fail("probe.after", error)
-        self.clock.own += began - entered + now() - ended
+        self.clock.add_own(began - entered + now() - ended)
         return logs, new
 
     def _before(
@@ -157,7 +158,9 @@ class Stepper:
         self._returned = new
         if sample is not None:
             self._record_sample(self.number, sample)
-            self.sampler.spent(self.number, max(busy - self.clock.typical, 0.02 * busy), self.clock.typical)
+            self.sampler.spent(
+                self.number, max(busy - self.clock.typical, 0.02 * busy), self.clock.typical, self.clock.share
+            )
         if self.number - self._checked >= self.window.interval or self.number == 1:
             row.check = self._check(new)
             self._checked = self.number
@@ -214,9 +217,18 @@ class Stepper:
         if self.window.off is not None:
             self.journal.gap("snapshots", self.window.off)
         elif self.window.due(self.number):
-            self.journal.guard(
-                "probe.snapshot", lambda: self.window.take(self.number, state, held), self._no_window
-            )
+            self.journal.guard("probe.snapshot", lambda: self._take(state, held), self._no_window)
+
+    def _take(self, state: Any, held: Any) -> None:
+        timed = self.number > 16 and not self._timed_snapshot
+        if timed:
+            self.backend.wait(state)
+        began = now()
+        self.window.take(self.number, state, held)
+        if timed:  # once: how far apart snapshots belong so that they cost next to nothing
+            self._timed_snapshot = True
+            self.backend.wait(self.window.newest())
+            self.window.space(now() - began, self.clock.typical)
 
     def _no_window(self) -> None:
         self.window.off = "taking a snapshot failed"
@@ -252,7 +264,7 @@ class Stepper:
             began = now()
             self.backend.wait([p.stats for p in self.backend.sample(self.model, state, data).parts.values()])
             seconds = now() - began
-        self.sampler.spent(step, seconds, self.clock.typical)
+        self.sampler.spent(step, seconds, self.clock.typical, self.clock.share)
         self._record_sample(step, sample)
         return sample
 

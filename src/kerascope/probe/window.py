@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,9 +17,11 @@ from kerascope._keras import state as keras_state
 from kerascope._keras import steps as keras_steps
 
 _POINTS = 16
+_SHARE = 0.002  # of the training time, for snapshots and checks
+_FURTHEST = 400
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Entry:
     """One step that was run: its batch, and what somebody else changed in the state before it."""
 
@@ -29,7 +32,7 @@ class Entry:
     learning_rate: Any
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Point:
     """The state just before `step`, on its device."""
 
@@ -59,6 +62,7 @@ class Window:
         self._batch_bytes = 0
         self._state_bytes = -1
         self._last = 0
+        self._most = every
 
     @property
     def model(self) -> Any:
@@ -88,7 +92,19 @@ class Window:
             )
             self.drop()
             return
-        self.interval = max(1, min(self.every, room // (2 * size)))
+        self._most = max(1, room // (2 * size))
+        self.interval = max(1, min(self.every, self._most))
+
+    def space(self, seconds: float, step_seconds: float) -> None:
+        """Moves snapshots further apart when one (and the check beside it) takes a large part of a step."""
+        if step_seconds > 0:
+            wanted = math.ceil(2 * seconds / (_SHARE * step_seconds))
+            self.every = max(self.every, min(wanted, _FURTHEST))
+            self.interval = max(1, min(self.every, self._most))
+
+    def newest(self) -> Any:
+        """Returns the newest snapshot held, None when there is none."""
+        return self._snapshots[-1].snapshot if self._snapshots else None
 
     def take(self, step: int, state: Any, data: Any) -> bool:
         """Keeps a copy of the state before `step`; False when there is no whole state yet."""
