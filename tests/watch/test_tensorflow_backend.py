@@ -99,6 +99,10 @@ def test_inline_norms_change_no_bit_and_agree_with_samples(program: str) -> None
     assert compared >= 6
 
 
+def test_inline_norms_are_refused_where_they_would_change_the_weights() -> None:
+    assert "XLA" in str(BACKEND.inline(programs.compiled(jit_compile=True)))
+
+
 def test_nothing_is_left_on_classes_or_the_model() -> None:
     owners = [keras.Model, keras.layers.Layer, tf.GradientTape, tf, warnings, *steps.optimizer_classes()]
     before = [dict(vars(owner)) for owner in owners]
@@ -220,6 +224,19 @@ def test_variables_outside_the_model_and_the_global_seed_are_put_back() -> None:
     assert plain[:3] == watched[:3]
     assert watched[1] == 11
     assert "global_seed_generator" not in str(watched[3].samples[1].parts) and watched[3].samples[6].parts
+
+
+def test_a_global_seed_made_since_the_snapshot_begins_anew() -> None:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(1)
+    model = programs.compiled(Counting)
+    x, y = programs.data()
+    model.optimizer.build(model.trainable_variables)
+    start = BACKEND.save(model, None)
+    first = model.train_on_batch(x[:32], y[:32])
+    model.train_on_batch(x[:32], y[:32])
+    BACKEND.load(model, start)
+    assert model.train_on_batch(x[:32], y[:32]) == first
 
 
 def test_the_generator_made_on_demand_is_left_for_the_training_to_make() -> None:

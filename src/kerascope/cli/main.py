@@ -22,7 +22,9 @@ COMMANDS = {
 }
 """The subcommands and their `HELP`, repeated here so that `--help` imports none of them."""
 
-_DESCRIPTION = "A debugger for Keras 3: it watches a training from the inside and says what is wrong, where and why."
+_DESCRIPTION = (
+    "A debugger for Keras 3: it watches a training from the inside and says what is wrong, where and why."
+)
 _EPILOG = """\
 examples:
   kerascope run train.py --epochs 3          run a script as Python would, and report
