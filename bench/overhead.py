@@ -144,7 +144,7 @@ def sample_cost(runner: Runner) -> dict[str, float]:
         stepper.sampler._next = stepper.number + 1
         cost = timed(runner)[0] - normal
         costs.append(cost)
-        gaps.append(stepper.sampler._next - stepper.number)
+        gaps.append(stepper.sampler.gap)
     cost = statistics.median(costs[1:])
     stepper.sampler.off = "timed apart"
     every = statistics.median(gaps)

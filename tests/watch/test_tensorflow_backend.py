@@ -23,6 +23,7 @@ import tensorflow as tf
 import tf_programs as programs
 from keras import layers
 
+import kerascope
 from kerascope._backends import tf_taps
 from kerascope._backends.tensorflow import BACKEND
 from kerascope._keras import steps
@@ -140,7 +141,7 @@ def test_tracing_the_users_step_once_more_leaves_no_trace(capfd: pytest.CaptureF
     x, y = programs.data()
     model = programs.compiled(Noisy)
     with warnings.catch_warnings(record=True) as shown:
-        warnings.simplefilter("default")
+        warnings.simplefilter("always")
         keras.utils.set_random_seed(1)
         states = random.getstate(), np.random.get_state()[1].tolist()
         assert not BACKEND.sample(model, None, (x[:8], y[:8])).parts  # too early
@@ -607,8 +608,13 @@ def test_a_shadow_that_fails_puts_the_state_back() -> None:
 @pytest.mark.slow
 def test_mirrored_strategy() -> None:
     script = Path(__file__).with_name("tf_mirrored.py")
+    source = str(Path(kerascope.__file__).parents[1])  # the tree under test, whatever is installed
     result = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": source},
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     assert "all same" in result.stdout

@@ -77,6 +77,7 @@ def check_sample(model: Any, probe: Any) -> None:
         programs.FEATURES,
     )
     sample = BACKEND.sample(model, None, probe.batches[1])
+    assert len(BACKEND.leaves(model)) == len(programs.steps_variables(model))  # one for all copies
     table = dict(
         zip(sample.parts["gradient"].names, BACKEND.host(sample.parts["gradient"].stats), strict=True)
     )

@@ -9,6 +9,7 @@ from kerascope.probe.options import Options
 WARM = (1, 2, 4, 8)
 _COMPILE_FREE_SECONDS = 20.0
 _LEAST = 0.3
+_EARLY = 16
 _COMPILE_SHARE = 0.15
 _PATIENCE = 10.0
 
@@ -43,6 +44,7 @@ class Sampler:
         self.open = in_place or self.every is not None
         self.off: str | None = "asked for none (`every=0`)" if self.every == 0 else None
         self.cost = 0.0
+        self.gap = 1
         self._next = 1
 
     def due(self, step: int) -> bool:
@@ -65,5 +67,6 @@ class Sampler:
         """
         self.cost = seconds if not self.cost else min(max(seconds, self.cost / 2), self.cost * 2)
         budget = max(self.budget - other_share, _LEAST * self.budget)
-        gap = self.cost / (budget * step_seconds) if step_seconds > 0 else 100.0
-        self._next = step + max(1, math.ceil(gap))
+        self.gap = max(1, math.ceil(self.cost / (budget * step_seconds))) if step_seconds > 0 else 100
+        # A short run is to have a few samples too; there are few such early ones, each half as far again.
+        self._next = step + min(self.gap, max(_EARLY, step // 2))

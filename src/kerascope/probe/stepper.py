@@ -161,7 +161,7 @@ class Stepper:
             self.sampler.spent(
                 self.number, max(busy - self.clock.typical, 0.02 * busy), self.clock.typical, self.clock.share
             )
-        if self.number - self._checked >= self.window.interval or self.number == 1:
+        if self.number - self._checked >= self.window.interval(self.number) or self.number == 1:
             row.check = self._check(new)
             self._checked = self.number
         if self.number % _POLL == 0 or self.number <= 2:

@@ -53,7 +53,7 @@ class Window:
         self._model = weakref.ref(model)
         self.memory = memory
         self.every = every
-        self.interval = every
+        self._wanted = every
         self.off: str | None = None
         self.points: list[Point] = []
         self.keep_points = True
@@ -74,7 +74,7 @@ class Window:
         if self.off is not None:
             return False
         warm = self.keep_points and step in (1, 2, 4, 8)
-        return warm or not self._snapshots or step - self._last >= self.interval
+        return warm or not self._snapshots or step - self._last >= self.interval(step)
 
     def measure(self, data: Any) -> None:
         """Sets the distance of snapshots from the size of a batch; turns itself off when memory is too small."""
@@ -93,14 +93,18 @@ class Window:
             self.drop()
             return
         self._most = max(1, room // (2 * size))
-        self.interval = max(1, min(self.every, self._most))
+
+    def interval(self, step: int) -> int:
+        """Returns how many steps lie between two snapshots (and two checks) around `step`.
+
+        What the time asks for is reached gradually: a short run is to be looked at a few times too.
+        """
+        return max(1, min(max(self.every, min(self._wanted, step // 4)), self._most))
 
     def space(self, seconds: float, step_seconds: float) -> None:
         """Moves snapshots further apart when one (and the check beside it) takes a large part of a step."""
         if step_seconds > 0:
-            wanted = math.ceil(2 * seconds / (_SHARE * step_seconds))
-            self.every = max(self.every, min(wanted, _FURTHEST))
-            self.interval = max(1, min(self.every, self._most))
+            self._wanted = min(math.ceil(2 * seconds / (_SHARE * step_seconds)), _FURTHEST)
 
     def newest(self) -> Any:
         """Returns the newest snapshot held, None when there is none."""
@@ -112,7 +116,7 @@ class Window:
         if snapshot is None:
             return False
         point = Point(step, snapshot, data)
-        periodic = not self._snapshots or step - self._last >= self.interval
+        periodic = not self._snapshots or step - self._last >= self.interval(step)
         if periodic:
             self._snapshots.append(point)
             self._last = step
