@@ -33,12 +33,13 @@ demo: $(VENV)/.demo
 	@echo '$$ kerascope run examples/second_order_jax.py normalised'
 	@$(BIN)/kerascope run examples/second_order_jax.py normalised
 
-# What needs no backend once, everything that trains under each.
+# What needs no backend once, everything that trains under each; the slow programs of the docs once.
 test: $(VENV)/.test
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend"
 	set -e; for backend in $(BACKENDS); do \
-	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m backend; \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m "backend and not slow"; \
 	done
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "backend and slow"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
