@@ -254,6 +254,7 @@ def main() -> None:
         "--blocks", type=int, help="blocks of 50 steps (default: 6 for the MLP, 2 for the others)"
     )
     parser.add_argument("--json", type=Path, default=HERE / "overhead.json")
+    parser.add_argument("--quick", action="store_true", help="leave out compile time and peak memory")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -273,11 +274,15 @@ def main() -> None:
     for backend in args.backends.split(","):
         for name in args.models.split(","):
             extra = ["--blocks", str(args.blocks)] if args.blocks else []
-            variants = [
-                *VARIANTS,
-                "run_eagerly",
-                *(["enable_check_numerics"] if backend == "tensorflow" else []),
-            ]
+            variants = (
+                []
+                if args.quick
+                else [
+                    *VARIANTS,
+                    "run_eagerly",
+                    *(["enable_check_numerics"] if backend == "tensorflow" else []),
+                ]
+            )
             results["backends"].setdefault(backend, {})[name] = {
                 "interleaved": child(backend, "--measure", name, *extra),
                 "alone": {variant: child(backend, "--alone", name, variant) for variant in variants},

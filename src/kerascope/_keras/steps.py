@@ -10,6 +10,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import keras
@@ -57,6 +58,7 @@ class Observer(Protocol):
 def watch_trainings(observer: Observer) -> Patches:
     """Tells `observer` about every training of every model from now on, until `undo` of the result."""
     patches = Patches()
+    hide_from_tracebacks(patches)
     patches.put(keras.Model, "fit", _fit(keras.Model.fit, observer))
     patches.put(keras.Model, "make_train_function", _make(keras.Model.make_train_function, observer))
     callbacks = keras.callbacks.CallbackList
@@ -64,6 +66,18 @@ def watch_trainings(observer: Observer) -> Patches:
     patches.put(callbacks, "on_epoch_begin", _epoch_begin(callbacks.on_epoch_begin, observer))
     patches.put(callbacks, "on_epoch_end", _epoch_end(callbacks.on_epoch_end, observer))
     return patches
+
+
+def hide_from_tracebacks(patches: Patches) -> None:
+    """Lets Keras's traceback filter treat our frames like its own.
+
+    Keras shows the last frame of its own only when no other frame is left; ours must not count as such.
+    """
+    filtering = keras.src.utils.traceback_utils
+    paths = getattr(filtering, "_EXCLUDED_PATHS", None)
+    if paths is not None:
+        ours = str(Path(__file__).resolve().parents[1])
+        patches.put(filtering, "_EXCLUDED_PATHS", type(paths)([*paths, ours]))
 
 
 def _fit(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
