@@ -294,6 +294,8 @@ class Stepper:
             self.rows.schedule = (source, keras_state.iterations_done(self.model) - self.number)
         self.sampler.in_place = self.backend.in_place(self.model)
         self.sampler.open = self.sampler.open or self.sampler.in_place
+        if self.sampler.open or self.sampler.off is not None:
+            self.window.drop_points()  # they are for a second program that is not compiled yet
 
     def epoch_began(self, epoch: int) -> None:
         """Keras is about to begin an epoch: metrics have been reset."""
