@@ -26,6 +26,7 @@ from keras import layers
 import kerascope
 from kerascope._backends import tf_taps
 from kerascope._backends.tensorflow import BACKEND
+from kerascope._keras import state as keras_state
 from kerascope._keras import steps
 
 NORM, MEAN, STD, MIN, MAX, ZEROS, FINITE = range(7)
@@ -234,8 +235,10 @@ def test_a_global_seed_made_since_the_snapshot_begins_anew() -> None:
     x, y = programs.data()
     model.optimizer.build(model.trainable_variables)
     start = BACKEND.save(model, None)
-    first = model.train_on_batch(x[:32], y[:32])
-    model.train_on_batch(x[:32], y[:32])
+    with steps.Patches() as patches:
+        keras_state.note_global_seed(patches)
+        first = model.train_on_batch(x[:32], y[:32])
+        model.train_on_batch(x[:32], y[:32])
     BACKEND.load(model, start)
     assert model.train_on_batch(x[:32], y[:32]) == first
 

@@ -86,9 +86,10 @@ class Gan(keras.Model):
     def train_step(self, batch: Any) -> dict[str, Any]:
         real = batch[0]
         noise = keras.random.normal((8, 3), seed=self.seeds)
+        both = tf.concat([self.generator(noise), real], 0)
+        sign = tf.concat([tf.ones([8, 1]), -tf.ones([tf.shape(real)[0], 1])], 0)
         with tf.GradientTape() as tape:
-            fake = self.generator(noise)
-            d_loss = tf.reduce_mean(self.critic(fake)) - tf.reduce_mean(self.critic(real))
+            d_loss = tf.reduce_mean(sign * self.critic(both))
         weights = self.critic.trainable_weights
         self.d_optimizer.apply_gradients(zip(tape.gradient(d_loss, weights), weights, strict=True))
         with tf.GradientTape() as tape:

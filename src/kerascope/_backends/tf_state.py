@@ -129,7 +129,7 @@ class ModelState:
         _restart_metrics(model, {id(entry.copies[0]) for entry in new if entry.leaf.role == "metric"})
         seed = keras_state.global_seed_state()
         if seed is not None and any(entry.copies[0] is seed.value for entry in new):
-            keras_state.restart_seed(seed)
+            keras_state.restart_global_seed()
 
     def norms(self, model: Any) -> Any:
         """Returns the norm of every entry as one float32 tensor."""

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
+
+from kerascope.errors import KerascopeError
+
+if TYPE_CHECKING:
+    from kerascope._keras.steps import Patches
 
 
 def state_variables(model: Any) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
@@ -145,9 +151,48 @@ def gradient_scale(optimizer: Any) -> Any:
     return getattr(optimizer, "loss_scale_factor", None)
 
 
-def restart_seed(seed: Any) -> None:
-    """Sets a seed generator's variable to its first draw; it is (seed, number of draws)."""
-    seed.assign(seed * keras.ops.convert_to_tensor([1, 0], dtype=seed.dtype))
+_first_seeds: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+
+def note_global_seed(patches: Patches) -> None:
+    """Remembers what the generator behind unseeded `keras.random` calls begins with.
+
+    Keras makes it on demand, mostly inside the first step, and its later states do not tell its first one.
+    """
+    module = keras.src.random.seed_generator
+    made: list[int] = []
+
+    def make_default_seed() -> int:
+        made.append(default_seed())
+        return made[-1]
+
+    def global_seed_generator() -> Any:
+        made.clear()
+        generator = shared_generator()
+        if made:
+            _first_seeds[generator] = made[-1]
+        return generator
+
+    default_seed = module.make_default_seed
+    shared_generator = module.global_seed_generator
+    patches.put(module, "make_default_seed", make_default_seed)
+    patches.put(module, "global_seed_generator", global_seed_generator)
+
+
+def restart_global_seed() -> None:
+    """Sets the generator behind unseeded `keras.random` calls to its first state.
+
+    Raises KerascopeError where that is not known: the generator was made while nothing was watched.
+    """
+    generator = global_seed_generator()
+    if generator not in _first_seeds:
+        raise KerascopeError(
+            "the generator behind `keras.random` calls without a seed was made since this snapshot was taken, while "
+            f"nothing was watched. Received: state={generator.state.path}. Its first state is not known; take a new "
+            "snapshot."
+        )
+    first = keras.ops.convert_to_tensor([_first_seeds[generator], 0], dtype=generator.state.dtype)
+    generator.state.assign(first)
 
 
 def layers_of(model: Any) -> list[Any]:

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import keras
 
+from kerascope._keras import state
+
 _MISSING = object()
 
 
@@ -59,6 +61,7 @@ def watch_trainings(observer: Observer) -> Patches:
     """Tells `observer` about every training of every model from now on, until `undo` of the result."""
     patches = Patches()
     hide_from_tracebacks(patches)
+    state.note_global_seed(patches)
     patches.put(keras.Model, "fit", _fit(keras.Model.fit, observer))
     patches.put(keras.Model, "make_train_function", _make(keras.Model.make_train_function, observer))
     callbacks = keras.callbacks.CallbackList

@@ -34,14 +34,15 @@ class Sampler:
     """Decides which steps of one model are sampled.
 
     `open` is False while the second program is not compiled: it is compiled lazily, once the training has run
-    ten times as long as that takes, or when it ends.
+    ten times as long as that takes, or when it ends. Asked for every Nth step, it is compiled after the first:
+    before that, Keras has yet to make some of the variables.
     """
 
     def __init__(self, options: Options, *, in_place: bool) -> None:
         self.every = options.every
         self.budget = options.budget
         self.in_place = in_place
-        self.open = in_place or self.every is not None
+        self.open = in_place
         self.off: str | None = "asked for none (`every=0`)" if self.every == 0 else None
         self.cost = 0.0
         self.gap = 1
@@ -57,7 +58,9 @@ class Sampler:
 
     def ripe(self, stepping: float, first_step: float) -> bool:
         """Tells whether the training has run long enough to compile the second program now."""
-        return not self.open and self.off is None and stepping > _PATIENCE * max(first_step, 0.1)
+        if self.open or self.off is not None:
+            return False
+        return self.every is not None or stepping > _PATIENCE * max(first_step, 0.1)
 
     def spent(self, step: int, seconds: float, step_seconds: float, other_share: float = 0.0) -> None:
         """Sets the next sampled step from what this one cost.

@@ -310,7 +310,7 @@ class Stepper:
         """Compiles the second program and measures the points kept so far."""
         estimate = 1.5 * self.clock.first_step
         self.sampler.open = True
-        if not self.compiles.allows(estimate):
+        if self.sampler.every is None and not self.compiles.allows(estimate):
             self.sampler.off = "compiling the statistics would take longer than the training allows"
             self.journal.gap(
                 "gradients, updates and activations", f"{self.sampler.off}; `--every N` asks for them anyway"
