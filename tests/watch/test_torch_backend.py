@@ -268,7 +268,7 @@ def test_quiet_leaves_no_random_state(before: int) -> None:
 
     found = []
     for quiet in (False, True):
-        keras_state.drop_global_seed()
+        keras_state.set_global_seed_generator(None)
         keras.utils.set_random_seed(1)
         for _ in range(before):
             draws()

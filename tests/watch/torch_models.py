@@ -161,7 +161,7 @@ FORMS: dict[str, Callable[[], Any]] = {
 
 def fresh(form: Callable[[], Any], batch: list[Batch]) -> Any:
     """Returns the model of a form, built, always from the same seed; its step function is made."""
-    keras_state.drop_global_seed()
+    keras_state.set_global_seed_generator(None)
     keras.utils.set_random_seed(3)
     model = form()
     x, y, _ = batch[0]  # what `fit` does first, in public: all variables are made
