@@ -103,6 +103,29 @@ class TensorStats(_Json):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class TensorFacts(_Json):
+    """What is known of one tensor without keeping it.
+
+    `shape` has a number per axis, a term such as ``"B"`` or ``"2·B"`` where only that is known, None for an unknown
+    size; the whole is None where not even the rank is known. `mode` is "eager" for a tensor with values, "traced" for
+    one that a compiler passes around while it reads the code, "symbolic" for a `keras.Input` and what is made of it.
+    The figures are None where there are no values; `zeros` and `finite` are shares, the others leave out what is
+    not finite.
+    """
+
+    shape: tuple[int | str | None, ...] | None
+    dtype: str
+    device: str = ""
+    mode: str = "eager"
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    zeros: float | None = None
+    finite: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class StepRecord(_Json):
     """One training step. `at` is seconds since the watch began; steps count from 1 per model."""
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kerascope.errors import KerascopeError
-
 if TYPE_CHECKING:
     from kerascope._keras.steps import Patches
 
@@ -182,15 +180,11 @@ def note_global_seed(patches: Patches) -> None:
 def restart_global_seed() -> None:
     """Sets the generator behind unseeded `keras.random` calls to its first state.
 
-    Raises KerascopeError where that is not known: the generator was made while nothing was watched.
+    One that was made while nothing was watched keeps its state: nothing tells what the first one was.
     """
     generator = global_seed_generator()
     if generator not in _first_seeds:
-        raise KerascopeError(
-            "the generator behind `keras.random` calls without a seed was made since this snapshot was taken, while "
-            f"nothing was watched. Received: state={generator.state.path}. Its first state is not known; take a new "
-            "snapshot."
-        )
+        return
     first = keras.ops.convert_to_tensor([_first_seeds[generator], 0], dtype=generator.state.dtype)
     generator.state.assign(first)
 

@@ -1,0 +1,265 @@
+"""What a tensor is: told from its type, for every framework that is already loaded, and none that is not."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from kerascope.values import TensorFacts
+
+Kind = Literal["other", "tensor", "container"]
+Mode = Literal["eager", "traced", "symbolic"]
+
+MOST_ITEMS = 16
+"""Containers with more items are left unopened: they are data, not a handful of tensors."""
+
+_kinds: dict[type, Kind] = dict.fromkeys(
+    (
+        int,
+        float,
+        complex,
+        bool,
+        str,
+        bytes,
+        type(None),
+        type,
+        type(sys),
+        type(len),
+        type(lambda: 0),
+        range,
+        slice,
+    ),
+    "other",
+)
+_kinds.update(dict.fromkeys((list, tuple, dict), "container"))
+_PRIMAL = {"JVPTracer", "LinearizeTracer"}
+
+
+def kind(value: Any) -> Kind:
+    """Tells a tensor (of any framework), a container that may hold some, and anything else apart."""
+    known = _kinds.get(type(value))
+    if known is None:
+        known = _classify(value)
+        # A class may become known as a tensor only once its framework is loaded; one that is loaded never goes away.
+        if known != "other" or len(_kinds) < 10_000:
+            _kinds[type(value)] = known
+    return known
+
+
+def _classify(value: Any) -> Kind:
+    if isinstance(value, tensor_types()):
+        return "tensor"
+    if isinstance(value, (list, tuple, dict)):
+        return "container"
+    return "other"
+
+
+def tensor_types() -> tuple[type, ...]:
+    """Returns the tensor classes of all frameworks that are loaded."""
+    names = {
+        "tensorflow": ("Tensor", "Variable", "IndexedSlices", "RaggedTensor", "SparseTensor"),
+        "jax": ("Array",),
+        "torch": ("Tensor",),
+        "keras": ("KerasTensor", "Variable"),
+    }
+    found: list[type] = [np.ndarray]
+    for module, classes in names.items():
+        loaded = sys.modules.get(module)
+        found += [getattr(loaded, name) for name in classes if isinstance(getattr(loaded, name, None), type)]
+    return tuple(found)
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields path and tensor of everything in a small container; a tensor itself has an empty path."""
+    what = kind(value)
+    if what == "tensor":
+        yield path, value
+    elif what == "container" and len(value) <= MOST_ITEMS:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            if kind(item) != "other":
+                yield from leaves(item, f"{path}[{key!r}]")
+
+
+def unwrapped(value: Any) -> Any:
+    """Returns the framework's own tensor: of a Keras variable its value, of a gradient's tracer what it stands for.
+
+    While JAX differentiates code that is not compiled, tensors are tracers around real values.
+    """
+    keras = sys.modules.get("keras")
+    if keras is not None and isinstance(value, keras.Variable):
+        value = value.value
+    while type(value).__name__ in _PRIMAL:
+        value = value.primal
+    return value
+
+
+def mode(value: Any) -> Mode:
+    """Tells whether a framework's tensor (see `unwrapped`) has values."""
+    name = type(value).__name__
+    if name == "KerasTensor":
+        return "symbolic"
+    if name.endswith("Tracer") or name == "SymbolicTensor":
+        return "traced"
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return (
+            "symbolic"
+            if value.device.type == "meta" or name in ("FakeTensor", "FunctionalTensor")
+            else "eager"
+        )
+    return "traced" if name in ("Tensor", "Variable") and _in_graph(value) else "eager"
+
+
+def _in_graph(value: Any) -> bool:
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(value, tensorflow.Tensor) and not hasattr(value, "numpy")
+
+
+def shape(value: Any) -> tuple[int | str | None, ...] | None:
+    """Returns a tensor's shape as plain values; None when its rank is not known."""
+    try:
+        return tuple(_size(size) for size in value.shape)
+    except (TypeError, ValueError, AttributeError):  # a TensorShape of unknown rank cannot be iterated over
+        return None
+
+
+def _size(size: Any) -> int | str | None:
+    if size is None or isinstance(size, int):
+        return size
+    if type(size).__name__ == "_DimExpr":  # JAX's symbolic sizes
+        return str(size).replace("dynamic_dimension", "B").replace("*", "·")
+    return int(size)
+
+
+def dtype(value: Any) -> str:
+    """Returns a tensor's data type as Keras writes it, such as "float32"."""
+    found = getattr(value, "dtype", "")
+    return str(getattr(found, "name", found)).removeprefix("torch.")
+
+
+def device(value: Any) -> str:
+    """Returns where a tensor lives, as short as its framework tells; "" when it lives nowhere."""
+    try:
+        where = value.device
+        text = str(where() if callable(where) else where)
+    except Exception:  # a JAX array spread over several devices has no single one
+        return ""
+    return text.rsplit("device:", maxsplit=1)[-1].lower()
+
+
+def facts(value: Any, *, statistics: bool = True) -> TensorFacts:
+    """Returns what is known of a tensor; with `statistics` also its figures where it has values.
+
+    One device-to-host transfer for JAX and TensorFlow; on torch the figures are computed where the tensor is.
+    """
+    inner = unwrapped(value)
+    how = mode(inner)
+    if how != "eager":
+        return TensorFacts(shape(inner), dtype(inner), mode=how)
+    figures = statistics_of(inner) if statistics else None
+    return TensorFacts(shape(inner), dtype(inner), device(inner), how, *(figures or (None,) * 6))
+
+
+Figures = tuple[float, float, float, float, float, float]
+
+
+def statistics_of(value: Any) -> Figures | None:
+    """Returns min, max, mean, standard deviation, share of zeros and of finite values; None when there are none."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return _torch_figures(torch, value)
+    array = array_of(value)
+    return None if array is None else _numpy_figures(array)
+
+
+def array_of(value: Any) -> np.ndarray | None:
+    """Returns a tensor's values as a NumPy array of float32, float64, integers or bools; None when it has none."""
+    inner = unwrapped(value)
+    if mode(inner) != "eager":
+        return None
+    try:
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(inner, torch.Tensor):
+            inner = inner.detach()
+            if inner.is_sparse or inner.is_complex():
+                return None
+            wide = inner.dtype in (torch.float32, torch.float64) or not inner.is_floating_point()
+            return np.asarray((inner if wide else inner.float()).cpu())
+        array = np.asarray(inner)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+        NotImplementedError,
+    ):  # ragged, sparse, strings, deleted buffers
+        return None
+    if array.dtype.kind in "OSUcMm":
+        return None
+    if array.dtype.kind in "biu" or array.dtype in (np.float32, np.float64):
+        return array
+    return array.astype(np.float32)
+
+
+def _numpy_figures(array: np.ndarray) -> Figures | None:
+    size = array.size
+    if size == 0:
+        return None
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    low, high = float(array.min()), float(array.max())
+    zeros = float(1.0 - np.count_nonzero(array) / size)
+    finite = 1.0
+    if not (math.isfinite(low) and math.isfinite(high)):
+        # Looked at closer only when it is needed: this is what most of the time would go into.
+        kept = array[np.isfinite(array)]
+        finite = kept.size / size
+        if kept.size == 0:
+            return math.nan, math.nan, math.nan, math.nan, zeros, finite
+        array = kept
+        low, high = float(array.min()), float(array.max())
+    mean = float(array.mean(dtype=np.float64))
+    flat = array.ravel()
+    squares = float(np.dot(flat, flat)) / flat.size
+    if mean * mean > 0.5 * squares or not math.isfinite(
+        squares
+    ):  # the short formula would lose too many digits
+        return low, high, mean, float(array.std(dtype=np.float64)), zeros, finite
+    return low, high, mean, math.sqrt(max(squares - mean * mean, 0.0)), zeros, finite
+
+
+def _torch_figures(torch: Any, value: Any) -> Figures | None:
+    with torch.no_grad():
+        tensor = value.detach()
+        if tensor.numel() == 0 or tensor.is_complex() or tensor.is_sparse or tensor.is_quantized:
+            return None
+        if (
+            tensor.device.type == "cpu"
+            and tensor.dtype in (torch.float32, torch.float64)
+            and tensor.layout is torch.strided
+        ):
+            return _numpy_figures(tensor.numpy())
+        count = tensor.numel()
+        wide = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32)
+        zeros = 1.0 - int(torch.count_nonzero(wide)) / count
+        low, high = (x.item() for x in torch.aminmax(wide))
+        finite = 1.0
+        if not (math.isfinite(low) and math.isfinite(high)):
+            wide = wide[torch.isfinite(wide)]
+            finite = wide.numel() / count
+            if finite == 0:
+                return math.nan, math.nan, math.nan, math.nan, zeros, finite
+            low, high = (x.item() for x in torch.aminmax(wide))
+        spread, mean = torch.std_mean(wide, correction=0)
+        return low, high, mean.item(), spread.item(), zeros, finite
+
+
+def may_change(value: Any) -> bool:
+    """Tells whether a tensor may be written to without its being seen: NumPy arrays and variables."""
+    if isinstance(value, np.ndarray):
+        return True
+    return type(value).__name__.endswith("Variable")

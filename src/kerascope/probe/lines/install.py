@@ -1,0 +1,250 @@
+"""Puts rewritten code into the user's functions while they live, and takes it out again.
+
+A file is compiled twice, as it is and rewritten, and the two are walked in step, so that every code object of the
+user's has a twin. A function gets its twin by `fn.__code__ = twin`: its identity, closure, wrappers, methods and
+whatever holds it stay as they are. Whole files are compiled because closures, `super()` without arguments, mangled
+names and decorators then come out right by themselves.
+"""
+
+from __future__ import annotations
+import __future__
+
+import functools
+import gc
+import importlib.machinery
+import linecache
+import os
+import sys
+import sysconfig
+import types
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from kerascope.probe.lines import recorder
+from kerascope.probe.lines.rewrite import ATTRIBUTE, ENTER, HOLD, PREFIX, STORED, VALUE, rewrite
+from kerascope.record.lines import Position, Site
+
+_HOOKS = {
+    VALUE: recorder.value,
+    ENTER: recorder.enter,
+    HOLD: recorder.hold,
+    STORED: recorder.stored,
+    ATTRIBUTE: recorder.attribute,
+}
+_FUTURE = functools.reduce(
+    int.__or__, (getattr(__future__, n).compiler_flag for n in __future__.all_feature_names)
+)
+_LIBRARIES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+_OWN = str(Path(__file__).resolve().parents[2]) + os.sep
+_STANDARD = tuple({os.path.realpath(sysconfig.get_paths()[k]) + os.sep for k in ("stdlib", "platstdlib")})
+
+
+@functools.lru_cache(maxsize=4096)
+def is_users(file: str) -> bool:
+    """Tells whether a file is the user's: no library, not Python's own, not kerascope, not made up on the way."""
+    if not file or (file.startswith("<") and not file.startswith("<ipython")):
+        return False
+    if "__autograph_generated_file" in file or file.startswith(_OWN):
+        return False
+    if any(part in file for part in _LIBRARIES):
+        return False
+    return not os.path.realpath(file).startswith(_STANDARD)
+
+
+class Twins:
+    """The code objects of one file and their rewritten twins; `problem` says why there are none."""
+
+    def __init__(self, file: str, flags: int) -> None:
+        self.file = file
+        self.problem: str | None = None
+        self.sites: list[Site] = []
+        self.module: types.CodeType | None = None
+        self.at: dict[Position, list[Site]] = {}
+        self._pairs: dict[tuple[str, int], list[tuple[types.CodeType, types.CodeType]]] = {}
+        source = "".join(linecache.getlines(file))
+        if not source:
+            self.problem = "its source cannot be read"
+            return
+        try:
+            self._compile(source, flags)
+        except (SyntaxError, ValueError, RecursionError) as error:
+            self.problem = f"its source does not compile: {error}"
+
+    def _compile(self, source: str, flags: int) -> None:
+        tree, self.sites = rewrite(source, self.file)
+        for site in self.sites:
+            self.at.setdefault(site.position, []).append(site)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # they are about the user's source, which has been compiled before
+            plain = compile(source, self.file, "exec", flags=flags, dont_inherit=True)
+            new = compile(tree, self.file, "exec", flags=flags, dont_inherit=True)
+        self.module = _with_hooks(new, self.sites)
+        self._pair(plain, self.module)
+
+    def _pair(self, plain: types.CodeType, new: types.CodeType) -> None:
+        theirs = [c for c in plain.co_consts if isinstance(c, types.CodeType)]
+        ours = [c for c in new.co_consts if isinstance(c, types.CodeType)]
+        if [c.co_name for c in theirs] != [c.co_name for c in ours]:
+            return  # the compiler dropped or merged something: leave that part alone
+        for a, b in zip(theirs, ours, strict=True):
+            self._pairs.setdefault((a.co_qualname, a.co_firstlineno), []).append((a, b))
+            _original[b] = a
+            self._pair(a, b)
+
+    def of(self, code: types.CodeType) -> types.CodeType | None:
+        """Returns the twin of a live function's code; None when the file no longer says what was compiled."""
+        pairs = self._pairs.get((code.co_qualname, code.co_firstlineno), ())
+        same = [b for a, b in pairs if a == code]
+        if len(same) > 1:  # two lambdas in one line, say
+            places = list(code.co_positions())
+            same = [b for a, b in pairs if a == code and list(a.co_positions()) == places]
+        return same[0] if len(same) == 1 and same[0].co_freevars == code.co_freevars else None
+
+
+_original: dict[types.CodeType, types.CodeType] = {}
+_twins: dict[tuple[str, int, str], Twins] = {}
+
+
+def _with_hooks(code: types.CodeType, sites: list[Site]) -> types.CodeType:
+    """Returns the code with hooks and sites in place of the constants that stand for them."""
+
+    def real(constant: Any) -> Any:
+        if isinstance(constant, types.CodeType):
+            return _with_hooks(constant, sites)
+        if isinstance(constant, str) and constant.startswith(PREFIX):
+            known = _HOOKS.get(constant)
+            return known if known is not None else sites[int(constant.removeprefix(f"{PREFIX}site "))]
+        return constant
+
+    return code.replace(co_consts=tuple(real(constant) for constant in code.co_consts))
+
+
+def twins(file: str, flags: int = 0) -> Twins:
+    """Returns the twins of a file; compiled once for each content of the file."""
+    flags &= _FUTURE
+    linecache.checkcache(file)
+    key = (file, flags, "".join(linecache.getlines(file)))
+    found = _twins.get(key)
+    if found is None:
+        found = _twins[key] = Twins(file, flags)
+    return found
+
+
+def original(code: types.CodeType) -> types.CodeType:
+    """Returns the user's own code object behind a twin; any other code as it is."""
+    return _original.get(code, code)
+
+
+def site_at(
+    code: types.CodeType, place: tuple[int | None, int | None, int | None, int | None]
+) -> Site | None:
+    """Returns the expression at a place of a function's code, the one that is computed there when several begin."""
+    for (file, _, _), found in reversed(_twins.items()):
+        if file == code.co_filename and place in found.at:
+            sites = found.at[place]
+            return next((s for s in sites if s.kind != "arguments"), None)
+    return None
+
+
+class Installation:
+    """Rewritten code in the user's live functions, from `install` until `remove`."""
+
+    def __init__(self, note: Callable[[str], None], select: Callable[[str], bool] = is_users) -> None:
+        self.skipped: list[types.FunctionType] = []
+        self._note = note
+        self._select = select
+        self._saved: list[tuple[types.FunctionType, types.CodeType]] = []
+        self._loader: Any = None
+
+    def install(self) -> None:
+        """Puts twins into all functions of the user's that live now, and into modules imported from now on."""
+        self.add(_functions())
+        self._hook_imports()
+
+    def add(self, functions: Iterable[types.FunctionType]) -> None:
+        """Puts twins into these functions as far as they are the user's."""
+        for function in functions:
+            code = function.__code__
+            if code.co_name == "<module>" or code in _original or not self._select(code.co_filename):
+                continue
+            found = twins(code.co_filename, code.co_flags)
+            twin = found.of(code) if found.problem is None else None
+            if twin is None:
+                self.skipped.append(function)
+                continue
+            function.__code__ = twin
+            self._saved.append((function, code))
+
+    def remove(self) -> None:
+        """Puts every function back as it was, those made meanwhile by rewritten code too."""
+        if self._loader is not None:
+            importlib.machinery.SourceFileLoader.get_code = self._loader  # type: ignore[method-assign]
+            self._loader = None
+        for function, code in self._saved:
+            function.__code__ = code
+        self._saved.clear()
+        for function in _functions():
+            code = _original.get(function.__code__)  # type: ignore[assignment]
+            if code is not None:
+                function.__code__ = code
+
+    def _hook_imports(self) -> None:
+        loader = importlib.machinery.SourceFileLoader
+        plain = self._loader = loader.get_code
+        select = self._select
+
+        def get_code(self: Any, fullname: str) -> types.CodeType | None:
+            path = self.get_filename(fullname)
+            if select(path):
+                found = twins(path)
+                if found.module is not None:
+                    return found.module
+            return plain(self, fullname)
+
+        loader.get_code = get_code  # type: ignore[method-assign]
+
+
+def _functions() -> list[types.FunctionType]:
+    return [o for o in gc.get_objects() if type(o) is types.FunctionType]
+
+
+def explain_skipped(functions: Iterable[types.FunctionType]) -> list[str]:
+    """Returns why functions could not be rewritten, a sentence per file."""
+    files: dict[str, list[str]] = {}
+    for function in functions:
+        files.setdefault(function.__code__.co_filename, []).append(function.__qualname__)
+    sentences = []
+    for file, names in files.items():
+        why = (
+            twins(file).problem
+            or "the file has changed since it was loaded, or another tool has rewritten it"
+        )
+        shown = ", ".join(f"`{name}`" for name in names[:3]) + (
+            f" and {len(names) - 3} more" if len(names) > 3 else ""
+        )
+        sentences.append(f"{os.path.basename(file)}: {shown}: {why}")
+    return sentences
+
+
+def frames_of_users(frame: types.FrameType | None) -> types.FrameType | None:
+    """Returns the nearest frame from `frame` outwards that runs code of the user's."""
+    while frame is not None and not is_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+__all__ = [
+    "Installation",
+    "Twins",
+    "explain_skipped",
+    "frames_of_users",
+    "is_users",
+    "original",
+    "site_at",
+    "twins",
+]
+assert sys.version_info >= (3, 11)  # `co_qualname`, `co_positions`
