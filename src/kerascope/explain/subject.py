@@ -1,0 +1,144 @@
+"""An object of the user's together with a way to run it again: on fresh instances, on made-up inputs of any batch size.
+
+Probing for dimensions and trying a fix both need this. Nothing is ever run on the user's own object or data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import tensors
+from kerascope._keras import objects
+
+BATCH = "B"
+_SECOND = 7
+"""Size given to unknown axes other than the first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """What one tensor among the arguments looks like. `shape` has "B" where the batch size stands.
+
+    `low` and `high` bound made-up integers (`high` not included); `like` says what floats are drawn from: "normal",
+    "positive" (between 0 and 1) or "probabilities" (positive, the last axis adds up to 1).
+    """
+
+    shape: tuple[int | str, ...]
+    dtype: str = "float32"
+    low: int = 0
+    high: int = 2
+    like: str = "normal"
+
+    def array(self, batch: int, random: np.random.Generator) -> np.ndarray:
+        """Returns made-up values for a batch of this size."""
+        shape = tuple(batch if size == BATCH else int(size) for size in self.shape)
+        if self.dtype == "bool":
+            return random.integers(0, 2, shape).astype(bool)
+        if self.dtype.startswith(("int", "uint")):
+            return random.integers(self.low, max(self.high, self.low + 1), shape).astype(self.dtype)
+        if self.like == "normal":
+            values = random.normal(size=shape)
+        else:
+            values = random.uniform(0.05, 0.95, shape)
+            if self.like == "probabilities":
+                values = values / values.sum(-1, keepdims=True)
+        # NumPy has no bfloat16; the tensor made of it is cast by Keras on the way in.
+        return values.astype(self.dtype if self.dtype in ("float16", "float32", "float64") else "float32")
+
+
+@dataclasses.dataclass
+class Subject:
+    """What is traced or checked.
+
+    `kind` is as in `objects.kind_of`. `make` gives a fresh one, None when there is no way to make one; of a function
+    it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor.
+    """
+
+    kind: str
+    name: str
+    make: Callable[[], Any] | None
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    run: Callable[..., Any] | None = None
+
+    def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns made-up arguments for a batch of this size, as tensors of the backend."""
+        random = np.random.default_rng(seed)
+        return self._filled(lambda spec: objects.to_tensor(spec.array(batch, random)))
+
+    def symbolic(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns symbolic arguments whose batch size is not known."""
+        return self._filled(
+            lambda spec: objects.symbolic(
+                tuple(None if size == BATCH else int(size) for size in spec.shape), spec.dtype
+            )
+        )
+
+    def specs(self) -> list[InputSpec]:
+        """Returns the specs of all tensors among the arguments."""
+        return [
+            leaf for leaf in objects.flatten((self.args, dict(self.kwargs))) if isinstance(leaf, InputSpec)
+        ]
+
+    def _filled(self, fill: Callable[[InputSpec], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def leaf(value: Any) -> Any:
+            return fill(value) if isinstance(value, InputSpec) else value
+
+        args, kwargs = objects.map_structure(leaf, (list(self.args), dict(self.kwargs)))
+        return tuple(args), kwargs
+
+    def call(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Runs the object once and returns what it yields; of a loss the value per sample, of a metric its result."""
+        if self.run is not None:
+            return self.run(instance, *args, **kwargs)
+        if self.kind == "loss":
+            return instance.call(*args, **kwargs)
+        if self.kind == "metric":
+            instance.update_state(*args, **kwargs)
+            return instance.result()
+        return instance(*args, **kwargs)
+
+
+def subject(obj: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, make: Any = None) -> Subject:
+    """Returns the subject for an object that is called with these arguments.
+
+    The batch axis is taken to be the first axis of the first tensor, and the first axis of every other one that has
+    the same size there. For a function, a tensor that differs there is a fixed one, such as a weight.
+    """
+    kind = objects.kind_of(obj)
+    leaves = [t for _, t in tensors.leaves([list(args), dict(kwargs)])]
+    batch = next((s[0] for t in leaves if (s := tensors.shape(tensors.unwrapped(t)))), None)
+
+    def spec(value: Any) -> Any:
+        return _spec(value, batch) if tensors.kind(value) == "tensor" else value
+
+    args, kwargs = objects.map_structure(spec, (list(args), dict(kwargs)))
+    if make is None:
+        make = (lambda: obj) if kind in ("function", "other") else objects.maker(obj)
+    name = getattr(obj, "__name__", None) or type(obj).__name__
+    return Subject(kind, name, make, tuple(args), dict(kwargs))
+
+
+def _spec(value: Any, batch: Any) -> InputSpec:
+    inner = tensors.unwrapped(value)
+    sizes = tensors.shape(inner) or ()
+    shape: list[int | str] = []
+    for axis, size in enumerate(sizes):
+        if axis == 0 and (size == batch or not isinstance(size, int)):
+            shape.append(BATCH)
+        else:
+            shape.append(size if isinstance(size, int) else _SECOND)
+    values = tensors.array_of(value)
+    low, high, like = 0, 2, "normal"
+    if values is not None and values.size:
+        if values.dtype.kind in "iu":
+            low, high = int(values.min()), int(values.max()) + 1
+        elif values.dtype.kind == "f" and float(values.min()) >= 0:
+            total = values.sum(-1) if values.ndim > 1 else None
+            rows = total is not None and values.shape[-1] > 1 and bool(np.allclose(total, 1, atol=1e-3))
+            like = "probabilities" if rows else "positive" if float(values.max()) <= 1 else "normal"
+    return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like)
