@@ -4,6 +4,7 @@
     model.fit(..., callbacks=[Watch()])    in a notebook
     with watch(model) as watching: ...     around any way of training
     load("runs/train.kscope")              a recording's report
+    trace(layer, x)                        every tensor of the layer's own lines
 
 The names are loaded when they are first used, so importing this package costs nothing and imports no Keras.
 """
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerascope.api.report import load as load
+    from kerascope.api.trace import trace as trace
+    from kerascope.api.trace import tracing as tracing
     from kerascope.api.watch import Watch as Watch
     from kerascope.api.watch import watch as watch
     from kerascope.errors import KerascopeError as KerascopeError
@@ -25,10 +28,12 @@ _HOMES = {
     "KerascopeError": "kerascope.errors",
     "Watch": "kerascope.api.watch",
     "load": "kerascope.api.report",
+    "trace": "kerascope.api.trace",
+    "tracing": "kerascope.api.trace",
     "watch": "kerascope.api.watch",
 }
 
-__all__ = ["KerascopeError", "Watch", "__version__", "load", "watch"]
+__all__ = ["KerascopeError", "Watch", "__version__", "load", "trace", "tracing", "watch"]
 
 
 def __getattr__(name: str) -> Any:

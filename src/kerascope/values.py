@@ -143,7 +143,11 @@ class StepRecord(_Json):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceSpan(_Json):
-    """A place: in the user's source, in the model, in the run, or all three."""
+    """A place: in the user's source, in the model, in the run, or all three.
+
+    `code` is the source line as it stands there, and `columns` where in it the expression begins and ends (not
+    included), counted in characters from 0.
+    """
 
     file: str | None = None
     line: int | None = None
@@ -151,6 +155,8 @@ class SourceSpan(_Json):
     expression: str | None = None
     layer: str | None = None
     step: int | None = None
+    code: str | None = None
+    columns: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -213,6 +219,33 @@ class LayerRow(_Json):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class LineRow(_Json):
+    """What one expression of the user's source yielded, over all its executions in a trace.
+
+    `kind` is as in `record.lines.Site`, `targets` are the names the value was given ("return" when it was returned),
+    `path` says where in a container the tensor lay. `dims` is the shape in terms of the batch size B, where it is
+    known. `worst` is the tensor with the largest share of non-finite values or, without any, the largest magnitude.
+    """
+
+    file: str
+    line: int
+    end_line: int
+    columns: tuple[int, ...]
+    source: str
+    function: str
+    kind: str
+    targets: tuple[str, ...]
+    path: str
+    count: int
+    first: TensorFacts
+    last: TensorFacts
+    worst: TensorFacts
+    shapes: tuple[str, ...] = ()
+    dims: tuple[str, ...] = ()
+    sub: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Series(_Json):
     """A curve over steps or epochs (`unit`), e.g. the loss; `x` and `y` have one length."""
 
@@ -239,7 +272,10 @@ class RunSummary(_Json):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report(_Json):
-    """The judgement of one run. `gaps` says in sentences what could not be watched, and why."""
+    """The judgement of one run, or of one object. `gaps` says in sentences what could not be watched, and why.
+
+    `lines` is what a trace saw, in the order in which it happened.
+    """
 
     subject: str
     backend: str
@@ -250,6 +286,8 @@ class Report(_Json):
     layers: tuple[LayerRow, ...] = ()
     curves: tuple[Series, ...] = ()
     gaps: tuple[str, ...] = ()
+    lines: tuple[LineRow, ...] = ()
+    verb: str = "run"
     schema: str = REPORT_SCHEMA
 
     @property

@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 from kerascope.errors import ScriptError
@@ -113,8 +114,17 @@ def prepare_module(target: str) -> tuple[types.CodeType, types.ModuleType, str, 
     return code, module, spec.origin or target, os.getcwd()
 
 
-def execute(code: types.CodeType, module: types.ModuleType, argv: list[str], first_path: str) -> Outcome:
-    """Runs the code as `__main__`; what it raises is reported as Python would report it."""
+def execute(
+    code: types.CodeType,
+    module: types.ModuleType,
+    argv: list[str],
+    first_path: str,
+    failed: Callable[[BaseException], None] = lambda error: None,
+) -> Outcome:
+    """Runs the code as `__main__`; what it raises is reported as Python would report it.
+
+    `failed` is told of an exception that ended the script, after its traceback has been printed.
+    """
     sys.modules["__main__"] = module
     sys.argv = argv
     if not sys.flags.safe_path:
@@ -131,6 +141,7 @@ def execute(code: types.CodeType, module: types.ModuleType, argv: list[str], fir
         return Outcome(130, "interrupted", "KeyboardInterrupt")
     except BaseException as error:
         _print_exception(error)
+        failed(error)
         return Outcome(1, "failed", traceback.format_exception_only(error)[-1].strip())
 
 

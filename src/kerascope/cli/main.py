@@ -17,6 +17,7 @@ from kerascope.errors import KerascopeError
 
 COMMANDS = {
     "run": "run a training script, watch its training, and report",
+    "trace": "show every tensor of your own lines, explain an error, offer fixes that pass",
     "report": "judge a recording again and show the report",
     "doctor": "say what this machine has and whether a training can be watched on it",
 }
@@ -28,6 +29,7 @@ _DESCRIPTION = (
 _EPILOG = """\
 examples:
   kerascope run train.py --epochs 3          run a script as Python would, and report
+  kerascope trace layers.py:MyLayer --input 2,5   every tensor of its lines
   kerascope report runs/train-*.kscope       judge a recording again
   kerascope doctor                           can a training be watched on this machine?
 
@@ -56,10 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if arguments and arguments[0] == "run":
-        from kerascope.cli import run
-
-        return run.main(arguments[1:])
+    if arguments and arguments[0] in ("run", "trace"):
+        module = importlib.import_module(f"kerascope.cli.{arguments[0]}")
+        return int(module.main(arguments[1:]))
     command = arguments[0] if arguments else None
     parser = _parser(command)
     if command is None:

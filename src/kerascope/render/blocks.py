@@ -71,6 +71,16 @@ class Code:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A line of source after the place it stands in, with the part from `start` to `end` pointed at."""
+
+    place: Span
+    code: Span
+    start: int
+    end: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plot:
     """A curve over `first` to `last`, drawn large."""
 
@@ -108,7 +118,7 @@ class More:
     what: str
 
 
-BodyBlock = Line | Facts | Code | More
+BodyBlock = Line | Facts | Code | Excerpt | More
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kerascope.render.blocks import Block, BodyBlock, Code, Fact, Facts, Line, More, Span, Style
+from kerascope.render.blocks import Block, BodyBlock, Code, Excerpt, Fact, Facts, Line, More, Span, Style
 from kerascope.render.clean import shorten
 from kerascope.render.numbers import change, duration, figure, number
 from kerascope.values import Evidence, Finding, Fix, SourceSpan
@@ -58,7 +58,22 @@ def _certainty(finding: Finding) -> Span:
     return Span(", ".join(words), "dim")
 
 
-def _where(location: SourceSpan) -> list[Line]:
+def _where(location: SourceSpan) -> list[BodyBlock]:
+    if location.code is not None and location.file is not None and len(location.columns) == 2:
+        return [excerpt(location)]
+    return list(_place(location))
+
+
+def excerpt(location: SourceSpan) -> Excerpt:
+    """Returns the line of source at a place, without its indentation, and what to point at in it."""
+    code = (location.code or "").expandtabs(1)
+    indent = len(code) - len(code.lstrip())
+    start, end = (max(0, column - indent) for column in location.columns)
+    place = f"{shorten(location.file or '', NAME_CELLS)}:{location.line}"
+    return Excerpt(Span(place, "accent"), Span(code.strip(), "code"), start, end)
+
+
+def _place(location: SourceSpan) -> list[Line]:
     parts = []
     if location.layer is not None:
         parts.append(f"layer {shorten(location.layer, NAME_CELLS)}")

@@ -14,6 +14,7 @@ from kerascope.render.blocks import (
     Block,
     Code,
     Document,
+    Excerpt,
     Facts,
     Heading,
     Line,
@@ -105,6 +106,11 @@ def _block(block: AnyBlock) -> str:
         case Code():
             lines = "\n".join(_span(line) for line in block.lines)
             return f'<pre class="diff">{lines}</pre>'
+        case Excerpt():
+            text, start, end = block.code.text, block.start, block.end
+            pointed = f"<u>{_escape(text[start:end])}</u>"
+            code = f'<span class="code text">{_escape(text[:start])}{pointed}{_escape(text[end:])}</span>'
+            return f'<p class="line">{_span(block.place)}<span class="text">   </span>{code}</p>'
         case More():
             return f'<p class="dim">... {block.count:,} more {_escape(block.what)}</p>'
         case Table():

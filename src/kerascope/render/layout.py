@@ -15,6 +15,7 @@ from kerascope.render.blocks import (
     Block,
     Code,
     Document,
+    Excerpt,
     Facts,
     Heading,
     Line,
@@ -82,6 +83,8 @@ def lay(block: AnyBlock, canvas: Canvas) -> list[Row]:
             return _facts(block, canvas)
         case Code():
             return [row for line in block.lines for row in _line(Line((line,), indent=2, hang=2), canvas)]
+        case Excerpt():
+            return _excerpt(block, canvas)
         case More():
             return _line(Line((Span(f"... {block.count:,} more {block.what} (--full)", "dim"),)), canvas)
         case Table():
@@ -104,6 +107,23 @@ def _block(block: Block, canvas: Canvas) -> list[Row]:
     for part in block.body:
         out += _indented(lay(part, canvas.narrower(3)), 3)
     return out
+
+
+def _excerpt(block: Excerpt, canvas: Canvas) -> list[Row]:
+    """Points at the part with carets below it, unless the line is too long to stay on one row."""
+    gap = "   "
+    line = Line((block.place, Span(gap), block.code), hang=2)
+    before = cell_len(canvas.text(block.place.text + gap))
+    if before + cell_len(canvas.text(block.code.text)) > canvas.width:
+        before = 2
+        if 2 + cell_len(canvas.text(block.code.text)) > canvas.width:
+            return _line(line, canvas)
+        rows_ = [*_line(Line((block.place,)), canvas), *_line(Line((block.code,), indent=2), canvas)]
+    else:
+        rows_ = _line(line, canvas)
+    skip = before + cell_len(canvas.text(block.code.text[: block.start]))
+    carets = "^" * max(1, cell_len(canvas.text(block.code.text[block.start : block.end])))
+    return [*rows_, ((" " * skip, "plain"), (carets, "accent"))]
 
 
 def _line(line: Line, canvas: Canvas) -> list[Row]:

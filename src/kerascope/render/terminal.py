@@ -12,7 +12,8 @@ from typing import IO
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
-from kerascope.render.blocks import Document, Style
+from kerascope.render import findings
+from kerascope.render.blocks import Document, Section, Style
 from kerascope.render.document import document
 from kerascope.render.layout import Canvas, Row, rows
 from kerascope.values import Report
@@ -87,6 +88,15 @@ def to_text(report: Report, width: int = 80, full: bool = False, encoding: str |
     """Returns the report as text without colour; for an `encoding` without block characters plots are in ASCII."""
     lines = (_plain(row) for row in rows(document(report, full), Canvas(width, encoding)))
     return "".join(f"{line}\n" for line in lines)
+
+
+def explanation_text(report: Report, width: int = 80) -> str:
+    """Returns the findings of a report as text, "" when there are none: for the end of a traceback."""
+    found = findings.blocks(report.findings, full=False)
+    if not found:
+        return ""
+    doc = Document(tuple(Section((block,)) for block in found))
+    return "kerascope:\n" + "".join(f"{_plain(row)}\n" for row in rows(doc, Canvas(width)))
 
 
 def _plain(row: Row) -> str:

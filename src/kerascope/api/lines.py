@@ -1,0 +1,92 @@
+"""Rows of a report from the log of a trace."""
+
+from __future__ import annotations
+
+import dataclasses
+import linecache
+import os
+from collections.abc import Mapping
+
+from kerascope.record.lines import Event, LineLog, Row
+from kerascope.values import Finding, LineRow, SourceSpan
+
+
+def line_rows(log: LineLog, dims: Mapping[Event, tuple[str, ...]] | None = None) -> tuple[LineRow, ...]:
+    """Returns a row for each expression, function by function, in the order in which they first ran.
+
+    Args:
+        log: what the trace kept.
+        dims: shapes in terms of the batch size B, by event, where they are known.
+    """
+    order: dict[tuple[str, str], int] = {}
+    for row in log.rows.values():
+        order.setdefault((row.site.file, row.site.function), row.first.number)
+    rows = sorted(
+        log.rows.values(), key=lambda row: (order[row.site.file, row.site.function], row.first.number)
+    )
+    return tuple(_row(row, dims or {}) for row in rows)
+
+
+def _row(row: Row, dims: Mapping[Event, tuple[str, ...]]) -> LineRow:
+    site = row.site
+    first, last, start, end = site.position
+    return LineRow(
+        file=shown_path(site.file),
+        line=first,
+        end_line=last,
+        columns=columns(site.file, first, start, end if first == last else None),
+        source=site.source,
+        function=site.function,
+        kind=site.kind,
+        targets=site.targets,
+        path=row.path,
+        count=row.count,
+        first=row.first.facts,
+        last=row.last.facts,
+        worst=row.worst.facts,
+        shapes=tuple(shape_text(shape) for shape in row.shapes),
+        dims=next((dims[event] for event in (row.last, row.first) if event in dims), ()),
+        sub=site.parent is not None,
+    )
+
+
+def shape_text(shape: tuple[int | str | None, ...] | None) -> str:
+    """Returns a shape as Keras users write it: "(2, 5)", "(B, 5)", "(5,)"; "?" where the rank is not known."""
+    if shape is None:
+        return "?"
+    sizes = ["?" if size is None else str(size) for size in shape]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def shown_path(file: str) -> str:
+    """Returns a file's path as short as it stays clear: relative to the current folder where it lies in it."""
+    try:
+        short = os.path.relpath(file)
+    except ValueError:  # another drive
+        return file
+    return file if short.startswith("..") else short
+
+
+def columns(file: str, line: int, start: int, end: int | None) -> tuple[int, int]:
+    """Returns where an expression stands in its line in characters; the syntax tree counts bytes."""
+    text = linecache.getline(file, line).rstrip("\n")
+    raw = text.encode()
+    stop = len(raw) if end is None else end
+    return len(raw[:start].decode(errors="replace")), len(raw[:stop].decode(errors="replace"))
+
+
+def with_code(finding: Finding) -> Finding:
+    """Returns the finding with the line of source it is about, where that can be read."""
+    place = finding.location
+    if place.file is None or place.line is None or place.code is not None:
+        return dataclasses.replace(finding, location=_shortened(place))
+    code = linecache.getline(place.file, place.line).rstrip("\n")
+    first = (place.expression or "").splitlines()[:1]
+    at = code.find(first[0]) if first else -1
+    found = (at, at + len(first[0])) if at >= 0 else ()
+    place = dataclasses.replace(place, code=code, columns=found) if code and found else place
+    return dataclasses.replace(finding, location=_shortened(place))
+
+
+def _shortened(place: SourceSpan) -> SourceSpan:
+    return place if place.file is None else dataclasses.replace(place, file=shown_path(place.file))

@@ -1,0 +1,158 @@
+"""`file.py:Name` on the command line: the file is executed as a module, the name looked up, inputs made up."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from kerascope import env
+from kerascope.errors import KerascopeError, ScriptError, UsageError
+
+_INPUT = re.compile(r"^(?P<shape>[^:<]+)(?::(?P<dtype>\w+))?(?:<(?P<high>\d+))?$")
+
+
+def split(target: str) -> tuple[str, str | None]:
+    """Splits "layers.py:MyLayer" into file and name; the name is None for a script that is to be run."""
+    file, colon, name = target.rpartition(":")
+    if colon and file.endswith(".py") and all(part.isidentifier() for part in name.split(".")):
+        return file, name
+    return target, None
+
+
+def choose_backend(say: Callable[[str], None]) -> None:
+    """Sets the backend when the user has no preference and what Keras would choose is not installed."""
+    if os.environ.get("KERAS_BACKEND"):
+        return
+    choice = env.choose_backend()
+    if choice.source == "installed":
+        os.environ["KERAS_BACKEND"] = choice.name
+        say(choice.reason)
+
+
+def load_module(file: str) -> ModuleType:
+    """Executes a file as a module of its own name, so that what stands under `if __name__ == "__main__"` does not run.
+
+    Raises:
+        ScriptError: there is no such file, or executing it fails.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise ScriptError(
+            f"There is no such file. Received: {file!r}. Give FILE.py:NAME; the current folder is {os.getcwd()}."
+        )
+    name = path.stem
+    if name in sys.modules:
+        name = f"_kerascope_{name}"
+    spec = importlib.util.spec_from_file_location(name, path.absolute())
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.absolute().parent))
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ScriptError(
+            f"The file is not valid Python, line {error.lineno}: {error.msg}. Received: {file!r}.",
+            slug="script-syntax",
+        ) from error
+    except KerascopeError:
+        raise
+    except Exception as error:
+        raise ScriptError(
+            f"Executing the file failed: {type(error).__name__}: {error}. Received: {file!r}. It is executed as a "
+            'module to find the name in it; put what trains under `if __name__ == "__main__"`.'
+        ) from error
+    return module
+
+
+def lookup(module: ModuleType, name: str) -> Any:
+    """Returns the object of a dotted name.
+
+    Raises:
+        UsageError: there is none; the message names those that there are.
+    """
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            own = [n for n, v in vars(module).items() if getattr(v, "__module__", None) == module.__name__]
+            raise UsageError(
+                f"There is no {part!r} in {Path(str(module.__file__)).name}. Received: name={name!r}. "
+                f"It defines: {', '.join(own) or 'nothing'}."
+            )
+        found = getattr(found, part)
+    return found
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """Returns the constructor's arguments from "units=4, activation='relu'"; values are Python literals.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    try:
+        call = ast.parse(f"f({text})", mode="eval").body
+        assert isinstance(call, ast.Call) and not call.args and all(k.arg for k in call.keywords)
+        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, AssertionError):
+        raise UsageError(
+            f'These are no arguments. Received: --args {text!r}. Allowed: "name=value, ..." with numbers, texts, '
+            "lists and the like."
+        ) from None
+
+
+def parse_input(text: str, seed: int) -> Any:
+    """Returns a made-up input for "2,5", "2,5:int32", "2,7:int32<1000" or, symbolic, "B,5".
+
+    Floats are drawn from the standard normal distribution, integers from 0 up to the bound (2 without one).
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    from kerascope._keras import objects
+    from kerascope.explain.subject import InputSpec
+
+    match = _INPUT.match(text.replace(" ", ""))
+    sizes = (match["shape"] if match else "").strip("(),").split(",")
+    known = match and all(size.isdigit() or size in ("B", "None") for size in sizes if size)
+    if match is None or not known:
+        raise UsageError(
+            f"This is no input. Received: --input {text!r}. Allowed: a shape such as 2,5, with a dtype 2,5:int32, with "
+            "a bound for integers 2,7:int32<1000, or with an unknown batch size B,5."
+        )
+    symbolic = any(size in ("B", "None") for size in sizes)
+    shape = tuple(int(size) if size.isdigit() else None for size in sizes if size)
+    dtype = match["dtype"] or ("int32" if match["high"] else "float32")
+    if symbolic:
+        return objects.symbolic(shape, dtype)
+    spec = InputSpec(tuple(size for size in shape if size is not None), dtype, 0, int(match["high"] or 2))
+    return objects.to_tensor(spec.array(0, np.random.default_rng(seed)))
+
+
+def inputs(texts: Sequence[str], kind: str) -> list[Any]:
+    """Returns the inputs for a call; a loss or metric that is given one takes it for both of its arguments."""
+    if not texts:
+        raise UsageError(
+            "No input was given. Received: no --input. Give the shape of each argument: --input 2,5 --input 2,1."
+        )
+    if kind in ("loss", "metric") and len(texts) == 1:
+        texts = [*texts, *texts]
+    return [parse_input(text, seed) for seed, text in enumerate(texts)]
+
+
+def made(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> tuple[Any, Callable[[], Any] | None]:
+    """Returns the object of that name; of a class, an object of it, and a function that makes another."""
+    from kerascope.api.calls import instance
+
+    found = lookup(module, name)
+    if not isinstance(found, type):
+        return found, None
+    return instance(found, arguments), lambda: found(**arguments)
