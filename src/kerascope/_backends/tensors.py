@@ -258,8 +258,11 @@ def _torch_figures(torch: Any, value: Any) -> Figures | None:
         return low, high, mean.item(), spread.item(), zeros, finite
 
 
-def may_change(value: Any) -> bool:
-    """Tells whether a tensor may be written to without its being seen: NumPy arrays and variables."""
-    if isinstance(value, np.ndarray):
-        return True
-    return type(value).__name__.endswith("Variable")
+def version(value: Any) -> int | None:
+    """Returns a number that changes whenever a tensor is written to; None when it can change unseen."""
+    if isinstance(value, np.ndarray) or type(value).__name__.endswith("Variable"):
+        return None
+    try:
+        return getattr(value, "_version", 0)
+    except RuntimeError:  # torch keeps none in inference mode
+        return None

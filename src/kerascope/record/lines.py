@@ -29,7 +29,7 @@ class Site:
     `kind` is "call", "binop", "unaryop", "compare", "name", "attribute", "subscript", "augmented", "store" or
     "arguments". `function` is the qualified name of the function it stands in, as in `co_qualname`. `targets` are the
     names the value is assigned to; "return" when it is returned. `children` are the expressions it is computed from,
-    `parent` the one that uses it.
+    `parent` the one that uses it. `repeated` means that it stands in a comprehension.
     """
 
     file: str
@@ -41,6 +41,7 @@ class Site:
     targets: tuple[str, ...] = ()
     parent: Site | None = None
     children: list[Site] = dataclasses.field(default_factory=list)
+    repeated: bool = False
 
     @property
     def line(self) -> int:

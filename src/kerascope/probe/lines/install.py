@@ -16,6 +16,7 @@ import linecache
 import os
 import sys
 import sysconfig
+import threading
 import types
 import warnings
 from collections.abc import Callable, Iterable
@@ -41,10 +42,15 @@ _OWN = str(Path(__file__).resolve().parents[2]) + os.sep
 _STANDARD = tuple({os.path.realpath(sysconfig.get_paths()[k]) + os.sep for k in ("stdlib", "platstdlib")})
 
 
+_CELLS = ("<ipython-input-", "<python-input-", "<doctest ")
+_TYPED = frozenset(("<string>", "<stdin>", "<console>"))
+"""What code is called that came from no file: typed at a prompt, or handed to `exec`."""
+
+
 @functools.lru_cache(maxsize=4096)
 def is_users(file: str) -> bool:
     """Tells whether a file is the user's: no library, not Python's own, not kerascope, not made up on the way."""
-    if not file or (file.startswith("<") and not file.startswith("<ipython")):
+    if not file or (file.startswith("<") and not file.startswith(_CELLS)):
         return False
     if "__autograph_generated_file" in file or file.startswith(_OWN):
         return False
@@ -62,7 +68,7 @@ class Twins:
         self.sites: list[Site] = []
         self.module: types.CodeType | None = None
         self.at: dict[Position, list[Site]] = {}
-        self._pairs: dict[tuple[str, int], list[tuple[types.CodeType, types.CodeType]]] = {}
+        self.pairs: dict[tuple[str, int], list[tuple[types.CodeType, types.CodeType]]] = {}
         source = "".join(linecache.getlines(file))
         if not source:
             self.problem = "its source cannot be read"
@@ -86,23 +92,31 @@ class Twins:
         self._pair(plain, self.module)
 
     def _pair(self, plain: types.CodeType, new: types.CodeType) -> None:
-        theirs = [c for c in plain.co_consts if isinstance(c, types.CodeType)]
-        ours = [c for c in new.co_consts if isinstance(c, types.CodeType)]
-        if [c.co_name for c in theirs] != [c.co_name for c in ours]:
-            return  # the compiler dropped or merged something: leave that part alone
-        for a, b in zip(theirs, ours, strict=True):
-            self._pairs.setdefault((a.co_qualname, a.co_firstlineno), []).append((a, b))
-            _original[b] = a
-            self._pair(a, b)
+        theirs, ours = _by_place(plain), _by_place(new)
+        for place, codes in theirs.items():
+            twins_there = ours.get(place, [])
+            if len(codes) != len(twins_there):
+                continue  # the compiler made one of several that are the same: leave those alone
+            for a, b in zip(codes, twins_there, strict=True):
+                self.pairs.setdefault((a.co_qualname, a.co_firstlineno), []).append((a, b))
+                _original[b] = a
+                self._pair(a, b)
 
     def of(self, code: types.CodeType) -> types.CodeType | None:
         """Returns the twin of a live function's code; None when the file no longer says what was compiled."""
-        pairs = self._pairs.get((code.co_qualname, code.co_firstlineno), ())
-        same = [b for a, b in pairs if a == code]
-        if len(same) > 1:  # two lambdas in one line, say
-            places = list(code.co_positions())
-            same = [b for a, b in pairs if a == code and list(a.co_positions()) == places]
+        pairs = self.pairs.get((code.co_qualname, code.co_firstlineno), ())
+        # The table of places too: equal code may have been written differently, or stand twice in one line.
+        same = [b for a, b in pairs if a == code and a.co_linetable == code.co_linetable]
         return same[0] if len(same) == 1 and same[0].co_freevars == code.co_freevars else None
+
+
+def _by_place(code: types.CodeType) -> dict[tuple[str, int], list[types.CodeType]]:
+    """Returns the code objects inside another, by name and line."""
+    found: dict[tuple[str, int], list[types.CodeType]] = {}
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found.setdefault((constant.co_name, constant.co_firstlineno), []).append(constant)
+    return found
 
 
 _original: dict[types.CodeType, types.CodeType] = {}
@@ -151,65 +165,116 @@ def site_at(
 
 
 class Installation:
-    """Rewritten code in the user's live functions, from `install` until `remove`."""
+    """Rewritten code in the user's live functions, from `install` until `remove`.
+
+    Several may be in place at a time. The last one to be removed puts everything back: until then rewritten code may
+    still be wanted by another.
+    """
 
     def __init__(self, note: Callable[[str], None], select: Callable[[str], bool] = is_users) -> None:
         self.skipped: list[types.FunctionType] = []
         self._note = note
         self._select = select
-        self._saved: list[tuple[types.FunctionType, types.CodeType]] = []
-        self._loader: Any = None
 
     def install(self) -> None:
         """Puts twins into all functions of the user's that live now, and into modules imported from now on."""
-        self.add(_functions())
-        self._hook_imports()
+        with _lock:
+            _live.append(self)
+            _hook_imports()
+            self.add(_functions())
 
     def add(self, functions: Iterable[types.FunctionType]) -> None:
         """Puts twins into these functions as far as they are the user's."""
+        select, known = self._select, {}
         for function in functions:
             code = function.__code__
-            if code.co_name == "<module>" or code in _original or not self._select(code.co_filename):
+            file = code.co_filename
+            chosen = known.get(file)
+            if chosen is None:
+                chosen = known[file] = select(file)
+            if not chosen:
+                if file in _TYPED and _is_typed(function):
+                    self.skipped.append(function)
                 continue
-            found = twins(code.co_filename, code.co_flags)
+            if code.co_name == "<module>" or code in _original:
+                continue
+            found = twins(file, code.co_flags)
             twin = found.of(code) if found.problem is None else None
             if twin is None:
                 self.skipped.append(function)
                 continue
+            _saved.append((function, code))
             function.__code__ = twin
-            self._saved.append((function, code))
 
     def remove(self) -> None:
         """Puts every function back as it was, those made meanwhile by rewritten code too."""
-        if self._loader is not None:
-            importlib.machinery.SourceFileLoader.get_code = self._loader  # type: ignore[method-assign]
-            self._loader = None
-        for function, code in self._saved:
+        with _lock:
+            if self in _live:
+                _live.remove(self)
+            if not _live:
+                _restore()
+
+    def wants(self, file: str) -> bool:
+        """Tells whether a file is to be traced."""
+        return self._select(file)
+
+
+_lock = threading.RLock()
+_live: list[Installation] = []
+_saved: list[tuple[types.FunctionType, types.CodeType]] = []
+_get_code: list[Any] = []
+
+
+def _restore() -> None:
+    if _get_code:
+        importlib.machinery.SourceFileLoader.get_code = _get_code.pop()  # type: ignore[method-assign]
+    while _saved:
+        function, code = _saved[-1]
+        if function.__code__ in _original:  # else somebody has given it other code meanwhile, which stays
             function.__code__ = code
-        self._saved.clear()
-        for function in _functions():
-            code = _original.get(function.__code__)  # type: ignore[assignment]
-            if code is not None:
-                function.__code__ = code
+        _saved.pop()
+    files = {file for file, _, _ in _twins}
+    for function in _functions():
+        code = function.__code__
+        if code.co_filename in files:
+            function.__code__ = _original.get(code, code)
 
-    def _hook_imports(self) -> None:
-        loader = importlib.machinery.SourceFileLoader
-        plain = self._loader = loader.get_code
-        select = self._select
 
-        def get_code(self: Any, fullname: str) -> types.CodeType | None:
-            path = self.get_filename(fullname)
-            if select(path):
-                found = twins(path)
-                if found.module is not None:
-                    return found.module
-            return plain(self, fullname)
+def _hook_imports() -> None:
+    if _get_code:
+        return
+    loader = importlib.machinery.SourceFileLoader
+    plain = loader.get_code
+    _get_code.append(plain)
 
-        loader.get_code = get_code  # type: ignore[method-assign]
+    def get_code(self: Any, fullname: str) -> types.CodeType | None:
+        path = self.get_filename(fullname)
+        if any(installation.wants(path) for installation in _live):
+            found = twins(path)
+            if found.module is not None:
+                return found.module
+        return plain(self, fullname)
+
+    loader.get_code = get_code  # type: ignore[method-assign]
+
+
+def _is_typed(function: types.FunctionType) -> bool:
+    """Tells a function typed at a prompt or handed to `exec` from those that dataclasses and the like make up."""
+    if function.__qualname__.startswith("__create_fn__") or function.__code__.co_qualname.startswith(
+        "__create"
+    ):
+        return False
+    space = function.__globals__
+    return space.get("__name__", "__main__") == "__main__" or is_users(space.get("__file__") or "")
 
 
 def _functions() -> list[types.FunctionType]:
     return [o for o in gc.get_objects() if type(o) is types.FunctionType]
+
+
+def why_not(file: str) -> str:
+    """Returns why functions of a file could not be rewritten."""
+    return twins(file).problem or "the file has changed since it was loaded, or another tool has rewritten it"
 
 
 def explain_skipped(functions: Iterable[types.FunctionType]) -> list[str]:
@@ -219,14 +284,10 @@ def explain_skipped(functions: Iterable[types.FunctionType]) -> list[str]:
         files.setdefault(function.__code__.co_filename, []).append(function.__qualname__)
     sentences = []
     for file, names in files.items():
-        why = (
-            twins(file).problem
-            or "the file has changed since it was loaded, or another tool has rewritten it"
-        )
         shown = ", ".join(f"`{name}`" for name in names[:3]) + (
             f" and {len(names) - 3} more" if len(names) > 3 else ""
         )
-        sentences.append(f"{os.path.basename(file)}: {shown}: {why}")
+        sentences.append(f"{os.path.basename(file)}: {shown}: {why_not(file)}")
     return sentences
 
 
@@ -246,5 +307,6 @@ __all__ = [
     "original",
     "site_at",
     "twins",
+    "why_not",
 ]
 assert sys.version_info >= (3, 11)  # `co_qualname`, `co_positions`

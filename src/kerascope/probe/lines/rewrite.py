@@ -25,6 +25,7 @@ VALUE, ENTER, HOLD, STORED, ATTRIBUTE = (
 )
 
 _NEVER_TENSORS = frozenset(dir(builtins)) | {"self", "cls"}
+_SIGNS = (ast.operator, ast.unaryop)
 _Node = TypeVar("_Node", bound=ast.AST)
 
 
@@ -63,6 +64,7 @@ class _Scope:
     function: str
     is_function: bool
     outer: Site | None = None
+    repeating: int = 0
 
 
 class _Transformer(ast.NodeTransformer):
@@ -82,6 +84,7 @@ class _Transformer(ast.NodeTransformer):
         site = Site(
             self._file, position(node), self._text(node), kind, scope.function, node, parent=scope.outer
         )
+        site.repeated = scope.repeating > 0
         if scope.outer is not None:
             scope.outer.children.append(site)
         self._index[site] = len(self.sites)
@@ -155,6 +158,8 @@ class _Transformer(ast.NodeTransformer):
         return self._wrapped(node, "call")
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        if all(isinstance(n, (ast.BinOp, ast.UnaryOp, ast.Constant, *_SIGNS)) for n in ast.walk(node)):
+            return node  # such as `2**3`, which the compiler works out
         return self._wrapped(node, "binop")
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
@@ -189,6 +194,15 @@ class _Transformer(ast.NodeTransformer):
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return node
 
+    def _comprehension(self, node: _Node) -> _Node:
+        """What stands in a comprehension is computed many times for one computation of what it is part of."""
+        self._scopes[-1].repeating += 1
+        new = self._parts(node)
+        self._scopes[-1].repeating -= 1
+        return new
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
         new = copy.copy(node)
         new.value = self._assigned(node.value, [node.target])
@@ -205,7 +219,8 @@ class _Transformer(ast.NodeTransformer):
         new = copy.copy(node)
         new.args = self.visit(node.args)
         with self._scope("<lambda>", is_function=True):
-            new.body = self.visit(node.body)
+            entry = self._entry(node, "lambda").value
+            new.body = ast.copy_location(ast.BoolOp(ast.Or(), [entry, self.visit(node.body)]), node.body)
         return new
 
     # -- statements --------------------------------------------------------------------------------------------
@@ -283,6 +298,9 @@ class _Transformer(ast.NodeTransformer):
         new = copy.copy(node)
         with self._scope(node.name, is_function=False):
             new.body = self._list(node.body)
+            new.body.insert(
+                _after_docstring(node), self._beginning(node, f"class {node.name}", ast.Tuple([], ast.Load()))
+            )
         return new
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
@@ -290,21 +308,26 @@ class _Transformer(ast.NodeTransformer):
         new.args = self.visit(node.args)
         with self._scope(node.name, is_function=True):
             body = self._list(node.body)
-            body.insert(1 if ast.get_docstring(node, clean=False) is not None else 0, self._entry(node))
+            body.insert(_after_docstring(node), self._entry(node, f"def {node.name}"))
         new.body = body
         return new
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
-    def _entry(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+    def _entry(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, source: str) -> ast.Expr:
         """Returns the statement that tells of a call and its arguments."""
         a = node.args
         names = [x.arg for x in (*a.posonlyargs, *a.args, *a.kwonlyargs)] + [
             x.arg for x in (a.vararg, a.kwarg) if x
         ]
-        site = self._site(node, "arguments")
-        site.source, site.targets = f"def {node.name}", tuple(names)
         values = ast.Tuple([ast.Name(name, ast.Load()) for name in names], ast.Load())
+        return self._beginning(node, source, values, tuple(names))
+
+    def _beginning(
+        self, node: ast.AST, source: str, values: ast.Tuple, names: tuple[str, ...] = ()
+    ) -> ast.Expr:
+        site = self._site(node, "arguments")
+        site.source, site.targets = source, names
         entry = ast.Expr(self._hook(ENTER, site, values))
         for part in ast.walk(entry):
             # Where the signature stands: a failing hook or a debugger must not show the whole body.
@@ -331,6 +354,10 @@ class _Transformer(ast.NodeTransformer):
         if type(node).__name__ in ("TypeAlias", "TypeVar", "ParamSpec", "TypeVarTuple"):
             return node
         return self._parts(node)
+
+
+def _after_docstring(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    return 1 if ast.get_docstring(node, clean=False) is not None else 0
 
 
 class _Entered:

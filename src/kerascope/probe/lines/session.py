@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 import contextlib
+import types
 from collections.abc import Iterator, Sequence
 
 from kerascope.probe.lines import recorder as hooks
-from kerascope.probe.lines.install import Installation, explain_skipped
+from kerascope.probe.lines.install import Installation, is_users, original, why_not
+from kerascope.probe.lines.locals import LocalsByLine
 from kerascope.probe.lines.recorder import Listener, Recorder
 from kerascope.record.lines import LineLog
 
 
 @contextlib.contextmanager
 def recording(
-    log: LineLog | None = None, *, statistics: bool = True, listeners: Sequence[Listener] = ()
+    log: LineLog | None = None,
+    *,
+    statistics: bool = True,
+    listeners: Sequence[Listener] = (),
+    running: types.FrameType | None = None,
 ) -> Iterator[Recorder]:
-    """Traces the block; gives the recorder, whose `log` fills while the block runs."""
+    """Traces the block; gives the recorder, whose `log` fills while the block runs.
+
+    `running` is the frame that the block stands in, when its own lines are to be shown too: it cannot be rewritten
+    any more, so they are shown by local names. What could not be done as wished stands in `log.notes`.
+    """
     recorder = Recorder(log or LineLog(), statistics=statistics, listeners=listeners)
     installation = Installation(recorder.log.note)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(installation.remove)
         installation.install()
-        for sentence in explain_skipped(installation.skipped):
-            recorder.log.note(f"not traced: {sentence}")
+        by_line = _by_line(installation, running)
+        stack.callback(hooks.end, recorder)
         hooks.begin(recorder)
-        try:
-            yield recorder
-        finally:
-            hooks.end(recorder)
-    finally:
-        installation.remove()
+        stack.callback(by_line.stop)
+        by_line.start(recorder.log.note)
+        yield recorder
+
+
+def _by_line(installation: Installation, running: types.FrameType | None) -> LocalsByLine:
+    reasons: dict[str, str] = {}
+    codes = []
+    for function in installation.skipped:
+        code = function.__code__
+        file = code.co_filename
+        if file not in reasons:
+            reasons[file] = why_not(file) if is_users(file) else "its source cannot be read"
+        codes.append((code, reasons[file]))
+    if running is not None and (original(running.f_code) is not running.f_code):
+        running = None  # rewritten already, by a trace around this one
+    return LocalsByLine(codes, running)
