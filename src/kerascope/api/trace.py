@@ -82,7 +82,7 @@ class Trace:
                 f"nothing called {name!r} yielded a tensor. Received: name={name!r}. Names seen: "
                 f"{', '.join(known) or 'none'}; the source text of an expression works too"
             )
-        return found[-1]
+        return next((row for row in reversed(found) if name in row.targets), found[-1])
 
     def find(self, name: str) -> list[LineRow]:
         """Returns all rows of a name or source text; spaces and line breaks in the text do not matter."""
@@ -113,6 +113,8 @@ class Trace:
     def __repr__(self) -> str:
         from kerascope.render.terminal import to_text
 
+        if self._report is None and self._pending is None:
+            return f"<Trace of {self.subject}, which has not ended>"
         return to_text(self.report())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""What the tests of `trace` look at: code as users write it, right and wrong."""
+
+import keras
+from keras import layers, ops
+
+
+class Antirectifier(layers.Layer):
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1] * 2, input_shape[-1]), name="kernel")
+
+    def call(self, inputs):
+        inputs -= ops.mean(inputs, axis=-1, keepdims=True)
+        pos = ops.relu(inputs)
+        neg = ops.relu(-inputs)
+        concatenated = ops.concatenate([pos, neg], axis=-1)
+        return ops.matmul(concatenated, self.kernel)
+
+
+class WrongAxis(Antirectifier):
+    def call(self, inputs):
+        pos = ops.relu(inputs)
+        neg = ops.relu(-inputs)
+        concatenated = ops.concatenate([pos, neg], axis=0)
+        return ops.matmul(concatenated, self.kernel)
+
+
+class Scaled(layers.Layer):
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+class Distance(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        difference = y_true - y_pred
+        return ops.mean(ops.square(difference), axis=-1)
+
+
+class Share(keras.metrics.Metric):
+    def __init__(self, name="share", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.count = self.add_weight(name="count", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        close = ops.cast(ops.abs(y_true - y_pred) < 0.5, "float32")
+        self.total.assign_add(ops.sum(close))
+        self.count.assign_add(ops.cast(ops.size(close), "float32"))
+
+    def result(self):
+        return self.total / self.count
+
+
+def repeated(x, times=4):
+    for step in range(times):
+        x = x * (step + 1.0)
+    return x
+
+
+def becomes_infinite(x):
+    scaled = x - ops.max(x)
+    return 1.0 / scaled
+
+
+def make_model():
+    inputs = keras.Input((5,))
+    outputs = layers.Dense(1)(Antirectifier(name="anti")(inputs))
+    return keras.Model(inputs, outputs)
+
+
+if __name__ == "__main__":
+    raise SystemExit("a module that is looked at is not run")
