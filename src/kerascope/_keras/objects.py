@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -122,6 +124,29 @@ def seed(number: int) -> None:
     keras.utils.set_random_seed(number)
 
 
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Runs a block after which random numbers go on, and names are counted, as if it had not been."""
+    state = keras.src.backend.common.global_state
+    names = dict(state.get_global_attribute("object_name_uids") or {})
+    generator = state.get_global_attribute("global_seed_generator")
+    seeds = None if generator is None else to_numpy(generator.state)
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+        uids = state.get_global_attribute("object_name_uids")
+        if uids is not None:
+            uids.clear()
+            uids.update(names)
+        if generator is None:
+            state.set_global_attribute("global_seed_generator", None)
+        elif seeds is not None:
+            generator.state.assign(seeds)
+
+
 def is_built(obj: Any) -> bool:
     """Tells whether a layer or model has its weights."""
     return bool(getattr(obj, "built", True))
@@ -149,3 +174,34 @@ def keras_entry(frame: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | Non
 
 def _is_keras_own(obj: Any) -> bool:
     return type(obj).__module__.startswith("keras.")
+
+
+def backend_name() -> str:
+    """Returns the backend in use: "jax", "tensorflow" or "torch"."""
+    return str(keras.backend.backend())
+
+
+def step_arguments(
+    model: Any, step: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Returns what `train_step` or `test_step` takes for a batch: on JAX also the state, which callers rarely have.
+
+    Arrays become tensors, as they are when Keras calls it.
+    """
+    if len(args) != 1:
+        return tuple(args)
+    data = keras.tree.map_structure(
+        lambda a: to_tensor(np.asarray(a)) if isinstance(a, np.ndarray) else a, args[0]
+    )
+    if backend_name() != "jax":
+        return (data,)
+    if step.__name__ == "train_step":
+        # Metrics and the optimizer make their variables when they first run.
+        model._symbolic_build(data_batch=data)
+        if model.optimizer is not None:
+            model.optimizer.build(model.trainable_variables)
+    groups = [model.trainable_variables, model.non_trainable_variables]
+    if step.__name__ == "train_step":
+        groups.append(model.optimizer.variables if model.optimizer is not None else [])
+    groups.append(model.metrics_variables)
+    return tuple([variable.value for variable in group] for group in groups), data

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 import types
 
-from kerascope.probe.lines.install import is_users, site_at
+from kerascope.explain.lines.source import Place, site_of
+from kerascope.probe.lines.install import is_users
 from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Activation, LineLog, Site
+
+_BOLD = re.compile("\x1b\\[1m(.*?)\x1b\\[0m", re.DOTALL)
+_NODE = re.compile(r"\{\{function_node [^}]*\}\}\s*|\s*\[Op:\w+\](\s*name:.*)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,14 +39,46 @@ def locate(error: BaseException, recorder: Recorder) -> Failure:
     Call it before the recorder's trace has been forgotten: what an activation saw is found by its frame.
     """
     logs = (recorder.log,)
+    found = innermost(error)
+    if found is None:
+        return Failure(error, None, None, logs=logs)
+    frame, place = found
+    return Failure(error, site_of(frame, place), recorder.activation_of(frame), frame, logs=logs)
+
+
+def innermost(error: BaseException) -> tuple[types.FrameType, Place] | None:
+    """Returns the user's innermost frame in an exception's traceback, and the place it had come to."""
     found: types.TracebackType | None = None
-    entry = error.__traceback__
+    entry = underlying(error).__traceback__
     while entry is not None:
         if is_users(entry.tb_frame.f_code.co_filename):
             found = entry
         entry = entry.tb_next
     if found is None:
-        return Failure(error, None, None, logs=logs)
+        return None
     frame = found.tb_frame
     place = next(itertools.islice(frame.f_code.co_positions(), found.tb_lasti // 2, None))
-    return Failure(error, site_at(frame.f_code, place), recorder.activation_of(frame), frame, logs=logs)
+    return frame, place
+
+
+def underlying(error: BaseException) -> BaseException:
+    """Returns the exception that the user's code raised.
+
+    Keras makes a new exception of the same class with a longer text; some classes of JAX cannot be made that way, and
+    what comes out is an AttributeError about that, with the exception it was about as its context.
+    """
+    context = error.__context__
+    if context is not None and isinstance(error, AttributeError) and "_error_repr" in str(error):
+        return underlying(context)
+    return error
+
+
+def said(error: BaseException) -> str:
+    """Returns the exception's own first line, without what Keras and TensorFlow put around it."""
+    text = str(underlying(error))
+    bold = _BOLD.search(text)
+    text = bold.group(1) if bold else text
+    if "Error encountered:" in text:
+        text = text.split("Error encountered:", 1)[1]
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return _NODE.sub("", line).strip()

@@ -1,0 +1,185 @@
+"""Why traced code failed: the expression, its operands, the rule they break, and where they were made so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from kerascope.explain.lines import source
+from kerascope.explain.lines.cause import Cause, causes
+from kerascope.explain.lines.dims import Labels, Probes, batches_for, run_probes, transfer, words
+from kerascope.explain.lines.failure import Failure, locate, said, underlying
+from kerascope.explain.lines.reading import Operation, Tensor, shown
+from kerascope.explain.lines.rules import Broken, rules_for
+from kerascope.explain.subject import Subject
+from kerascope.probe.lines.recorder import Recorder
+from kerascope.record.lines import Site
+from kerascope.values import Evidence, Finding, SourceSpan
+
+KINDS = (
+    "shape-mismatch",
+    "wrong-axis",
+    "index-out-of-range",
+    "dtype-mismatch",
+    "numpy-in-call",
+    "python-on-tensor",
+    "tracer-leak",
+    "untracked-tensor",
+    "missing-super-init",
+    "wrong-argument",
+    "unknown-name",
+    "error-in-user-code",
+)
+"""What kinds of findings an explanation can be."""
+
+_ABOUT_SHAPES = ("shape-mismatch", "wrong-axis", "index-out-of-range")
+_MOST_OPERANDS = 6
+_NEVER = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
+
+
+def explain(
+    error: BaseException, recorder: Recorder, subject: Subject | None
+) -> tuple[Failure, Finding | None]:
+    """Returns where traced code failed and why.
+
+    To be called while the exception and its frames are alive. The exception is not touched. With a subject that can be
+    run again, it is run on other batch sizes to tell which sizes are the batch.
+
+    Args:
+        error: what came out of the trace.
+        recorder: the trace's recorder.
+        subject: what was traced, None where it cannot be run again.
+    """
+    failure = locate(error, recorder)
+    if isinstance(error, _NEVER) or failure.site is None:
+        return failure, None
+    broken, operation = judge(failure)
+    probes = Probes()
+    if subject is not None and subject.make is not None and _worth_probing(broken, operation):
+        probes = run_probes(subject, batches_for(subject, recorder.log))
+    where = failure
+    if broken is None or _unsized(operation):
+        other = _failing_probe(probes, failure)
+        if other is not None:
+            again, operation_there = judge(other)
+            if again is not None:
+                broken, operation, where = again, operation_there, other
+    labels = transfer(where.logs[0], probes)
+    found = _causes(where, broken, labels)
+    if broken is not None and broken.culprit is None and found:
+        broken = dataclasses.replace(broken, culprit=found[0].event.site)
+    finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
+    culprit = broken.culprit if broken is not None else None
+    return dataclasses.replace(failure, culprit=culprit, logs=(*failure.logs, *probes.logs)), finding
+
+
+def judge(failure: Failure) -> tuple[Broken | None, Operation]:
+    """Returns the rule that the failing expression breaks, None where no rule fits; and the expression as it was read."""
+    operation = Operation(failure)
+    for rule in rules_for(operation):
+        try:
+            broken = rule(operation)
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
+            continue  # unusual code that the rule was not made for; the others may still know
+        if broken is not None:
+            return broken, operation
+    return None, operation
+
+
+def _worth_probing(broken: Broken | None, operation: Operation) -> bool:
+    if broken is not None:
+        return broken.kind in _ABOUT_SHAPES
+    return bool(operation.tensors)
+
+
+def _unsized(operation: Operation) -> bool:
+    """Tells whether the trace does not say how large the operands are: symbolic ones, whose sizes may be made up."""
+    return any(
+        t.mode == "symbolic" or not all(isinstance(s, int) for s in t.shape) for t in operation.tensors
+    )
+
+
+def _failing_probe(probes: Probes, failure: Failure) -> Failure | None:
+    for run, recorder in zip(probes.runs, probes.recorders, strict=True):
+        if isinstance(run.outcome, BaseException):
+            there = locate(run.outcome, recorder)
+            if there.site is failure.site:
+                return there
+    return None
+
+
+def _batch_of(where: Failure, probes: Probes) -> int | None:
+    return next((b for b, log in zip(probes.batches, probes.logs, strict=True) if log is where.logs[0]), None)
+
+
+def _causes(where: Failure, broken: Broken | None, labels: Labels) -> list[Cause]:
+    if broken is None or broken.cause is not None or broken.kind not in _ABOUT_SHAPES:
+        return []
+    axes = broken.axes if len(broken.axes) == len(broken.tensors) else (None,) * len(broken.tensors)
+    return causes(where.logs[0], labels, broken.tensors, axes)
+
+
+def _finding(
+    where: Failure,
+    operation: Operation,
+    broken: Broken | None,
+    labels: Labels,
+    found: Sequence[Cause],
+    batch: int | None,
+) -> Finding:
+    assert where.error is not None
+    location = span(operation.site)
+    operands = [_operand(tensor, labels, batch) for tensor in operation.tensors[:_MOST_OPERANDS]]
+    if broken is None:
+        return Finding(
+            kind="error-in-user-code",
+            severity="fault",
+            confidence=1.0,
+            title=f"`{operation.source}` raised {type(underlying(where.error)).__name__}",
+            explanation=said(where.error) or "The exception says nothing.",
+            location=location,
+            evidence=tuple(operands),
+        )
+    text = broken.text if batch is None else f"With a batch of {batch}: {broken.text}"
+    sentences = [text, *(cause.sentence for cause in found)]
+    if broken.cause is not None:
+        sentences.append(f"{broken.cause[1]}.")
+    evidence = [*operands, *broken.evidence]
+    evidence += [
+        Evidence(f"line {c.event.site.line}: {source.short(c.event.site.source, 60)}", c.flow) for c in found
+    ]
+    return Finding(
+        kind=broken.kind,
+        severity="fault",
+        confidence=1.0,
+        title=broken.title or f"`{operation.source}` cannot be computed",
+        explanation=" ".join(sentences),
+        location=location,
+        evidence=tuple(evidence),
+    )
+
+
+def _operand(tensor: Tensor, labels: Labels, batch: int | None) -> Evidence:
+    sizes = shown(tensor.shape)
+    label = labels.get(tensor.event) if tensor.event is not None else None
+    if label is not None and any("B" in size for size in label):
+        # Symbolic sizes may be stand-ins, and those of a probe are nobody's.
+        made_up = tensor.mode == "symbolic" or batch is not None
+        sizes = words(label) if made_up else f"{sizes} = {words(label)}"
+    return Evidence(tensor.text, f"{sizes} {tensor.dtype}".strip())
+
+
+def span(site: Site) -> SourceSpan:
+    """Returns where an expression stands, with its line of source and its columns in characters."""
+    first, last, start, end = site.position
+    text = source.lines(site.file)
+    line = text[first - 1] if 0 < first <= len(text) else None
+    columns: tuple[int, ...] = ()
+    if line is not None:
+        encoded = line.encode()
+        stop = end if last == first else len(encoded)
+        columns = (
+            len(encoded[:start].decode(errors="replace")),
+            len(encoded[:stop].decode(errors="replace")),
+        )
+    return SourceSpan(site.file, first, last, site.source, code=line, columns=columns)

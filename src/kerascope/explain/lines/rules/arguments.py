@@ -1,0 +1,123 @@
+"""Calls whose arguments do not fit, and things of which nothing was made."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from typing import Any
+
+from kerascope._keras import objects
+from kerascope.explain.lines.failure import underlying
+from kerascope.explain.lines.reading import MISSING, Operation
+from kerascope.explain.lines.rules.registry import Broken, first, last
+
+KIND = "wrong-argument"
+
+_ABOUT = re.compile(
+    r"missing (a |\d+ )?required .*argument|positional arguments? but|unexpected keyword|multiple values for argument"
+    r"|too many positional arguments|missing a required|got an unexpected",
+)
+
+
+def _signature(callee: Any) -> tuple[str, list[inspect.Parameter]] | None:
+    """Returns what takes the arguments, such as "Merge.call", and its parameters without `self`."""
+    target, name = callee, getattr(callee, "__name__", "")
+    kind = objects.kind_of(callee)
+    if isinstance(callee, type):
+        target, name = callee.__init__, f"{callee.__name__}.__init__"
+        target = getattr(target, "__wrapped__", target)
+    elif kind in ("layer", "model", "loss", "metric"):
+        method = "update_state" if kind == "metric" else "call"
+        target, name = getattr(type(callee), method), f"{type(callee).__name__}.{method}"
+        target = getattr(target, "__wrapped__", target)
+    try:
+        parameters = list(inspect.signature(target).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    if target is not callee and parameters[:1]:
+        parameters = parameters[1:]
+    return name, parameters
+
+
+@first
+def arguments(operation: Operation) -> Broken | None:
+    """A call gives what the function takes."""
+    error = underlying(operation.error)
+    if (
+        not isinstance(error, TypeError)
+        or not _ABOUT.search(operation.message)
+        or operation.callee is MISSING
+    ):
+        return None
+    known = _signature(operation.callee)
+    node = operation.node
+    if known is None or not isinstance(node, ast.Call):
+        return None
+    name, parameters = known
+    text = f"{name} takes ({', '.join(_shown(p) for p in parameters)}), but here it is given {_given(node)}."
+    required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    if len(node.args) == 1 and isinstance(node.args[0], (ast.List, ast.Tuple)) and len(required) > 1:
+        count = len(node.args[0].elts)
+        text += f" A list of {count} is one argument: give its parts separately."
+    return Broken(
+        KIND, text, tuple(operation.tensors), title=f"`{operation.source}` does not fit what {name} takes"
+    )
+
+
+def _shown(parameter: inspect.Parameter) -> str:
+    star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
+    return f"{star}{parameter.name}{default}"
+
+
+def _given(node: ast.Call) -> str:
+    parts = [ast.unparse(arg) for arg in node.args] + [ast.unparse(keyword) for keyword in node.keywords]
+    count = len(parts)
+    if count == 0:
+        return "nothing"
+    return f"{count} {'argument' if count == 1 else 'arguments'}: `{', '.join(parts)}`"
+
+
+@last
+def nothing(operation: Operation) -> Broken | None:
+    """Something is done with None: the name of what is None, where that can be seen."""
+    if "NoneType" not in operation.message:
+        return None
+    for child in (*operation.site.children, operation.site):
+        node = child.node
+        if isinstance(node, (ast.Name, ast.Attribute)) and operation.found(node) is None:
+            text = f"`{child.source}` is None here, so `{operation.source}` cannot be computed with it."
+            return Broken(KIND, text, title=f"`{child.source}` is None")
+    for part in ast.walk(operation.node):
+        if isinstance(part, ast.expr) and isinstance(part, (ast.Name, ast.Attribute, ast.Subscript)):
+            value = operation.found(part) if not isinstance(part, ast.Subscript) else operation.value(part)
+            if value is None:
+                text = f"`{ast.unparse(part)}` is None here."
+                if "shape" in ast.unparse(part):
+                    text += " A size that is not known yet is None in `x.shape`; ops.shape(x) gives it as a tensor."
+                return Broken(KIND, text, title=f"`{ast.unparse(part)}` is None")
+    return None
+
+
+@last
+def container(operation: Operation) -> Broken | None:
+    """A list, tuple or dict where one tensor is wanted."""
+    error = underlying(operation.error)
+    if not isinstance(error, (AttributeError, TypeError, ValueError)) or not isinstance(
+        operation.node, ast.Call | ast.BinOp | ast.Attribute | ast.Subscript
+    ):
+        return None
+    match = re.search(
+        r"'(list|tuple|dict)' object has no attribute|'(list|tuple|dict)' and|and '(list|tuple|dict)'|type[: ']+(list|tuple|dict)'",
+        operation.message,
+    )
+    if match is None:
+        return None
+    kind = next(part for part in match.groups() if part)
+    for part in ast.walk(operation.node):
+        held = operation.found(part) if isinstance(part, (ast.Name, ast.Attribute)) else MISSING
+        if type(held).__name__ == kind:
+            text = f"`{ast.unparse(part)}` is a {kind} of {len(held)} here, where one tensor is wanted."
+            return Broken(KIND, text, tuple(operation.tensors), title=f"`{ast.unparse(part)}` is a {kind}")
+    return None

@@ -1,0 +1,85 @@
+"""Data types that an operation does not take together."""
+
+from __future__ import annotations
+
+import re
+
+from kerascope.explain.lines.reading import MISSING, Operation, Tensor
+from kerascope.explain.lines.rules.lookup import take
+from kerascope.explain.lines.rules.registry import Broken, last, on
+
+KIND = "dtype-mismatch"
+
+_ABOUT_TYPES = re.compile(
+    r"dtype|data type|expected to be an? \w+ tensor|scalar type|integer type|same type|Tindices|must be of type|type mismatch"
+    r"|not in the list of allowed values|expected .* tensor|not implemented for|has type \w+ that does not match",
+    re.IGNORECASE,
+)
+
+
+def _list(tensors: list[Tensor]) -> str:
+    return " and ".join(f"{tensor.text} is {tensor.dtype}" for tensor in tensors)
+
+
+@on(
+    "take",
+    "gather",
+    "index_select",
+    "take_along_axis",
+    "embedding_lookup",
+    "embedding",
+    "subscript",
+    "one_hot",
+)
+def indices(operation: Operation) -> Broken | None:
+    """Positions are integers."""
+    picked = (
+        operation.tensors[:1] if operation.site.name in ("embedding", "one_hot") else operation.tensors[1:]
+    )
+    wrong = next((t for t in picked if t.dtype.startswith(("float", "bfloat"))), None)
+    if wrong is None or take(operation) is not None:
+        return None
+    return Broken(
+        KIND, f"{operation.shown} needs positions as integers, but {wrong.text} is {wrong.dtype}.", (wrong,)
+    )
+
+
+@last
+def mixed(operation: Operation) -> Broken | None:
+    """Frameworks other than Keras's own operations do not convert between types."""
+    tensors = operation.tensors
+    kinds = {tensor.dtype for tensor in tensors if tensor.dtype}
+    if len(kinds) < 2 or not _ABOUT_TYPES.search(operation.message):
+        return None
+    first = tensors[0]
+    other = next(tensor for tensor in tensors if tensor.dtype != first.dtype)
+    text = f"{operation.shown} needs operands of one dtype here, but {_list([first, other])}."
+    return Broken(KIND, text, (first, other))
+
+
+@last
+def unknown(operation: Operation) -> Broken | None:
+    """The name of a dtype exists."""
+    found = re.search(r"(?:Invalid|Unknown|Unsupported) dtype:? ?'?(\w+)'?", operation.message)
+    if found is None:
+        return None
+    wanted = operation.plain(1, "dtype")
+    if wanted is MISSING or not isinstance(wanted, str):
+        return None
+    import difflib
+
+    names = "float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool complex64".split()
+    near = difflib.get_close_matches(wanted, names, 1)
+    meant = f" The nearest one is `{near[0]}`." if near else ""
+    return Broken(KIND, f"There is no dtype `{wanted}`.{meant}")
+
+
+@last
+def single(operation: Operation) -> Broken | None:
+    """One operand whose dtype the operation does not take."""
+    if len(operation.tensors) != 1 or not _ABOUT_TYPES.search(operation.message):
+        return None
+    tensor = operation.tensors[0]
+    if not tensor.dtype.startswith(("int", "uint", "bool")) or "float" not in operation.message.lower():
+        return None
+    return Broken(KIND, f"{operation.shown} works on floats, but {tensor.text} is {tensor.dtype}.", (tensor,))

@@ -1,0 +1,126 @@
+"""Operations that pick entries by number: the numbers have to be there."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from kerascope._backends import tensors as framework
+from kerascope.explain.lines.reading import MISSING, Operation, Tensor, attribute_of, differ, shown
+from kerascope.explain.lines.rules.registry import Broken, first, on
+
+KIND = "index-out-of-range"
+
+
+def _reach(tensor: Tensor | None, fallback: Any = MISSING) -> tuple[int, int] | None:
+    """Returns smallest and largest entry of a tensor of integers."""
+    event = tensor.event if tensor is not None else None
+    low, high = (event.facts.min, event.facts.max) if event is not None else (None, None)
+    if (low is None or high is None) and fallback is not MISSING:
+        array = framework.array_of(fallback) if framework.kind(fallback) == "tensor" else None
+        if array is not None and array.size:
+            low, high = float(array.min()), float(array.max())
+    return None if low is None or high is None else (int(low), int(high))
+
+
+def _outside(operation: Operation, what: str, size: Any, indices: Tensor | None, node: Any) -> Broken | None:
+    fallback = operation.found(node) if node is not None else MISSING
+    reach = _reach(indices, fallback)
+    if (
+        reach is None
+        or not isinstance(size, int)
+        or indices is None
+        or not indices.dtype.startswith(("int", "uint"))
+    ):
+        return None
+    if -size <= reach[0] and reach[1] < size:
+        return None
+    text = (
+        f"{operation.shown} can pick from 0 to {size - 1}, {what} being {size}, but {indices.text} goes from "
+        f"{reach[0]} to {reach[1]}."
+    )
+    return Broken(KIND, text, (indices,))
+
+
+@on("take", "gather", "index_select", "take_along_axis", "embedding_lookup", "embedding")
+def take(operation: Operation) -> Broken | None:
+    """Indices are smaller than the size of the axis."""
+    if len(operation.tensors) != 2:
+        return None
+    table, indices = operation.tensors
+    name = operation.site.name
+    if name == "embedding":  # torch.nn.functional gives the indices first
+        table, indices = indices, table
+    axis = operation.plain(2, "axis", "dim", default=0 if name != "take_along_axis" else -1)
+    owner = str(getattr(operation.callee, "__module__", ""))
+    if name in ("gather", "index_select") and (operation.receiver is not None or owner.startswith("torch")):
+        axis = operation.plain(1, "dim")
+    if not isinstance(axis, int) or not -table.rank <= axis < table.rank:
+        return None
+    node = operation.argument(1, "indices", "ids")
+    return _outside(operation, f"{table.text}.shape[{axis}]", table.shape[axis], indices, node)
+
+
+@first
+def embedding_layer(operation: Operation) -> Broken | None:
+    """An embedding has a row per number from 0 to its input dimension."""
+    layer = operation.callee
+    size = attribute_of(layer, "input_dim") if type(layer).__name__ == "Embedding" else MISSING
+    if not isinstance(size, int) or len(operation.tensors) != 1:
+        return None
+    return _outside(operation, "its input_dim", size, operation.tensors[0], operation.argument(0, "inputs"))
+
+
+@on("one_hot")
+def one_hot(operation: Operation) -> Broken | None:
+    """Classes are smaller than their number."""
+    classes = operation.plain(1, "num_classes", "depth")
+    indices = operation.tensors[0] if operation.tensors else None
+    return _outside(
+        operation, "the number of classes", classes, indices, operation.argument(0, "x", "indices")
+    )
+
+
+@on("subscript")
+def subscript(operation: Operation) -> Broken | None:
+    """No more indices than axes, and each within its axis."""
+    node = operation.node
+    if not isinstance(node, ast.Subscript):
+        return None
+    tensors = operation.tensors_in(node.value)
+    if len(tensors) != 1:
+        return _too_short(operation, node)
+    tensor = tensors[0]
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if any(isinstance(p, ast.Constant) and p.value is Ellipsis for p in parts):
+        return None
+    used = [p for p in parts if not _adds_axis(operation, p)]
+    if len(used) > tensor.rank:
+        text = f"{tensor.text} has {tensor.rank} axes, {shown(tensor.shape)}, but {len(used)} are indexed."
+        return Broken("wrong-axis", text, (tensor,))
+    for axis, part in enumerate(used):
+        index, size = operation.value(part), tensor.shape[axis]
+        if type(index) is int and isinstance(size, int) and not -size <= index < size:
+            text = f"{tensor.text}.shape[{axis}] is {size}, so its entries go from 0 to {size - 1}, but {index} is asked for."
+            return Broken(KIND, text, (tensor,))
+        mask = operation.tensors_in(part)
+        if len(mask) == 1 and mask[0].dtype == "bool" and mask[0].shape and differ(mask[0].shape[0], size):
+            text = f"A mask has as many entries as the axis: {mask[0].text}.shape[0] == {tensor.text}.shape[{axis}], but {mask[0].shape[0]} != {size}."
+            return Broken("shape-mismatch", text, (tensor, mask[0]))
+    return None
+
+
+def _adds_axis(operation: Operation, part: ast.expr) -> bool:
+    if isinstance(part, ast.Constant) and part.value is None:
+        return True
+    return (part.attr if isinstance(part, ast.Attribute) else getattr(part, "id", "")) == "newaxis"
+
+
+def _too_short(operation: Operation, node: ast.Subscript) -> Broken | None:
+    value, index = operation.value(node.value), operation.value(node.slice)
+    if not isinstance(value, tuple) or type(index) is not int or -len(value) <= index < len(value):
+        return None
+    source = ast.unparse(node.value)
+    text = f"`{source}` is {shown(value)}, {len(value)} long, so there is no entry {index}."
+    owners = [t for child in operation.site.children for t in operation.tensors_in(child.node)]
+    return Broken(KIND, text, tuple(owners))

@@ -1,0 +1,137 @@
+"""Python and NumPy on what has no values yet: a compiler's tensors, symbolic ones, those that gradients follow."""
+
+from __future__ import annotations
+
+import ast
+import types
+
+from kerascope.explain.lines.failure import underlying
+from kerascope.explain.lines.reading import MISSING, Operation, Tensor
+from kerascope.explain.lines.rules.registry import Broken, first
+
+_BOOLEAN = (
+    "TracerBoolConversionError",
+    "OperatorNotAllowedInGraphError",
+    "ConcretizationTypeError",
+    "TracerIntegerConversionError",
+)
+_ARRAY = ("TracerArrayConversionError",)
+
+
+def _without_values(operation: Operation) -> Tensor | None:
+    return next((t for t in operation.tensors if t.mode != "eager"), None)
+
+
+def _is_numpy(operation: Operation) -> bool:
+    node = operation.node
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Attribute) and node.func.attr in ("numpy", "tolist", "__array__"):
+        return True
+    root: ast.AST = node.func
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    found = operation.found(root)
+    if isinstance(found, types.ModuleType):
+        return found.__name__.split(".")[0] in ("numpy", "scipy", "sklearn", "cv2", "PIL", "math")
+    return str(getattr(found, "__module__", "")).split(".")[0] in ("numpy", "scipy", "math")
+
+
+@first
+def numpy_in_call(operation: Operation) -> Broken | None:
+    """NumPy takes values: there are none while code is compiled, and gradients do not go through it."""
+    name = type(underlying(operation.error)).__name__
+    message = operation.message
+    conversion = (
+        name in _ARRAY
+        or "numpy" in message.lower()
+        or "to a numpy array" in message
+        or "KerasTensor" in message
+        or name in _BOOLEAN
+    )
+    if not conversion or not _is_numpy(operation):
+        return None
+    tensor = _without_values(operation) or next(iter(operation.tensors), None)
+    if tensor is None:
+        return None
+    if tensor.mode == "eager":
+        why = f"{tensor.text} is a tensor that gradients follow, and NumPy would cut them"
+    else:
+        why = f"{tensor.text} has none here: it is {_MODES[tensor.mode]}"
+    text = f"NumPy works on values, but {why}. Use keras.ops, which works on both, in the place of NumPy."
+    return Broken(
+        "numpy-in-call", text, (tensor,), title=f"`{operation.source}` leaves the backend for NumPy"
+    )
+
+
+_MODES = {
+    "traced": "traced, so that the step can be compiled",
+    "symbolic": "symbolic, it stands for inputs that are still to come",
+}
+
+
+@first
+def python_on_tensor(operation: Operation) -> Broken | None:
+    """`if`, `while`, `and`, `bool`, `int`, `range` need a value; a tensor has one only while code runs eagerly."""
+    name = type(underlying(operation.error)).__name__
+    message = operation.message
+    many = "is ambiguous" in message
+    asked = (
+        many
+        or name in _BOOLEAN
+        or "as a Python `bool`" in message
+        or "as a Python boolean" in message
+        or "cannot be interpreted as an integer" in message
+        or "Iterating over a symbolic" in message
+        or "Cannot iterate over" in message
+        or "symbolic tensor as a Python" in message
+    )
+    own = operation.failure.activation
+    event = own.last.get(operation.site) if own is not None else None
+    from kerascope.explain.lines.reading import of_event
+
+    tensor = of_event(event) if event is not None else _without_values(operation)
+    if tensor is None and many and operation.tensors:
+        tensor = operation.tensors[0]
+    if not asked or tensor is None:
+        return None
+    title = f"Python needs the value of `{operation.source}`"
+    if many and tensor.mode == "eager":
+        text = (
+            f"A condition is one truth value, but `{tensor.text}` has one per entry: {_shape(tensor)}. Use ops.where to "
+            "choose per entry, or ops.any or ops.all to make it one."
+        )
+        return Broken("python-on-tensor", text, (tensor,), title=title)
+    if tensor.mode == "eager":
+        return None
+    text = (
+        f"`if`, `while`, `and`, `not`, `int` and `range` need a value, but {tensor.text} has none here: it is "
+        f"{_MODES[tensor.mode]}. Use ops.where or ops.cond to choose, ops.shape for sizes."
+    )
+    return Broken("python-on-tensor", text, (tensor,), title=title)
+
+
+def _shape(tensor: Tensor) -> str:
+    from kerascope.explain.lines.reading import shown
+
+    return shown(tensor.shape)
+
+
+@first
+def symbolic_elsewhere(operation: Operation) -> Broken | None:
+    """A symbolic tensor of Keras's is no tensor of the framework's."""
+    if "KerasTensor" not in operation.message or _is_numpy(operation):
+        return None
+    tensor = next((t for t in operation.tensors if t.mode == "symbolic"), None)
+    owner = (
+        str(getattr(operation.callee, "__module__", "") or "").split(".")[0]
+        if operation.callee is not MISSING
+        else ""
+    )
+    if tensor is None or owner not in ("tensorflow", "jax", "torch"):
+        return None
+    text = (
+        f"{operation.shown} of {owner} takes {owner}'s tensors, but {tensor.text} is a symbolic one of Keras's. "
+        "Use the function of keras.ops, or call it inside a layer."
+    )
+    return Broken("python-on-tensor", text, (tensor,))
