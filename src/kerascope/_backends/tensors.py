@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 
+from kerascope._backends import labels
 from kerascope.values import TensorFacts
 
 Kind = Literal["other", "tensor", "container"]
@@ -112,12 +115,16 @@ def mode(value: Any) -> Mode:
             if value.device.type == "meta" or name in ("FakeTensor", "FunctionalTensor")
             else "eager"
         )
-    return "traced" if name in ("Tensor", "Variable") and _in_graph(value) else "eager"
+    return "traced" if _in_graph(value) else "eager"
 
 
 def _in_graph(value: Any) -> bool:
     tensorflow = sys.modules.get("tensorflow")
-    return tensorflow is not None and isinstance(value, tensorflow.Tensor) and not hasattr(value, "numpy")
+    if tensorflow is None:
+        return False
+    if isinstance(value, tensorflow.Variable):
+        return not tensorflow.executing_eagerly()
+    return isinstance(value, tensorflow.Tensor) and not hasattr(value, "numpy")
 
 
 def shape(value: Any) -> tuple[int | str | None, ...] | None:
@@ -132,7 +139,7 @@ def _size(size: Any) -> int | str | None:
     if size is None or isinstance(size, int):
         return size
     if type(size).__name__ == "_DimExpr":  # JAX's symbolic sizes
-        return str(size).replace("dynamic_dimension", "B").replace("*", "·")
+        return labels.of_jax(str(size))
     return int(size)
 
 
@@ -158,11 +165,40 @@ def facts(value: Any, *, statistics: bool = True) -> TensorFacts:
     One device-to-host transfer for JAX and TensorFlow; on torch the figures are computed where the tensor is.
     """
     inner = unwrapped(value)
+    if getattr(_local, "symbolic", False):
+        return _stand_in(inner, _local.filling)
     how = mode(inner)
     if how != "eager":
         return TensorFacts(shape(inner), dtype(inner), mode=how)
     figures = statistics_of(inner) if statistics else None
     return TensorFacts(shape(inner), dtype(inner), device(inner), how, *(figures or (None,) * 6))
+
+
+_local = threading.local()
+
+
+@contextlib.contextmanager
+def symbolic(filling: labels.Filling | None) -> Iterator[None]:
+    """In this block and thread tensors are stand-ins by which Keras works out shapes: they have no values of interest.
+
+    `filling` is the number that stands for unknown sizes, where the framework has none of its own.
+    """
+    before = getattr(_local, "symbolic", False), getattr(_local, "filling", None)
+    _local.symbolic, _local.filling = True, filling or before[1]
+    try:
+        yield
+    finally:
+        _local.symbolic, _local.filling = before
+
+
+def _stand_in(inner: Any, filling: labels.Filling | None) -> TensorFacts:
+    sizes = shape(inner)
+    if filling is None or sizes is None:
+        return TensorFacts(sizes, dtype(inner), mode="symbolic")
+    plain = [size for size in sizes if isinstance(size, int)]
+    found = TensorFacts(filling.named(plain), dtype(inner), mode="symbolic")
+    filling.keep(found, plain)
+    return found
 
 
 Figures = tuple[float, float, float, float, float, float]
@@ -259,7 +295,9 @@ def _torch_figures(torch: Any, value: Any) -> Figures | None:
 
 
 def version(value: Any) -> int | None:
-    """Returns a number that changes whenever a tensor is written to; None when it can change unseen."""
+    """Returns a number that changes whenever a tensor is written to; None when its facts are not to be kept."""
+    if getattr(_local, "symbolic", False):
+        return None  # a weight is a stand-in only for as long as this lasts
     if isinstance(value, np.ndarray) or type(value).__name__.endswith("Variable"):
         return None
     try:

@@ -115,6 +115,16 @@ class Row:
     shapes: list[tuple[int | str | None, ...] | None] = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mark:
+    """How much a log held at one time."""
+
+    events: int
+    activations: int
+    count: int
+    rows: dict[tuple[Site, str], Row]
+
+
 class LineLog:
     """Everything one trace has seen. Safe to fill from several threads."""
 
@@ -144,6 +154,26 @@ class LineLog:
                 self.events.append(event)
             self._sum_up(event)
         return event
+
+    def mark(self) -> Mark:
+        """Returns a point to go back to."""
+        with self._lock:
+            rows = {
+                key: dataclasses.replace(row, shapes=list(row.shapes)) for key, row in self.rows.items()
+            }
+            return Mark(len(self.events), len(self.activations), self.count, rows)
+
+    def rewind(self, mark: Mark) -> None:
+        """Forgets what came after the mark, which can be gone back to again."""
+        with self._lock:
+            if self.count == mark.count:
+                return
+            del self.events[mark.events :]
+            del self.activations[mark.activations :]
+            self.count = mark.count
+            self.rows = {
+                key: dataclasses.replace(row, shapes=list(row.shapes)) for key, row in mark.rows.items()
+            }
 
     def note(self, text: str) -> None:
         """Keeps a sentence about what could not be shown; each once."""

@@ -6,7 +6,10 @@ import contextlib
 import types
 from collections.abc import Iterator, Sequence
 
+from kerascope._backends import line_modes
+from kerascope._keras.specs import around_specs
 from kerascope.probe.lines import recorder as hooks
+from kerascope.probe.lines import symbolic
 from kerascope.probe.lines.install import Installation, is_users, original, why_not
 from kerascope.probe.lines.locals import LocalsByLine
 from kerascope.probe.lines.recorder import Listener, Recorder
@@ -34,6 +37,8 @@ def recording(
         by_line = _by_line(installation, running)
         stack.callback(hooks.end, recorder)
         hooks.begin(recorder)
+        stack.enter_context(line_modes.code_is_run(recorder.log.note, is_users))
+        stack.enter_context(around_specs(symbolic.spec))
         stack.callback(by_line.stop)
         by_line.start(recorder.log.note)
         yield recorder
