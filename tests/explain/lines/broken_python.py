@@ -95,11 +95,11 @@ class NoSuper(layers.Layer):
 
 class LateSuper(layers.Layer):
     def __init__(self):
-        self.size = 3
+        self.dense = layers.Dense(3)
         super().__init__()
 
     def call(self, inputs):
-        return inputs * self.size
+        return self.dense(inputs)
 
 
 class NoSuperMetric(keras.metrics.Metric):
@@ -244,11 +244,11 @@ CASES = {
     "numpy array symbolic": Case(NumpyArray, (SYMBOLIC,), "np.array(ops.matmul(inputs, self.w))", ("keras.ops",), kind="numpy-in-call", symbolic=True, only=("jax", "tensorflow")),
     "if symbolic": Case(IfPositive, (SYMBOLIC,), "total > 0", ("ops.where",), kind="python-on-tensor", symbolic=True, only=("jax", "tensorflow")),
     "if many": Case(IfMany, (x(2, 5),), "inputs > 0", ("(2, 5)", "ops.where"), kind="python-on-tensor"),
-    "no super": Case(NoSuper, (x(2, 5),), "self.dense = layers.Dense(3)", ("NoSuper.__init__", "super().__init__()"), kind="missing-super-init"),
-    "late super": Case(LateSuper, (x(2, 5),), "self.size = 3", ("super().__init__()", "after this line"), kind="missing-super-init"),
+    "no super": Case(NoSuper, (x(2, 5),), None, ("NoSuper.__init__", "super().__init__()"), kind="missing-super-init"),
+    "late super": Case(LateSuper, (x(2, 5),), "self.dense = layers.Dense(3)", ("super().__init__()", "after this line"), kind="missing-super-init", only=("torch",)),
     "no super metric": Case(NoSuperMetric, (x(2, 5), x(2, 5)), "self.add_weight(name=\"count\", initializer=\"zeros\")", ("NoSuperMetric.__init__",), kind="missing-super-init"),
     "no super loss": Case(NoSuperLoss, (x(2, 5), x(2, 5)), None, ("NoSuperLoss.__init__",), kind="missing-super-init"),
-    "no super model": Case(NoSuperModel, (x(2, 5),), "self.dense = layers.Dense(3)", ("NoSuperModel.__init__",), kind="missing-super-init"),
+    "no super model": Case(NoSuperModel, (x(2, 5),), None, ("NoSuperModel.__init__",), kind="missing-super-init"),
     "misspelled attribute": Case(Misspelled, (x(2, 5),), "self.kernl", ("`kernl`", "`kernel`"), kind="unknown-name"),
     "no such operation": Case(NoSuchOp, (x(2, 5),), "ops.concat", ("`concat`", "`concatenate`"), kind="unknown-name"),
     "no such name": Case(NoSuchName, (x(2, 5),), "hiden", ("`hiden`", "`hidden`"), kind="unknown-name"),

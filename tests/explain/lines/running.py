@@ -20,6 +20,14 @@ def tensors(values: tuple) -> list:
     )
 
 
+def call(obj: Any, args: list) -> None:
+    if isinstance(obj, keras.metrics.Metric):
+        obj.update_state(*args)
+        obj.result()
+    else:
+        obj(*args)
+
+
 def explained(case: Any) -> tuple[BaseException | None, Any, Any]:
     """Returns the exception, the failure and the finding."""
     error: BaseException | None = None
@@ -29,7 +37,7 @@ def explained(case: Any) -> tuple[BaseException | None, Any, Any]:
             obj = case.make()
             args = tensors(case.inputs)
             about = subject(obj, args, {}, make=None if callable(case.make) and not isinstance(case.make, type) and obj is case.make() else case.make)
-            about.call(obj, args, {})
+            call(obj, args)
         except Exception as raised:
             error = raised
         if error is None:

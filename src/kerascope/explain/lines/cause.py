@@ -180,13 +180,10 @@ def _sound(label: tuple[str, ...]) -> bool:
 
 
 def _same_size(event: Event, size: int | str | None, axis: int, rank: int) -> int | None:
-    """Returns the axis of a tensor that has this size: the same from the right, from the left, or any."""
+    """Returns the axis, counted from the right, if a tensor has this size there too."""
     shape = event.facts.shape or ()
     right = axis if axis < 0 else axis - rank
-    for place in (right, right + rank - len(shape), *range(-len(shape), 0)):
-        if -len(shape) <= place < 0 and shape[place] == size:
-            return place
-    return None
+    return right if -len(shape) <= right and shape[right] == size else None
 
 
 def causes(
@@ -210,8 +207,11 @@ def causes(
             ]
     for operand, axis in zip(operands, axes, strict=True):
         event = walk.origin(operand.event, axis) if operand.event is not None else None
-        if event is not None and event is not operand.event and not any(c.event is event for c in found):
+        if event is not None and not any(c.event is event for c in found):
             flow = walk.flow(event)
+            if event is operand.event:
+                found.append(Cause(event, "", flow, False))
+                continue
             text = f"{operand.text} comes from line {event.site.line}: `{short(event.site.source)}`: {flow}."
             found.append(Cause(event, text, flow, False))
     return found

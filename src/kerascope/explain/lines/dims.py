@@ -117,8 +117,9 @@ def transfer(log: LineLog, probes: Probes) -> Labels:
         return {}
     known = labels(probes.logs, probes.batches)
     result: Labels = {}
-    for modes in (True, False):
-        ours, theirs = _keyed(log, modes), _keyed(probes.runs[0].log, modes)
+    # What called the object is not run again, so callers may differ; so may whether it ran symbolically.
+    for modes, parents in ((True, True), (True, False), (False, False)):
+        ours, theirs = _keyed(log, modes, parents), _keyed(probes.runs[0].log, modes, parents)
         for key, event in ours.items():
             label = known.get(theirs[key]) if key in theirs else None
             if label is not None and event not in result and _agrees(event, label):
@@ -141,7 +142,7 @@ def _agrees(event: Event, label: tuple[str, ...]) -> bool:
 
 def labels(logs: Sequence[LineLog], batches: Sequence[int]) -> Labels:
     """Returns, for events of the first log, each size as a constant, B, 2·B, B+1, B², or "?" where none fits."""
-    keyed = [_keyed(log, True) for log in logs]
+    keyed = [_keyed(log) for log in logs]
     found: Labels = {}
     for key, event in keyed[0].items():
         same = [(event, batches[0])]
@@ -179,7 +180,7 @@ def label(sizes: Sequence[int | str | None], batches: Sequence[int]) -> str:
 Key = tuple[Any, ...]
 
 
-def _keyed(log: LineLog, modes: bool) -> dict[Key, Event]:
+def _keyed(log: LineLog, modes: bool = True, parents: bool = True) -> dict[Key, Event]:
     """Returns the events by what they are: expression, execution of the function, how often there before."""
     eager: dict[Activation, bool] = {}
     for event in log.events:
@@ -191,7 +192,8 @@ def _keyed(log: LineLog, modes: bool) -> dict[Key, Event]:
         if activation not in names:
             assert activation is not None
             mode = eager.get(activation, True) if modes else None
-            stem = (name_of(activation.parent), activation.file, activation.function, mode)
+            outer = name_of(activation.parent) if parents else ()
+            stem = (outer, activation.file, activation.function, mode)
             counts[stem] += 1
             names[activation] = (*stem, counts[stem])
         return names[activation]

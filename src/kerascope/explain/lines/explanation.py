@@ -141,7 +141,7 @@ def _finding(
             evidence=tuple(operands),
         )
     text = broken.text if batch is None else f"With a batch of {batch}: {broken.text}"
-    sentences = [text, *(cause.sentence for cause in found)]
+    sentences = [text, *(cause.sentence for cause in found if cause.sentence)]
     if broken.cause is not None:
         sentences.append(f"{broken.cause[1]}.")
     evidence = [*operands, *broken.evidence]

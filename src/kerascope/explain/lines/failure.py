@@ -48,8 +48,14 @@ def locate(error: BaseException, recorder: Recorder) -> Failure:
 
 def innermost(error: BaseException) -> tuple[types.FrameType, Place] | None:
     """Returns the user's innermost frame in an exception's traceback, and the place it had come to."""
+    deepest = underlying(error)
+    # Of a layer of Keras's own that failed inside one of the user's, the first exception never came to the user's code.
+    return _innermost(deepest) or (_innermost(error) if deepest is not error else None)
+
+
+def _innermost(error: BaseException) -> tuple[types.FrameType, Place] | None:
     found: types.TracebackType | None = None
-    entry = underlying(error).__traceback__
+    entry = error.__traceback__
     while entry is not None:
         if is_users(entry.tb_frame.f_code.co_filename):
             found = entry
@@ -64,11 +70,16 @@ def innermost(error: BaseException) -> tuple[types.FrameType, Place] | None:
 def underlying(error: BaseException) -> BaseException:
     """Returns the exception that the user's code raised.
 
-    Keras makes a new exception of the same class with a longer text; some classes of JAX cannot be made that way, and
-    what comes out is an AttributeError about that, with the exception it was about as its context.
+    Keras makes a new exception of the same class with a longer text, which lacks what else the first one held; some
+    classes of JAX cannot be made that way, and what comes out is an AttributeError about that. The first exception is
+    the context of either.
     """
     context = error.__context__
-    if context is not None and isinstance(error, AttributeError) and "_error_repr" in str(error):
+    if context is None or context.__traceback__ is None:
+        return error
+    text = str(error)
+    again = type(context) is type(error) and ("Exception encountered when calling" in text)
+    if again or (isinstance(error, AttributeError) and "_error_repr" in text):
         return underlying(context)
     return error
 

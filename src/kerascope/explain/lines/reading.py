@@ -90,7 +90,7 @@ class Operation:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             return None
         found = self.tensors_in(node.func.value)
-        return found[0] if found and self.callee is MISSING else None
+        return found[0] if len(found) == 1 else None
 
     # -- its arguments -------------------------------------------------------------------------------------------
 
@@ -148,10 +148,13 @@ class Operation:
         return []
 
     def _site_of(self, node: ast.AST) -> Site | None:
+        place = tuple(
+            getattr(node, name, None) for name in ("lineno", "end_lineno", "col_offset", "end_col_offset")
+        )
         waiting = list(self.site.children)
         while waiting:
             site = waiting.pop()
-            if site.node is node:
+            if site.node is node or (site.position == place and site.kind != "arguments"):
                 return site
             waiting += site.children
         return None

@@ -25,9 +25,16 @@ def site_of(frame: types.FrameType, place: Place) -> Site | None:
     found = site_at(code, place)
     if found is not None:
         return found
-    node = _node_at(code.co_filename, place)
+    node: ast.stmt | ast.expr | None = _node_at(code.co_filename, place)
+    if isinstance(node, (ast.If, ast.While)) and _position(node) == place:
+        # Before Python 3.12 a condition stands where its whole statement does.
+        return site_at(code, _position(node.test)) or site_of(frame, _position(node.test))
+    if node is not None and hasattr(node, "body"):  # a loop's or condition's head
+        heads = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr) and _covers(n, place)]
+        node = heads[0] if heads else None
     if node is None:
         return None
+    exact = next((n for n in ast.walk(node) if isinstance(n, ast.expr) and _position(n) == place), None)
     inside = [site for site in known.sites if site.kind != "arguments" and _within(site, node)]
     tops = [site for site in inside if site.parent is None or site.parent not in inside]
     kind = "statement"
@@ -35,16 +42,17 @@ def site_of(frame: types.FrameType, place: Place) -> Site | None:
         kind = "raise"
     elif isinstance(node, ast.Assign) and any(_covers(t, place) for t in node.targets):
         kind = "unpack" if isinstance(node.targets[0], (ast.Tuple, ast.List)) else "set"
-    if len(tops) == 1 and kind == "statement" and _exactly(tops[0], place):
-        return tops[0]
+    if exact is not None and kind == "statement":
+        parts = [site for site in tops if _within(site, exact)]
+        text = ast.get_source_segment("\n".join(lines(code.co_filename)), exact) or ast.unparse(exact)
+        what = type(exact).__name__.lower()
+        return Site(code.co_filename, _position(exact), text, what, code.co_qualname, exact, children=parts)
     text = "\n".join(lines(code.co_filename)[node.lineno - 1 : node.end_lineno]).strip()
-    position: Position = (
-        node.lineno,
-        node.end_lineno or node.lineno,
-        node.col_offset,
-        node.end_col_offset or 0,
-    )
-    return Site(code.co_filename, position, text, kind, code.co_qualname, node, children=tops)
+    return Site(code.co_filename, _position(node), text, kind, code.co_qualname, node, children=tops)
+
+
+def _position(node: ast.stmt | ast.expr) -> Position:
+    return node.lineno, node.end_lineno or node.lineno, node.col_offset, node.end_col_offset or 0
 
 
 def lines(file: str) -> list[str]:
@@ -66,13 +74,13 @@ def _parsed(text: str) -> ast.Module | None:
 
 
 def _node_at(file: str, place: Place) -> ast.stmt | None:
-    """Returns the smallest statement without a body of its own, or the head of one, that covers a place."""
+    """Returns the smallest statement that covers a place."""
     parsed = tree(file)
     found: ast.stmt | None = None
     for node in ast.walk(parsed) if parsed is not None and place[0] is not None else ():
         if isinstance(node, ast.stmt) and _covers(node, place):
             found = node if found is None or node.lineno >= found.lineno else found
-    return None if found is None or hasattr(found, "body") else found
+    return found
 
 
 def _covers(node: ast.AST, place: Place) -> bool:
@@ -84,16 +92,12 @@ def _covers(node: ast.AST, place: Place) -> bool:
     return begin <= (first, start or 0) and (last, end or 0) <= stop
 
 
-def _within(site: Site, node: ast.stmt) -> bool:
+def _within(site: Site, node: ast.stmt | ast.expr) -> bool:
     first, last, start, end = site.position
     return (node.lineno, node.col_offset) <= (first, start) and (last, end) <= (
         node.end_lineno or node.lineno,
         node.end_col_offset or 0,
     )
-
-
-def _exactly(site: Site, place: Place) -> bool:
-    return site.position == place
 
 
 def class_named(file: str, qualname: str) -> ast.ClassDef | None:

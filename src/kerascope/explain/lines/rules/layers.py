@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from kerascope._keras import objects
-from kerascope.explain.lines.reading import Dim, Operation, Tensor, attribute_of, differ, shown
+from kerascope.explain.lines.reading import MISSING, Dim, Operation, Tensor, differ, shown
 from kerascope.explain.lines.rules.registry import Broken, first
 
 KIND = "shape-mismatch"
@@ -17,7 +18,7 @@ def layer_input(operation: Operation) -> Broken | None:
     layer = operation.callee
     if objects.kind_of(layer) not in ("layer", "model") or isinstance(layer, type):
         return None
-    specs = attribute_of(layer, "input_spec")
+    specs = getattr(layer, "input_spec", None)
     specs = specs if isinstance(specs, (list, tuple)) else [specs]
     if len(specs) != len(operation.tensors):
         specs = specs[:1] * len(operation.tensors) if len(specs) == 1 else []
@@ -60,8 +61,6 @@ def _against(spec: Any, tensor: Tensor, operation: Operation, layer: Any) -> Bro
 
 
 def _written(operation: Operation) -> str:
-    import ast
-
     func = getattr(operation.node, "func", None)
     return ast.unparse(func) if func is not None else operation.site.name
 
@@ -112,7 +111,10 @@ def loss_input(operation: Operation) -> Broken | None:
     bound = getattr(callee, "__self__", None)
     if bound is not None and operation.site.name in ("update_state", "call"):
         callee = bound
-    kind = type(callee).__name__ if objects.kind_of(callee) in ("loss", "metric") else ""
+    func = getattr(operation.node, "func", None)
+    if callee is MISSING and isinstance(func, ast.Call):  # `MeanSquaredError()(y_true, y_pred)`
+        callee = operation.found(func.func)
+    kind = type(callee).__name__ if not isinstance(callee, type) and objects.kind_of(callee) in ("loss", "metric") else ""
     name = kind or str(getattr(callee, "__name__", ""))
     if len(operation.tensors) < 2 or not str(
         getattr(type(callee) if kind else callee, "__module__", "")
