@@ -3,47 +3,95 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kerascope.values import Evidence, Finding
 
 if TYPE_CHECKING:
-    from kerascope.api.trace import Trace
+    from kerascope.detect.smells import Smells
+    from kerascope.explain.fixes.patch import Patch
+    from kerascope.explain.lines.failure import Failure
     from kerascope.explain.subject import Subject
     from kerascope.probe.lines.recorder import Recorder
+    from kerascope.record.lines import Event
 
 
-def explained(
-    result: Trace, about: Subject | None, recorder: Recorder, smells: Sequence[Finding], fixes: bool
-) -> tuple[Finding, ...]:
-    """Returns the findings of a trace, ranked. What fails in here becomes a `kerascope-internal` note."""
+@dataclasses.dataclass
+class Judgement:
+    """What is wrong, ranked; what makes it pass; and shapes in terms of the batch size B, by event."""
+
+    findings: tuple[Finding, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    dims: Mapping[Event, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+
+def judged(
+    error: BaseException | None, about: Subject | None, recorder: Recorder, smells: Smells, fixes: bool
+) -> Judgement:
+    """Returns what is wrong in a trace. What fails in here becomes a `kerascope-internal` note.
+
+    With an error, call it while the error's frames are alive.
+    """
+    judgement = Judgement()
     findings: list[Finding] = []
+    if error is not None:
+        findings += _guarded(
+            "explaining the error", lambda: _of_error(error, about, recorder, fixes, judgement)
+        )
+    elif about is not None and _is_symbolic(recorder):
+        findings += _guarded("telling the batch size", lambda: _label(about, recorder, judgement))
+    findings += _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
+    judgement.findings = tuple(dataclasses.replace(f, rank=rank) for rank, f in enumerate(findings, 1))
+    return judgement
+
+
+def _guarded(what: str, work: Callable[[], list[Finding]]) -> list[Finding]:
     try:
-        if result.error is not None:
-            findings += _of_error(result, about, recorder, fixes)
+        return work()
     except Exception as error:
-        findings.append(_internal(error, "explaining the error"))
-    findings += _ordered(smells)
-    return tuple(dataclasses.replace(finding, rank=rank) for rank, finding in enumerate(findings, 1))
+        return [_internal(error, what)]
 
 
-def _of_error(result: Trace, about: Subject | None, recorder: Recorder, fixes: bool) -> list[Finding]:
+def _is_symbolic(recorder: Recorder) -> bool:
+    """Tells whether there are sizes that only other runs can tell apart."""
+    return any(None in (event.facts.shape or ()) for event in recorder.log.events)
+
+
+def _label(about: Subject, recorder: Recorder, judgement: Judgement) -> list[Finding]:
+    from kerascope.explain.lines.dims import label_log
+
+    judgement.dims = label_log(recorder.log, about)
+    return []
+
+
+def _of_error(
+    error: BaseException, about: Subject | None, recorder: Recorder, fixes: bool, judgement: Judgement
+) -> list[Finding]:
+    from kerascope.explain.lines import dims
     from kerascope.explain.lines.explanation import explain
 
-    assert result.error is not None
-    failure, finding = explain(result.error, recorder, about)
+    failure, finding = explain(error, recorder, about)
     if finding is None:
         return []
-    if not fixes or about is None or about.make is None:
+    if about is None:
         return [finding]
+    logs = failure.logs[1:]
+    batches = list(dims.batches_for(about, recorder.log))[: len(logs)]
+    judgement.dims = dims.transfer(
+        recorder.log, dims.Probes([dims.Probe(log, None) for log in logs], batches)
+    )
+    if not fixes or about.make is None:
+        return [finding]
+    repaired = _guarded("trying changes", lambda: _repair(about, failure, finding, judgement))
+    return repaired if repaired[0].kind == finding.kind else [finding, *repaired]
+
+
+def _repair(about: Subject, failure: Failure, finding: Finding, judgement: Judgement) -> list[Finding]:
     from kerascope.explain.fixes.search import repair
 
-    try:
-        found = repair(about, failure)
-    except Exception as error:
-        return [finding, _internal(error, "trying changes")]
-    result._patches = found.patches
+    found = repair(about, failure)
+    judgement.patches = found.patches
     tried = Evidence("edits tried", found.tried)
     return [dataclasses.replace(finding, fixes=found.fixes, evidence=(*finding.evidence, tried))]
 

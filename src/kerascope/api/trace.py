@@ -14,10 +14,12 @@ from kerascope.errors import UsageError
 from kerascope.values import Finding, Fix, LineRow, Report
 
 if TYPE_CHECKING:
+    from kerascope.api.explaining import Judgement
+    from kerascope.detect.smells import Smells
     from kerascope.explain.subject import Subject
     from kerascope.probe.lines.recorder import Recorder
 
-_ESCAPES = re.compile("\x1b\\[[0-9;]*m")
+_NOISE = re.compile("\x1b\\[[0-9;]*m|\\{\\{[^}]*\\}\\} ?")
 
 
 class Trace:
@@ -222,42 +224,42 @@ def _recorded(
         result.error = error
         if recorder is None:
             raise
-        _judge(result, about, recorder, smells.findings(), fixes)
+        _judge(result, about, recorder, smells, fixes)
         if not catch:
             _add_note(error, result)
             raise
         return
     assert recorder is not None
-    _judge(result, about, recorder, smells.findings(), fixes)
+    _judge(result, about, recorder, smells, fixes)
 
 
-def _judge(
-    result: Trace, about: Subject | None, recorder: Recorder, smells: Sequence[Finding], fixes: bool
-) -> None:
+def _judge(result: Trace, about: Subject | None, recorder: Recorder, smells: Smells, fixes: bool) -> None:
     """Leaves the way to the report with the trace. An error is explained now, while its frames are alive."""
-    from kerascope.api.explaining import explained
+    from kerascope.api.explaining import judged
 
-    error = result.error
-    if error is None:
-        result._pending = lambda: _report(result, recorder, explained(result, about, recorder, smells, fixes))
+    def report() -> Report:
+        judgement = judged(result.error, about, recorder, smells, fixes)
+        result._patches = judgement.patches
+        return _report(result, recorder, judgement)
+
+    if result.error is None:
+        result._pending = report
     else:
-        result._report = _report(result, recorder, explained(result, about, recorder, smells, fixes))
+        result._report = report()
 
 
-def _report(result: Trace, recorder: Recorder, findings: Sequence[Finding]) -> Report:
+def _report(result: Trace, recorder: Recorder, judgement: Judgement) -> Report:
     from kerascope._keras import objects
 
-    log = recorder.log
-    rows = line_rows(log)
-    bad = any(finding.severity in ("fault", "warning") for finding in findings)
+    bad = any(finding.severity in ("fault", "warning") for finding in judgement.findings)
     return Report(
         subject=result.subject,
         backend=objects.backend_name(),
         verdict="crashed" if result.error is not None else "faulty" if bad else "healthy",
-        findings=tuple(with_code(finding) for finding in findings),
+        findings=tuple(with_code(finding) for finding in judgement.findings),
         headline=_headline(result.error),
-        gaps=tuple(log.notes),
-        lines=rows,
+        gaps=tuple(recorder.log.notes),
+        lines=line_rows(recorder.log, judgement.dims),
         verb="trace",
     )
 
@@ -266,7 +268,7 @@ def _headline(error: BaseException | None) -> str:
     if error is None:
         return ""
     # Keras wraps what was raised: it says which layer was called before it says what happened.
-    lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines()]
+    lines = [line.strip() for line in _NOISE.sub("", str(error)).splitlines()]
     first = next((line for line in lines if line and not line.startswith("Exception encountered when")), "")
     what = f"FAILS when called   {type(error).__name__}"
     return f"{what}: {first}" if first else what

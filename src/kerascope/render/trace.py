@@ -125,7 +125,10 @@ def _source(row: LineRow, full: bool) -> Span:
 
 def _shape(row: LineRow) -> str:
     text = " ".join(row.shapes[:3]) + (" ..." if len(row.shapes) > 3 else "")
-    if row.dims and any("B" in size for size in row.dims):
+    usual = (
+        row.last.mode == "eager" and row.dims[:1] == ("B",) and not any("B" in size for size in row.dims[1:])
+    )
+    if any("B" in size for size in row.dims) and not usual:
         dims = f"({row.dims[0]},)" if len(row.dims) == 1 else f"({', '.join(row.dims)})"
         return text if dims == text else f"{text} = {dims}" if row.last.mode == "eager" else dims
     return text
