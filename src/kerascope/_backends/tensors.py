@@ -260,7 +260,8 @@ def _numpy_figures(array: np.ndarray) -> Figures | None:
         low, high = float(array.min()), float(array.max())
     mean = float(array.mean(dtype=np.float64))
     flat = array.ravel()
-    squares = float(np.dot(flat, flat)) / flat.size
+    with np.errstate(over="ignore"):  # looked at below
+        squares = float(np.dot(flat, flat)) / flat.size
     if mean * mean > 0.5 * squares or not math.isfinite(
         squares
     ):  # the short formula would lose too many digits

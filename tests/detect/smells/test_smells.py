@@ -1,0 +1,46 @@
+"""Silent numeric faults in traced lines: each is found where it is, and its healthy twin is left alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import programs
+
+from kerascope.detect.smells import KINDS, Smells
+from kerascope.probe.lines.session import recording
+
+pytestmark = pytest.mark.backend
+
+
+def traced(function, **settings):
+    smells = Smells()
+    with recording(listeners=[smells], **settings) as recorder:
+        function()
+    assert smells.failures == []
+    failed = [note for note in recorder.log.notes if "kerascope failed" in note]
+    assert failed == []
+    return smells.findings()
+
+
+@pytest.mark.parametrize("name", programs.FAULTY)
+def test_faults_are_found(name):
+    kind, expression, function = programs.FAULTY[name]
+    found = [f for f in traced(function) if f.severity != "note"]
+    assert [(f.kind, f.location.expression) for f in found] == [(kind, expression)]
+    assert found[0].location.file == programs.__file__
+    assert found[0].evidence
+
+
+@pytest.mark.parametrize("name", programs.HEALTHY)
+def test_sound_code_is_left_alone(name):
+    found = traced(programs.HEALTHY[name])
+    assert [(f.kind, f.location.expression, f.title) for f in found] == []
+
+
+def test_every_kind_is_tested():
+    assert {kind for kind, _, _ in programs.FAULTY.values()} == set(KINDS)
