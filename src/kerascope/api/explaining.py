@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerascope.values import Evidence, Finding
 
@@ -93,7 +93,13 @@ def _repair(about: Subject, failure: Failure, finding: Finding, judgement: Judge
     found = repair(about, failure)
     judgement.patches = found.patches
     tried = Evidence("edits tried", found.tried)
-    return [dataclasses.replace(finding, fixes=found.fixes, evidence=(*finding.evidence, tried))]
+    # That it failed before stands above each of them already.
+    fixes = tuple(dataclasses.replace(fix, before={}, after=_shown(fix.after)) for fix in found.fixes)
+    return [dataclasses.replace(finding, fixes=fixes, evidence=(*finding.evidence, tried))]
+
+
+def _shown(after: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in after.items() if key != "tried"}
 
 
 def _ordered(findings: Sequence[Finding]) -> list[Finding]:

@@ -30,6 +30,10 @@ def line_rows(log: LineLog, dims: Mapping[Event, tuple[str, ...]] | None = None)
 def _row(row: Row, dims: Mapping[Event, tuple[str, ...]]) -> LineRow:
     site = row.site
     first, last, start, end = site.position
+    named = next((dims[event] for event in (row.last, row.first) if event in dims), ())
+    shapes = tuple(shape_text(shape) for shape in row.shapes)
+    if named and any(None in (shape or ()) for shape in row.shapes):
+        shapes = (shape_text(named),)
     return LineRow(
         file=shown_path(site.file),
         line=first,
@@ -44,8 +48,8 @@ def _row(row: Row, dims: Mapping[Event, tuple[str, ...]]) -> LineRow:
         first=row.first.facts,
         last=row.last.facts,
         worst=row.worst.facts,
-        shapes=tuple(shape_text(shape) for shape in row.shapes),
-        dims=next((dims[event] for event in (row.last, row.first) if event in dims), ()),
+        shapes=shapes,
+        dims=named,
         sub=site.parent is not None,
     )
 

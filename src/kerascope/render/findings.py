@@ -18,7 +18,7 @@ LABEL_CELLS = 40
 
 MOST_FINDINGS = 5
 MOST_EVIDENCE = 8
-MOST_FIXES = 2
+MOST_FIXES = 3
 MOST_PATCH_LINES = 16
 MOST_VALUES = 8
 
@@ -159,14 +159,15 @@ def _first(items: Iterable[Any]) -> list[Any]:
 
 def _fix(fix: Fix, full: bool) -> list[BodyBlock]:
     out: list[BodyBlock] = [Line(())]
-    opening = "Tried: " if fix.verified else "Suggested: "
+    # What is told apart from before has been tried; what merely runs now passes, which is less.
+    opening = "Suggested: " if not fix.verified else "Tried: " if fix.before else "Passes: "
     out.append(Line((Span(opening, "strong"), Span(fix.description)), hang=2))
     if fix.patch:
         out += _patch(fix.patch, full)
     effect = [Span(_effect(key, fix), whole=True) for key in dict.fromkeys([*fix.before, *fix.after])]
-    if fix.verified:
+    if fix.verified and fix.before:
         effect.append(Span("verified", "good"))
-    elif effect:
+    elif effect and not fix.verified:
         effect.append(Span("not verified", "dim"))
     spans = [piece for span in effect for piece in (Span("   "), span)][1:]
     return [*out, Line(tuple(spans), indent=2)] if spans else out
@@ -178,7 +179,7 @@ def _effect(key: str, fix: Fix) -> str:
         return f"{name}: {change(fix.before[key], fix.after[key])}"
     if key in fix.before:
         return f"{name}: {amount(fix.before[key])} before"
-    return f"{name}: {amount(fix.after[key])} after"
+    return f"{name}: {amount(fix.after[key])}" + (" after" if fix.before else "")
 
 
 _DIFF_STYLES: dict[str, Style] = {"+": "good", "-": "bad", "@": "dim"}
@@ -191,6 +192,7 @@ def _patch(patch: str, full: bool) -> list[BodyBlock]:
         if len(lines) > 1 and lines[0].startswith("--- ") and lines[1].startswith("+++ "):
             lines = lines[2:]
         lines = [line for line in lines if not line.startswith("@@")]
+        lines = [line for line in lines if line[:1] in ("+", "-")] or lines
     shown = lines if full else lines[:MOST_PATCH_LINES]
     code = Code(tuple(Span(line.rstrip(), _DIFF_STYLES.get(line[:1], "code")) for line in shown))
     rest = len(lines) - len(shown)
