@@ -1,0 +1,13 @@
+"""Small layers, losses and metrics that are wrong in one place, each with the healthy class it was meant to be."""
+
+from __future__ import annotations
+
+from trace_bugs.case import Case, Loaded, load
+from trace_bugs.layers import CASES as LAYERS
+from trace_bugs.losses import CASES as LOSSES
+from trace_bugs.metrics import CASES as METRICS
+from trace_bugs.more import CASES as MORE
+
+ALL: tuple[Case, ...] = (*LAYERS, *MORE, *LOSSES, *METRICS)
+
+__all__ = ["ALL", "Case", "Loaded", "load"]

@@ -1,0 +1,166 @@
+"""All changes of one file that are worth trying, in the order in which they are tried."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from kerascope.explain.fixes.edits import arguments, einsum, operands, shapes, structure, weights
+from kerascope.explain.fixes.edits.context import Context, Proposal, Shape
+from kerascope.explain.fixes.near import Nearness
+from kerascope.explain.fixes.outcome import label
+from kerascope.explain.fixes.patch import Edit, splice
+from kerascope.explain.fixes.swap import Program
+from kerascope.record.lines import LineLog, Position
+
+_FAMILIES = (arguments, einsum, operands, shapes, weights, structure)
+_MADE_BEFORE = ("__init__", "build", "compute_output_shape")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidate:
+    """A change of a file, with all that speaks against it summed up in `cost`."""
+
+    cost: float
+    description: str
+    edits: tuple[Edit, ...]
+    program: Program
+    lost: int = 0
+
+
+def known_shapes(file: str, logs: Sequence[LineLog]) -> tuple[dict[Position, Shape], dict[Position, str], int | None]:
+    """Returns shape and data type of each expression of a file by its place, and the batch size of the first log.
+
+    Sizes that differ between runs with other batch sizes are given in terms of B.
+    """
+    batches = [_batch(log) for log in logs]
+    shapes_: dict[Position, Shape] = {}
+    types: dict[Position, str] = {}
+    for index, log in enumerate(logs):
+        for (site, path), row in log.rows.items():
+            shape = row.last.facts.shape
+            if site.file != file or path or shape is None or site.kind == "arguments":
+                continue
+            place = site.position
+            types.setdefault(place, row.last.facts.dtype)
+            if place not in shapes_:
+                shapes_[place] = _one(shape, batches[index] if len(logs) == 1 or index else None)
+            elif index and len(shapes_[place]) == len(shape) and batches[0] and batches[index] != batches[0]:
+                shapes_[place] = _together(shapes_[place], shape, batches[0], batches[index])
+    return shapes_, types, batches[0] if batches else None
+
+
+def _batch(log: LineLog) -> int | None:
+    for event in log.events:
+        shape = event.facts.shape
+        if event.site.kind == "arguments" and shape:
+            return shape[0] if isinstance(shape[0], int) else None
+    return None
+
+
+def _one(shape: Shape, batch: int | None) -> Shape:
+    first = ["B" if size is None or (axis == 0 and size == batch) else size for axis, size in enumerate(shape)]
+    return tuple(first)
+
+
+def _together(one: Shape, two: Shape, first: int, second: int | None) -> Shape:
+    if second is None:
+        return one
+    sizes: list[int | str | None] = []
+    for a, b in zip(one, two, strict=True):
+        if isinstance(a, int) and isinstance(b, int):
+            sizes += label(((a,), (b,)), (first, second))
+        else:
+            sizes.append(a)
+    return tuple(sizes)
+
+
+def candidates(
+    program: Program,
+    logs: Sequence[LineLog],
+    places: Sequence[Position],
+    culprit: Position | None,
+) -> list[Candidate]:
+    """Returns the changes of a file worth trying, the likeliest first.
+
+    `places` are where it failed: the failing expression, or what the result comes from.
+    """
+    seen, types, batch = known_shapes(program.file, logs)
+    context = Context(program.source, program.tree, program.names(), seen, types, batch)
+    executed = {a.function for log in logs for a in log.activations if a.file == program.file}
+    functions = list(_functions(program.tree, executed))
+    if not places and culprit is None:
+        places = [_place(n) for f in functions for n in ast.walk(f) if isinstance(n, ast.Return)]
+    near = Nearness(context, places, culprit)
+    found: dict[tuple[Edit, ...], Candidate] = {}
+
+    def add(proposal: Proposal, cost: float, lost: int) -> None:
+        known = found.get(proposal.edits)
+        if known is None or known.cost > proposal.cost + cost:
+            found[proposal.edits] = Candidate(
+                proposal.cost + cost, proposal.description, proposal.edits, program, lost
+            )
+
+    for function in functions:
+        made_before = 0.1 if function.name in _MADE_BEFORE else 0.0
+        for proposal in structure.of_function(context, function):
+            add(proposal, 0.0, 0)
+        for node in _expressions(context, function):
+            cost = near.cost(node) + made_before
+            for family in _FAMILIES:
+                for proposal in family.propose(context, node):
+                    add(proposal, cost, _lost(context, node, proposal))
+    return sorted(found.values(), key=lambda c: c.cost)
+
+
+def _expressions(context: Context, function: ast.FunctionDef) -> Iterator[ast.expr]:
+    for statement in function.body:
+        yield from context.nodes(statement)
+
+
+def _place(node: ast.AST) -> Position:
+    value = getattr(node, "value", None) or node
+    return value.lineno, value.end_lineno, value.col_offset, value.end_col_offset
+
+
+def _functions(tree: ast.Module, executed: set[str]) -> Iterator[ast.FunctionDef]:
+    """Yields the functions that ran, and those that made what ran."""
+
+    def visit(node: ast.AST, prefix: str) -> Iterator[ast.FunctionDef]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef):
+                name = prefix + child.name
+                owner = prefix.rstrip(".")
+                of_class = isinstance(node, ast.ClassDef) and child.name in _MADE_BEFORE
+                if name in executed or (of_class and any(e.startswith(f"{owner}.") for e in executed)):
+                    yield child
+                yield from visit(child, f"{name}.<locals>.")
+            elif isinstance(child, ast.ClassDef):
+                yield from visit(child, f"{prefix}{child.name}.")
+            else:
+                yield from visit(child, prefix)
+
+    yield from visit(tree, "")
+
+
+def _lost(context: Context, node: ast.expr, proposal: Proposal) -> int:
+    """Counts the names that an edit takes out of an expression."""
+    if len(proposal.edits) != 1:
+        return 0
+    old = {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(node) if isinstance(n, (ast.Name, ast.Attribute))}
+    edit = proposal.edits[0]
+    if edit.position != (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset):
+        return 0
+    try:
+        tree = ast.parse(edit.text.strip(), mode="eval")
+    except SyntaxError:
+        return 0
+    new = {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(tree) if isinstance(n, (ast.Name, ast.Attribute))}
+    shown = {name for name in old - new if any(name == part for part in context.tensor_names)}
+    return len(shown)
+
+
+def after(candidate: Candidate) -> str:
+    """Returns the whole source with a change in it."""
+    return splice(candidate.program.source, candidate.edits)

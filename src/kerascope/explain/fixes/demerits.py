@@ -1,0 +1,132 @@
+"""What is odd about a result that passes: by this the changes that pass are put in order, none is thrown away.
+
+A change that drops an operand, leaves a weight without effect or makes every row the same is rarely what was meant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerascope._backends import tensors
+from kerascope._keras import objects
+from kerascope.explain.subject import BATCH
+
+if TYPE_CHECKING:
+    from kerascope.explain.fixes.outcome import Outcome, Trial
+
+_MOST_WEIGHTS = 6
+
+
+def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outcome) -> None:
+    """Notes weights and inputs without effect, and an output that is the same whatever comes in."""
+    before = result[0]
+    if before.size and before.ndim and np.allclose(before, before[:1], atol=1e-6):
+        outcome.demerits["the output does not depend on the input"] = 3.0
+    for index, spec in enumerate(trial.subject.specs()):
+        if not _differs(_with_other_input(trial, instance, index), result):
+            outcome.demerits[f"input {index + 1} has no effect"] = 2.0
+        del spec
+    if before.ndim > 1 and before.shape[-1] > 1 and np.allclose(before, before[..., :1], atol=1e-6):
+        outcome.demerits["the output is one number repeated along the last axis"] = 1.0
+    weights = list(getattr(instance, "trainable_weights", ()))
+    for weight in weights[:_MOST_WEIGHTS] + weights[_MOST_WEIGHTS:][-1:]:
+        if not _differs(_with_other_weight(trial, instance, weight), result):
+            outcome.demerits[f"weight {weight.name!r} has no effect"] = 1.5
+
+
+def _differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:
+    if new is None or len(new) != len(old):
+        return True
+    return any(a.shape != b.shape or not np.allclose(a, b, rtol=1e-6, atol=1e-7) for a, b in zip(new, old, strict=True))
+
+
+def _with_other_input(trial: Trial, instance: Any, index: int) -> list[np.ndarray] | None:
+    first = trial.sizes[0]
+    args, kwargs = trial.inputs(first)
+    others, other_kwargs = trial.inputs(first, seed=1)
+    seen = -1
+
+    def pick(one: Any, two: Any) -> Any:
+        nonlocal seen
+        if tensors.kind(one) == "tensor":
+            seen += 1
+            return two if seen == index else one
+        return one
+
+    flat = objects.flatten((list(args), dict(kwargs)))
+    other = iter(objects.flatten((list(others), dict(other_kwargs))))
+    mixed = iter([pick(one, next(other)) for one in flat])
+    left, right = objects.map_structure(lambda _: next(mixed), (list(args), dict(kwargs)))
+    return _attempt(trial, instance, tuple(left), right)
+
+
+def _with_other_weight(trial: Trial, instance: Any, weight: Any) -> list[np.ndarray] | None:
+    value = objects.to_numpy(weight)
+    if value.dtype.kind != "f":
+        return None
+    noise = np.random.default_rng(1).uniform(0.3, 0.8, value.shape).astype(value.dtype)
+    weight.assign(value + noise)
+    try:
+        return _attempt(trial, instance, *trial.inputs(trial.sizes[0]))
+    finally:
+        weight.assign(value)
+
+
+def _attempt(trial: Trial, instance: Any, args: Any, kwargs: Any) -> list[np.ndarray] | None:
+    from kerascope.explain.fixes.outcome import arrays
+
+    try:
+        return arrays(trial.subject.call(instance, args, kwargs))
+    except Exception:  # the user's code on other numbers; nothing is concluded from it
+        return None
+
+
+def of_loss(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outcome) -> None:
+    """Notes arguments without effect, values not per sample, and a loss that is not least where both are equal."""
+    specs = trial.subject.specs()
+    for index, name in enumerate(("y_true", "y_pred")[: len(specs)]):
+        if not _differs(_with_other_input(trial, instance, index), result):
+            outcome.demerits[f"{name} has no effect"] = 3.0
+    if result[0].ndim > 1:
+        outcome.demerits["more than one value per sample"] = 0.5
+    if len(specs) == 2 and specs[0].shape == specs[1].shape and specs[0].dtype == specs[1].dtype:
+        args, kwargs = trial.inputs(trial.sizes[0])
+        equal = _attempt(trial, instance, (args[0], args[0]), kwargs)
+        if equal and equal[0].shape == result[0].shape and np.all(np.isfinite(equal[0])):
+            if float(np.mean(equal[0])) > float(np.mean(result[0])) + 1e-6:
+                outcome.demerits["not least where both are equal"] = 0.6
+
+
+def of_metric(trial: Trial, outcome: Outcome) -> None:
+    """Notes a result that depends on how the data is split into batches, and arguments without effect."""
+    first = trial.sizes[0]
+    whole, parts = trial._make(), trial._make()
+    args, kwargs = trial.inputs(first)
+    once = _attempt(trial, whole, args, kwargs)
+    split = None
+    for part in (slice(0, 4), slice(4, first)):
+        split = _attempt(trial, parts, *_rows(trial, args, kwargs, part))
+    if once is None or split is None or _differs(split, once) and not _near(split, once):
+        outcome.demerits["the result depends on how the data is split into batches"] = 1.5
+    for index in range(len(trial.subject.specs())):
+        if once is not None and not _differs(_with_other_input(trial, trial._make(), index), once):
+            outcome.demerits[f"argument {index + 1} has no effect"] = 1.0
+
+
+def _near(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
+    return all(x.shape == y.shape and np.allclose(x, y, rtol=1e-4, atol=1e-5) for x, y in zip(a, b, strict=False))
+
+
+def _rows(trial: Trial, args: Any, kwargs: Any, part: slice) -> tuple[Any, Any]:
+    specs = iter(trial.subject.specs())
+
+    def sliced(value: Any) -> Any:
+        if tensors.kind(value) != "tensor":
+            return value
+        spec = next(specs)
+        return value[part] if spec.shape and spec.shape[0] == BATCH else value
+
+    left, right = objects.map_structure(sliced, (list(args), dict(kwargs)))
+    return tuple(left), right

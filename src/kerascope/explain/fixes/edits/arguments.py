@@ -1,0 +1,183 @@
+"""Edits of a call's arguments: axes, kept dimensions, orders of axes, switches, words."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+
+AXES = {"axis", "dim", "axes", "dims"}
+REDUCTIONS = set(
+    "sum mean max min prod std var amax amin logsumexp norm any all argmax argmin median average count_nonzero "
+    "reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_std reduce_variance reduce_logsumexp "
+    "reduce_any reduce_all".split()
+)
+_ALONG = {"concatenate", "concat", "cat", "stack", "split", "take", "squeeze", "flip", "cumsum", "repeat", "gather"}
+_PERMUTING = {"transpose", "permute", "Permute", "permute_dims"}
+_KEEP = {"ops": "keepdims", "jnp": "keepdims", "tf": "keepdims", "torch": "keepdim"}
+_SWITCHES = {"return_sequences", "return_state", "keepdims", "keepdim", "transpose_a", "transpose_b", "from_logits"}
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if not isinstance(node, ast.Call):
+        return
+    yield from _axes(context, node)
+    yield from _missing_axis(context, node)
+    yield from _keep(context, node)
+    yield from _orders(context, node)
+    yield from _switches(context, node)
+    yield from _words(context, node)
+
+
+def rank_of(context: Context, call: ast.Call) -> int:
+    """Returns how many axes the tensor has that a call works on, as far as it was seen; else 3."""
+    first: ast.AST | None = call.args[0] if call.args else None
+    if isinstance(first, (ast.List, ast.Tuple)) and first.elts:
+        first = first.elts[0]
+    shape = context.shape(first)
+    if shape is None and isinstance(call.func, ast.Attribute):
+        shape = context.shape(call.func.value)
+    if shape is None:
+        shape = context.shape(call)
+    return 3 if shape is None else len(shape)
+
+
+def _choices(rank: int, now: int | None) -> list[int]:
+    """Returns the other axes, the last one first (as -1), the batch axis last."""
+    if rank < 1:
+        return []
+    current = None if now is None else now % rank if -rank <= now < rank else None
+    order = [rank - 1, *range(1, rank - 1), 0] if rank > 1 else [0]
+    return [-1 if axis == rank - 1 and rank > 1 else axis for axis in order if axis != current]
+
+
+def _axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    rank = rank_of(context, call)
+    word = context.axis_word(call)
+    names = context.parameters(call)
+    slots: list[tuple[str, ast.expr]] = [(k.arg, k.value) for k in call.keywords if k.arg in AXES]
+    for index, value in enumerate(call.args):
+        named = names[index] if index < len(names) else ""
+        axis_like = named in AXES or (not names and index >= 1 and called(call) in REDUCTIONS | _ALONG)
+        if (axis_like and (word or not names)) or named in ("axis1", "axis2", "source", "destination"):
+            slots.append(("", value))
+        elif not names and called(call) in ("transpose", "swapaxes", "unsqueeze") and integer(value) is not None:
+            slots.append(("", value))
+    for name, value in slots:
+        prefix = f"{name}=" if name else ""
+        wide = rank + 1 if called(call) in ("expand_dims", "unsqueeze", "stack") else rank
+        for index, (cost, new) in enumerate(_other_axes(value, wide)):
+            edit = context.swap(cost + 0.01 * index, value, new)
+            text = context.text(value)
+            yield Proposal(edit.cost, f"{prefix}{text} -> {prefix}{new}", edit.edits)
+
+
+def _other_axes(value: ast.expr, rank: int) -> Iterator[tuple[float, str]]:
+    now = integer(value)
+    if now is not None:
+        for axis in _choices(rank, now):
+            yield (1.0 if axis else 1.5), str(axis)
+        return
+    if isinstance(value, (ast.Tuple, ast.List)):
+        current = tuple(integer(x) for x in value.elts)
+        left, right = ("(", ")") if isinstance(value, ast.Tuple) else ("[", "]")
+        for count in (len(current), len(current) + 1, 1):
+            for axes in itertools.combinations(range(rank), count):
+                if axes != current:
+                    inner = ", ".join(map(str, axes)) + ("," if count == 1 and left == "(" else "")
+                    far = abs(count - len(current)) * 0.2
+                    yield (1.1 if 0 not in axes else 1.7) + far, f"{left}{inner}{right}"
+    elif isinstance(value, (ast.Attribute, ast.Name)):
+        for axis in _choices(rank, None):
+            yield (1.6 if axis else 2.0), str(axis)
+    elif isinstance(value, ast.Constant) and value.value is None:
+        for axis in _choices(rank, None):
+            yield (1.1 if axis else 1.6), str(axis)
+
+
+def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    name = called(call)
+    if name not in REDUCTIONS | _ALONG or any(k.arg in AXES for k in call.keywords):
+        return
+    word = context.axis_word(call)
+    names = context.parameters(call)
+    if word is None or (word in names and names.index(word) < len(call.args)):
+        return
+    rank = rank_of(context, call)
+    for axis in _choices(rank, None):
+        yield context.insert(1.1 if axis == -1 else 1.15 if axis else 1.7, call, f"{word}={axis}")
+    if name in REDUCTIONS and rank > 2:
+        axes = ", ".join(map(str, range(1, rank)))
+        yield context.insert(1.2, call, f"{word}=({axes})")
+
+
+def _keep(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    name = called(call)
+    names = context.parameters(call)
+    word = next((w for w in ("keepdims", "keepdim") if w in names), None)
+    if word is None and not names and name in REDUCTIONS:
+        torch = isinstance(call.func, ast.Attribute) and context.kind(call.func.value) == "torch"
+        word = "keepdim" if torch else "keepdims"
+    if name in REDUCTIONS and word and not any(k.arg == word for k in call.keywords):
+        yield context.insert(1.05, call, f"{word}=True")
+
+
+def _orders(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    name = called(call)
+    if name not in _PERMUTING:
+        return
+    rank = rank_of(context, call)
+    slots = [v for v in (*call.args, *(k.value for k in call.keywords)) if isinstance(v, (ast.Tuple, ast.List))]
+    for value in slots:
+        now = [integer(x) for x in value.elts]
+        if None in now:
+            continue
+        for order in itertools.permutations([x for x in now if x is not None]):
+            if list(order) == now:
+                continue
+            moved = sum(a != b for a, b in zip(order, now, strict=True))
+            kept = order[0] == 0 or name == "Permute"
+            text = context.text(value)
+            inner = ", ".join(map(str, order))
+            yield context.swap((1.0 if kept else 1.8) + 0.1 * moved, value, f"{text[0]}{inner}{text[-1]}")
+    method = isinstance(call.func, ast.Attribute) and context.kind(call.func.value) is None
+    if not slots and len(call.args) == 1 and rank > 2 and not method and name == "transpose":
+        word = "perm" if "perm" in context.parameters(call) else "axes"
+        for order in itertools.permutations(range(1, rank)):
+            if list(order) != list(range(1, rank)):
+                text = ", ".join(map(str, (0, *order)))
+                yield context.insert(1.2, call, f"{word}=({text})")
+
+
+def _switches(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    for keyword in call.keywords:
+        value = keyword.value
+        if isinstance(value, ast.Constant) and isinstance(value.value, bool):
+            cost = 1.2 if keyword.arg in _SWITCHES else 1.7
+            edit = context.swap(cost, value, str(not value.value))
+            yield Proposal(cost, f"{keyword.arg}={value.value} -> {keyword.arg}={not value.value}", edit.edits)
+    given = {k.arg for k in call.keywords}
+    names = context.parameters(call)
+    for word in ("transpose_b", "transpose_a"):
+        if word in names and word not in given:
+            yield context.insert(1.25 if word == "transpose_b" else 1.4, call, f"{word}=True")
+    if called(call) in ("GRU", "LSTM", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM2D"):
+        if "return_sequences" not in given:
+            yield context.insert(1.1, call, "return_sequences=True")
+
+
+def _words(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    pairs = {"same": "valid", "valid": "same", "SAME": "VALID", "VALID": "SAME"}
+    pairs |= {"channels_first": "channels_last", "channels_last": "channels_first"}
+    values = [*call.args, *(k.value for k in call.keywords)]
+    for value in values:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value in pairs:
+            quote = context.text(value)[0]
+            yield context.swap(1.1, value, f"{quote}{pairs[value.value]}{quote}")
+    name = called(call).lower()
+    if (name.startswith("conv") or "pool" in name) and not any(k.arg == "padding" for k in call.keywords):
+        if not any(isinstance(v, ast.Constant) and v.value in pairs for v in values):
+            yield context.insert(1.3, call, 'padding="same"')

@@ -1,0 +1,77 @@
+"""Edits of an einsum's letters. What cannot fit the operands' shapes is left out before anything runs."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called
+
+_MOST_LETTERS = 5
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if not isinstance(node, ast.Call) or called(node) not in ("einsum", "EinsumDense") or not node.args:
+        return
+    first = node.args[0]
+    if not (isinstance(first, ast.Constant) and isinstance(first.value, str) and "->" in first.value):
+        return
+    equation = first.value.replace(" ", "")
+    left, right = equation.split("->")
+    terms = left.split(",")
+    shapes = [context.shape(a) for a in node.args[1:]] if called(node) == "einsum" else []
+    quote = context.text(first)[0]
+    seen = {equation}
+    for cost, new_terms, new_right in sorted(_variants(terms, right), key=lambda v: v[0]):
+        new = f"{','.join(new_terms)}->{new_right}"
+        if new in seen or not _fits(new_terms, new_right, shapes):
+            continue
+        seen.add(new)
+        yield context.swap(cost, first, f"{quote}{new}{quote}")
+
+
+def _variants(terms: list[str], right: str) -> Iterator[tuple[float, list[str], str]]:
+    letters = sorted(set("".join(terms)))
+    for index, term in enumerate(terms):
+        if len(term) <= _MOST_LETTERS:
+            for order in itertools.permutations(term):
+                moved = sum(a != b for a, b in zip(order, term, strict=True))
+                yield 1.0 + 0.1 * moved, _with(terms, index, "".join(order)), right
+        for at, letter in itertools.product(range(len(term)), letters):
+            new = term[:at] + letter + term[at + 1 :]
+            if len(set(new)) == len(new):
+                yield 1.4, _with(terms, index, new), right
+    if len(right) <= _MOST_LETTERS:
+        for order in itertools.permutations(right):
+            moved = sum(a != b for a, b in zip(order, right, strict=True))
+            yield 1.1 + 0.1 * moved, terms, "".join(order)
+    for at, letter in itertools.product(range(len(right) + 1), letters):
+        if letter not in right:
+            yield 1.3, terms, right[:at] + letter + right[at:]
+            if at < len(right):
+                yield 1.3, terms, right[:at] + letter + right[at + 1 :]
+    for at in range(len(right)):
+        yield 1.5, terms, right[:at] + right[at + 1 :]
+
+
+def _with(terms: list[str], index: int, new: str) -> list[str]:
+    return [*terms[:index], new, *terms[index + 1 :]]
+
+
+def _fits(terms: list[str], right: str, shapes: list[Shape | None]) -> bool:
+    """Tells whether every letter has one size, and the batch letter leads the output and is not summed over."""
+    sizes: dict[str, object] = {}
+    if len(shapes) != len(terms):
+        return True
+    for term, shape in zip(terms, shapes, strict=True):
+        if shape is None:
+            continue
+        if len(shape) != len(term):
+            return False
+        for letter, size in zip(term, shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                return False
+    batch = [letter for letter, size in sizes.items() if size == "B"]
+    return not batch or (right[:1] in batch and all(letter in right for letter in batch))

@@ -1,0 +1,250 @@
+"""Edits of what an operation works on: operands turned, swapped, given or relieved of an axis, cast, or replaced."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called
+
+MATMULS = {"matmul", "dot", "bmm", "mm", "matvec"}
+_ELEMENTWISE = {
+    "add", "subtract", "multiply", "divide", "true_divide", "maximum", "minimum", "where", "equal", "power", "mul",
+    "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
+}  # fmt: skip
+_JOINS = {"concatenate", "concat", "cat", "stack"}
+_SHAPING = {"squeeze", "expand_dims", "unsqueeze", "transpose", "swapaxes", "permute", "reshape", "flatten", "ravel"}
+_OTHERS = {
+    "multiply": "matmul", "concatenate": "stack", "stack": "concatenate", "concat": "stack", "cat": "stack",
+}  # fmt: skip
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        yield from _products(context, node, node.left, node.right)
+    elif isinstance(node, ast.Call) and called(node) in MATMULS and len(node.args) >= 2:
+        yield from _products(context, node, node.args[0], node.args[1])
+    elif isinstance(node, ast.BinOp):
+        yield from _broadcasts(context, node, node.left, node.right)
+        yield from _elementwise(context, node)
+    elif isinstance(node, ast.Compare):
+        yield from _broadcasts(context, node, node.left, node.comparators[0])
+    elif isinstance(node, ast.Call) and called(node) in _ELEMENTWISE and len(node.args) >= 2:
+        yield from _broadcasts(context, node, node.args[-2], node.args[-1])
+    if isinstance(node, ast.Call):
+        yield from _joined(context, node)
+        yield from _unwrapped(context, node)
+        yield from _renamed(context, node)
+        yield from _operand_axes(context, node)
+        yield from _assigned(context, node)
+    yield from _casts(context, node)
+
+
+def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
+    swapped = _replaced(context, node, a, context.atom(b), b, context.atom(a))
+    one, two = context.shape(a), context.shape(b)
+    fits = _multiply(one, two)
+    yield Proposal(1.1 if _multiply(two, one) else 1.9, f"{context.text(node)} -> operands swapped", swapped.edits)
+    for operand, other, cost in ((b, a, 1.15), (a, b, 1.3)):
+        shape = context.shape(operand)
+        if shape is not None and len(shape) < 2:
+            continue
+        new = context.spell("swap", node, context.text(operand))
+        if called(operand) in ("swapaxes", "transpose", "matrix_transpose") and isinstance(operand, ast.Call):
+            yield context.swap(cost, operand, context.text(operand.args[0]))
+        if new is not None and not (fits and shape is not None and shape[-1] == shape[-2]):
+            turned = None if shape is None else (*shape[:-2], shape[-1], shape[-2])
+            good = _multiply(turned, context.shape(other)) if operand is a else _multiply(one, turned)
+            yield context.swap(cost if good else cost + 0.7, operand, new)
+
+
+def _multiply(a: Shape | None, b: Shape | None) -> bool:
+    """Tells whether two shapes can be multiplied as matrices; False when one is not known."""
+    if not a or not b:
+        return False
+    inner = b[-2] if len(b) > 1 else b[0]
+    return a[-1] == inner and (len(a) < 3 or len(b) < 3 or a[:-2] == b[:-2])
+
+
+def _replaced(context: Context, node: ast.expr, a: ast.expr, for_a: str, b: ast.expr, for_b: str) -> Proposal:
+    one, two = context.swap(0, a, for_a), context.swap(0, b, for_b)
+    return Proposal(0.0, "", (*one.edits, *two.edits))
+
+
+def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) -> Iterator[Proposal]:
+    for operand, other in ((left, right), (right, left)):
+        shape, target = context.shape(operand), context.shape(other)
+        if shape is None or target is None:
+            continue
+        for cost, new in _given_axes(context, node, operand, shape, target):
+            yield context.swap(cost, operand, new)
+        for axis, size in enumerate(shape):
+            if size == 1 and len(shape) > len(target) >= 1:
+                text = context.spell("squeeze", node, context.text(operand), _axis(axis, len(shape)))
+                if text is not None and _broadcast((*shape[:axis], *shape[axis + 1 :]), target) is not None:
+                    yield context.swap(1.2 + 0.1 * (axis == 0), operand, text)
+        if len(shape) >= 2 and len(shape) == len(target):
+            turned = (*shape[:-2], shape[-1], shape[-2])
+            new = context.spell("swap", node, context.text(operand))
+            if new is not None and _broadcast(turned, target) is not None and turned != shape:
+                yield context.swap(1.4 if 1 not in turned else 1.8, operand, new)
+
+
+def _given_axes(
+    context: Context, node: ast.expr, operand: ast.expr, shape: Shape, target: Shape
+) -> Iterator[tuple[float, str]]:
+    """Yields ways to give an operand the axes that it lacks so that it lines up with the other one."""
+    missing = max(len(target) - len(shape), 1 if len(target) == len(shape) and len(shape) > 1 else 0)
+    if not shape or not 1 <= missing <= 3:
+        return
+    rank = len(shape) + missing
+    for index, places in enumerate(itertools.combinations(range(rank), missing)):
+        rest = iter(shape)
+        grown = tuple(1 if axis in places else next(rest) for axis in range(rank))
+        result = _broadcast(grown, target)
+        if result is None or (grown[0] != "B" and "B" in shape) or "B" in result[1:]:
+            continue
+        base = 1.1 if len(result) == len(target) else 1.8
+        # Where the batch already lines up, the new axis belongs behind it.
+        cost = base + 0.02 * index + (0.6 if grown == (1,) * missing + shape else 0.0)
+        if missing == 1:
+            text = context.spell("expand", node, context.text(operand), _axis(places[0], rank))
+            if text is not None:
+                yield cost, text
+                continue
+        parts = ["None" if axis in places else ":" for axis in range(rank)]
+        yield cost, f"{context.atom(operand)}[{', '.join(parts)}]"
+
+
+def _axis(axis: int, rank: int) -> str:
+    return "-1" if axis == rank - 1 else str(axis)
+
+
+def _broadcast(a: Shape, b: Shape) -> Shape | None:
+    """Returns the shape two operands broadcast to, None when they do not."""
+    result: list[int | str | None] = []
+    for x, y in itertools.zip_longest(reversed(a), reversed(b), fillvalue=1):
+        if x != y and 1 not in (x, y):
+            return None
+        result.append(y if x == 1 else x)
+    return tuple(reversed(result))
+
+
+def _elementwise(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    if not isinstance(node.op, ast.Mult):
+        return
+    one, two = context.shape(node.left), context.shape(node.right)
+    if one and two and len(two) > 1 and _multiply(one, two):
+        text = context.spell("matmul", node, context.text(node.left), y=context.text(node.right))
+        if text is not None:
+            yield context.swap(1.3, node, text)
+
+
+def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    if called(call) not in _JOINS or not call.args or not isinstance(call.args[0], (ast.List, ast.Tuple)):
+        return
+    parts = call.args[0].elts
+    shapes = [context.shape(part) for part in parts]
+    rank = max((len(s) for s in shapes if s is not None), default=0)
+    for part, shape in zip(parts, shapes, strict=True):
+        if shape is None or len(shape) >= rank:
+            continue
+        for axis in (*range(1, rank), 0):
+            text = context.spell("expand", call, context.text(part), _axis(axis, rank))
+            if text is not None:
+                yield context.swap(1.2 + 0.1 * (axis == 0), part, text)
+        full = parts[next(i for i, s in enumerate(shapes) if s is not None and len(s) == rank)]
+        inner = context.spell("expand", call, context.text(part), "1")
+        if inner is not None and rank == len(shape) + 1:
+            count = f"{context.atom(full)}.shape[1]"
+            text = context.spell("repeat", call, inner, "1", count)
+            if text is not None:
+                yield context.swap(1.5, part, text)
+
+
+def _unwrapped(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A call that changes only the shape may be one too many."""
+    if called(call) in _SHAPING:
+        inner: ast.AST | None = call.args[0] if call.args else None
+        if isinstance(call.func, ast.Attribute) and context.kind(call.func.value) is None:
+            inner = call.func.value
+        if inner is not None:
+            yield context.swap(1.5, call, context.atom(inner))
+
+
+def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Another function of the same module: `stack` for `concatenate`, or `ops.tanh` for `np.tanh`."""
+    if not isinstance(call.func, ast.Attribute):
+        return
+    name, base = call.func.attr, call.func.value
+    if name in _OTHERS and context.kind(base) is not None:
+        new = _OTHERS[name] if name != "stack" or context.kind(base) in ("ops", "jnp") else (
+            "cat" if context.kind(base) == "torch" else "concat"
+        )  # fmt: skip
+        shapes = [context.shape(a) for a in call.args]
+        fits = name != "multiply" or (len(shapes) == 2 and _multiply(shapes[0], shapes[1]))
+        if fits:
+            edit = context.swap(1.3, call.func, f"{context.text(base)}.{new}")
+            yield edit
+            if new in ("concatenate", "concat", "cat"):
+                yield Proposal(1.9, edit.description, edit.edits)
+    module = context.resolve(base)
+    if getattr(module, "__name__", "") == "numpy":
+        for prefix in context.prefixes():
+            if hasattr(context.resolve(ast.parse(prefix, mode="eval").body), name):
+                yield context.swap(0.9, call.func, f"{prefix}.{name}")
+
+
+def _operand_axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """An argument that is a tensor: one axis more or less, or its last two turned."""
+    if called(call) in _JOINS | MATMULS | {"einsum", "zeros", "ones", "cast"}:
+        return
+    arguments = call.args[:2]
+    for index, argument in enumerate(arguments):
+        shape = context.shape(argument)
+        if shape is None or isinstance(argument, ast.Call) and called(argument) in _SHAPING:
+            continue
+        for axis in range(len(shape) - 1, -1, -1):
+            if shape[axis] == 1:
+                text = context.spell("squeeze", call, context.text(argument), _axis(axis, len(shape)))
+                if text is not None:
+                    yield context.swap(1.4 + 0.2 * index, argument, text)
+        for axis in (len(shape), *range(1, len(shape))):
+            text = context.spell("expand", call, context.text(argument), _axis(axis, len(shape) + 1))
+            if text is not None:
+                yield context.swap(1.8 + 0.2 * index, argument, text)
+        if len(shape) == 3:
+            text = context.spell("transpose", call, context.text(argument), "(0, 2, 1)")
+            if text is not None:
+                yield context.swap(1.6 + 0.2 * index, argument, text)
+
+
+def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """The value per sample that is to be added to a number: its sum or mean."""
+    if called(call) not in ("assign_add", "assign_sub", "assign") or len(call.args) != 1:
+        return
+    text = context.text(call.args[0])
+    prefix = next(iter(context.prefixes()), None)
+    if prefix is not None:
+        name = "reduce_sum" if context.resolve(ast.parse(prefix, mode="eval").body).__name__ == "tensorflow" else "sum"
+        yield context.swap(1.6, call.args[0], f"{prefix}.{name}({text})")
+
+
+def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Operands of one operation that differ in data type, and indices that are no integers."""
+    parts: list[ast.expr] = []
+    if isinstance(node, ast.BinOp):
+        parts = [node.left, node.right]
+    elif isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+    elif isinstance(node, ast.Call):
+        parts = node.args[:3]
+    typed = [(part, context.dtype(part)) for part in parts if context.dtype(part)]
+    for part, kind in typed:
+        for other, other_kind in typed:
+            if other is not part and kind != other_kind:
+                text = context.spell("cast", node, context.text(part), f"{context.atom(other)}.dtype")
+                if text is not None:
+                    yield context.swap(1.1 if kind.startswith(("int", "uint", "bool")) else 1.5, part, text)

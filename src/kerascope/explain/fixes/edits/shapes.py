@@ -1,0 +1,188 @@
+"""Edits of shapes and places: targets of a reshape, sizes of what is made, indices and slices."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import math
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+
+_RESHAPING = {"reshape", "view", "Reshape"}
+_MAKING = {"zeros", "ones", "full", "normal", "uniform", "broadcast_to", "tile", "rand", "randn", "eye"}
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Call):
+        if called(node) in _RESHAPING:
+            yield from _targets(context, node)
+        if called(node) in _MAKING | _RESHAPING:
+            yield from _fixed_batch(context, node)
+    elif isinstance(node, ast.Subscript):
+        yield from _indices(context, node)
+
+
+def _operand(context: Context, call: ast.Call) -> tuple[ast.expr | None, list[ast.expr], str]:
+    """Returns the tensor that is reshaped, the elements of the target, and the brackets these stand in."""
+    args = list(call.args)
+    tensor: ast.expr | None = None
+    if isinstance(call.func, ast.Attribute) and context.kind(call.func.value) is None and called(call) != "Reshape":
+        tensor = call.func.value
+        elements = args
+        if len(args) == 1 and isinstance(args[0], (ast.Tuple, ast.List)):
+            return tensor, args[0].elts, context.text(args[0])[0]
+        return tensor, elements, ""
+    if called(call) != "Reshape" and args:
+        tensor = args.pop(0)
+    named = [k.value for k in call.keywords if k.arg in ("newshape", "shape", "target_shape")]
+    target = next(iter([*args, *named]), None)
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return tensor, target.elts, context.text(target)[0]
+    return tensor, [], ""
+
+
+def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    tensor, elements, _ = _operand(context, call)
+    if not elements or len(elements) > 5:
+        return
+    texts = [context.text(e) for e in elements]
+    shape = context.shape(tensor)
+    first, last = elements[0], elements[-1]
+    seen = {tuple(texts)}
+    for cost, new in _target_texts(context, texts, elements, shape, called(call) == "Reshape"):
+        if tuple(new) in seen:
+            continue
+        seen.add(tuple(new))
+        place = (first.lineno, last.end_lineno or last.lineno, first.col_offset, last.end_col_offset or 0)
+        edit = context.replace(cost, place, ", ".join(texts), ", ".join(new))
+        yield edit
+    if shape is not None and tensor is not None:
+        for order in itertools.permutations(range(1, len(shape))):
+            if list(order) != list(range(1, len(shape))):
+                axes = ", ".join(map(str, (0, *order)))
+                text = context.spell("transpose", call, context.text(tensor), f"({axes})")
+                if text is not None:
+                    yield context.swap(1.3, call, text)
+
+
+def _target_texts(
+    context: Context,
+    texts: list[str],
+    elements: list[ast.expr],
+    shape: tuple[int | str | None, ...] | None,
+    no_batch: bool,
+) -> Iterator[tuple[float, list[str]]]:
+    count = len(texts)
+    for order in itertools.permutations(range(count)):
+        new = [texts[i] for i in order]
+        yield 1.1 + (0.4 if new[0] != "-1" else 0.0), new
+    for at in range(count):  # exactly one size left open, the batch first of all
+        if "-1" in texts and texts[at] != "-1":
+            continue
+        yield (1.1 if at == 0 else 1.5), [*texts[:at], "-1", *texts[at + 1 :]]
+    if shape is None or no_batch:
+        return
+    sizes = list(shape[1:]) if shape and shape[0] == "B" else list(shape)
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(known) != len(sizes):
+        return
+    total = math.prod(known)
+    yield 1.3, ["-1", str(total)]
+    values = [integer(e) for e in elements]
+    for at in range(1, count):
+        others = [v for i, v in enumerate(values) if i not in (0, at)]
+        if all(v is not None and v > 0 for v in others):
+            product = math.prod(v for v in others if v is not None)
+            if product and total % product == 0:
+                yield 1.25, ["-1", *texts[1:at], str(total // product), *texts[at + 1 :]]
+    for size in sorted(set(known)):  # an axis that was forgotten
+        for at in range(1, count + 1):
+            yield 1.5 if at == count else 1.6, ["-1", *texts[1:at], str(size), *texts[at:]]
+    for name in context.sizes_near(elements[0]):  # the same in the user's own words
+        for at in range(1, count + 1):
+            yield 1.4 if at < count else 1.45, [*texts[:at], name, *texts[at:]]
+            if at < count:
+                yield 1.6, [*texts[:at], name, *texts[at + 1 :]]
+    for at in range(1, count):
+        for divisor in context.sizes_near(elements[0]):
+            if divisor != texts[at]:
+                yield 1.5, [*texts[:at], f"{texts[at]} // {divisor}", *texts[at + 1 :]]
+
+
+def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A literal that is the batch size of the call that was traced."""
+    function = context.function(call)
+    if function is None or context.batch is None:
+        return
+    names = [a.arg for a in function.args.args if a.arg not in ("self", "cls")]
+    tensor = next((name for name in names if context.is_tensor(function, name)), None)
+    for container in (*call.args, *(k.value for k in call.keywords)):
+        if not isinstance(container, (ast.Tuple, ast.List)):
+            continue
+        for index, element in enumerate(container.elts):
+            if integer(element) == context.batch or index == 0:
+                if tensor is not None:
+                    rows = context.spell("rows", call, tensor)
+                    if rows is not None and rows != context.text(element):
+                        yield context.swap(1.2 if integer(element) == context.batch else 1.6, element, rows)
+
+
+def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
+    index = node.slice
+    text = context.text(index)
+    tensor = context.shape(node.value) is not None
+    if isinstance(index, ast.Tuple):
+        yield from _tuple_indices(context, index)
+        return
+    number = integer(index)
+    if tensor and (number is not None or isinstance(index, ast.Slice)):
+        shape = context.shape(node.value) or ()
+        yield context.swap(1.0, index, f":, {text}")
+        if len(shape) > 2:
+            yield context.swap(1.2, index, f"..., {text}")
+    if number is not None and not tensor:
+        for value in (-1, 1, 2, 0, 3, -2):
+            if value != number:
+                yield context.swap(1.1 if value in (-1, 1) else 1.25 if value == 2 else 1.6, index, str(value))
+    elif isinstance(index, ast.Slice):
+        yield from _slices(context, index)
+
+
+def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
+    parts = [context.text(e) for e in index.elts]
+    for order in itertools.permutations(parts):
+        new = ", ".join(order)
+        if list(order) != parts and order[0] != "None":
+            yield context.swap(1.2, index, new)
+    for at, element in enumerate(index.elts):
+        number = integer(element)
+        if number is not None:
+            kept = f"{number}:" if number == -1 else f"{number}:{number + 1}"
+            if number == 0:
+                kept = ":1"
+            yield context.swap(1.2, element, kept)
+            for value in (0, -1, 1):
+                if value != number:
+                    yield context.swap(1.6, element, str(value))
+        if isinstance(element, ast.Slice):
+            yield from _slices(context, element)
+            if context.text(element) == ":":
+                for new in ("1:", ":-1"):
+                    yield context.swap(1.45, element, new)
+        elif context.text(element) == "None" and len(parts) > 1:
+            yield context.swap(1.6, index, ", ".join(parts[:at] + parts[at + 1 :]))
+
+
+def _slices(context: Context, node: ast.Slice) -> Iterator[Proposal]:
+    for bound in (node.lower, node.upper):
+        value = integer(bound)
+        if bound is not None and value is not None:
+            for new in (value - 1, value + 1):
+                if new:
+                    yield context.swap(1.5, bound, str(new))
+    if integer(node.lower) == 1 and node.upper is None:
+        yield context.swap(1.3, node, ":-1")
+    if node.lower is None and integer(node.upper) == -1:
+        yield context.swap(1.3, node, "1:")

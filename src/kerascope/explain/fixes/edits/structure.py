@@ -1,0 +1,63 @@
+"""Edits of functions rather than expressions: a forgotten `super().__init__()`, parameters in the wrong order, names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
+from kerascope.explain.fixes.patch import Edit
+
+
+def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """Yields edits of a whole function."""
+    if function.name == "__init__":
+        yield from _super(context, function)
+    if function.name in ("call", "update_state", "__call__"):
+        yield from _parameters(function)
+
+
+def _super(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    if "super()" in context.text(function) or not function.body:
+        return
+    extra = f"**{function.args.kwarg.arg}" if function.args.kwarg else ""
+    first = function.body[0]
+    column = first.col_offset
+    indent = " " * column
+    place = (first.lineno, first.lineno, column, column)
+    yield Proposal(
+        0.5, f"add super().__init__({extra})", (Edit(place, f"super().__init__({extra})\n{indent}"),)
+    )
+
+
+def _parameters(function: ast.FunctionDef) -> Iterator[Proposal]:
+    """`y_pred, y_true` where Keras passes `y_true, y_pred`."""
+    names = [a.arg for a in function.args.args if a.arg not in ("self", "cls")]
+    if len(names) < 2 or "pred" not in names[0] or "true" not in names[1]:
+        return
+    one, two = (a for a in function.args.args if a.arg in names[:2])
+    yield Proposal(
+        0.9,
+        f"{names[0]}, {names[1]} -> {names[1]}, {names[0]}",
+        (Edit(position(one), names[1]), Edit(position(two), names[0])),
+    )
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields other variables in the place of one that is an operand."""
+    parent = context.parents.get(node)
+    if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(
+        parent, (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.List, ast.Return)
+    ):
+        return
+    if isinstance(parent, ast.Call) and parent.func is node:
+        return
+    shape = context.shape(node)
+    if shape is None or called(parent) == "cast":
+        return
+    function = context.function(node)
+    if function is None:
+        return
+    for name in context.tensors_near(function, node):
+        if name != context.text(node):
+            yield context.swap(1.5, node, name)

@@ -1,0 +1,119 @@
+"""Edits of sizes that are set when an object is made or built: shapes of weights, numbers of units."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+
+_SIZED = {"units", "filters", "output_dim", "input_dim", "num_heads", "key_dim", "strides", "num_classes", "k"}
+_NOT_SIZES = {"axis", "dim", "axes", "seed", "name", "dtype", "rate", "keepdims"}
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if not isinstance(node, ast.Call):
+        return
+    if called(node) in ("add_weight", "Variable"):
+        yield from _weight(context, node)
+    else:
+        yield from _numbers(context, node)
+
+
+def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    values = [k.value for k in call.keywords if k.arg == "shape"] + call.args[:1]
+    for value in values[:1]:
+        if isinstance(value, (ast.Tuple, ast.List)):
+            yield from _elements(context, call, value)
+        else:  # the whole input shape, say
+            text = context.atom(value)
+            yield context.swap(1.2, value, f"{text}[1:]")
+            yield context.swap(1.3, value, f"({text}[-1],)")
+
+
+def _elements(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> Iterator[Proposal]:
+    parts = [context.text(e) for e in shape.elts]
+
+    def written(new: list[str]) -> str:
+        return f"({', '.join(new)}{',' if len(new) == 1 else ''})"
+
+    if len(parts) <= 4:
+        for order in itertools.permutations(range(len(parts))):
+            moved = sum(a != b for a, b in enumerate(order))
+            if moved:
+                yield context.swap(1.1 + 0.1 * (moved - 2), shape, written([parts[i] for i in order]))
+    sizes = context.sizes_near(call)
+    for at, part in enumerate(parts):
+        for name in sizes:
+            if name != part:
+                yield context.swap(1.2, shape.elts[at], name)
+        if integer(shape.elts[at]) is None:
+            yield context.swap(1.35, shape.elts[at], f"2 * {context.atom(shape.elts[at])}")
+            yield context.swap(1.5, shape.elts[at], f"{context.atom(shape.elts[at])} // 2")
+    for element in shape.elts:
+        if isinstance(element, ast.BinOp) and isinstance(element.op, (ast.Mult, ast.FloorDiv)):
+            yield context.swap(1.4, element, context.text(element.left))
+            yield context.swap(1.4, element, context.text(element.right))
+    for at, element in enumerate(shape.elts):
+        if integer(element) is not None:
+            for size in context.dims:
+                if size != integer(element):
+                    yield context.swap(1.5, shape.elts[at], str(size))
+    if len(parts) > 1:
+        for at in range(len(parts)):
+            yield context.swap(1.5, shape, written(parts[:at] + parts[at + 1 :]))
+    for name in sizes:
+        yield context.swap(1.6, shape, written([*parts, name]))
+        if parts:
+            yield context.swap(1.65, shape, written([name, *parts]))
+
+
+def _numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Numbers of units and the like: replaced by sizes that were seen, or by what the constructor knows."""
+    function = context.function(call)
+    if function is None:
+        return
+    inside = function.name in ("__init__", "build")
+    names = context.parameters(call)
+    # Of a layer every number may be a size; of a function of tensors only what is named so.
+    layer = called(call)[:1].isupper()
+    slots = [(k.arg or "", k.value) for k in call.keywords]
+    slots += [(names[i] if i < len(names) else "", value) for i, value in enumerate(call.args)]
+    for name, value in slots:
+        if name in _NOT_SIZES or not (layer or name in _SIZED or name == "num_classes"):
+            continue
+        now = integer(value)
+        if now is None and not isinstance(value, (ast.Name, ast.Attribute, ast.BinOp)):
+            continue
+        if now is not None and isinstance(getattr(value, "value", None), bool):
+            continue
+        if isinstance(value, (ast.Name, ast.Attribute)) and not inside:
+            continue
+        yield from _sizes(context, value, now)
+
+
+def _sizes(context: Context, value: ast.expr, now: int | None) -> Iterator[Proposal]:
+    text = context.text(value)
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult):
+        for side in (value.left, value.right):
+            number = integer(side)
+            if number is not None:
+                for new in (number + 1, number - 1, number * 2):
+                    if new > 0:
+                        yield context.swap(1.3, side, str(new))
+        yield context.swap(1.5, value, context.text(value.right if integer(value.left) else value.left))
+    for name in context.sizes_near(value):
+        if name != text and "shape" not in name:
+            yield context.swap(1.3, value, name)
+    for size in context.dims:
+        if size != now:
+            yield context.swap(1.35, value, str(size))
+    if now is not None:
+        for new in (now + 1, now * 2, now // 2, now - 1):
+            if new > 0 and new not in context.dims and new != now:
+                yield context.swap(1.6, value, str(new))
+    elif isinstance(value, (ast.Name, ast.Attribute)):
+        yield context.swap(1.5, value, f"2 * {text}")
+        yield context.swap(1.7, value, f"{text} // 2")

@@ -1,0 +1,223 @@
+"""Faults that raise nothing: rows mixed, lost or doubled, or code that only fails on another batch size."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import tensors
+from kerascope._keras import objects
+from kerascope.explain.fixes.outcome import Outcome, Shape, Trial, quiet, written
+from kerascope.explain.lines.explanation import explain
+from kerascope.explain.lines.failure import Failure
+from kerascope.explain.subject import BATCH, Subject
+from kerascope.probe.lines.session import recording
+from kerascope.record.lines import LineLog, Site
+from kerascope.values import Evidence, Finding, SourceSpan
+
+_ROW = 3
+"""The row whose values are followed while all others change."""
+_TOLERANCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class Misbehaviour(Failure):
+    """A failure that a plain call does not show. `reason` says what is wrong, `output` what came out in terms of B."""
+
+    reason: str = ""
+    output: Shape | None = None
+    finding: Finding | None = None
+
+
+def misbehaviour(subject: Subject) -> Misbehaviour | None:
+    """Returns what is wrong with an object that runs, None when nothing is.
+
+    It is run on fresh objects: on other batch sizes, a single row, a batch of unknown size; rows are compared with
+    what they give alone. A function is only asked to run.
+    """
+    if subject.make is None or subject.kind not in ("layer", "model", "loss", "metric"):
+        return None
+    trial = Trial(subject)
+    with quiet():
+        outcome = trial.check()
+        odd = _odd(outcome)
+        if outcome.passed and not odd:
+            return None
+        if outcome.error is not None:
+            return _raising(trial, outcome)
+        logs, culprit = _silent(trial)
+    if outcome.passed:
+        # Odd, but right in some objects: said only when the trace shows why.
+        if culprit is None or not _squared(logs, culprit):
+            return None
+    reason = outcome.reason or odd
+    return Misbehaviour(None, None, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output)
+
+
+def _odd(outcome: Outcome) -> str:
+    return next((text for text in outcome.demerits if "split into batches" in text), "")
+
+
+def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
+    """Runs again, traced, what raised."""
+    subject = trial.subject
+    for arguments in (*(lambda b=b: trial.inputs(b) for b in (*trial.sizes, 1)), subject.symbolic):
+        with recording(statistics=False) as recorder:
+            try:
+                assert subject.make is not None
+                args, kwargs = arguments()
+                subject.call(subject.make(), args, kwargs)
+            except Exception as error:
+                failure, finding = explain(error, recorder, subject)
+                return Misbehaviour(
+                    **{f.name: getattr(failure, f.name) for f in dataclasses.fields(failure)},
+                    reason=outcome.reason,
+                    finding=finding,
+                )
+    return _reused(trial, outcome)
+
+
+def _reused(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
+    """It fails only when one object is called with batches of different size: a weight has the size of the first."""
+    subject = trial.subject
+    assert subject.make is not None
+    instance = subject.make()
+    with recording(statistics=False) as recorder:
+        for batch in (*trial.sizes, 1):
+            try:
+                args, kwargs = trial.inputs(batch)
+                subject.call(instance, args, kwargs)
+            except Exception as error:
+                failure, finding = explain(error, recorder, None)
+                return Misbehaviour(
+                    **{f.name: getattr(failure, f.name) for f in dataclasses.fields(failure)},
+                    reason=outcome.reason,
+                    finding=finding,
+                )
+    return Misbehaviour(outcome.error, None, None, reason=outcome.reason)
+
+
+# -- where rows are mixed ---------------------------------------------------------------------------------------------
+
+
+class _Follower:
+    """Keeps the values of every expression, in order."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Site, str, np.ndarray | None, list[Shape]]] = []
+
+    def __call__(self, event: Any, value: Any, operands: Sequence[Any], frame: Any) -> None:
+        shapes = [o.event.facts.shape for o in operands if o.event.facts.shape is not None]
+        array = tensors.array_of(value)
+        # A copy: NumPy may show memory that the user's code writes to later.
+        self.seen.append((event.site, event.path, None if array is None else np.array(array), shapes))
+
+
+def _silent(trial: Trial) -> tuple[list[LineLog], Site | None]:
+    """Returns traces on two batch sizes, and the first expression that mixes rows, loses or doubles the batch."""
+    first, second = trial.sizes
+    logs: list[LineLog] = []
+    followers = [_Follower(), _Follower()]
+    plain = trial.inputs(first)
+    for follower, arguments in zip(followers, (plain, _others_changed(trial, first)), strict=True):
+        with recording(statistics=False, listeners=[follower]) as recorder, contextlib.suppress(Exception):
+            assert trial.subject.make is not None
+            objects.seed(0)
+            trial.subject.call(trial.subject.make(), *arguments)
+        if not logs:
+            logs.append(recorder.log)
+    with recording(statistics=False) as recorder, contextlib.suppress(Exception):
+        assert trial.subject.make is not None
+        trial.subject.call(trial.subject.make(), *trial.inputs(second))
+    logs.append(recorder.log)
+    return logs, _culprit(followers[0], followers[1], first, trial.subject.kind == "metric")
+
+
+def _others_changed(trial: Trial, batch: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Returns the made-up arguments with all rows but one replaced by others."""
+    one, two = trial.inputs(batch), trial.inputs(batch, seed=1)
+    specs = iter(trial.subject.specs())
+    other = iter(objects.flatten((list(two[0]), dict(two[1]))))
+
+    def mixed(value: Any) -> Any:
+        replacement = next(other)
+        if tensors.kind(value) != "tensor":
+            return value
+        spec = next(specs)
+        if not spec.shape or spec.shape[0] != BATCH:
+            return value
+        array = objects.to_numpy(replacement).copy()
+        array[_ROW] = objects.to_numpy(value)[_ROW]
+        return objects.to_tensor(array)
+
+    left, right = objects.map_structure(mixed, (list(one[0]), dict(one[1])))
+    return tuple(left), right
+
+
+def _culprit(one: _Follower, two: _Follower, batch: int, metric: bool) -> Site | None:
+    for (site, path, a, shapes), (other, other_path, b, _) in zip(one.seen, two.seen, strict=False):
+        if site is not other or path != other_path:
+            return None  # the control flow depends on the values
+        if a is None or b is None or site.kind in ("arguments", "name", "attribute"):
+            continue
+        if a.shape.count(batch) > max([s.count(batch) for s in shapes], default=1):
+            return site
+        with_batch = [s for s in shapes if s and s[0] == batch]
+        if metric:
+            continue  # a metric is there to reduce over the batch
+        if with_batch and (a.ndim == 0 or a.shape[0] != batch) and a.shape != b.shape:
+            return site
+        if a.shape == b.shape and _mixed(a, b, batch):
+            return site
+        if with_batch and a.ndim and a.shape[0] != batch and a.shape.count(batch) == 0 and not np.array_equal(a, b):
+            return site
+    return None
+
+
+def _mixed(a: np.ndarray, b: np.ndarray, batch: int) -> bool:
+    """Tells whether the row that was kept has changed with the others."""
+    axes = [axis for axis, size in enumerate(a.shape) if size == batch]
+    if len(axes) != 1:
+        return not axes and a.dtype.kind == "f" and not np.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE)
+    row, other = np.take(a, _ROW, axes[0]), np.take(b, _ROW, axes[0])
+    return not np.allclose(row, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+
+
+def _squared(logs: Sequence[LineLog], culprit: Site) -> bool:
+    """Tells whether an expression gave every row against every row."""
+    shapes = [row.last.facts.shape for log in logs for (site, _), row in log.rows.items() if site is culprit]
+    if len(shapes) < 2 or shapes[0] is None or shapes[1] is None or len(shapes[0]) != len(shapes[1]):
+        return False
+    return sum(a != b for a, b in zip(shapes[0], shapes[1], strict=True)) > 1
+
+
+def misbehaviour_finding(found: Misbehaviour, name: str) -> Finding:
+    """Returns the finding for a misbehaviour of the object called `name`."""
+    if found.finding is not None:
+        return dataclasses.replace(
+            found.finding,
+            title=f"Fails on other inputs than these: {found.finding.title}",
+            explanation=f"The call itself ran. {found.finding.explanation}",
+        )
+    culprit = found.culprit
+    location = SourceSpan()
+    where = ""
+    if culprit is not None:
+        location = SourceSpan(culprit.file, culprit.line, culprit.position[1], culprit.source)
+        where = f" The first expression where this shows is `{culprit.source}`, line {culprit.line}."
+    evidence = [Evidence("result", found.reason)]
+    if found.output is not None:
+        evidence.append(Evidence("output in terms of the batch size B", written(found.output)))
+    return Finding(
+        kind="batch-axis",
+        severity="warning",
+        confidence=0.9,
+        title=f"{name}: {found.reason}",
+        explanation=f"It runs, but {found.reason}.{where}",
+        location=location,
+        evidence=tuple(evidence),
+    )

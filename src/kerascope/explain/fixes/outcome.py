@@ -1,0 +1,314 @@
+"""Runs an object under conditions that any sound one meets, and says where and why it does not.
+
+A layer or model gives one row of output for each row of input, whatever the batch size, known or not; a row's output
+depends on that row alone; all is finite. A loss gives a value per sample that follows the prediction. A metric gives
+one finite result after any number of updates. Nothing here knows what the object is meant to compute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import tensors
+from kerascope._keras import objects
+from kerascope.explain.lines.failure import innermost
+from kerascope.explain.subject import BATCH, Subject
+from kerascope.record.lines import Position
+
+_SIZES = (11, 13, 17, 19, 23, 29, 31, 37)
+_MANY = 4
+"""A result that is larger than its inputs by this factor squared batch is left to the check of its shape."""
+
+Shape = tuple[int | str | None, ...]
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What came of one try. `stage` grows with how far it came; `reason` is empty when everything passed.
+
+    `place` is where the user's code raised. `output` is the shape of what came out, with "B" for the batch.
+    `demerits` name what is odd about a result that passes, such as a weight without effect.
+    """
+
+    reason: str = ""
+    stage: int = 0
+    error: BaseException | None = None
+    place: Position | None = None
+    file: str = ""
+    output: Shape | None = None
+    demerits: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return not self.reason
+
+
+class _Broken(Exception):
+    """An invariant does not hold."""
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Runs a block without its prints and warnings, and puts the state of random numbers back."""
+    torch = sys.modules.get("torch")
+    state = torch.get_rng_state() if torch is not None else None
+    with (
+        objects.undisturbed(),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        np.errstate(all="ignore"),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            if torch is not None:
+                torch.set_rng_state(state)
+
+
+class Trial:
+    """The checks for one subject; `check` runs them on a fresh object, as the code is now."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        known = {size for spec in subject.specs() for size in spec.shape if isinstance(size, int)}
+        products = {a * b for a in known for b in known} | {2 * a for a in known} | known
+        self.sizes = [size for size in _SIZES if size not in products][:2] or list(_SIZES[:2])
+        self.symbolic_first = objects.backend_name() == "jax"
+        self._made: dict[tuple[int, int], tuple[tuple[Any, ...], dict[str, Any]]] = {}
+
+    def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns made-up arguments, made once; code that changes its input in place gets the changed ones."""
+        if (batch, seed) not in self._made:
+            self._made[batch, seed] = self.subject.inputs(batch, seed)
+        return self._made[batch, seed]
+
+    def check(self) -> Outcome:
+        """Returns how the object fares. Call it inside `quiet`."""
+        outcome = Outcome()
+        try:
+            objects.seed(0)
+            if self.subject.kind == "metric":
+                self._metric(outcome)
+            elif self.subject.kind == "loss":
+                self._loss(outcome)
+            elif self.subject.kind in ("layer", "model"):
+                self._layer(outcome)
+            else:
+                self._function(outcome)
+        except _Broken as broken:
+            outcome.reason = str(broken)
+        except Exception as error:  # the user's code with a change in it: that it fails is the answer
+            outcome.reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            outcome.error = error
+            found = innermost(error)
+            if found is not None and None not in found[1]:
+                outcome.place, outcome.file = found[1], found[0].f_code.co_filename  # type: ignore[assignment]
+        return outcome
+
+    def _make(self) -> Any:
+        if self.subject.make is None:
+            raise _Broken("there is no way to make another one")
+        return self.subject.make()
+
+    # -- layers, models, functions --------------------------------------------------------------------------------
+
+    def _layer(self, outcome: Outcome) -> None:
+        if self.symbolic_first:
+            self._symbolic(outcome)
+        first, second = self.sizes
+        instance = self._make()
+        results = {}
+        for batch in (first, second, 1):
+            results[batch] = self._run(instance, batch)
+            outcome.stage += 1
+        self._shapes(outcome, results)
+        _agreed(instance, self.subject, first, results[first])
+        self._rows(instance, results[first], outcome)
+        if not self.symbolic_first:
+            self._symbolic(outcome)
+        from kerascope.explain.fixes.demerits import of_layer
+
+        of_layer(self, instance, results[first], outcome)
+
+    def _run(self, instance: Any, batch: int, seed: int = 0) -> list[np.ndarray]:
+        args, kwargs = self.inputs(batch, seed)
+        return arrays(self.subject.call(instance, args, kwargs))
+
+    def _symbolic(self, outcome: Outcome) -> None:
+        args, kwargs = self.subject.symbolic()
+        result = self.subject.call(self._make(), args, kwargs)
+        for leaf in objects.flatten(result):
+            shape = getattr(leaf, "shape", None)
+            if shape is not None and (len(shape) == 0 or shape[0] is not None):
+                raise _Broken(f"the batch axis is lost: with a batch of unknown size the output is {tuple(shape)}")
+        outcome.stage += 1
+
+    def _shapes(self, outcome: Outcome, results: dict[int, list[np.ndarray]]) -> None:
+        first, second = self.sizes
+        if not results[first]:
+            raise _Broken("no tensor comes out")
+        labelled = []
+        for a, b, c in zip(results[first], results[second], results[1], strict=True):
+            labelled.append(label((a.shape, b.shape), (first, second)))
+            if a.ndim == 0 or a.shape[0] != first or b.shape[0] != second:
+                raise _Broken(f"the output is {written(labelled[-1])}, not a row for each row of the input")
+            if a.shape[1:] != b.shape[1:]:
+                raise _Broken(f"the batch is on two axes of the output: {written(labelled[-1])}")
+            if c.shape != (1, *a.shape[1:]):
+                raise _Broken(f"with a single row the output is {c.shape}, not {(1, *a.shape[1:])}")
+            if not all(np.isfinite(x).all() for x in (a, b, c) if x.dtype.kind == "f"):
+                raise _Broken("the output is not finite")
+        outcome.output = labelled[0]
+        outcome.stage += 1
+
+    def _rows(self, instance: Any, result: list[np.ndarray], outcome: Outcome) -> None:
+        """A row alone gives what it gives among others, unless the object draws random numbers."""
+        again = self._run(instance, self.sizes[0])
+        if not all(_close(a, b) for a, b in zip(result, again, strict=True)):
+            return
+        args, kwargs = self.inputs(self.sizes[0])
+        row = 3
+        alone = arrays(self.subject.call(instance, *_one_row(self.subject, args, kwargs, row)))
+        for a, b in zip(result, alone, strict=True):
+            if a[row : row + 1].shape != b.shape or not _close(a[row : row + 1], b):
+                raise _Broken("a row's output depends on the other rows of the batch")
+        outcome.stage += 1
+
+    def _function(self, outcome: Outcome) -> None:
+        """Of a function nothing is known but that it should run on any batch size and give finite numbers."""
+        first, second = self.sizes
+        results = {batch: self._run(self._make(), batch) for batch in (first, second, 1)}
+        outcome.stage += 1
+        shapes = [label((a.shape, b.shape), self.sizes) for a, b in zip(results[first], results[second], strict=False)]
+        if not all(np.isfinite(x).all() for x in results[first] if x.dtype.kind == "f"):
+            raise _Broken("the output is not finite")
+        if any(len([size for size in shape if isinstance(size, str)]) > 1 for shape in shapes):
+            raise _Broken(f"the batch is on two axes of the output: {written(shapes[0])}")
+        outcome.output = shapes[0] if shapes else None
+
+    # -- losses and metrics ---------------------------------------------------------------------------------------
+
+    def _loss(self, outcome: Outcome) -> None:
+        first, second = self.sizes
+        instance = self._make()
+        results = {}
+        for batch in (first, second, 1):
+            results[batch] = self._run(instance, batch)
+            outcome.stage += 1
+        self._shapes(outcome, results)
+        self._rows(instance, results[first], outcome)
+        _least_axes(self.subject, results[first])
+        args, kwargs = self.inputs(first)
+        whole = arrays(instance(*args, **kwargs))
+        if any(x.ndim or not np.isfinite(x).all() for x in whole):
+            raise _Broken("the loss of a batch is not one finite number")
+        outcome.stage += 1
+        from kerascope.explain.fixes.demerits import of_loss
+
+        of_loss(self, instance, results[first], outcome)
+
+    def _metric(self, outcome: Outcome) -> None:
+        first, second = self.sizes
+        instance = self._make()
+        shapes = []
+        for batch in (first, second, 1):
+            result = self._run(instance, batch)
+            shapes.append([x.shape for x in result])
+            outcome.stage += 1
+            if not all(np.isfinite(x).all() for x in result):
+                raise _Broken("the result is not finite")
+        if shapes[0] != shapes[1] or any(size in (first, second) for s in shapes for x in s for size in x):
+            raise _Broken("the shape of the result follows the batch size")
+        outcome.output = shapes[0][0] if shapes[0] else None
+        outcome.stage += 1
+        from kerascope.explain.fixes.demerits import of_metric
+
+        of_metric(self, outcome)
+
+
+def arrays(result: Any) -> list[np.ndarray]:
+    """Returns the values of all tensors in a result."""
+    found = [leaf for leaf in objects.flatten(result) if leaf is not None]
+    return [a for leaf in found if (a := _array(leaf)) is not None]
+
+
+def _array(value: Any) -> np.ndarray | None:
+    if isinstance(value, (int, float, np.generic)):
+        return np.asarray(value)
+    return tensors.array_of(value)
+
+
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True))
+
+
+def _one_row(subject: Subject, args: Any, kwargs: Any, row: int) -> tuple[Any, Any]:
+    specs = iter(subject.specs())
+
+    def sliced(value: Any) -> Any:
+        if tensors.kind(value) != "tensor":
+            return value
+        spec = next(specs)
+        return value[row : row + 1] if spec.shape and spec.shape[0] == BATCH else value
+
+    left, right = objects.map_structure(sliced, (list(args), dict(kwargs)))
+    return tuple(left), right
+
+
+def _agreed(instance: Any, subject: Subject, batch: int, result: list[np.ndarray]) -> None:
+    """What the user's own `compute_output_shape` says must be what comes out."""
+    declared = getattr(type(instance), "compute_output_shape", None)
+    if declared is None or str(declared.__module__).startswith("keras.") or len(subject.specs()) != 1:
+        return
+    shape = tuple(batch if size == BATCH else size for size in subject.specs()[0].shape)
+    said = instance.compute_output_shape(shape)
+    if len(result) == 1 and all(isinstance(size, int) for size in said) and tuple(said) != result[0].shape:
+        raise _Broken(f"compute_output_shape says {tuple(said)}, but {result[0].shape} comes out")
+
+
+def _least_axes(subject: Subject, result: list[np.ndarray]) -> None:
+    specs = subject.specs()
+    rank = max((len(spec.shape) for spec in specs), default=2)
+    if any(x.ndim >= max(rank, 2) for x in result) and rank > 1 and specs[-1].shape[-1] != 1:
+        raise _Broken("the loss has a value for every element, not for every sample")
+
+
+def label(shapes: Sequence[tuple[int, ...]], batches: Sequence[int]) -> Shape:
+    """Returns a shape in terms of the batch size B, from two runs with batches of different size."""
+    one, two = shapes
+    if len(one) != len(two):
+        return one
+    return tuple(_size(a, b, *batches) for a, b in zip(one, two, strict=True))
+
+
+def _size(a: int, b: int, first: int, second: int) -> int | str:
+    if a == b:
+        return a
+    if (a, b) == (first, second):
+        return "B"
+    if a * second == b * first and a % first == 0:
+        return f"{a // first}·B"
+    if (a, b) == (first * first, second * second):
+        return "B²"
+    slope, rest = divmod(b - a, second - first)
+    if rest == 0:
+        constant = a - slope * first
+        return f"{'' if slope == 1 else f'{slope}·'}B{constant:+d}"
+    return "?"
+
+
+def written(shape: Shape | None) -> str:
+    """Returns a shape as it is shown: "(B, 10)"."""
+    if shape is None:
+        return "?"
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

@@ -1,0 +1,145 @@
+"""Puts changed source into the user's live functions for a moment, and the old code back.
+
+The changed top-level statement is compiled, and its code objects are walked in step with the old ones; a function that
+has the old code gets the new one by `fn.__code__ = new`. So closures, `super()`, decorators, mangled names, helper
+functions and other classes of the same file work as they do in the user's program, and nothing is imported again.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import contextlib
+import functools
+import gc
+import linecache
+import types
+import warnings
+from collections.abc import Iterator, Sequence
+
+from kerascope.explain.fixes.patch import Edit, splice
+from kerascope.probe.lines.install import original
+
+_FUTURE = functools.reduce(
+    int.__or__, (getattr(__future__, n).compiler_flag for n in __future__.all_feature_names)
+)
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+class Refused(Exception):
+    """A change that cannot be tried: it does not compile, or no live function has the code it changes."""
+
+
+class Program:
+    """One file of the user's and the functions made from it that live now.
+
+    With `source`, the file as a change has made it: `base` is the program before, whose functions hold the changed
+    code now.
+    """
+
+    def __init__(self, file: str, source: str | None = None, base: Program | None = None) -> None:
+        linecache.checkcache(file)
+        self.file = file
+        self.source = "".join(linecache.getlines(file)) if source is None else source
+        self.tree = ast.parse(self.source)
+        self.functions: list[tuple[types.FunctionType, types.CodeType]] = []
+        live = gc.get_objects() if base is None else [function for function, _ in base.functions]
+        for value in live:
+            if type(value) is types.FunctionType and value.__code__.co_filename == file:
+                self.functions.append((value, original(value.__code__)))
+        self._flags = 0
+        for _, code in self.functions:
+            self._flags |= code.co_flags & _FUTURE
+        self._old: dict[int, types.CodeType] = {}
+        self._imports = list(_imports(self.tree.body))
+
+    def names(self) -> dict[str, object]:
+        """Returns the global names that the file's functions see."""
+        return next((fn.__globals__ for fn, _ in self.functions), {})
+
+    def _statement(self, edits: Sequence[Edit]) -> ast.stmt:
+        first = min(edit.position[0] for edit in edits)
+        last = max(edit.position[1] for edit in edits)
+        for statement in self.tree.body:
+            if _start(statement) <= first and last <= (statement.end_lineno or 0):
+                return statement
+        raise Refused("the change reaches over several statements")
+
+    def _compiled(self, text: str, start: int) -> types.CodeType:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are about the user's source
+            try:
+                # Python compiles `ops.relu(x)` otherwise where it sees that `ops` is imported: the imports come along.
+                tree = ast.parse("\n" * (start - 1) + text)
+                tree.body = [*self._imports, *(s for s in tree.body if not isinstance(s, _IMPORTS))]
+                return compile(tree, self.file, "exec", flags=self._flags, dont_inherit=True)
+            except (SyntaxError, ValueError) as error:
+                raise Refused(f"does not compile: {error}") from error
+
+    def changed(self, edits: Sequence[Edit]) -> list[tuple[types.FunctionType, types.CodeType]]:
+        """Returns the live functions that the edits change, each with its new code.
+
+        Errors:
+            Refused: the result is no Python, or no live function is changed by it.
+        """
+        statement = self._statement(edits)
+        start, end = _start(statement), statement.end_lineno or 0
+        if start not in self._old:
+            self._old[start] = self._compiled(_lines(self.source, start, end), start)
+        after = splice(self.source, edits)
+        grown = after.count("\n") - self.source.count("\n")
+        new = self._compiled(_lines(after, start, end + grown), start)
+        found: list[tuple[types.FunctionType, types.CodeType]] = []
+        for old_code, new_code in _differing(self._old[start], new):
+            found += [(fn, new_code) for fn, code in self.functions if code == old_code]
+        if not found:
+            raise Refused("no live function has this code")
+        return found
+
+    @contextlib.contextmanager
+    def trying(self, edits: Sequence[Edit]) -> Iterator[None]:
+        """Runs a block with the edits in the live functions."""
+        saved: list[tuple[types.FunctionType, types.CodeType]] = []
+        try:
+            for function, code in self.changed(edits):
+                before = function.__code__
+                try:
+                    function.__code__ = code
+                except ValueError as error:  # other free variables than before
+                    raise Refused(str(error)) from error
+                saved.append((function, before))
+            yield
+        finally:
+            for function, before in saved:
+                function.__code__ = before
+
+
+def _imports(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yields the import statements of a module, those inside `if` and `try` too."""
+    for statement in body:
+        if isinstance(statement, _IMPORTS):
+            yield statement
+        elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for field in ("body", "orelse", "handlers", "finalbody"):
+                yield from _imports([s for s in getattr(statement, field, ()) if isinstance(s, (ast.stmt, ast.excepthandler))])  # type: ignore[misc]
+
+
+def _start(statement: ast.stmt) -> int:
+    decorators = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(d.lineno for d in decorators)])
+
+
+def _lines(source: str, start: int, end: int) -> str:
+    return b"".join(source.encode().splitlines(keepends=True)[start - 1 : end]).decode()
+
+
+def _differing(old: types.CodeType, new: types.CodeType) -> Iterator[tuple[types.CodeType, types.CodeType]]:
+    theirs = [c for c in old.co_consts if isinstance(c, types.CodeType)]
+    ours = [c for c in new.co_consts if isinstance(c, types.CodeType)]
+    if [c.co_name for c in theirs] != [c.co_name for c in ours]:
+        return  # the functions inside are made anew whenever the outer one runs
+    for a, b in zip(theirs, ours, strict=True):
+        if a != b or list(a.co_positions()) != list(b.co_positions()):
+            yield a, b
+            yield from _differing(a, b)
