@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -147,33 +148,36 @@ def undisturbed() -> Iterator[None]:
             generator.state.assign(seeds)
 
 
+def parts_of(obj: Any) -> list[Any]:
+    """Returns a model or layer and all layers in it; nothing for anything else."""
+    if not isinstance(obj, keras.layers.Layer):
+        return []
+    return [obj, *obj._flatten_layers(include_self=False, recursive=True)]
+
+
 def is_built(obj: Any) -> bool:
     """Tells whether a layer or model has its weights."""
     return bool(getattr(obj, "built", True))
 
 
-def keras_entry(frame: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
-    """Returns the innermost Keras object of the user's that was being called around a frame, and its arguments.
+def call_arguments(frame: Any, obj: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Returns what an object was called with, from Keras's frames around one of its own; None where none is there.
 
-    Keras's own frames are left out of tracebacks, but the frames themselves still know who called them.
+    Keras's own frames are left out of tracebacks, but the frames themselves still know who called them. The outermost
+    one that belongs to this call is taken: it has the arguments as they were given.
     """
-    while frame is not None:
-        code = frame.f_code
-        if code.co_name in ("__call__", "call", "error_handler") and "keras" in code.co_filename:
-            values = frame.f_locals
-            owner = values.get("self")
-            if owner is None and values.get("args"):
-                owner, *rest = values["args"]
-                if isinstance(owner, tuple(KINDS.values())) and not _is_keras_own(owner):
-                    return owner, tuple(rest), dict(values.get("kwargs") or {})
-            elif isinstance(owner, tuple(KINDS.values())) and not _is_keras_own(owner) and "args" in values:
-                return owner, tuple(values["args"]), dict(values.get("kwargs") or {})
+    found = None
+    frame = frame.f_back
+    while frame is not None and f"keras{os.sep}src" in frame.f_code.co_filename:
+        values = frame.f_locals
+        args = values.get("args")
+        if isinstance(args, tuple) and isinstance(values.get("kwargs"), Mapping):
+            if args[:1] and args[0] is obj:
+                found = tuple(args[1:]), dict(values["kwargs"])
+            elif values.get("self") is obj and frame.f_code.co_name == "__call__":
+                found = tuple(args), dict(values["kwargs"])
         frame = frame.f_back
-    return None
-
-
-def _is_keras_own(obj: Any) -> bool:
-    return type(obj).__module__.startswith("keras.")
+    return found
 
 
 def backend_name() -> str:
@@ -181,9 +185,7 @@ def backend_name() -> str:
     return str(keras.backend.backend())
 
 
-def step_arguments(
-    model: Any, step: Callable[..., Any], args: tuple[Any, ...]
-) -> tuple[Any, ...]:
+def step_arguments(model: Any, step: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Returns what `train_step` or `test_step` takes for a batch: on JAX also the state, which callers rarely have.
 
     Arrays become tensors, as they are when Keras calls it.

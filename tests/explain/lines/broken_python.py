@@ -235,30 +235,137 @@ class Caught(layers.Layer):
 
 SYMBOLIC = keras.KerasTensor((None, 5))
 CASES = {
-    "int weights": Case(IntWeights, (x(2, 5),), "counts @ ops.convert_to_tensor(self.w)", ("counts is int32", "float32"), kind="dtype-mismatch", only=("torch", "tensorflow")),
-    "half and full": Case(HalfAndFull, (x(2, 5),), "half @ ops.convert_to_tensor(self.w)", ("half is float16", "float32"), kind="dtype-mismatch", only=("torch", "tensorflow")),
-    "float positions": Case(FloatPositions, (x(2, 5),), "ops.take(self.table, ops.abs(inputs), axis=0)", ("integers", "float32"), kind="dtype-mismatch", only=("jax", "tensorflow")),
-    "misspelled type": Case(MisspelledType, (x(2, 5),), 'ops.cast(inputs, "flaot32")', ("flaot32", "float32"), kind="dtype-mismatch"),
-    "numpy tanh": Case(NumpyTanh, (x(2, 5),), "np.tanh(hidden)", ("hidden", "keras.ops"), kind="numpy-in-call", only=("torch",)),
-    "numpy tanh symbolic": Case(NumpyTanh, (SYMBOLIC,), "np.tanh(hidden)", ("hidden", "keras.ops"), kind="numpy-in-call", symbolic=True, only=("jax", "tensorflow")),
-    "numpy array symbolic": Case(NumpyArray, (SYMBOLIC,), "np.array(ops.matmul(inputs, self.w))", ("keras.ops",), kind="numpy-in-call", symbolic=True, only=("jax", "tensorflow")),
-    "if symbolic": Case(IfPositive, (SYMBOLIC,), "total > 0", ("ops.where",), kind="python-on-tensor", symbolic=True, only=("jax", "tensorflow")),
+    "int weights": Case(
+        IntWeights,
+        (x(2, 5),),
+        "counts @ ops.convert_to_tensor(self.w)",
+        ("counts is int32", "float32"),
+        kind="dtype-mismatch",
+        only=("torch", "tensorflow"),
+    ),
+    "half and full": Case(
+        HalfAndFull,
+        (x(2, 5),),
+        "half @ ops.convert_to_tensor(self.w)",
+        ("half is float16", "float32"),
+        kind="dtype-mismatch",
+        only=("torch", "tensorflow"),
+    ),
+    "float positions": Case(
+        FloatPositions,
+        (x(2, 5),),
+        "ops.take(self.table, ops.abs(inputs), axis=0)",
+        ("integers", "float32"),
+        kind="dtype-mismatch",
+        only=("jax", "tensorflow"),
+    ),
+    "misspelled type": Case(
+        MisspelledType,
+        (x(2, 5),),
+        'ops.cast(inputs, "flaot32")',
+        ("flaot32", "float32"),
+        kind="dtype-mismatch",
+    ),
+    "numpy tanh": Case(
+        NumpyTanh,
+        (x(2, 5),),
+        "np.tanh(hidden)",
+        ("hidden", "keras.ops"),
+        kind="numpy-in-call",
+        only=("torch",),
+    ),
+    "numpy tanh symbolic": Case(
+        NumpyTanh,
+        (SYMBOLIC,),
+        "np.tanh(hidden)",
+        ("hidden", "keras.ops"),
+        kind="numpy-in-call",
+        symbolic=True,
+        only=("jax", "tensorflow"),
+    ),
+    "numpy array symbolic": Case(
+        NumpyArray,
+        (SYMBOLIC,),
+        "np.array(ops.matmul(inputs, self.w))",
+        ("keras.ops",),
+        kind="numpy-in-call",
+        symbolic=True,
+        only=("jax", "tensorflow"),
+    ),
+    "if symbolic": Case(
+        IfPositive,
+        (SYMBOLIC,),
+        "total > 0",
+        ("ops.where",),
+        kind="python-on-tensor",
+        symbolic=True,
+        only=("jax", "tensorflow"),
+    ),
     "if many": Case(IfMany, (x(2, 5),), "inputs > 0", ("(2, 5)", "ops.where"), kind="python-on-tensor"),
-    "no super": Case(NoSuper, (x(2, 5),), None, ("NoSuper.__init__", "super().__init__()"), kind="missing-super-init"),
-    "late super": Case(LateSuper, (x(2, 5),), "self.dense = layers.Dense(3)", ("super().__init__()", "after this line"), kind="missing-super-init", only=("torch",)),
-    "no super metric": Case(NoSuperMetric, (x(2, 5), x(2, 5)), "self.add_weight(name=\"count\", initializer=\"zeros\")", ("NoSuperMetric.__init__",), kind="missing-super-init"),
-    "no super loss": Case(NoSuperLoss, (x(2, 5), x(2, 5)), None, ("NoSuperLoss.__init__",), kind="missing-super-init"),
-    "no super model": Case(NoSuperModel, (x(2, 5),), None, ("NoSuperModel.__init__",), kind="missing-super-init"),
-    "misspelled attribute": Case(Misspelled, (x(2, 5),), "self.kernl", ("`kernl`", "`kernel`"), kind="unknown-name"),
-    "no such operation": Case(NoSuchOp, (x(2, 5),), "ops.concat", ("`concat`", "`concatenate`"), kind="unknown-name"),
+    "no super": Case(
+        NoSuper, (x(2, 5),), None, ("NoSuper.__init__", "super().__init__()"), kind="missing-super-init"
+    ),
+    "late super": Case(
+        LateSuper,
+        (x(2, 5),),
+        "self.dense = layers.Dense(3)",
+        ("super().__init__()", "after this line"),
+        kind="missing-super-init",
+        only=("torch",),
+    ),
+    "no super metric": Case(
+        NoSuperMetric,
+        (x(2, 5), x(2, 5)),
+        'self.add_weight(name="count", initializer="zeros")',
+        ("NoSuperMetric.__init__",),
+        kind="missing-super-init",
+    ),
+    "no super loss": Case(
+        NoSuperLoss, (x(2, 5), x(2, 5)), None, ("NoSuperLoss.__init__",), kind="missing-super-init"
+    ),
+    "no super model": Case(
+        NoSuperModel, (x(2, 5),), None, ("NoSuperModel.__init__",), kind="missing-super-init"
+    ),
+    "misspelled attribute": Case(
+        Misspelled, (x(2, 5),), "self.kernl", ("`kernl`", "`kernel`"), kind="unknown-name"
+    ),
+    "no such operation": Case(
+        NoSuchOp, (x(2, 5),), "ops.concat", ("`concat`", "`concatenate`"), kind="unknown-name"
+    ),
     "no such name": Case(NoSuchName, (x(2, 5),), "hiden", ("`hiden`", "`hidden`"), kind="unknown-name"),
     "wrong key": Case(WrongKey, ({"image": x(2, 5)},), 'inputs["images"]', ("'image'",), kind="unknown-name"),
-    "list for two": Case(ListForTwo, (x(2, 5),), "self.merge([inputs, inputs])", ("Merge.call takes (left, right)", "1 argument"), kind="wrong-argument"),
-    "loss forgets": Case(LossForgets, (x(2, 5),), "self.loss(inputs)", ("y_true", "y_pred", "1 argument"), kind="wrong-argument"),
-    "unexpected": Case(Unexpected, (x(2, 5),), "ops.softmax(inputs, dim=-1)", ("axis", "dim"), kind="wrong-argument"),
-    "list input": Case(ListInput, (x(2, 5),), "pair.shape", ("`pair` is a list of 2",), kind="wrong-argument"),
-    "none from helper": Case(NoneFromHelper, (x(2, 5),), "hidden + 1.0", ("`hidden` is None",), kind="wrong-argument"),
-    "unknown batch": Case(UnknownBatch, (SYMBOLIC,), "inputs.shape[0] * 5", ("None", "ops.shape"), kind="wrong-argument", symbolic=True, only=("tensorflow",)),
+    "list for two": Case(
+        ListForTwo,
+        (x(2, 5),),
+        "self.merge([inputs, inputs])",
+        ("Merge.call takes (left, right)", "1 argument"),
+        kind="wrong-argument",
+    ),
+    "loss forgets": Case(
+        LossForgets,
+        (x(2, 5),),
+        "self.loss(inputs)",
+        ("y_true", "y_pred", "1 argument"),
+        kind="wrong-argument",
+    ),
+    "unexpected": Case(
+        Unexpected, (x(2, 5),), "ops.softmax(inputs, dim=-1)", ("axis", "dim"), kind="wrong-argument"
+    ),
+    "list input": Case(
+        ListInput, (x(2, 5),), "pair.shape", ("`pair` is a list of 2",), kind="wrong-argument"
+    ),
+    "none from helper": Case(
+        NoneFromHelper, (x(2, 5),), "hidden + 1.0", ("`hidden` is None",), kind="wrong-argument"
+    ),
+    "unknown batch": Case(
+        UnknownBatch,
+        (SYMBOLIC,),
+        "inputs.shape[0] * 5",
+        ("None", "ops.shape"),
+        kind="wrong-argument",
+        symbolic=True,
+        only=("tensorflow",),
+    ),
     "strict": Case(Strict, (x(2, 5),), None, ("8 features are needed, not 5",), kind="error-in-user-code"),
     "caught": Case(Caught, (x(2, 5),), "inputs + ops.ones((3,))", ("5 != 3",), "ops.ones((3,))"),
 }

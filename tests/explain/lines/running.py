@@ -36,7 +36,14 @@ def explained(case: Any) -> tuple[BaseException | None, Any, Any]:
         try:
             obj = case.make()
             args = tensors(case.inputs)
-            about = subject(obj, args, {}, make=None if callable(case.make) and not isinstance(case.make, type) and obj is case.make() else case.make)
+            about = subject(
+                obj,
+                args,
+                {},
+                make=None
+                if callable(case.make) and not isinstance(case.make, type) and obj is case.make()
+                else case.make,
+            )
             call(obj, args)
         except Exception as raised:
             error = raised

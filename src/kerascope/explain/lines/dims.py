@@ -11,7 +11,7 @@ import dataclasses
 import io
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from kerascope._keras import objects
@@ -64,7 +64,7 @@ def run_probes(subject: Subject, batches: Sequence[int], seconds: float = SECOND
     if subject.make is None:
         return found
     began = time.perf_counter()
-    with recording(statistics=False), objects.undisturbed(), _silent():
+    with recording(statistics=False), objects.undisturbed(), silent():
         for batch in batches:
             spent = time.perf_counter() - began
             if found.runs and spent + spent / len(found.runs) > seconds:
@@ -91,7 +91,8 @@ def _once(subject: Subject, batch: int) -> Any:
 
 
 @contextlib.contextmanager
-def _silent() -> Any:
+def silent() -> Iterator[None]:
+    """Runs a block whose prints go nowhere."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from kerascope.explain.lines.reading import Operation, Tensor, shown
 from kerascope.explain.lines.rules import Broken, rules_for
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.recorder import Recorder
-from kerascope.record.lines import Site
+from kerascope.record.lines import Position, Site
 from kerascope.values import Evidence, Finding, SourceSpan
 
 KINDS = (
@@ -27,6 +28,7 @@ KINDS = (
     "untracked-tensor",
     "missing-super-init",
     "wrong-argument",
+    "wrong-return",
     "unknown-name",
     "error-in-user-code",
 )
@@ -71,6 +73,19 @@ def explain(
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
     culprit = broken.culprit if broken is not None else None
     return dataclasses.replace(failure, culprit=culprit, logs=(*failure.logs, *probes.logs)), finding
+
+
+def explanation_of(failure: Failure, *, complete: bool = True) -> Finding:
+    """Returns what is wrong from a failure alone, without running anything.
+
+    Args:
+        failure: its `site` and `error` are known.
+        complete: whether all operands are known; where some are not, nothing is said about how they fit.
+    """
+    broken, operation = judge(failure)
+    if broken is not None and not complete and broken.kind in (*_ABOUT_SHAPES, "dtype-mismatch"):
+        broken = None
+    return _finding(failure, operation, broken, {}, (), None)
 
 
 def judge(failure: Failure) -> tuple[Broken | None, Operation]:
@@ -129,7 +144,7 @@ def _finding(
 ) -> Finding:
     assert where.error is not None
     location = span(operation.site)
-    operands = [_operand(tensor, labels, batch) for tensor in operation.tensors[:_MOST_OPERANDS]]
+    operands = [_operand(tensor, labels, batch) for tensor in operation.parts[:_MOST_OPERANDS]]
     if broken is None:
         return Finding(
             kind="error-in-user-code",
@@ -144,6 +159,8 @@ def _finding(
     sentences = [text, *(cause.sentence for cause in found if cause.sentence)]
     if broken.cause is not None:
         sentences.append(f"{broken.cause[1]}.")
+    if broken.at is not None:
+        location = _statement(*broken.at)
     evidence = [*operands, *broken.evidence]
     evidence += [
         Evidence(f"line {c.event.site.line}: {source.short(c.event.site.source, 60)}", c.flow) for c in found
@@ -171,8 +188,17 @@ def _operand(tensor: Tensor, labels: Labels, batch: int | None) -> Evidence:
 
 def span(site: Site) -> SourceSpan:
     """Returns where an expression stands, with its line of source and its columns in characters."""
-    first, last, start, end = site.position
-    text = source.lines(site.file)
+    return _span(site.file, site.position, site.source)
+
+
+def _statement(file: str, node: ast.stmt) -> SourceSpan:
+    place = (node.lineno, node.end_lineno or node.lineno, node.col_offset, node.end_col_offset or 0)
+    return _span(file, place, ast.unparse(node))
+
+
+def _span(file: str, position: Position, expression: str) -> SourceSpan:
+    first, last, start, end = position
+    text = source.lines(file)
     line = text[first - 1] if 0 < first <= len(text) else None
     columns: tuple[int, ...] = ()
     if line is not None:
@@ -182,4 +208,4 @@ def span(site: Site) -> SourceSpan:
             len(encoded[:start].decode(errors="replace")),
             len(encoded[:stop].decode(errors="replace")),
         )
-    return SourceSpan(site.file, first, last, site.source, code=line, columns=columns)
+    return SourceSpan(file, first, last, expression, code=line, columns=columns)

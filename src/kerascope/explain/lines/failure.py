@@ -12,6 +12,12 @@ from kerascope.probe.lines.install import is_users
 from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Activation, LineLog, Site
 
+_WRAPPINGS = (
+    "Exception encountered when calling",
+    "Could not automatically infer the output shape",
+    "Unable to automatically build the model",
+    "_error_repr",
+)
 _BOLD = re.compile("\x1b\\[1m(.*?)\x1b\\[0m", re.DOTALL)
 _NODE = re.compile(r"\{\{function_node [^}]*\}\}\s*|\s*\[Op:\w+\](\s*name:.*)?")
 
@@ -70,18 +76,15 @@ def _innermost(error: BaseException) -> tuple[types.FrameType, Place] | None:
 def underlying(error: BaseException) -> BaseException:
     """Returns the exception that the user's code raised.
 
-    Keras makes a new exception of the same class with a longer text, which lacks what else the first one held; some
-    classes of JAX cannot be made that way, and what comes out is an AttributeError about that. The first exception is
-    the context of either.
+    Keras makes a new exception with a longer text, which lacks what else the first one held, and says elsewhere that
+    something could not be built or its shape not be found out; some classes of JAX cannot be made anew, and what comes
+    out is an AttributeError about that. What it was about is the context of each.
     """
     context = error.__context__
     if context is None or context.__traceback__ is None:
         return error
     text = str(error)
-    again = type(context) is type(error) and ("Exception encountered when calling" in text)
-    if again or (isinstance(error, AttributeError) and "_error_repr" in text):
-        return underlying(context)
-    return error
+    return underlying(context) if any(phrase in text for phrase in _WRAPPINGS) else error
 
 
 def said(error: BaseException) -> str:

@@ -65,6 +65,7 @@ class Operation:
         self.source = short(failure.site.source)
         self.callee = self._callee()
         self.receiver = self._receiver()
+        self.parts = _known(failure.activation.operands(self.site)) if failure.activation is not None else []
         self.tensors = list(self._operands())
 
     # -- what it does --------------------------------------------------------------------------------------------
@@ -79,7 +80,8 @@ class Operation:
     def shown(self) -> str:
         """The operation's name for a sentence, such as "matmul" or "+"."""
         node = getattr(self.node, "op", None)
-        return _SIGNS.get(type(node), self.site.name)
+        sign = _SIGNS.get(type(node))
+        return self.site.name if sign is None else f"`{sign}`"
 
     def _callee(self) -> Any:
         return self.found(self.node.func) if isinstance(self.node, ast.Call) else MISSING
@@ -129,9 +131,24 @@ class Operation:
         return found[0] if len(found) == 1 else None
 
     def _operands(self) -> Iterator[Tensor]:
-        activation = self.failure.activation
-        if activation is not None:
-            yield from _known(activation.operands(self.site))
+        """Yields what the operation itself is given; what only went into working out a number is no operand."""
+        node = self.node
+        if isinstance(node, ast.BinOp):
+            parts: list[ast.AST] = [node.left, node.right]
+        elif isinstance(node, ast.Compare):
+            parts = [node.left, *node.comparators]
+        elif isinstance(node, ast.Call):
+            receiver = (
+                [node.func.value]
+                if self.receiver is not None and isinstance(node.func, ast.Attribute)
+                else []
+            )
+            parts = [*receiver, *node.args, *(keyword.value for keyword in node.keywords)]
+        else:
+            yield from self.parts
+            return
+        for part in parts:
+            yield from self.tensors_in(part)
 
     def tensors_in(self, node: ast.AST) -> list[Tensor]:
         """Returns the tensors that an argument yielded: one, or those of a container."""
@@ -164,23 +181,13 @@ class Operation:
     def found(self, node: ast.AST) -> Any:
         """Returns the object a name or a chain of attributes stands for; no property is asked."""
         frame = self.failure.frame
-        if frame is None:
-            return MISSING
-        if isinstance(node, ast.Name):
-            for names in (frame.f_locals, frame.f_globals, vars(builtins)):
-                if node.id in names:
-                    return names[node.id]
-            return MISSING
-        if isinstance(node, ast.Attribute):
-            base = self.found(node.value)
-            return MISSING if base is MISSING else attribute_of(base, node.attr)
-        if isinstance(node, ast.Subscript):
+        if isinstance(node, ast.Subscript) and frame is not None:
             base, index = self.found(node.value), self.value(node.slice)
             try:
                 return base[index] if isinstance(base, (list, tuple, dict)) else MISSING
             except (LookupError, TypeError):
                 return MISSING
-        return MISSING
+        return MISSING if frame is None else lookup(frame, node)
 
     def value(self, node: ast.AST) -> Any:
         """Returns the plain value of an expression, MISSING where it cannot be told."""
@@ -254,6 +261,18 @@ class Operation:
             return found[0].shape
         known = self.found(node)
         return framework.shape(framework.unwrapped(known)) if framework.kind(known) == "tensor" else None
+
+
+def lookup(frame: types.FrameType, node: ast.AST) -> Any:
+    """Returns the object that a name or a chain of attributes stands for in a frame; no property is asked."""
+    if isinstance(node, ast.Name):
+        for names in (frame.f_locals, frame.f_globals, vars(builtins)):
+            if node.id in names:
+                return names[node.id]
+    if isinstance(node, ast.Attribute):
+        base = lookup(frame, node.value)
+        return MISSING if base is MISSING else attribute_of(base, node.attr)
+    return MISSING
 
 
 def attribute_of(base: Any, name: str) -> Any:

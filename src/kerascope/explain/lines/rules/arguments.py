@@ -8,9 +8,11 @@ import re
 from typing import Any
 
 from kerascope._keras import objects
+from kerascope.explain.lines import source
 from kerascope.explain.lines.failure import underlying
 from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.registry import Broken, first, last
+from kerascope.probe.lines.install import is_users
 
 KIND = "wrong-argument"
 
@@ -77,6 +79,41 @@ def _given(node: ast.Call) -> str:
     if count == 0:
         return "nothing"
     return f"{count} {'argument' if count == 1 else 'arguments'}: `{', '.join(parts)}`"
+
+
+@first
+def step_result(operation: Operation) -> Broken | None:
+    """A step of the user's returns its results."""
+    model = getattr(operation.callee, "__self__", None)
+    names = _STEPS.get(operation.site.name, ())
+    if objects.kind_of(model) != "model" or not _NOTHING.search(operation.message):
+        return None
+    for name in names:
+        method = getattr(type(model), name, None)
+        code = getattr(method, "__code__", None)
+        if code is None or not is_users(code.co_filename):
+            continue
+        owner = source.class_named(code.co_filename, code.co_qualname)
+        step = source.method_named(owner, name) if owner is not None else None
+        if step is None or any(isinstance(n, ast.Return) and n.value is not None for n in ast.walk(step)):
+            continue
+        wanted = (
+            "the logs and the state"
+            if objects.backend_name() == "jax"
+            else "a dict of results, such as the loss"
+        )
+        text = f"`{type(model).__name__}.{name}`, line {step.lineno}, returns nothing; Keras needs {wanted}."
+        return Broken("wrong-return", text, title=f"`{name}` of {type(model).__name__} returns nothing")
+    return None
+
+
+_NOTHING = re.compile("None|Toutput_types.*length 0")
+_STEPS = {
+    "fit": ("train_step", "test_step"),
+    "train_on_batch": ("train_step",),
+    "evaluate": ("test_step",),
+    "test_on_batch": ("test_step",),
+}
 
 
 @last

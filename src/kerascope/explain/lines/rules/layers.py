@@ -114,7 +114,11 @@ def loss_input(operation: Operation) -> Broken | None:
     func = getattr(operation.node, "func", None)
     if callee is MISSING and isinstance(func, ast.Call):  # `MeanSquaredError()(y_true, y_pred)`
         callee = operation.found(func.func)
-    kind = type(callee).__name__ if not isinstance(callee, type) and objects.kind_of(callee) in ("loss", "metric") else ""
+    kind = (
+        type(callee).__name__
+        if not isinstance(callee, type) and objects.kind_of(callee) in ("loss", "metric")
+        else ""
+    )
     name = kind or str(getattr(callee, "__name__", ""))
     if len(operation.tensors) < 2 or not str(
         getattr(type(callee) if kind else callee, "__module__", "")

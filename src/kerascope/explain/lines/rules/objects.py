@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import difflib
 import re
 import types
 from typing import Any
 
+from kerascope._backends import tensors
+from kerascope._keras import objects
 from kerascope.explain.lines import source
 from kerascope.explain.lines.failure import underlying
 from kerascope.explain.lines.reading import Operation
 from kerascope.explain.lines.rules.registry import Broken, first, last
+from kerascope.probe.lines.install import is_users
 
 _FORGOTTEN = re.compile(r"super\(\)\.__init__|before Module\.__init__\(\)")
 _LEAKS = ("UnexpectedTracerError", "InaccessibleTensorError")
-_PLACES = re.compile(r"out of scope|leaked|on the expected device meta|meta tensor", re.IGNORECASE)
+_PLACES = re.compile(r"out of scope|leaked|device meta|meta tensor", re.IGNORECASE)
 
 
 @first
@@ -98,12 +102,33 @@ def kept_tensor(operation: Operation) -> Broken | None:
         return None
     owner = source.class_named(operation.site.file, operation.site.function)
     for node in ast.walk(operation.node):
-        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name) or owner is None:
-            continue
-        for method, statement in source.stores(owner, node.attr):
-            if node.value.id != "self" or _is_weight(statement.value):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "self"
+            and owner
+        ):
+            for method, statement in source.stores(owner, node.attr):
+                if not _is_weight(statement.value) and not isinstance(statement.value, ast.Constant):
+                    return _kept(f"self.{node.attr}", method, statement)
+    return _kept_in_model(operation)
+
+
+def _kept_in_model(operation: Operation) -> Broken | None:
+    """Looks through the layers of the model that was being trained: the line of the user's that used it is lost."""
+    model = getattr(operation.callee, "__self__", None)
+    for obj in objects.parts_of(model):
+        file = _file_of(obj)
+        owner = _class_of(obj) if file is not None and is_users(file) else None
+        for name, value in list(getattr(obj, "__dict__", {}).items()):
+            if owner is None or file is None or tensors.kind(value) != "tensor":
                 continue
-            return _kept(f"self.{node.attr}", method, statement)
+            if tensors.mode(tensors.unwrapped(value)) == "eager":
+                continue
+            for method, statement in source.stores(owner, name):
+                if not isinstance(statement.value, ast.Constant):
+                    found = _kept(f"self.{name}", method, statement)
+                    return dataclasses.replace(found, at=(file, statement))
     return None
 
 

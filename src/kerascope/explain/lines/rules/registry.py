@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from collections.abc import Callable, Iterator
 
@@ -16,7 +17,7 @@ class Broken:
 
     `kind` is the finding's slug, `text` the rule with its terms and numbers. `tensors` are the operands that disagree,
     `axes` where each of them does (as many, or none); where they come from is looked for. `cause` is a place in the source with a sentence about it, where the rule
-    itself knows it.
+    itself knows it; `at` the file and statement to point at where that is not the expression that raised.
     """
 
     kind: str
@@ -26,6 +27,7 @@ class Broken:
     evidence: tuple[Evidence, ...] = ()
     cause: tuple[int, str] | None = None
     axes: tuple[int | None, ...] = ()
+    at: tuple[str, ast.stmt] | None = None
     culprit: Site | None = None
 
 
