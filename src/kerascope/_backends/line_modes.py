@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import importlib
 import sys
 import types
 import weakref
@@ -70,8 +71,8 @@ def _renewing(plain: Callable[..., Any], what: str, note: Note) -> Callable[...,
             if getattr(self, f"{what}_function", None) is not None and not force and not self.run_eagerly:
                 force = True
                 note(
-                    f"the {what} step of model `{self.name}` had been compiled before the trace: it is compiled anew, as "
-                    "no Python runs otherwise"
+                    f"the {what} step of model `{self.name}` had been compiled before the trace: it is compiled anew, "
+                    "as no Python runs otherwise"
                 )
         return plain(self, force=force)
 
@@ -100,7 +101,7 @@ def _torch(note: Note) -> Iterator[None]:
 
             @functools.wraps(plain)
             def compile(*args: Any, **kwargs: Any) -> Any:
-                import torch._dynamo.eval_frame
+                importlib.import_module("torch._dynamo.eval_frame")
 
                 patches.undo()
                 stages.enter_context(_uncompiled(note))

@@ -18,7 +18,7 @@ def around_specs(begin: Callable[[bool], contextlib.AbstractContextManager[Attem
     """Enters `begin(alike)` whenever Keras works out shapes, and what it gives around each run of the code in it.
 
     `alike` tells that one tensor has several unknown sizes, which Keras (on JAX and torch) takes to be the same.
-    Torch knows no unknown sizes: Keras runs the code on tensors with one size for all of them, and once more with another.
+    Torch knows no unknown sizes: Keras runs the code on tensors with one size for all of them, then with another.
     """
     backend = keras.src.backend
     plain = backend.compute_output_spec

@@ -75,7 +75,7 @@ def pure(x):
 
 def branching(x):
     y = x * 2.0
-    if ops.sum(y) > 0.0:
+    if ops.sum(y) > 0.0:  # noqa: SIM108
         y = y + 1.0
     else:
         y = y - 1.0

@@ -110,7 +110,7 @@ def unassigned(x, w):
 
 
 def lambdas(x, w):
-    widen = lambda v: ops.expand_dims(v, 0)  #> (1, 2, 5)
+    widen = lambda v: ops.expand_dims(v, 0)  # > (1, 2, 5)
     pick = [lambda v: v[0], lambda v: v[1]]
     return widen(x), pick[1](x), (lambda v, n=2: v * n)(w)  # > (1, 2, 5) (5,) (5, 3)
 

@@ -43,6 +43,8 @@ _STANDARD = tuple({os.path.realpath(sysconfig.get_paths()[k]) + os.sep for k in 
 
 
 _CELLS = ("<ipython-input-", "<python-input-", "<doctest ")
+_PYTEST = "@pytest_ar"
+"""In the globals of modules whose asserts pytest has rewritten: tests, which are not what a trace is about."""
 _TYPED = frozenset(("<string>", "<stdin>", "<console>"))
 """What code is called that came from no file: typed at a prompt, or handed to `exec`."""
 
@@ -201,7 +203,8 @@ class Installation:
             found = twins(file, code.co_flags)
             twin = found.of(code) if found.problem is None else None
             if twin is None:
-                self.skipped.append(function)
+                if _PYTEST not in function.__globals__:
+                    self.skipped.append(function)
                 continue
             _saved.append((function, code))
             function.__code__ = twin
@@ -230,8 +233,9 @@ def _restore() -> None:
         importlib.machinery.SourceFileLoader.get_code = _get_code.pop()  # type: ignore[method-assign]
     while _saved:
         function, code = _saved[-1]
-        if function.__code__ in _original:  # else somebody has given it other code meanwhile, which stays
-            function.__code__ = code
+        behind = _original.get(function.__code__)
+        if behind is not None:  # else somebody has given it other code meanwhile, which stays
+            function.__code__ = code if behind == code else behind
         _saved.pop()
     files = {file for file, _, _ in _twins}
     for function in _functions():

@@ -8,11 +8,12 @@ told apart without adding a name to any scope.
 from __future__ import annotations
 
 import bdb
+import contextlib
 import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from kerascope._backends import tensors
@@ -239,16 +240,22 @@ class Recorder:
         self._local.busy = True
         try:
             report(*args)
-        except (Stop, bdb.BdbQuit):
+        except bdb.BdbQuit:  # the debugger's `quit`
             raise
         except Exception as error:
             self.log.note(f"a value was left out, kerascope failed on it: {type(error).__name__}: {error}")
         finally:
             self._local.busy = False
 
-
-class Stop(BaseException):
-    """Raised by a listener to leave the user's code on the user's wish (the debugger's `quit`)."""
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """In this block and thread nothing is reported."""
+        before = getattr(self._local, "busy", False)
+        self._local.busy = True
+        try:
+            yield
+        finally:
+            self._local.busy = before
 
 
 _active: list[Recorder] = []
@@ -263,7 +270,8 @@ def begin(recorder: Recorder) -> None:
 
 def end(recorder: Recorder) -> None:
     """Reports go to whom they went before."""
-    _active.remove(recorder)
+    if recorder in _active:
+        _active.remove(recorder)
     if not _active:
         _held.clear()  # statements that failed have left something
 

@@ -27,7 +27,8 @@ def spec(alike: bool) -> Iterator[Attempt]:
     recorder = hooks.active()
     if recorder is not None and alike:
         recorder.log.note(
-            "an input has several unknown sizes; Keras takes them for one while it works out shapes, so B stands for each"
+            "an input has several unknown sizes; Keras takes them for one while it works out shapes, so B "
+            "stands for each"
         )
     runs = None if recorder is None else _Runs(recorder)
     yield contextlib.nullcontext if runs is None else runs.attempt  # type: ignore[misc]
