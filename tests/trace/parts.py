@@ -33,6 +33,15 @@ class Scaled(layers.Layer):
         return inputs * self.factor
 
 
+class SoftmaxOverBatch(layers.Layer):
+    def build(self, input_shape):
+        self.query = self.add_weight(shape=(input_shape[-1], 1), name="query")
+
+    def call(self, x):
+        weights = ops.softmax(ops.matmul(x, self.query), axis=0)
+        return ops.sum(weights * x, axis=1)
+
+
 class Distance(keras.losses.Loss):
     def call(self, y_true, y_pred):
         difference = y_true - y_pred

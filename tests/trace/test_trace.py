@@ -5,17 +5,16 @@ import json
 import sys
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.backend
-
 import keras
 import numpy as np
 import parts
+import pytest
 
 import kerascope
 from kerascope.cli.main import main
 from kerascope.errors import UsageError
+
+pytestmark = pytest.mark.backend
 
 X = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
 HERE = Path(__file__).parent
@@ -39,7 +38,8 @@ def test_every_line_of_a_layer():
     assert t["return"].last.shape == (2, 5)
     centred = X - X.mean(-1, keepdims=True)
     facts = t["ops.relu(-inputs)"].last
-    np.testing.assert_allclose([facts.max, facts.mean], [max(-centred.min(), 0), np.maximum(-centred, 0).mean()], rtol=1e-5)
+    expected_neg = np.maximum(-centred, 0)
+    np.testing.assert_allclose([facts.max, facts.mean], [expected_neg.max(), expected_neg.mean()], rtol=1e-5)
     assert facts.zeros == pytest.approx((centred >= 0).mean())
     assert (facts.finite, facts.dtype, facts.mode) == (1.0, "float32", "eager")
     assert t["neg"].line == t["pos"].line + 1
@@ -100,6 +100,14 @@ def test_a_failing_layer_is_explained_and_mended(tmp_path):
     assert json.loads(json.dumps(t.to_json()))["verdict"] == "crashed"
 
 
+def test_a_layer_that_runs_but_mixes_rows_is_named_and_mended():
+    t = kerascope.trace(parts.SoftmaxOverBatch(), tensor(np.stack([X, X + 1], axis=1)))
+    assert t.error is None
+    found = next(f for f in t.findings if f.kind == "batch-axis")
+    assert "axis=0" in found.location.expression
+    assert "axis=1" in found.fixes[0].patch or "axis=-2" in found.fixes[0].patch
+
+
 def test_tracing_lets_the_exception_through_with_a_note():
     layer = parts.WrongAxis()
     with pytest.raises(Exception) as caught, kerascope.tracing() as t:
@@ -129,8 +137,9 @@ def test_what_cannot_be_traced():
 
 
 def test_stop_at_the_first_value_that_is_not_finite(monkeypatch):
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stdin", io.StringIO("p float(ops.max(scaled))\nc\n"))
+    out, typed = io.StringIO(), io.StringIO("p float(ops.max(scaled))\nc\n")
+    typed.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", typed)
     monkeypatch.setattr(sys, "stdout", out)
     t = kerascope.trace(parts.becomes_infinite, tensor(), stop="nonfinite")
     assert t.error is None
@@ -162,7 +171,7 @@ def test_command_applies_a_fix_only_when_asked(capsys, tmp_path):
     assert "axis=-1" in capsys.readouterr().out
     command(f"{copy}:WrongAxis", "--input", "2,5", "--apply", code=1)
     capsys.readouterr()
-    assert copy.read_text() == (HERE / "parts.py").read_text().replace("axis=0)", "axis=-1)")
+    assert copy.read_text() == (HERE / "parts.py").read_text().replace("neg], axis=0)", "neg], axis=-1)")
     command(f"{copy}:WrongAxis", "--input", "2,5")
 
 

@@ -39,8 +39,11 @@ def judged(
         findings += _guarded(
             "explaining the error", lambda: _of_error(error, about, recorder, fixes, judgement)
         )
-    elif about is not None and _is_symbolic(recorder):
-        findings += _guarded("telling the batch size", lambda: _label(about, recorder, judgement))
+    elif about is not None:
+        if _is_symbolic(recorder):
+            findings += _guarded("telling the batch size", lambda: _label(about, recorder, judgement))
+        if fixes and about.make is not None:
+            findings += _guarded("trying other inputs", lambda: _of_misbehaviour(about, judgement))
     findings += _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
     judgement.findings = tuple(dataclasses.replace(f, rank=rank) for rank, f in enumerate(findings, 1))
     return judgement
@@ -85,6 +88,16 @@ def _of_error(
         return [finding]
     repaired = _guarded("trying changes", lambda: _repair(about, failure, finding, judgement))
     return repaired if repaired[0].kind == finding.kind else [finding, *repaired]
+
+
+def _of_misbehaviour(about: Subject, judgement: Judgement) -> list[Finding]:
+    """Returns what the call did not show: rows mixed, lost or doubled, or a failure on other batch sizes."""
+    from kerascope.explain.fixes.misbehave import misbehaviour, misbehaviour_finding
+
+    found = misbehaviour(about)
+    if found is None:
+        return []
+    return _repair(about, found, misbehaviour_finding(found, about.name), judgement)
 
 
 def _repair(about: Subject, failure: Failure, finding: Finding, judgement: Judgement) -> list[Finding]:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kerascope.api.crash import explanation, with_explanation
 from kerascope.api.hook import KerasHook
 from kerascope.api.paths import chosen_path
 from kerascope.api.script import execute, prepare_module, prepare_script
 from kerascope.api.watching import Recorder
-from kerascope.values import Report
+from kerascope.values import Finding, Report
 
 
 def run(
@@ -44,12 +45,22 @@ def run(
     recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args]))
     hook = KerasHook(recorder, say)
     started = recorder.at
+    why: list[Finding] = []
     with hook:
-        outcome = execute(code, namespace, [argv0, *args], first_path)
+        outcome = execute(
+            code, namespace, [argv0, *args], first_path, failed=lambda error: why.extend(_why(error))
+        )
         report = recorder.finish(
             outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, seconds=started()
         )
+    if why:
+        report = with_explanation(report, why[0], subject, outcome)
     return outcome.exit_code, report
+
+
+def _why(error: BaseException) -> list[Finding]:
+    found = explanation(error)
+    return [] if found is None else [found]
 
 
 def _meta(subject: str, argv: list[str]) -> dict[str, Any]:
