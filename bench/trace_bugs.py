@@ -5,7 +5,8 @@
 Each faulty class is traced as a user would: called once, explained when it raises, looked at on other batch sizes when
 it does not; then changes are tried. Columns:
 
-- culprit: the expression that is named stands where the source differs from the healthy twin, or uses what is made there
+- culprit: one of the two expressions that are named (the failing one, and the one where it went wrong) stands where the
+  source differs from the healthy twin, or uses what is made there
 - dims: the explanation gives the shapes of the operands of the failing expression
 - first, top three: the first fix (one of the three shown) makes the class compute what the healthy twin computes,
   with the same weights and inputs, on three batch sizes
@@ -111,7 +112,7 @@ def diagnose(loaded: Any) -> tuple[Any, Any, Any]:
 def named(case: Any, failure: Any, faulty: Any) -> tuple[bool, str]:
     """Tells whether the expression that is blamed is the right one, and which it is."""
     lines = case.changed_lines()
-    sites = [failure.culprit] if failure.culprit is not None else [failure.site]
+    sites = [failure.culprit, failure.site]
     blamed = [s for s in sites if s is not None and s.file == str(faulty.path)]
     text = " | ".join(f"{s.line}: {s.source}" for s in blamed)
     for site in blamed:

@@ -7,6 +7,7 @@ import copy
 import inspect
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -121,8 +122,16 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
 
 
 def seed(number: int) -> None:
-    """Makes weights and random numbers of what is made next repeatable."""
-    keras.utils.set_random_seed(number)
+    """Makes weights and random numbers of what is made next repeatable.
+
+    `keras.utils.set_random_seed` would import TensorFlow on every backend, which takes seconds.
+    """
+    random.seed(number)
+    np.random.seed(number)
+    keras.src.backend.common.global_state.set_global_attribute("global_seed_generator", None)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(number)
 
 
 @contextlib.contextmanager

@@ -33,6 +33,9 @@ class Nearness:
             for node in at.get(culprit, ()):
                 self._culprit |= set(ast.walk(node))
         self._spread(starts)
+        # A weight that does not fit may as well be right and what is done with it wrong.
+        same = {context.function(node) for node in starts}
+        self._bonus = 0.3 if not starts or any(context.function(node) in same for node in self._culprit) else 0.0
         self.any = bool(starts) or bool(self._culprit)
 
     def _spread(self, starts: list[ast.AST]) -> None:
@@ -82,7 +85,7 @@ class Nearness:
     def cost(self, node: ast.AST) -> float:
         """Returns what is added to the cost of an edit there."""
         if node in self._culprit:
-            return -0.3
+            return -self._bonus
         depth = self._depth.get(node)
         if depth is None:
             return FAR if self.any else RELATED

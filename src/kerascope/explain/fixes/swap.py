@@ -100,19 +100,32 @@ class Program:
     @contextlib.contextmanager
     def trying(self, edits: Sequence[Edit]) -> Iterator[None]:
         """Runs a block with the edits in the live functions."""
-        saved: list[tuple[types.FunctionType, types.CodeType]] = []
-        try:
+        with contextlib.ExitStack() as stack:
             for function, code in self.changed(edits):
                 before = function.__code__
                 try:
                     function.__code__ = code
-                except ValueError as error:  # other free variables than before
-                    raise Refused(str(error)) from error
-                saved.append((function, before))
+                except ValueError:  # other free variables than before
+                    _in_class(function, code, stack)
+                else:
+                    stack.callback(setattr, function, "__code__", before)
             yield
-        finally:
-            for function, before in saved:
-                function.__code__ = before
+
+
+def _in_class(function: types.FunctionType, code: types.CodeType, stack: contextlib.ExitStack) -> None:
+    """Puts a method that newly uses `super()` into its class, as a function of its own; out again by `stack`."""
+    owner_name = function.__qualname__.rpartition(".")[0]
+    owner = function.__globals__.get(owner_name)
+    have = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    missing = set(code.co_freevars) - set(have)
+    if missing != {"__class__"} or vars(owner or object).get(function.__name__) is not function:
+        raise Refused("the change needs variables that the live function does not have")
+    have["__class__"] = types.CellType(owner)
+    cells = tuple(have[name] for name in code.co_freevars)
+    new = types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__, cells)
+    new.__kwdefaults__, new.__qualname__ = function.__kwdefaults__, function.__qualname__
+    stack.callback(setattr, owner, function.__name__, function)
+    setattr(owner, function.__name__, new)
 
 
 def _imports(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

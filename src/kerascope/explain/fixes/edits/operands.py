@@ -229,7 +229,7 @@ def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
     prefix = next(iter(context.prefixes()), None)
     if prefix is not None:
         name = "reduce_sum" if context.resolve(ast.parse(prefix, mode="eval").body).__name__ == "tensorflow" else "sum"
-        yield context.swap(1.6, call.args[0], f"{prefix}.{name}({text})")
+        yield context.swap(2.1, call.args[0], f"{prefix}.{name}({text})")
 
 
 def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:

@@ -56,6 +56,8 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
             continue
         seen.add(tuple(new))
         place = (first.lineno, last.end_lineno or last.lineno, first.col_offset, last.end_col_offset or 0)
+        dropped = [t for t in texts if not t.lstrip("-").isdigit() and not any(t in n for n in new)]
+        cost += 0.5 * bool(dropped) + 0.4 * _scrambles(new, shape)
         edit = context.replace(cost, place, ", ".join(texts), ", ".join(new))
         yield edit
     if shape is not None and tensor is not None:
@@ -65,6 +67,14 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 text = context.spell("transpose", call, context.text(tensor), f"({axes})")
                 if text is not None:
                     yield context.swap(1.3, call, text)
+
+
+def _scrambles(target: list[str], shape: tuple[int | str | None, ...] | None) -> bool:
+    """Tells whether a target has the sizes the tensor has, in another order: that is hardly ever meant."""
+    if shape is None or len(shape) != len(target):
+        return False
+    sizes = [str(size) for size in shape[1:]]
+    return sorted(sizes) == sorted(target[1:]) and sizes != target[1:]
 
 
 def _target_texts(
