@@ -77,6 +77,23 @@ def two_losses():
     return as_loss(loss, tensor(32, 1), tensor(32, 1))
 
 
+def gradient_of(scale):
+    return [tensor(20, 4, scale=scale), tensor(4, scale=scale)]
+
+
+@faulty("scale-mismatch", "a + b")
+def sum_of_gradients():
+    first, second = gradient_of(1e-3), gradient_of(2.0)
+    return [a + b for a, b in zip(first, second, strict=True)]
+
+
+@healthy
+def weights_and_their_updates():
+    weights, velocity = [tensor(20, 4)], [tensor(20, 4, scale=1e-5)]
+    slow = [w + v for w, v in zip(weights, velocity, strict=True)]
+    return [s + 0.5 * (w - s) for s, w in zip(slow, weights, strict=True)]
+
+
 @healthy
 def normalised_updates():
     first, second = [tensor(20, 4)], [tensor(20, 4, scale=200)]

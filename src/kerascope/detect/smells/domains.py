@@ -141,11 +141,12 @@ def healed(site: Site, activation: Activation | None) -> bool:
         result = flow.returned(activation)
         if result is None or result.facts.finite == 1.0:
             return result is not None
-        name, outer = activation.function.rsplit(".", 1)[-1], activation.parent
-        calls = [] if outer is None else [s for s in outer.last if s.kind == "call" and s.name in (name, "")]
-        if not calls:
+        outer = activation.parent
+        calls = [] if outer is None else [e for e in outer.last.values() if e.number > result.number]
+        after = [e for e in calls if e.site.kind == "call"]
+        if not after:
             return False
-        site, activation = calls[-1], outer
+        site, activation = min(after, key=lambda e: e.number).site, outer  # the call that this was
     return False
 
 

@@ -121,7 +121,7 @@ class Walk:
         behind = Walk(self.activation, self.frame)
         if behind._any(site):
             self.cuts.setdefault(site, set()).update(behind.reached)
-            self.learning |= behind.learning
+        self.learning |= behind.learning
         for deeper, lost in behind.cuts.items():
             self.cuts.setdefault(deeper, set()).update(lost)
         self.indices |= behind.indices

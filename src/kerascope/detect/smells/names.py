@@ -160,12 +160,22 @@ def _plain(value: Any, of_tensors: bool) -> float | None:
     return None if found is None else float(found.reshape(-1)[0])
 
 
-def coefficient(node: ast.AST | None, frame: types.FrameType, activation: Activation) -> float | None:
-    """Returns the number a term is multiplied by in the source, None when it is not multiplied by any.
+def coefficients(
+    sides: tuple[ast.expr, ast.expr], frame: types.FrameType, activation: Activation
+) -> tuple[float | None, float | None]:
+    """Returns the numbers that two terms are multiplied by in the source, None for one that is not multiplied.
 
-    Where the expression itself has none, the definitions of its names are looked into, so that after
+    Where the expressions themselves have none, the definitions of their names are looked into, so that after
     `update = rate * gradient` the coefficient of `update` is `rate`.
     """
+    first, second = (_coefficient(side, frame, None, _DEEP) for side in sides)
+    if first is None and second is None:
+        first, second = (_coefficient(side, frame, activation, _DEEP) for side in sides)
+    return first, second
+
+
+def coefficient(node: ast.AST | None, frame: types.FrameType, activation: Activation) -> float | None:
+    """The same for a single term."""
     found = _coefficient(node, frame, None, _DEEP)
     return found if found is not None else _coefficient(node, frame, activation, _DEEP)
 

@@ -6,15 +6,15 @@ import ast
 
 import numpy as np
 
-from kerascope.detect.smells import flow, names
+from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, floats, is_variable, rms
 from kerascope.record.lines import Event, Site
 from kerascope.values import Evidence
 
 MIXED = 30.0
-"""Terms that are weighed against each other, such as `0.5 * a + 0.5 * b`, must be closer than this."""
+"""Terms that are weighed against each other, such as `0.5 * a + 0.5 * b`, and gradients, must be closer than this."""
 PLAIN = 1e3
-"""The same for terms without weights."""
+"""The same for other terms in a layer."""
 LOSSES = 1e4
 """The same for terms of a loss; those of sound losses differ by hundreds."""
 INTENDED = 10.0
@@ -40,18 +40,20 @@ def judge(moment: Moment) -> Verdict:
     ratio = max(sizes) / min(sizes)
     if ratio <= MIXED:
         return CLEAR
-    weights = [names.coefficient(side, moment.frame, moment.activation) for side in sides]
+    weights = names.coefficients(sides, moment.frame, moment.activation)
     if _intended(weights, sizes) or any(_is_mask(term) for term in (a, b)):
         return CLEAR
-    mixed = all(weight is not None for weight in weights)
+    mixed = None not in weights or all(source.is_gradient(side, moment.site) for side in sides)
     if ratio <= _limit(moment, mixed, sizes, a.size) or not _unrelated(a, b):
         return CLEAR
-    if not mixed and (_increments(moment) or _residual(moment)):
+    if _is_running(moment, sides):
+        return CLEAR
+    if not mixed and (any(is_variable(term.value) for term in terms) or _residual(moment)):
         return CLEAR
     return _hit(moment, a, b, sizes)
 
 
-def _intended(weights: list[float | None], sizes: tuple[float, float]) -> bool:
+def _intended(weights: tuple[float | None, float | None], sizes: tuple[float, float]) -> bool:
     """The weights in the source differ as much as if the terms were meant to."""
     first, second = (1.0 if weight is None else weight for weight in weights)
     if min(first, second) == 0:
@@ -66,7 +68,9 @@ def _limit(moment: Moment, mixed: bool, sizes: tuple[float, float], count: int) 
     if role == "loss" or count == 1:
         # A term near zero has been learnt, or is about to be; only an informative one can be drowned.
         return LOSSES if min(sizes) >= 0.1 and max(sizes) >= 1e3 else float("inf")
-    return MIXED if mixed else PLAIN
+    if mixed:
+        return MIXED
+    return PLAIN if role == "layer" else float("inf")  # elsewhere it is a state and what is added to it
 
 
 def _is_mask(values: np.ndarray) -> bool:
@@ -80,13 +84,21 @@ def _is_mask(values: np.ndarray) -> bool:
 def _unrelated(a: np.ndarray, b: np.ndarray) -> bool:
     """Adding some more of the same loses nothing."""
     cosine = float(np.dot(a, b)) / (np.linalg.norm(a) * np.linalg.norm(b))
-    return a.size == 1 or abs(cosine) < 0.9
+    return a.size == 1 or bool(abs(cosine) < 0.9)
 
 
-def _increments(moment: Moment) -> bool:
-    """A variable and its change are of different size by nature."""
-    terms = moment.terms()
-    return terms is not None and (is_variable(terms[0].value) or is_variable(terms[1].value))
+def _is_running(moment: Moment, sides: tuple[ast.expr, ast.expr]) -> bool:
+    """A state that is carried on, as a moving average is: it is assigned what it is computed from, or a variable."""
+    targets = set(moment.site.targets)
+    parts = [node for side in sides for node in ast.walk(side)]
+    if any(
+        ast.unparse(node) in targets
+        for node in parts
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+    ):
+        return True
+    kept = (names.find(node, moment.frame) for node in parts if isinstance(node, ast.Attribute))
+    return any(value is not None and is_variable(value) for value in kept)
 
 
 def _residual(moment: Moment) -> bool:
