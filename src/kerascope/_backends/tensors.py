@@ -39,6 +39,8 @@ _kinds: dict[type, Kind] = dict.fromkeys(
     "other",
 )
 _kinds.update(dict.fromkeys((list, tuple, dict), "container"))
+known_kind = _kinds.get
+"""What is known of a type: "tensor", "container", "other", or None when nothing of the type has been seen."""
 _PRIMAL = {"JVPTracer", "LinearizeTracer"}
 
 
@@ -164,17 +166,43 @@ def facts(value: Any, *, statistics: bool = True) -> TensorFacts:
 
     One device-to-host transfer for JAX and TensorFlow; on torch the figures are computed where the tensor is.
     """
-    inner = unwrapped(value)
-    if getattr(_local, "symbolic", False):
-        return _stand_in(inner, _local.filling)
-    how = mode(inner)
-    if how != "eager":
-        return TensorFacts(shape(inner), dtype(inner), mode=how)
-    figures = statistics_of(inner) if statistics else None
-    return TensorFacts(shape(inner), dtype(inner), device(inner), how, *(figures or (None,) * 6))
+    if _symbolic_runs and getattr(_local, "symbolic", False):
+        return _stand_in(unwrapped(value), _local.filling)
+    if type(value).__name__ in _CONCRETE:
+        inner, how = value, "eager"
+    else:
+        inner = unwrapped(value)
+        how = mode(inner)
+    figures = statistics_of(inner) if statistics and how == "eager" else None
+    if figures is None:
+        return _without_figures(inner, how)
+    return TensorFacts(shape(inner), dtype(inner), device(inner), how, *figures)
+
+
+_CONCRETE = {"ArrayImpl", "EagerTensor", "ndarray"}
+"""Types of JAX, TensorFlow and NumPy that always hold values; found by name, which is quick."""
+_shared: dict[tuple[Any, ...], TensorFacts] = {}
+
+
+def _without_figures(inner: Any, how: Mode) -> TensorFacts:
+    """Returns facts without figures: the same object for all tensors that are alike, as most of a loop's are."""
+    where = inner.device if how == "eager" and hasattr(inner, "device") else None
+    try:
+        key = (how, type(inner), tuple(inner.shape), inner.dtype, where)
+        found = _shared.get(key)
+    except (TypeError, ValueError):  # something in it cannot be compared, such as sizes of JAX's own
+        return TensorFacts(shape(inner), dtype(inner), device(inner) if how == "eager" else "", how)
+    if found is None:
+        found = TensorFacts(shape(inner), dtype(inner), device(inner) if how == "eager" else "", how)
+        if len(_shared) > 10_000:
+            _shared.clear()
+        _shared[key] = found
+    return found
 
 
 _local = threading.local()
+_symbolic_runs: list[Any] = []
+"""One for each such block in any thread: asked first, as there is mostly none."""
 
 
 @contextlib.contextmanager
@@ -185,9 +213,11 @@ def symbolic(filling: labels.Filling | None) -> Iterator[None]:
     """
     before = getattr(_local, "symbolic", False), getattr(_local, "filling", None)
     _local.symbolic, _local.filling = True, filling or before[1]
+    _symbolic_runs.append(_local)
     try:
         yield
     finally:
+        _symbolic_runs.pop()
         _local.symbolic, _local.filling = before
 
 
@@ -297,11 +327,19 @@ def _torch_figures(torch: Any, value: Any) -> Figures | None:
 
 def version(value: Any) -> int | None:
     """Returns a number that changes whenever a tensor is written to; None when its facts are not to be kept."""
-    if getattr(_local, "symbolic", False):
+    if _symbolic_runs and getattr(_local, "symbolic", False):
         return None  # a weight is a stand-in only for as long as this lasts
-    if isinstance(value, np.ndarray) or type(value).__name__.endswith("Variable"):
+    cls = type(value)
+    changes = _changes_unseen.get(cls)
+    if changes is None:
+        changes = isinstance(value, np.ndarray) or cls.__name__.endswith("Variable")
+        _changes_unseen[cls] = changes
+    if changes:
         return None
     try:
         return getattr(value, "_version", 0)
     except RuntimeError:  # torch keeps none in inference mode
         return None
+
+
+_changes_unseen: dict[type, bool] = {}

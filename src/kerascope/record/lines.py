@@ -158,9 +158,7 @@ class LineLog:
     def mark(self) -> Mark:
         """Returns a point to go back to."""
         with self._lock:
-            rows = {
-                key: dataclasses.replace(row, shapes=list(row.shapes)) for key, row in self.rows.items()
-            }
+            rows = {key: dataclasses.replace(row, shapes=list(row.shapes)) for key, row in self.rows.items()}
             return Mark(len(self.events), len(self.activations), self.count, rows)
 
     def rewind(self, mark: Mark) -> None:
@@ -187,10 +185,11 @@ class LineLog:
             row = self.rows[key] = Row(event.site, event.path, event, event, event)
         row.count += 1
         row.last = event
-        if event is not row.worst and badness(event.facts) > badness(row.worst.facts):
+        facts, worst = event.facts, row.worst.facts
+        if facts is not worst and facts.finite is not None and badness(facts) > badness(worst):
             row.worst = event
-        if event.facts.shape not in row.shapes and len(row.shapes) < MOST_SHAPES:
-            row.shapes.append(event.facts.shape)
+        if len(row.shapes) < MOST_SHAPES and facts.shape not in row.shapes:
+            row.shapes.append(facts.shape)
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)
@@ -198,6 +197,8 @@ class LineLog:
 
 def badness(facts: TensorFacts) -> tuple[float, float]:
     """Orders tensors from harmless to worst: the share that is not finite, then the largest magnitude."""
-    bad = 1.0 - facts.finite if facts.finite is not None else 0.0
-    sizes = [abs(v) for v in (facts.min, facts.max) if v is not None and math.isfinite(v)]
-    return bad, max(sizes, default=0.0)
+    if facts.min is None or facts.max is None:
+        return 0.0 if facts.finite is None else 1.0 - facts.finite, 0.0
+    low, high = abs(facts.min), abs(facts.max)
+    largest = max(low if low < math.inf else 0.0, high if high < math.inf else 0.0)
+    return 0.0 if facts.finite is None else 1.0 - facts.finite, largest

@@ -1,5 +1,5 @@
 # ruff: noqa: E731, F821, PLC3002, PLR0133, PLW0603
-"""What users write, for the tests of the tracer. `#> (2, 5) (2,)` lists shapes that must be reported for a line.
+"""What users write, for the tests of the tracer. `# > (2, 5) (2,)` lists shapes that must be reported for a line.
 
 Nothing here is a test: pytest rewrites the asserts of test modules, and rewritten code is not what the file says.
 """

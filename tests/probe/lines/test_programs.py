@@ -38,9 +38,9 @@ def expected():
         if isinstance(node, (ast.FunctionDef, ast.ClassDef))
     ]
     for number, line in enumerate(text.splitlines(), 1):
-        if "#>" in line and not line.startswith('"""'):
+        if "# >" in line and not line.startswith('"'):
             name = next(name for first, last, name in spans if first <= number <= last)
-            for shape in re.findall(r"\([^()]*\)", line.split("#>")[1]):
+            for shape in re.findall(r"\([^()]*\)", line.split("# >")[1]):
                 yield name, number, ast.literal_eval(shape)
 
 

@@ -269,7 +269,8 @@ def _is_typed(function: types.FunctionType) -> bool:
     ):
         return False
     space = function.__globals__
-    return space.get("__name__", "__main__") == "__main__" or is_users(space.get("__file__") or "")
+    # A namespace without a name could be anybody's: libraries make functions up in such as well.
+    return space.get("__name__") == "__main__" or is_users(space.get("__file__") or "")
 
 
 def _functions() -> list[types.FunctionType]:

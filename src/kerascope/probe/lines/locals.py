@@ -95,7 +95,12 @@ class LocalsByLine:
         return Lines(self, frame)
 
     def site(
-        self, code: types.CodeType, line: int, name: str, kind: str = "name", targets: tuple[str, ...] = ()
+        self,
+        code: types.CodeType,
+        line: int,
+        name: str,
+        kind: str = "name",
+        targets: tuple[str, ...] | None = None,
     ) -> Site:
         """Returns what stands for a name after a line; one for each."""
         key = (code, line, name)
@@ -104,7 +109,13 @@ class LocalsByLine:
             node = ast.Name(name, ast.Load())
             place = (line, line, 0, 0)
             found = Site(
-                code.co_filename, place, name, kind, code.co_qualname, node, targets=targets or (name,)
+                code.co_filename,
+                place,
+                name,
+                kind,
+                code.co_qualname,
+                node,
+                targets=(name,) if targets is None else targets,
             )
             self._sites[key] = found
         return found

@@ -258,6 +258,7 @@ class Recorder:
             self._local.busy = before
 
 
+_known_kind = tensors.known_kind
 _active: list[Recorder] = []
 _held: dict[tuple[int, Site], Any] = {}
 """What statements are about to change, by frame and expression."""
@@ -283,7 +284,7 @@ def active() -> Recorder | None:
 
 def value(site: Site, result: Any) -> Any:
     """Called in place of every expression: hands its value on."""
-    if _active and tensors.kind(result) != "other":
+    if _active and _known_kind(type(result)) != "other" and tensors.kind(result) != "other":
         recorder = _active[-1]
         recorder.guarded(recorder.yielded, site, result, sys._getframe(1))
     return result

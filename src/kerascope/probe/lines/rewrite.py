@@ -228,9 +228,13 @@ class _Transformer(ast.NodeTransformer):
     def _assigned(self, value: ast.expr, targets: list[ast.expr]) -> ast.expr:
         count = len(self.sites)
         new: ast.expr = self.visit(value)
-        if len(self.sites) > count and self.sites[count].node is value:
-            self.sites[count].targets = tuple(_target_names(targets, self._text))
+        self._name(count, value, tuple(_target_names(targets, self._text)))
         return new
+
+    def _name(self, index: int, value: ast.expr, targets: tuple[str, ...]) -> None:
+        """Says what the value of an expression is assigned to; a lambda's own site stands for its call."""
+        if len(self.sites) > index and self.sites[index].node is value and not isinstance(value, ast.Lambda):
+            self.sites[index].targets = targets
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | list[ast.AST]:
         new = copy.copy(node)
@@ -290,8 +294,7 @@ class _Transformer(ast.NodeTransformer):
         new = copy.copy(node)
         count = len(self.sites)
         new.value = self.visit(node.value)
-        if len(self.sites) > count and self.sites[count].node is node.value:
-            self.sites[count].targets = ("return",)
+        self._name(count, node.value, ("return",))
         return new
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:

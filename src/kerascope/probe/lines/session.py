@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import types
 from collections.abc import Iterator, Sequence
 
@@ -37,11 +38,38 @@ def recording(
         by_line = _by_line(installation, running)
         stack.callback(hooks.end, recorder)
         hooks.begin(recorder)
-        stack.enter_context(line_modes.code_is_run(recorder.log.note, is_users))
-        stack.enter_context(around_specs(symbolic.spec))
+        stack.enter_context(_modes(recorder))
         stack.callback(by_line.stop)
         by_line.start(recorder.log.note)
         yield recorder
+
+
+_lock = threading.RLock()
+_around: list[contextlib.ExitStack] = []
+_inside: list[Recorder] = []
+
+
+@contextlib.contextmanager
+def _modes(recorder: Recorder) -> Iterator[None]:
+    """Lets compiled code be seen for as long as any trace lasts, in whatever order they end."""
+
+    def note(text: str) -> None:
+        (hooks.active() or recorder).log.note(text)
+
+    with _lock:
+        if not _inside:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(line_modes.code_is_run(note, is_users))
+                stack.enter_context(around_specs(symbolic.spec))
+                _around.append(stack.pop_all())
+        _inside.append(recorder)
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside.remove(recorder)
+            if not _inside:
+                _around.pop().close()
 
 
 def _by_line(installation: Installation, running: types.FrameType | None) -> LocalsByLine:
