@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerascope.api.crash import explanation, with_explanation
+from kerascope.api.crash import Why, explanation, with_explanation
 from kerascope.api.hook import KerasHook
 from kerascope.api.paths import chosen_path
 from kerascope.api.script import execute, prepare_module, prepare_script
 from kerascope.api.watching import Recorder
-from kerascope.values import Finding, Report
+from kerascope.values import Report
 
 
 def run(
@@ -45,22 +45,19 @@ def run(
     recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args]))
     hook = KerasHook(recorder, say)
     started = recorder.at
-    why: list[Finding] = []
+    why: list[Why | None] = [None]
+
+    def failed(error: BaseException) -> None:
+        why[0] = explanation(error)
+
     with hook:
-        outcome = execute(
-            code, namespace, [argv0, *args], first_path, failed=lambda error: why.extend(_why(error))
-        )
+        outcome = execute(code, namespace, [argv0, *args], first_path, failed)
         report = recorder.finish(
             outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, seconds=started()
         )
-    if why:
-        report = with_explanation(report, why[0], subject, outcome)
+    if why[0] is not None:
+        report = with_explanation(report, why[0], subject, outcome, recorder.at())
     return outcome.exit_code, report
-
-
-def _why(error: BaseException) -> list[Finding]:
-    found = explanation(error)
-    return [] if found is None else [found]
 
 
 def _meta(subject: str, argv: list[str]) -> dict[str, Any]:

@@ -144,7 +144,7 @@ class NoSuchOp(layers.Layer):
 
 class NoSuchName(layers.Layer):
     def call(self, inputs):
-        hidden = ops.relu(inputs)
+        hidden = ops.relu(inputs)  # noqa: F841
         return hiden + 1.0  # noqa: F821
 
 
@@ -229,7 +229,7 @@ class Caught(layers.Layer):
         try:
             ops.reshape(inputs, (3, 3))
         except Exception:
-            pass
+            inputs = inputs * 1.0
         return inputs + ops.ones((3,))
 
 

@@ -92,7 +92,7 @@ class Walk:
     # -- the batch axis ------------------------------------------------------------------------------------------
 
     def batch_culprit(self, event: Event) -> Event | None:
-        """Returns the first operation whose inputs have B on axis 0 and whose result has not, or has it elsewhere too."""
+        """Returns the first operation whose inputs have B on axis 0 and whose result has not, or elsewhere too."""
         return self._culprit(event, set(), 0)
 
     def _culprit(self, event: Event, seen: set[Event], depth: int) -> Event | None:
@@ -121,7 +121,9 @@ class Walk:
             shape = event.facts.shape or ()
             inputs = self.inputs(event)
             if axis is None or not -len(shape) <= axis < len(shape):
-                following = [(e, None) for e in inputs if e.facts.shape == shape]
+                following: list[tuple[Event, int | None]] = [
+                    (e, None) for e in inputs if e.facts.shape == shape
+                ]
             else:
                 following = [
                     (e, at)

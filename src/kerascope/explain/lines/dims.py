@@ -99,7 +99,7 @@ def silent() -> Iterator[None]:
 
 def batches_for(subject: Subject, log: LineLog | None = None) -> tuple[int, ...]:
     """Returns three batch sizes that are no other size met: a batch as large as a weight would pass for it."""
-    met = {size for spec in subject.specs() for size in spec.shape if size != BATCH}
+    met: set[int | str | None] = {size for spec in subject.specs() for size in spec.shape if size != BATCH}
     if log is not None:
         met |= {size for row in log.rows.values() for shape in row.shapes for size in shape or ()}
     free = [size for size in (*BATCHES, *_OTHERS) if size not in met]

@@ -10,6 +10,7 @@ from kerascope.explain.lines import source
 from kerascope.explain.lines.cause import Cause, causes
 from kerascope.explain.lines.dims import Labels, Probes, batches_for, run_probes, transfer, words
 from kerascope.explain.lines.failure import Failure, locate, said, underlying
+from kerascope.explain.lines.kinds import KINDS
 from kerascope.explain.lines.reading import Operation, Tensor, shown
 from kerascope.explain.lines.rules import Broken, rules_for
 from kerascope.explain.subject import Subject
@@ -17,22 +18,7 @@ from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Position, Site
 from kerascope.values import Evidence, Finding, SourceSpan
 
-KINDS = (
-    "shape-mismatch",
-    "wrong-axis",
-    "index-out-of-range",
-    "dtype-mismatch",
-    "numpy-in-call",
-    "python-on-tensor",
-    "tracer-leak",
-    "untracked-tensor",
-    "missing-super-init",
-    "wrong-argument",
-    "wrong-return",
-    "unknown-name",
-    "error-in-user-code",
-)
-"""What kinds of findings an explanation can be."""
+__all__ = ["KINDS", "explain", "explanation_of", "judge", "span"]
 
 _ABOUT_SHAPES = ("shape-mismatch", "wrong-axis", "index-out-of-range")
 _MOST_OPERANDS = 6
@@ -89,7 +75,7 @@ def explanation_of(failure: Failure, *, complete: bool = True) -> Finding:
 
 
 def judge(failure: Failure) -> tuple[Broken | None, Operation]:
-    """Returns the rule that the failing expression breaks, None where no rule fits; and the expression as it was read."""
+    """Returns the rule that the failing expression breaks, None where none fits, and the expression as it was read."""
     operation = Operation(failure)
     for rule in rules_for(operation):
         try:
@@ -163,7 +149,7 @@ def _finding(
         location = _statement(*broken.at)
     evidence = [*operands, *broken.evidence]
     evidence += [
-        Evidence(f"line {c.event.site.line}: {source.short(c.event.site.source, 60)}", c.flow) for c in found
+        Evidence(f"line {c.event.site.line}", f"{source.short(c.event.site.source)}: {c.flow}") for c in found
     ]
     return Finding(
         kind=broken.kind,

@@ -234,9 +234,13 @@ class Operation:
             return MISSING
         if any(isinstance(side, int) and abs(side) > _MOST for side in (left, right)):
             return MISSING
-        if isinstance(left, tuple) or isinstance(right, tuple):
-            if work is not operator.add and not (work is operator.mul and len(str((left, right))) < 200):
-                return MISSING
+        longer = isinstance(left, tuple) or isinstance(right, tuple)
+        if (
+            longer
+            and work is not operator.add
+            and (work is not operator.mul or len(str((left, right))) > 200)
+        ):
+            return MISSING
         return work(left, right)
 
     def _called(self, node: ast.Call) -> Any:

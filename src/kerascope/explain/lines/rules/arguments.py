@@ -27,7 +27,7 @@ def _signature(callee: Any) -> tuple[str, list[inspect.Parameter]] | None:
     target, name = callee, getattr(callee, "__name__", "")
     kind = objects.kind_of(callee)
     if isinstance(callee, type):
-        target, name = callee.__init__, f"{callee.__name__}.__init__"
+        target, name = vars(callee).get("__init__", callee), f"{callee.__name__}.__init__"
         target = getattr(target, "__wrapped__", target)
     elif kind in ("layer", "model", "loss", "metric"):
         method = "update_state" if kind == "metric" else "call"
@@ -68,7 +68,8 @@ def arguments(operation: Operation) -> Broken | None:
 
 
 def _shown(parameter: inspect.Parameter) -> str:
-    star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    stars: dict[Any, str] = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
+    star = stars.get(parameter.kind, "")
     default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
     return f"{star}{parameter.name}{default}"
 
@@ -146,7 +147,8 @@ def container(operation: Operation) -> Broken | None:
     ):
         return None
     match = re.search(
-        r"'(list|tuple|dict)' object has no attribute|'(list|tuple|dict)' and|and '(list|tuple|dict)'|type[: ']+(list|tuple|dict)'",
+        r"'(list|tuple|dict)' object has no attribute|'(list|tuple|dict)' and|and '(list|tuple|dict)'"
+        r"|type[: ']+(list|tuple|dict)'",
         operation.message,
     )
     if match is None:

@@ -32,12 +32,49 @@ def _missing(operation: Operation, tensor: Tensor, axes: Any, rank: int | None =
     return None
 
 
-REDUCTIONS = (
-    "sum mean prod product max min amax amin argmax argmin std var any all norm normalize softmax log_softmax logsumexp "
-    "reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_all reduce_any reduce_std reduce_variance median "
-    "count_nonzero cumsum cumprod sort argsort flip average unique quantile "
-    "nanmean nansum logcumsumexp"
-).split()
+REDUCTIONS = [
+    "sum",
+    "mean",
+    "prod",
+    "product",
+    "max",
+    "min",
+    "amax",
+    "amin",
+    "argmax",
+    "argmin",
+    "std",
+    "var",
+    "any",
+    "all",
+    "norm",
+    "normalize",
+    "softmax",
+    "log_softmax",
+    "logsumexp",
+    "reduce_sum",
+    "reduce_mean",
+    "reduce_max",
+    "reduce_min",
+    "reduce_prod",
+    "reduce_all",
+    "reduce_any",
+    "reduce_std",
+    "reduce_variance",
+    "median",
+    "count_nonzero",
+    "cumsum",
+    "cumprod",
+    "sort",
+    "argsort",
+    "flip",
+    "average",
+    "unique",
+    "quantile",
+    "nanmean",
+    "nansum",
+    "logcumsumexp",
+]
 
 
 @on(*REDUCTIONS)

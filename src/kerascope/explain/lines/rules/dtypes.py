@@ -11,8 +11,9 @@ from kerascope.explain.lines.rules.registry import Broken, last, on
 KIND = "dtype-mismatch"
 
 _ABOUT_TYPES = re.compile(
-    r"dtype|data type|expected to be an? \w+ tensor|scalar type|integer type|same type|Tindices|must be of type|type mismatch"
-    r"|not in the list of allowed values|expected .* tensor|not implemented for|has type \w+ that does not match",
+    r"dtype|data type|expected to be an? \w+ tensor|scalar type|integer type|same type|Tindices|must be of type"
+    r"|type mismatch|not in the list of allowed values|expected .* tensor|not implemented for"
+    r"|has type \w+ that does not match",
     re.IGNORECASE,
 )
 
@@ -68,7 +69,22 @@ def unknown(operation: Operation) -> Broken | None:
         return None
     import difflib
 
-    names = "float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool complex64".split()
+    names = [
+        "float16",
+        "float32",
+        "float64",
+        "bfloat16",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool",
+        "complex64",
+    ]
     near = difflib.get_close_matches(wanted, names, 1)
     meant = f" The nearest one is `{near[0]}`." if near else ""
     return Broken(KIND, f"There is no dtype `{wanted}`.{meant}")

@@ -72,12 +72,53 @@ def stack(operation: Operation) -> Broken | None:
     return None
 
 
-BROADCASTING = (
-    "Add Sub Mult Div FloorDiv Mod Pow BitAnd BitOr BitXor compare "
-    "add subtract multiply divide true_divide floor_divide divide_no_nan mod power pow maximum minimum where equal "
-    "not_equal greater greater_equal less less_equal logical_and logical_or logical_xor arctan2 squared_difference "
-    "clip lerp sub mul div logaddexp isclose hypot fmod remainder"
-).split()
+BROADCASTING = [
+    "Add",
+    "Sub",
+    "Mult",
+    "Div",
+    "FloorDiv",
+    "Mod",
+    "Pow",
+    "BitAnd",
+    "BitOr",
+    "BitXor",
+    "compare",
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "true_divide",
+    "floor_divide",
+    "divide_no_nan",
+    "mod",
+    "power",
+    "pow",
+    "maximum",
+    "minimum",
+    "where",
+    "equal",
+    "not_equal",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "arctan2",
+    "squared_difference",
+    "clip",
+    "lerp",
+    "sub",
+    "mul",
+    "div",
+    "logaddexp",
+    "isclose",
+    "hypot",
+    "fmod",
+    "remainder",
+]
 
 
 @on(*BROADCASTING)
@@ -110,5 +151,8 @@ def assigned(operation: Operation) -> Broken | None:
     )
     if same or (operation.site.name != "assign" and fits):
         return None
-    text = f"A variable keeps its shape: {variable.text} is {shown(variable.shape)}, {value.text} is {shown(value.shape)}."
+    text = (
+        f"A variable keeps its shape: {variable.text} is {shown(variable.shape)}, {value.text} is "
+        f"{shown(value.shape)}."
+    )
     return Broken(KIND, text, (variable, value))

@@ -55,7 +55,10 @@ def _against(spec: Any, tensor: Tensor, operation: Operation, layer: Any) -> Bro
     if wanted_shape is not None and len(wanted_shape) == rank:
         for axis, (wanted, size) in enumerate(zip(wanted_shape, tensor.shape, strict=True)):
             if wanted is not None and differ(size, wanted):
-                text = f"{who} takes inputs of shape {shown(tuple(wanted_shape))}, but {tensor.text} is {shown(tensor.shape)}: axis {axis}."
+                text = (
+                    f"{who} takes inputs of shape {shown(tuple(wanted_shape))}, but {tensor.text} is "
+                    f"{shown(tensor.shape)}: axis {axis}."
+                )
                 return Broken(KIND, text, (tensor,), axes=(axis,))
     return None
 
@@ -137,7 +140,10 @@ def _same(name: str, true: Tensor, pred: Tensor) -> Broken | None:
         return None
     if abs(true.rank - pred.rank) == 1 and (*_longer(true, pred).shape[-1:],) == (1,):
         return None  # Keras drops an axis of size 1
-    text = f"{name} needs targets and predictions of one shape, but {true.text} is {shown(true.shape)} and {pred.text} is {shown(pred.shape)}."
+    text = (
+        f"{name} needs targets and predictions of one shape, but {true.text} is {shown(true.shape)} and "
+        f"{pred.text} is {shown(pred.shape)}."
+    )
     if true.rank == pred.rank - 1 and name.lower().startswith("categorical"):
         text += " Targets that are class numbers belong to the sparse loss."
     return Broken(KIND, text, (true, pred))

@@ -101,11 +101,17 @@ def subscript(operation: Operation) -> Broken | None:
     for axis, part in enumerate(used):
         index, size = operation.value(part), tensor.shape[axis]
         if type(index) is int and isinstance(size, int) and not -size <= index < size:
-            text = f"{tensor.text}.shape[{axis}] is {size}, so its entries go from 0 to {size - 1}, but {index} is asked for."
+            text = (
+                f"{tensor.text}.shape[{axis}] is {size}, so its entries go from 0 to {size - 1}, but {index} is "
+                "asked for."
+            )
             return Broken(KIND, text, (tensor,))
         mask = operation.tensors_in(part)
         if len(mask) == 1 and mask[0].dtype == "bool" and mask[0].shape and differ(mask[0].shape[0], size):
-            text = f"A mask has as many entries as the axis: {mask[0].text}.shape[0] == {tensor.text}.shape[{axis}], but {mask[0].shape[0]} != {size}."
+            text = (
+                f"A mask has as many entries as the axis: {mask[0].text}.shape[0] == "
+                f"{tensor.text}.shape[{axis}], but {mask[0].shape[0]} != {size}."
+            )
             return Broken("shape-mismatch", text, (tensor, mask[0]))
     return None
 

@@ -41,7 +41,7 @@ def missing_super(operation: Operation) -> Broken | None:
     made = source.method_named(owner, "__init__")
     if made is None:
         return None
-    calls = [node for node in ast.walk(made) if _is_super_init(node)]
+    calls = [node for node in ast.walk(made) if isinstance(node, ast.Call) and _is_super_init(node)]
     if any(call.lineno <= operation.site.line for call in calls) and operation.site.function.endswith(
         "__init__"
     ):
@@ -74,10 +74,9 @@ def _is_inner(error: BaseException) -> bool:
     )
 
 
-def _is_super_init(node: ast.AST) -> bool:
+def _is_super_init(node: ast.Call) -> bool:
     return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
+        isinstance(node.func, ast.Attribute)
         and node.func.attr == "__init__"
         and not (isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "self")
     )
@@ -137,8 +136,8 @@ def _kept(name: str, method: ast.FunctionDef, statement: ast.Assign) -> Broken:
     cause = (line, f"Cause, line {line}: `{text}` in `{method.name}`")
     if method.name in ("build", "__init__"):
         why = (
-            f"{name} is a plain tensor made in `{method.name}`, which Keras may run while it traces: it is no weight, is "
-            "not trained or saved, and its value is gone when the trace ends. Use self.add_weight(...)."
+            f"{name} is a plain tensor made in `{method.name}`, which Keras may run while it traces: it is no weight, "
+            "is not trained or saved, and its value is gone when the trace ends. Use self.add_weight(...)."
         )
         return Broken(
             "untracked-tensor", why, title=f"{name} is not a weight but a plain tensor", cause=cause

@@ -89,7 +89,7 @@ def tensordot(operation: Operation) -> Broken | None:
 def einsum(operation: Operation) -> Broken | None:
     """Each letter stands for one size, and each tensor has as many axes as letters."""
     equation = operation.plain(0, "equation", "subscripts")
-    if not isinstance(equation, str) or "->" not in equation and "," not in equation:
+    if not isinstance(equation, str) or ("->" not in equation and "," not in equation):
         return None
     terms = equation.replace(" ", "").split("->")[0].split(",")
     if len(terms) != len(operation.tensors):
@@ -103,7 +103,10 @@ def einsum(operation: Operation) -> Broken | None:
             middle = tensor.rank - (len(letters) - 1)
             letters = [*letters[:at], *[""] * middle, *letters[at + 1 :]]
         if len(letters) != tensor.rank:
-            text = f"einsum reads {tensor.text} as `{term}`, {len(letters)} axes, but it has {tensor.rank}: {shown(tensor.shape)}."
+            text = (
+                f"einsum reads {tensor.text} as `{term}`, {len(letters)} axes, "
+                f"but it has {tensor.rank}: {shown(tensor.shape)}."
+            )
             return Broken(KIND, text, (tensor,))
         for axis, (letter, size) in enumerate(zip(letters, tensor.shape, strict=True)):
             if not letter or not isinstance(size, int):

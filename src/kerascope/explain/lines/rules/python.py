@@ -98,8 +98,8 @@ def python_on_tensor(operation: Operation) -> Broken | None:
     title = f"Python needs the value of `{operation.source}`"
     if many and tensor.mode == "eager":
         text = (
-            f"A condition is one truth value, but `{tensor.text}` has one per entry: {_shape(tensor)}. Use ops.where to "
-            "choose per entry, or ops.any or ops.all to make it one."
+            f"A condition is one truth value, but `{tensor.text}` has one per entry: {_shape(tensor)}. Use ops.where "
+            "to choose per entry, or ops.any or ops.all to make it one."
         )
         return Broken("python-on-tensor", text, (tensor,), title=title)
     if tensor.mode == "eager":

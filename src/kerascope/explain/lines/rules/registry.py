@@ -16,8 +16,9 @@ class Broken:
     """A rule that an expression breaks.
 
     `kind` is the finding's slug, `text` the rule with its terms and numbers. `tensors` are the operands that disagree,
-    `axes` where each of them does (as many, or none); where they come from is looked for. `cause` is a place in the source with a sentence about it, where the rule
-    itself knows it; `at` the file and statement to point at where that is not the expression that raised.
+    `axes` where each of them does (as many, or none); where they come from is looked for. `cause` is a line with a
+    sentence about it, where the rule itself knows it; `at` the file and statement to point at where that is not the
+    expression that raised.
     """
 
     kind: str

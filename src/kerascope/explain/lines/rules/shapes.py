@@ -74,7 +74,10 @@ def broadcast_to(operation: Operation) -> Broken | None:
     if tensor is None or target is None:
         return None
     if tensor.rank > len(target):
-        text = f"{operation.shown} cannot take axes away: {tensor.text} has {tensor.rank}, {shown(target)} {len(target)}."
+        text = (
+            f"{operation.shown} cannot take axes away: {tensor.text} has {tensor.rank}, {shown(target)} "
+            f"{len(target)}."
+        )
         return Broken(KIND, text, (tensor,))
     for axis in range(-1, -tensor.rank - 1, -1):
         size = tensor.shape[axis]
@@ -97,12 +100,18 @@ def split(operation: Operation) -> Broken | None:
     if not isinstance(size, int) or operation.site.name != "split":
         return None
     if isinstance(parts, int) and not owner.startswith("torch") and parts > 0 and size % parts:
-        text = f"split into {parts} equal parts needs a size that {parts} divides, but {tensor.text}.shape[{axis}] is {size}."
+        text = (
+            f"split into {parts} equal parts needs a size that {parts} divides, but "
+            f"{tensor.text}.shape[{axis}] is {size}."
+        )
         return Broken(KIND, text, (tensor,))
     sizes = _sizes(parts) if isinstance(parts, tuple) else None
     by_size = owner.startswith(("torch", "tensorflow"))
     if sizes and by_size and -1 not in sizes and sum(sizes) != size:
-        text = f"split into sizes {shown(sizes)} needs {tensor.text}.shape[{axis}] to be {sum(sizes)}, but it is {size}."
+        text = (
+            f"split into sizes {shown(sizes)} needs {tensor.text}.shape[{axis}] to be {sum(sizes)}, but it "
+            f"is {size}."
+        )
         return Broken(KIND, text, (tensor,))
     return None
 
@@ -142,7 +151,10 @@ def pad(operation: Operation) -> Broken | None:
         return None
     if len(widths) == tensor.rank:
         return None
-    text = f"pad needs a pair of widths for each of the {tensor.rank} axes of {tensor.text}, but {len(widths)} are given."
+    text = (
+        f"pad needs a pair of widths for each of the {tensor.rank} axes of {tensor.text}, but "
+        f"{len(widths)} are given."
+    )
     return Broken(KIND, text, (tensor,))
 
 
@@ -158,7 +170,10 @@ def repeated(operation: Operation) -> Broken | None:
         return None
     if not differ(tensor.shape[axis], len(times)):
         return None
-    text = f"repeat needs one count per entry of axis {axis}, {tensor.shape[axis]} of {tensor.text}, but {len(times)} are given."
+    text = (
+        f"repeat needs one count per entry of axis {axis}, {tensor.shape[axis]} of {tensor.text}, but "
+        f"{len(times)} are given."
+    )
     return Broken(KIND, text, (tensor,))
 
 
@@ -184,7 +199,10 @@ def unpack(operation: Operation) -> Broken | None:
     if len(found) == 1 and not (found[0].event and found[0].event.path):
         size = found[0].shape[0] if found[0].shape else None
         if isinstance(size, int) and size != count:
-            text = f"Unpacking a tensor goes along its first axis: {count} names wait for {found[0].text}.shape[0], which is {size}."
+            text = (
+                f"Unpacking a tensor goes along its first axis: {count} names wait for {found[0].text}.shape[0], "
+                f"which is {size}."
+            )
             return Broken(KIND, text, tuple(found))
     elif found and len(found) != count:
         return Broken(

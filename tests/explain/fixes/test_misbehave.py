@@ -1,0 +1,65 @@
+"""What raises nothing and is wrong all the same, and where it went wrong."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.backend
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "bench"))
+
+
+def found_in(name, source, tmp_path):
+    import trace_bugs
+
+    from kerascope.explain.fixes.misbehave import misbehaviour
+    from kerascope.explain.subject import subject
+
+    case = next(case for case in trace_bugs.ALL if case.name == name)
+    loaded = trace_bugs.load(case, getattr(case, source)(), tmp_path)
+    return misbehaviour(subject(loaded.make(), loaded.arguments(), {}))
+
+
+SILENT = [
+    ("CenterRows", "other rows", "ops.mean(x, axis=0, keepdims=True)"),
+    ("SquaredError", "not a row for each row", "ops.mean(ops.square(y_true - y_pred))"),
+    ("FlatTargets", "two axes", "target - y_pred"),
+    ("MaxPieces", "not a row for each row", "ops.reshape(self.dense(x), (-1, self.pieces))"),
+]
+
+
+@pytest.mark.parametrize(("name", "reason", "culprit"), SILENT)
+def test_silent_fault_is_seen_and_placed(name, reason, culprit, tmp_path):
+    found = found_in(name, "faulty", tmp_path)
+    assert found is not None
+    assert reason in found.reason
+    assert found.culprit is not None
+    assert found.culprit.source == culprit
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in SILENT] + ["ConfusionCount", "PairDistance"])
+def test_healthy_twin_is_silent(name, tmp_path):
+    assert found_in(name, "healthy", tmp_path) is None
+
+
+def test_a_fault_of_other_batch_sizes_is_explained(tmp_path):
+    from kerascope.explain.fixes.misbehave import misbehaviour_finding
+
+    found = found_in("FixedBatch", "faulty", tmp_path)
+    assert found is not None
+    assert found.error is not None
+    assert found.site is not None
+    finding = misbehaviour_finding(found, "FixedBatch")
+    assert finding.location.line == 8 or finding.location.line == 9
+
+
+def test_the_finding_names_the_line(tmp_path):
+    from kerascope.explain.fixes.misbehave import misbehaviour_finding
+
+    finding = misbehaviour_finding(found_in("CenterRows", "faulty", tmp_path), "CenterRows")
+    assert finding.kind == "batch-axis"
+    assert finding.location.expression == "ops.mean(x, axis=0, keepdims=True)"
+    assert "other rows" in finding.explanation

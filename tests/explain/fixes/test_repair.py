@@ -1,0 +1,129 @@
+"""Faulty classes are mended: the fix that is shown makes them compute what the healthy class computes."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.backend
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "bench"))
+
+QUICK = (
+    "JoinTwo", "StackForConcat", "NormalizeTime", "KernelFromBatch", "FirstToken", "EinsumKernel", "NumpyTanh",
+    "ForgotSuper", "CenterRows", "SquaredError", "FlatTargets", "ConfusionCount",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """The script that scores the suite, as a module."""
+    spec = importlib.util.spec_from_file_location("bench_trace_bugs", ROOT / "bench" / "trace_bugs.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bench_trace_bugs"] = module  # its dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def case_of(name):
+    import trace_bugs
+
+    return next(case for case in trace_bugs.ALL if case.name == name)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_fault_is_named_and_mended(name, bench, tmp_path):
+    case = case_of(name)
+    assert not case.held_out
+    score = bench.score(case, tmp_path, 20.0)
+    assert score.culprit, score.detail
+    assert score.right == 1, score.shown
+    assert not score.alarm
+
+
+@pytest.fixture
+def faulty(bench, tmp_path):
+    """A layer that fails, what is known of it, and its file."""
+    import trace_bugs
+
+    loaded = trace_bugs.load(case_of("JoinTwo"), case_of("JoinTwo").faulty(), tmp_path)
+    subject, failure, _ = bench.diagnose(loaded)
+    return loaded, subject, failure
+
+
+def test_the_fix_says_what_it_is_and_nothing_is_written(faulty):
+    from kerascope.explain.fixes.search import repair
+
+    loaded, subject, failure = faulty
+    text = loaded.path.read_text()
+    told = []
+    found = repair(subject, failure, found=lambda fix, tried: told.append((fix, tried)))
+    best = found.fixes[0]
+    assert best.description == "axis=0 -> axis=-1"
+    assert best.verified
+    assert best.after["output"] == "(B, 4)"
+    assert "+        return self.dense(ops.concatenate([x, y], axis=-1))" in best.patch
+    assert len(told) == 1
+    assert told[0][0].verified
+    assert 1 <= told[0][1] <= found.tried
+    assert len(found.patches) == len(found.fixes) <= 3
+    assert loaded.path.read_text() == text
+    with pytest.raises(Exception, match="Exception encountered|must match|incompatible"):
+        loaded.make()(*loaded.arguments())  # the live class is as it was
+
+
+def test_patches_apply(faulty):
+    from kerascope.explain.fixes.search import repair
+
+    loaded, subject, failure = faulty
+    repair(subject, failure).patches[0].apply()
+    assert "axis=-1" in loaded.path.read_text()
+
+
+def test_the_search_leaves_no_trace(bench, tmp_path, capsys):
+    import keras
+    import trace_bugs
+
+    from kerascope.explain.fixes.search import repair
+
+    case = case_of("JoinTwo")
+    source = case.faulty().replace(
+        "        return self.dense", '        print("hello")\n        return self.dense'
+    )
+    loaded = trace_bugs.load(case, source, tmp_path)
+    subject, failure, _ = bench.diagnose(loaded)
+    capsys.readouterr()
+    random.seed(3)
+    np.random.seed(3)
+    keras.utils.set_random_seed(3)
+    drawn = [random.random(), np.random.rand(), float(keras.random.uniform(()))]
+    random.seed(3)
+    np.random.seed(3)
+    keras.utils.set_random_seed(3)
+    assert repair(subject, failure).fixes
+    assert [random.random(), np.random.rand(), float(keras.random.uniform(()))] == drawn
+    assert "hello" not in capsys.readouterr().out
+
+
+def test_the_time_is_kept(faulty):
+    from kerascope.explain.fixes.search import repair
+
+    _, subject, failure = faulty
+    found = repair(subject, failure, seconds=0.0)
+    assert found.fixes == ()
+    assert found.tried == 0
+
+
+def test_nothing_is_offered_where_no_other_object_can_be_made(faulty):
+    import dataclasses
+
+    from kerascope.explain.fixes.search import repair
+
+    _, subject, failure = faulty
+    assert repair(dataclasses.replace(subject, make=None), failure).fixes == ()
