@@ -1,6 +1,6 @@
 """What a trace costs: traced and untraced runs side by side in one process, and two other tracers on the same code.
 
-    python bench/trace.py [--backends jax,tensorflow,torch] [--quick] [--json FILE]
+    python bench/trace.py [--backends jax,tensorflow,torch] [--case NAME] [--quick] [--json FILE]
 
 For each case a block of runs without a trace stands beside a block with one, in turns and random order; the ratio
 is the CPU time (and the wall time) of a block over that of the plain block beside it, median over the pairs. `plain 2`
@@ -213,6 +213,7 @@ def table(results: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backends", default=",".join(BACKENDS))
+    parser.add_argument("--case", default="", help="only cases whose name holds this")
     parser.add_argument("--quick", action="store_true", help="three pairs of blocks instead of nine")
     parser.add_argument("--json", type=Path, default=HERE / "trace.json")
     parser.add_argument("--pairs", type=int, help=argparse.SUPPRESS)
@@ -235,10 +236,12 @@ def main() -> None:
     }
     for backend in args.backends.split(","):
         for case in CASES:
+            if args.case not in case:
+                continue
             results["backends"].setdefault(backend, {})[case] = child(backend, case, pairs)
             print(f"{backend} {case} done", file=sys.stderr, flush=True)
-    results["machine"]["load_after"] = os.getloadavg()[0]
-    args.json.write_text(json.dumps(results, indent=1) + "\n")
+            results["machine"]["load_after"] = os.getloadavg()[0]
+            args.json.write_text(json.dumps(results, indent=1) + "\n")
     print(table(results))
 
 

@@ -169,7 +169,8 @@ def facts(value: Any, *, statistics: bool = True) -> TensorFacts:
     if _symbolic_runs and getattr(_local, "symbolic", False):
         return _stand_in(unwrapped(value), _local.filling)
     if type(value).__name__ in _CONCRETE:
-        inner, how = value, "eager"
+        inner: Any = value
+        how: Mode = "eager"
     else:
         inner = unwrapped(value)
         how = mode(inner)

@@ -187,7 +187,8 @@ class Installation:
 
     def add(self, functions: Iterable[types.FunctionType]) -> None:
         """Puts twins into these functions as far as they are the user's."""
-        select, known = self._select, {}
+        select = self._select
+        known: dict[str, bool] = {}
         for function in functions:
             code = function.__code__
             file = code.co_filename

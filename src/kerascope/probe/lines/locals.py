@@ -192,7 +192,7 @@ class _Tracing:
         if sys.gettrace() == self._global:
             sys.settrace(None)
         if threading.gettrace() == self._global:
-            threading.settrace(None)  # type: ignore[arg-type]
+            threading.settrace(None)
         if self._running is not None:
             self._running.f_trace = None
             self._running = None

@@ -151,7 +151,7 @@ class Debugger(pdb.Pdb):
             super().__init__()
         else:
             super().__init__(stdin=stdin, stdout=stdout or sys.stdout)
-            self.use_rawinput = 0
+            self.use_rawinput = False
         self._recorder = recorder
 
     def stop_in(self, frame: types.FrameType) -> None:
