@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -44,3 +46,23 @@ def test_sound_code_is_left_alone(name):
 
 def test_every_kind_is_tested():
     assert {kind for kind, _, _ in programs.FAULTY.values()} == set(KINDS)
+
+
+PAGES = Path(__file__).resolve().parents[3] / "docs" / "findings"
+PAGE_PROGRAMS = {
+    (kind, state): program
+    for kind in KINDS
+    if kind not in ("disconnected-gradient", "wrong-axis")  # theirs are for `kerascope run`
+    for state, program in re.findall(
+        r"```python (broken|fixed)\n(.*?)```", (PAGES / f"{kind}.md").read_text(), re.DOTALL
+    )
+}
+
+
+@pytest.mark.parametrize(("kind", "state"), PAGE_PROGRAMS)
+def test_programs_of_the_pages_are_what_they_say(kind, state, tmp_path, monkeypatch):
+    name = f"page_{kind.replace('-', '_')}_{state}"
+    (tmp_path / f"{name}.py").write_text(PAGE_PROGRAMS[kind, state])
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [f.kind for f in traced(lambda: importlib.import_module(name))]
+    assert found == ([kind] if state == "broken" else [])

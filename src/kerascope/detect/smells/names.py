@@ -10,6 +10,8 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from kerascope._backends import tensors
 from kerascope.record.lines import Activation
 
@@ -147,7 +149,7 @@ def _converts(node: ast.Call) -> bool:
 
 
 def _plain(value: Any, of_tensors: bool) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         return float(value)
     if value is None or tensors.kind(value) != "tensor":
         return None
