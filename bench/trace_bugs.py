@@ -210,7 +210,9 @@ def table(rows: list[tuple[str, str, list[Score]]]) -> str:
 
 def main() -> None:
     """Scores the chosen cases under one backend."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--backend", choices=BACKENDS, default=os.environ.get("KERAS_BACKEND", "jax"))
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME")
     parser.add_argument("--held-out", action="store_true", help="the held-out half alone")

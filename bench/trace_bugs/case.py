@@ -26,9 +26,9 @@ class Case:
 
     `inputs` are the call's arguments without the batch axis, separated by spaces: "6,4" normal floats, "i9:6" integers
     below 9, "p3" rows that add up to one, "u3" between 0 and 1, "m6" zeros and ones, "-" a scalar per row; with
-    `as_list` they are given as one list. `make` is the expression that makes the object. `named` are further expressions
-    that count as naming the culprit, beside those on a changed line. `also` are other repairs as good as the
-    original: pairs (good, bad) applied to the healthy source in place of the bug.
+    `as_list` they are given as one list. `make` is the expression that makes the object. `named` are further
+    expressions that count as naming the culprit, beside those on a changed line. `also` are other repairs as good as
+    the original: pairs (good, bad) applied to the healthy source in place of the bug.
     """
 
     name: str
@@ -121,9 +121,7 @@ class Loaded:
         """Returns the call's arguments as tensors."""
         import keras
 
-        tensors = [
-            keras.ops.convert_to_tensor(a) for a in self.case.arrays(batch or self.case.batch, seed)
-        ]
+        tensors = [keras.ops.convert_to_tensor(a) for a in self.case.arrays(batch or self.case.batch, seed)]
         return (tensors,) if self.case.as_list else tuple(tensors)
 
 

@@ -6,7 +6,10 @@ from trace_bugs.case import Case
 
 CASES = (
     Case(
-        "ConcatHalves", "5", "axis=-1)", "axis=0)",
+        "ConcatHalves",
+        "5",
+        "axis=-1)",
+        "axis=0)",
         """
 class ConcatHalves(layers.Layer):
     def build(self, input_shape):
@@ -20,7 +23,10 @@ class ConcatHalves(layers.Layer):
 """,
     ),
     Case(
-        "JoinTwo", "5 3", "ops.concatenate([x, y], axis=-1)", "ops.concatenate([x, y], axis=0)",
+        "JoinTwo",
+        "5 3",
+        "ops.concatenate([x, y], axis=-1)",
+        "ops.concatenate([x, y], axis=0)",
         """
 class JoinTwo(layers.Layer):
     def __init__(self, units=4, **kwargs):
@@ -32,7 +38,10 @@ class JoinTwo(layers.Layer):
 """,
     ),
     Case(
-        "StackForConcat", "5", "ops.concatenate", "ops.stack",
+        "StackForConcat",
+        "5",
+        "ops.concatenate",
+        "ops.stack",
         """
 class StackForConcat(layers.Layer):
     def build(self, shape):
@@ -44,7 +53,10 @@ class StackForConcat(layers.Layer):
 """,
     ),
     Case(
-        "NormalizeTime", "6,3", ", keepdims=True)", ")",
+        "NormalizeTime",
+        "6,3",
+        ", keepdims=True)",
+        ")",
         """
 class NormalizeTime(layers.Layer):
     def call(self, x):
@@ -53,10 +65,15 @@ class NormalizeTime(layers.Layer):
         return x / total
 """,
         named=("x / total",),
-        also=(("total = ops.sum(x, axis=1, keepdims=True)", "total = ops.expand_dims(ops.sum(x, axis=1), 1)"),),
+        also=(
+            ("total = ops.sum(x, axis=1, keepdims=True)", "total = ops.expand_dims(ops.sum(x, axis=1), 1)"),
+        ),
     ),
     Case(
-        "UnitRows", "5", "axis=-1, keepdims=True", "axis=-1",
+        "UnitRows",
+        "5",
+        "axis=-1, keepdims=True",
+        "axis=-1",
         """
 class UnitRows(layers.Layer):
     def call(self, x):
@@ -66,7 +83,10 @@ class UnitRows(layers.Layer):
         named=("x / length",),
     ),
     Case(
-        "AttentionScores", "6,4", "ops.matmul(q, ops.transpose(k, (0, 2, 1)))", "ops.matmul(q, k)",
+        "AttentionScores",
+        "6,4",
+        "ops.matmul(q, ops.transpose(k, (0, 2, 1)))",
+        "ops.matmul(q, k)",
         """
 class AttentionScores(layers.Layer):
     def __init__(self, dim=5, **kwargs):
@@ -81,7 +101,10 @@ class AttentionScores(layers.Layer):
 """,
     ),
     Case(
-        "SoftmaxAcrossBatch", "6,4", "axis=1)  # over time", "axis=0)  # over time",
+        "SoftmaxAcrossBatch",
+        "6,4",
+        "axis=1)  # over time",
+        "axis=0)  # over time",
         """
 class SoftmaxAcrossBatch(layers.Layer):
     def build(self, shape):
@@ -93,7 +116,10 @@ class SoftmaxAcrossBatch(layers.Layer):
 """,
     ),
     Case(
-        "OperandsSwapped", "5", "ops.matmul(x, self.w)", "ops.matmul(self.w, x)",
+        "OperandsSwapped",
+        "5",
+        "ops.matmul(x, self.w)",
+        "ops.matmul(self.w, x)",
         """
 class OperandsSwapped(layers.Layer):
     def build(self, shape):
@@ -105,7 +131,10 @@ class OperandsSwapped(layers.Layer):
 """,
     ),
     Case(
-        "KernelFromBatch", "5", "(input_shape[-1], self.units)", "(input_shape[0], self.units)",
+        "KernelFromBatch",
+        "5",
+        "(input_shape[-1], self.units)",
+        "(input_shape[0], self.units)",
         """
 class KernelFromBatch(layers.Layer):
     def __init__(self, units=3, **kwargs):
@@ -121,7 +150,10 @@ class KernelFromBatch(layers.Layer):
         named=("x @ self.kernel",),
     ),
     Case(
-        "KernelTurned", "5", "(shape[-1], self.units)", "(self.units, shape[-1])",
+        "KernelTurned",
+        "5",
+        "(shape[-1], self.units)",
+        "(self.units, shape[-1])",
         """
 class KernelTurned(layers.Layer):
     def __init__(self, units=3, **kwargs):
@@ -138,7 +170,10 @@ class KernelTurned(layers.Layer):
         named=("ops.matmul(x, self.kernel)",),
     ),
     Case(
-        "BiasOfInput", "6,5", "shape=(self.units,)", "shape=(shape[-1],)",
+        "BiasOfInput",
+        "6,5",
+        "shape=(self.units,)",
+        "shape=(shape[-1],)",
         """
 class BiasOfInput(layers.Layer):
     def __init__(self, units=8, **kwargs):
@@ -155,7 +190,10 @@ class BiasOfInput(layers.Layer):
         named=("ops.matmul(x, self.kernel) + self.bias",),
     ),
     Case(
-        "FlattenAll", "6,4", "(-1, time * dim)", "(time * dim, -1)",
+        "FlattenAll",
+        "6,4",
+        "(-1, time * dim)",
+        "(time * dim, -1)",
         """
 class FlattenAll(layers.Layer):
     def build(self, shape):
@@ -168,7 +206,10 @@ class FlattenAll(layers.Layer):
 """,
     ),
     Case(
-        "SplitHeads", "6,8", "(-1, time, self.heads, dim // self.heads)", "(-1, time, self.heads, dim)",
+        "SplitHeads",
+        "6,8",
+        "(-1, time, self.heads, dim // self.heads)",
+        "(-1, time, self.heads, dim)",
         """
 class SplitHeads(layers.Layer):
     def __init__(self, heads=2, **kwargs):
@@ -184,7 +225,10 @@ class SplitHeads(layers.Layer):
 """,
     ),
     Case(
-        "HeadsOrder", "6,8", "ops.transpose(parts, (0, 2, 1, 3))", "ops.transpose(parts, (2, 0, 1, 3))",
+        "HeadsOrder",
+        "6,8",
+        "ops.transpose(parts, (0, 2, 1, 3))",
+        "ops.transpose(parts, (2, 0, 1, 3))",
         """
 class HeadsOrder(layers.Layer):
     heads = 2
@@ -196,7 +240,10 @@ class HeadsOrder(layers.Layer):
 """,
     ),
     Case(
-        "ReshapeForTranspose", "6,4", "ops.transpose(x, (0, 2, 1))", "ops.reshape(x, (4, -1, 6))",
+        "ReshapeForTranspose",
+        "6,4",
+        "ops.transpose(x, (0, 2, 1))",
+        "ops.reshape(x, (4, -1, 6))",
         """
 class ReshapeForTranspose(layers.Layer):
     def __init__(self, **kwargs):
@@ -208,7 +255,10 @@ class ReshapeForTranspose(layers.Layer):
 """,
     ),
     Case(
-        "MaskedMean", "6,4 m6", "ops.expand_dims(mask, -1)", "mask",
+        "MaskedMean",
+        "6,4 m6",
+        "ops.expand_dims(mask, -1)",
+        "mask",
         """
 class MaskedMean(layers.Layer):
     def call(self, x, mask):
@@ -217,7 +267,10 @@ class MaskedMean(layers.Layer):
 """,
     ),
     Case(
-        "FirstToken", "6,4", "x[:, 0]", "x[0]",
+        "FirstToken",
+        "6,4",
+        "x[:, 0]",
+        "x[0]",
         """
 class FirstToken(layers.Layer):
     def __init__(self, units=3, **kwargs):
@@ -229,7 +282,10 @@ class FirstToken(layers.Layer):
 """,
     ),
     Case(
-        "Differences", "6,4", "x[:, 1:] - x[:, :-1]", "x[:, 1:] - x[:, :]",
+        "Differences",
+        "6,4",
+        "x[:, 1:] - x[:, :-1]",
+        "x[:, 1:] - x[:, :]",
         """
 class Differences(layers.Layer):
     def call(self, x):
@@ -237,7 +293,10 @@ class Differences(layers.Layer):
 """,
     ),
     Case(
-        "EinsumKernel", "6,4", '"btd,df->btf"', '"btd,fd->btf"',
+        "EinsumKernel",
+        "6,4",
+        '"btd,df->btf"',
+        '"btd,fd->btf"',
         """
 class EinsumKernel(layers.Layer):
     def build(self, shape):
@@ -248,7 +307,10 @@ class EinsumKernel(layers.Layer):
 """,
     ),
     Case(
-        "EinsumScores", "6,4", '"bqd,bkd->bqk"', '"bqd,bdk->bqk"',
+        "EinsumScores",
+        "6,4",
+        '"bqd,bkd->bqk"',
+        '"bqd,bdk->bqk"',
         """
 class EinsumScores(layers.Layer):
     def call(self, x):
@@ -257,7 +319,10 @@ class EinsumScores(layers.Layer):
 """,
     ),
     Case(
-        "EinsumHeads", "6,4", '"btd,dhk->bhtk"', '"btd,hdk->bhtk"',
+        "EinsumHeads",
+        "6,4",
+        '"btd,dhk->bhtk"',
+        '"btd,hdk->bhtk"',
         """
 class EinsumHeads(layers.Layer):
     def __init__(self, heads=3, size=5, **kwargs):
@@ -272,7 +337,10 @@ class EinsumHeads(layers.Layer):
 """,
     ),
     Case(
-        "Bilinear", "5 3", '"bi,ijk,bj->bk"', '"bi,jik,bj->bk"',
+        "Bilinear",
+        "5 3",
+        '"bi,ijk,bj->bk"',
+        '"bi,jik,bj->bk"',
         """
 class Bilinear(layers.Layer):
     def build(self, x_shape, y_shape):
@@ -283,7 +351,10 @@ class Bilinear(layers.Layer):
 """,
     ),
     Case(
-        "GatedUnit", "6,4", "ops.split(self.dense(x), 2, axis=-1)", "ops.split(self.dense(x), 2)",
+        "GatedUnit",
+        "6,4",
+        "ops.split(self.dense(x), 2, axis=-1)",
+        "ops.split(self.dense(x), 2)",
         """
 class GatedUnit(layers.Layer):
     def __init__(self, units=5, **kwargs):
@@ -297,7 +368,10 @@ class GatedUnit(layers.Layer):
         batch=5,
     ),
     Case(
-        "ThreeParts", "6,4", "layers.Dense(3 * dim)", "layers.Dense(2 * dim)",
+        "ThreeParts",
+        "6,4",
+        "layers.Dense(3 * dim)",
+        "layers.Dense(2 * dim)",
         """
 class ThreeParts(layers.Layer):
     def __init__(self, dim=4, **kwargs):
@@ -313,7 +387,10 @@ class ThreeParts(layers.Layer):
         named=("ops.split(self.qkv(x), 3, axis=-1)", "self.qkv(x)"),
     ),
     Case(
-        "ConvKernel", "8,8,3", "(3, 3, shape[-1], self.filters)", "(3, 3, self.filters, shape[-1])",
+        "ConvKernel",
+        "8,8,3",
+        "(3, 3, shape[-1], self.filters)",
+        "(3, 3, self.filters, shape[-1])",
         """
 class ConvKernel(layers.Layer):
     def __init__(self, filters=5, **kwargs):
@@ -329,7 +406,10 @@ class ConvKernel(layers.Layer):
         named=('ops.conv(x, self.kernel, padding="same")',),
     ),
     Case(
-        "ConvResidual", "8,8,4", 'padding="same"', 'padding="valid"',
+        "ConvResidual",
+        "8,8,4",
+        'padding="same"',
+        'padding="valid"',
         """
 class ConvResidual(layers.Layer):
     def __init__(self, **kwargs):
@@ -342,7 +422,10 @@ class ConvResidual(layers.Layer):
         named=("x + self.conv(x)", "self.conv(x)"),
     ),
     Case(
-        "TakeFrame", "6,4", "ops.take(x, 2, axis=1)", "ops.take(x, 2, axis=0)",
+        "TakeFrame",
+        "6,4",
+        "ops.take(x, 2, axis=1)",
+        "ops.take(x, 2, axis=0)",
         """
 class TakeFrame(layers.Layer):
     def call(self, x):
@@ -352,7 +435,10 @@ class TakeFrame(layers.Layer):
         named=("ops.expand_dims(frame, 1)",),
     ),
     Case(
-        "Positions", "6,4", "shape=(shape[1], shape[2])", "shape=(shape[2], shape[1])",
+        "Positions",
+        "6,4",
+        "shape=(shape[1], shape[2])",
+        "shape=(shape[2], shape[1])",
         """
 class Positions(layers.Layer):
     def build(self, shape):
@@ -364,7 +450,10 @@ class Positions(layers.Layer):
         named=("x + self.table",),
     ),
     Case(
-        "NumpyTanh", "5", "ops.tanh(h)", "np.tanh(h)",
+        "NumpyTanh",
+        "5",
+        "ops.tanh(h)",
+        "np.tanh(h)",
         """
 class NumpyTanh(layers.Layer):
     def build(self, shape):
@@ -376,7 +465,10 @@ class NumpyTanh(layers.Layer):
 """,
     ),
     Case(
-        "HelperFunction", "6,4", "ops.swapaxes(b, -1, -2)", "b",
+        "HelperFunction",
+        "6,4",
+        "ops.swapaxes(b, -1, -2)",
+        "b",
         """
 def similarity(a, b):
     a = a / (ops.norm(a, axis=-1, keepdims=True) + 1e-6)
@@ -389,7 +481,10 @@ class HelperFunction(layers.Layer):
 """,
     ),
     Case(
-        "NestedBlock", "5", "Projection(5)", "Projection(4)",
+        "NestedBlock",
+        "5",
+        "Projection(5)",
+        "Projection(4)",
         """
 class Projection(layers.Layer):
     def __init__(self, units, **kwargs):
@@ -414,7 +509,10 @@ class NestedBlock(layers.Layer):
 """,
     ),
     Case(
-        "ResidualUnits", "6", "layers.Dense(6)", "layers.Dense(8)",
+        "ResidualUnits",
+        "6",
+        "layers.Dense(6)",
+        "layers.Dense(8)",
         """
 class ResidualUnits(layers.Layer):
     def __init__(self, **kwargs):
@@ -428,7 +526,10 @@ class ResidualUnits(layers.Layer):
         named=("x + self.back(self.wide(x))", "self.back(self.wide(x))"),
     ),
     Case(
-        "LastOnly", "6,4", "layers.GRU(5, return_sequences=True)", "layers.GRU(5)",
+        "LastOnly",
+        "6,4",
+        "layers.GRU(5, return_sequences=True)",
+        "layers.GRU(5)",
         """
 class LastOnly(layers.Layer):
     def __init__(self, **kwargs):
@@ -444,7 +545,10 @@ class LastOnly(layers.Layer):
         named=("self.encode(x)", "ops.softmax(self.score(states), axis=1)", "states[:, -1, :]"),
     ),
     Case(
-        "OuterProduct", "5 3", "y[:, None, :]", "y[:, :, None]",
+        "OuterProduct",
+        "5 3",
+        "y[:, None, :]",
+        "y[:, :, None]",
         """
 class OuterProduct(layers.Layer):
     def call(self, x, y):
@@ -453,7 +557,10 @@ class OuterProduct(layers.Layer):
         named=("x[:, :, None] * y[:, :, None]",),
     ),
     Case(
-        "SqueezeExcite", "8,8,4", "axis=(1, 2), keepdims=True", "axis=(1, 2)",
+        "SqueezeExcite",
+        "8,8,4",
+        "axis=(1, 2), keepdims=True",
+        "axis=(1, 2)",
         """
 class SqueezeExcite(layers.Layer):
     def __init__(self, **kwargs):
@@ -467,7 +574,10 @@ class SqueezeExcite(layers.Layer):
         named=("x * self.gate(pooled)",),
     ),
     Case(
-        "ForgotSuper", "5", "        super().__init__(**kwargs)\n", "",
+        "ForgotSuper",
+        "5",
+        "        super().__init__(**kwargs)\n",
+        "",
         """
 class ForgotSuper(layers.Layer):
     def __init__(self, units=3, **kwargs):
@@ -480,7 +590,10 @@ class ForgotSuper(layers.Layer):
         named=("layers.Dense(units)", "self.dense = layers.Dense(units)"),
     ),
     Case(
-        "FixedBatch", "5", "(ops.shape(x)[0], 2)", "(4, 2)",
+        "FixedBatch",
+        "5",
+        "(ops.shape(x)[0], 2)",
+        "(4, 2)",
         """
 class FixedBatch(layers.Layer):
     def call(self, x):
@@ -490,7 +603,10 @@ class FixedBatch(layers.Layer):
         named=("ops.concatenate([x, extra], axis=-1)",),
     ),
     Case(
-        "ContextJoin", "6,4 3", "context[:, None, :]", "context",
+        "ContextJoin",
+        "6,4 3",
+        "context[:, None, :]",
+        "context",
         """
 class ContextJoin(layers.Layer):
     def call(self, x, context):

@@ -6,7 +6,10 @@ from trace_bugs.case import Case
 
 CASES = (
     Case(
-        "SquaredError", "3 3", "ops.mean(ops.square(y_true - y_pred), axis=-1)", "ops.mean(ops.square(y_true - y_pred))",
+        "SquaredError",
+        "3 3",
+        "ops.mean(ops.square(y_true - y_pred), axis=-1)",
+        "ops.mean(ops.square(y_true - y_pred))",
         """
 class SquaredError(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -14,7 +17,10 @@ class SquaredError(keras.losses.Loss):
 """,
     ),
     Case(
-        "AbsoluteError", "3 3", "axis=-1", "axis=0",
+        "AbsoluteError",
+        "3 3",
+        "axis=-1",
+        "axis=0",
         """
 class AbsoluteError(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -23,7 +29,10 @@ class AbsoluteError(keras.losses.Loss):
 """,
     ),
     Case(
-        "FlatTargets", "- 1", "ops.reshape(y_true, (-1, 1))", "y_true",
+        "FlatTargets",
+        "- 1",
+        "ops.reshape(y_true, (-1, 1))",
+        "y_true",
         """
 class FlatTargets(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -33,7 +42,10 @@ class FlatTargets(keras.losses.Loss):
         named=("target - y_pred",),
     ),
     Case(
-        "Quantiles", "- 3", "y_true[:, None] - y_pred", "y_true - y_pred",
+        "Quantiles",
+        "- 3",
+        "y_true[:, None] - y_pred",
+        "y_true - y_pred",
         """
 class Quantiles(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -43,7 +55,10 @@ class Quantiles(keras.losses.Loss):
 """,
     ),
     Case(
-        "SparseEntropy", "i4: p4", "ops.one_hot(y_true, 4)", "ops.one_hot(y_true, 3)",
+        "SparseEntropy",
+        "i4: p4",
+        "ops.one_hot(y_true, 4)",
+        "ops.one_hot(y_true, 3)",
         """
 class SparseEntropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -53,7 +68,10 @@ class SparseEntropy(keras.losses.Loss):
         named=("target * ops.log(y_pred + 1e-7)",),
     ),
     Case(
-        "SparseColumn", "i4:1 p4", "ops.squeeze(y_true, -1)", "y_true",
+        "SparseColumn",
+        "i4:1 p4",
+        "ops.squeeze(y_true, -1)",
+        "y_true",
         """
 class SparseColumn(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -63,7 +81,10 @@ class SparseColumn(keras.losses.Loss):
         named=("target * ops.log(y_pred + 1e-7)", "ops.sum(target * ops.log(y_pred + 1e-7), axis=-1)"),
     ),
     Case(
-        "Triplet", "6 6", "y_pred[:, :3], y_pred[:, 3:]", "y_pred[:3], y_pred[3:]",
+        "Triplet",
+        "6 6",
+        "y_pred[:, :3], y_pred[:, 3:]",
+        "y_pred[:3], y_pred[3:]",
         """
 class Triplet(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -73,7 +94,10 @@ class Triplet(keras.losses.Loss):
         named=("left - right",),
     ),
     Case(
-        "CosineLoss", "5 5", "ops.sum(y_true * y_pred, axis=-1)", "ops.sum(y_true * y_pred, axis=0)",
+        "CosineLoss",
+        "5 5",
+        "ops.sum(y_true * y_pred, axis=-1)",
+        "ops.sum(y_true * y_pred, axis=0)",
         """
 class CosineLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -83,7 +107,10 @@ class CosineLoss(keras.losses.Loss):
 """,
     ),
     Case(
-        "DiceLoss", "6,6,1 u6,6,1", "ops.sum(y_true * y_pred, axis=axes)", "ops.sum(y_true * y_pred)",
+        "DiceLoss",
+        "6,6,1 u6,6,1",
+        "ops.sum(y_true * y_pred, axis=axes)",
+        "ops.sum(y_true * y_pred)",
         """
 class DiceLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -95,7 +122,10 @@ class DiceLoss(keras.losses.Loss):
 """,
     ),
     Case(
-        "ClassWeights", "p3 p3", "ops.sum(weights * y_true, axis=-1)", "ops.sum(weights * y_true)",
+        "ClassWeights",
+        "p3 p3",
+        "ops.sum(weights * y_true, axis=-1)",
+        "ops.sum(weights * y_true)",
         """
 class ClassWeights(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -105,7 +135,10 @@ class ClassWeights(keras.losses.Loss):
 """,
     ),
     Case(
-        "ArgumentsTurned", "p3 u3", "def call(self, y_true, y_pred)", "def call(self, y_pred, y_true)",
+        "ArgumentsTurned",
+        "p3 u3",
+        "def call(self, y_true, y_pred)",
+        "def call(self, y_pred, y_true)",
         """
 class ArgumentsTurned(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -114,7 +147,10 @@ class ArgumentsTurned(keras.losses.Loss):
 """,
     ),
     Case(
-        "FocalLoss", "m3 u3", "ops.sum(terms, axis=-1)", "ops.sum(terms, axis=(0, 1))",
+        "FocalLoss",
+        "m3 u3",
+        "ops.sum(terms, axis=-1)",
+        "ops.sum(terms, axis=(0, 1))",
         """
 class FocalLoss(keras.losses.Loss):
     def __init__(self, gamma=2.0, **kwargs):
@@ -128,7 +164,10 @@ class FocalLoss(keras.losses.Loss):
 """,
     ),
     Case(
-        "SequenceLoss", "6,3 6,3 ", "ops.mean(error, axis=(1, 2))", "ops.mean(error, axis=(0, 1))",
+        "SequenceLoss",
+        "6,3 6,3 ",
+        "ops.mean(error, axis=(1, 2))",
+        "ops.mean(error, axis=(0, 1))",
         """
 class SequenceLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
@@ -137,22 +176,32 @@ class SequenceLoss(keras.losses.Loss):
 """,
     ),
     Case(
-        "TorchLoss", "- 1", "y_pred.squeeze(-1)", "y_pred",
+        "TorchLoss",
+        "- 1",
+        "y_pred.squeeze(-1)",
+        "y_pred",
         """
 class TorchLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         return torch.square(y_true - y_pred.squeeze(-1))
 """,
-        backends=("torch",), header="import keras\nimport torch\n\n\n", named=("y_true - y_pred",),
+        backends=("torch",),
+        header="import keras\nimport torch\n\n\n",
+        named=("y_true - y_pred",),
     ),
     Case(
-        "FlowLoss", "i2:3 u3", "tf.cast(y_true, y_pred.dtype)", "y_true",
+        "FlowLoss",
+        "i2:3 u3",
+        "tf.cast(y_true, y_pred.dtype)",
+        "y_true",
         """
 class FlowLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         y_true = tf.cast(y_true, y_pred.dtype)
         return tf.reduce_mean(tf.square(y_true - y_pred), axis=-1)
 """,
-        backends=("tensorflow",), header="import keras\nimport tensorflow as tf\n\n\n", named=("y_true - y_pred",),
+        backends=("tensorflow",),
+        header="import keras\nimport tensorflow as tf\n\n\n",
+        named=("y_true - y_pred",),
     ),
 )

@@ -6,7 +6,10 @@ from trace_bugs.case import Case
 
 CASES = (
     Case(
-        "ClassAccuracy", "i3: p3", "ops.argmax(y_pred, axis=-1)", "ops.argmax(y_pred, axis=0)",
+        "ClassAccuracy",
+        "i3: p3",
+        "ops.argmax(y_pred, axis=-1)",
+        "ops.argmax(y_pred, axis=0)",
         """
 class ClassAccuracy(keras.metrics.Metric):
     def __init__(self, **kwargs):
@@ -29,7 +32,10 @@ class ClassAccuracy(keras.metrics.Metric):
         ),
     ),
     Case(
-        "ConfusionCount", "i3: p3", "ops.matmul(ops.transpose(actual), guessed)", "ops.matmul(actual, guessed)",
+        "ConfusionCount",
+        "i3: p3",
+        "ops.matmul(ops.transpose(actual), guessed)",
+        "ops.matmul(actual, guessed)",
         """
 class ConfusionCount(keras.metrics.Metric):
     def __init__(self, **kwargs):
@@ -46,7 +52,10 @@ class ConfusionCount(keras.metrics.Metric):
 """,
     ),
     Case(
-        "SquaredTotal", "3 3", "ops.sum(ops.square(y_true - y_pred))", "ops.sum(ops.square(y_true - y_pred), axis=-1)",
+        "SquaredTotal",
+        "3 3",
+        "ops.sum(ops.square(y_true - y_pred))",
+        "ops.sum(ops.square(y_true - y_pred), axis=-1)",
         """
 class SquaredTotal(keras.metrics.Metric):
     def __init__(self, **kwargs):
@@ -62,7 +71,10 @@ class SquaredTotal(keras.metrics.Metric):
         named=("self.total.assign_add(ops.sum(ops.square(y_true - y_pred), axis=-1))",),
     ),
     Case(
-        "PerClassRecall", "m3 u3", "ops.sum(y_true * guess, axis=0)", "ops.sum(y_true * guess, axis=1)",
+        "PerClassRecall",
+        "m3 u3",
+        "ops.sum(y_true * guess, axis=0)",
+        "ops.sum(y_true * guess, axis=1)",
         """
 class PerClassRecall(keras.metrics.Metric):
     def __init__(self, classes=3, **kwargs):
@@ -81,7 +93,9 @@ class PerClassRecall(keras.metrics.Metric):
         named=("self.hits.assign_add(ops.sum(y_true * guess, axis=1))",),
     ),
     Case(
-        "ClassTotals", "m3 u3", 'shape=(classes,), initializer="zeros", name="real"',
+        "ClassTotals",
+        "m3 u3",
+        'shape=(classes,), initializer="zeros", name="real"',
         'shape=(), initializer="zeros", name="real"',
         """
 class ClassTotals(keras.metrics.Metric):
@@ -100,7 +114,10 @@ class ClassTotals(keras.metrics.Metric):
         named=("self.real.assign_add(ops.sum(y_true, axis=0))", "self.real"),
     ),
     Case(
-        "FlatAccuracy", "m u1", "ops.squeeze(y_pred, -1)", "y_pred",
+        "FlatAccuracy",
+        "m u1",
+        "ops.squeeze(y_pred, -1)",
+        "y_pred",
         """
 class FlatAccuracy(keras.metrics.Metric):
     def __init__(self, **kwargs):
@@ -119,7 +136,10 @@ class FlatAccuracy(keras.metrics.Metric):
         named=("ops.equal(y_true, guess)",),
     ),
     Case(
-        "WeightedError", "3 3 u", "error * sample_weight)", "ops.square(y_true - y_pred) * sample_weight)",
+        "WeightedError",
+        "3 3 u",
+        "error * sample_weight)",
+        "ops.square(y_true - y_pred) * sample_weight)",
         """
 class WeightedError(keras.metrics.Metric):
     def __init__(self, **kwargs):
@@ -137,7 +157,10 @@ class WeightedError(keras.metrics.Metric):
 """,
     ),
     Case(
-        "TopTwo", "i4: p4", "y_true[:, None]", "y_true",
+        "TopTwo",
+        "i4: p4",
+        "y_true[:, None]",
+        "y_true",
         """
 class TopTwo(keras.metrics.Metric):
     def __init__(self, **kwargs):
@@ -157,7 +180,10 @@ class TopTwo(keras.metrics.Metric):
         named=('ops.equal(ops.cast(best, "int32"), y_true)',),
     ),
     Case(
-        "Determination", "3 3", "ops.sum(ops.square(y_true), axis=0)", "ops.sum(ops.square(y_true))",
+        "Determination",
+        "3 3",
+        "ops.sum(ops.square(y_true), axis=0)",
+        "ops.sum(ops.square(y_true))",
         """
 class Determination(keras.metrics.Metric):
     def __init__(self, **kwargs):
@@ -176,7 +202,10 @@ class Determination(keras.metrics.Metric):
         named=("ops.stack([error, ops.sum(ops.square(y_true))])",),
     ),
     Case(
-        "FlowHits", "i2: u", "tf.cast(y_true, y_pred.dtype)", "y_true",
+        "FlowHits",
+        "i2: u",
+        "tf.cast(y_true, y_pred.dtype)",
+        "y_true",
         """
 class FlowHits(keras.metrics.Metric):
     def __init__(self, **kwargs):
@@ -192,6 +221,8 @@ class FlowHits(keras.metrics.Metric):
     def result(self):
         return self.total / self.seen
 """,
-        backends=("tensorflow",), header="import keras\nimport tensorflow as tf\n\n\n", named=("y_true - y_pred",),
+        backends=("tensorflow",),
+        header="import keras\nimport tensorflow as tf\n\n\n",
+        named=("y_true - y_pred",),
     ),
 )

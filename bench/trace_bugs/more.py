@@ -10,7 +10,10 @@ JAX = "import jax\nimport jax.numpy as jnp\nimport keras\nfrom keras import laye
 
 CASES = (
     Case(
-        "MaxPieces", "5", "(-1, self.units, self.pieces)", "(-1, self.pieces)",
+        "MaxPieces",
+        "5",
+        "(-1, self.units, self.pieces)",
+        "(-1, self.pieces)",
         """
 class MaxPieces(layers.Layer):
     def __init__(self, units=4, pieces=3, **kwargs):
@@ -24,7 +27,10 @@ class MaxPieces(layers.Layer):
 """,
     ),
     Case(
-        "HeadMask", "6,4 m6", "kept[:, None, None, :]", "kept",
+        "HeadMask",
+        "6,4 m6",
+        "kept[:, None, None, :]",
+        "kept",
         """
 class HeadMask(layers.Layer):
     def build(self, x_shape, kept_shape):
@@ -38,7 +44,10 @@ class HeadMask(layers.Layer):
         named=("scores + (1.0 - kept) * -1e9",),
     ),
     Case(
-        "TwoFaults", "5", ("axis=-1)", "(2 * shape[-1], 3)"), ("axis=0)", "(3, 2 * shape[-1])"),
+        "TwoFaults",
+        "5",
+        ("axis=-1)", "(2 * shape[-1], 3)"),
+        ("axis=0)", "(3, 2 * shape[-1])"),
         """
 class TwoFaults(layers.Layer):
     def build(self, shape):
@@ -51,7 +60,10 @@ class TwoFaults(layers.Layer):
         named=("ops.matmul(both, self.kernel)",),
     ),
     Case(
-        "ScoresAndSum", "6,4", ("ops.swapaxes(x, -1, -2)", "axis=1"), ("x", "axis=0"),
+        "ScoresAndSum",
+        "6,4",
+        ("ops.swapaxes(x, -1, -2)", "axis=1"),
+        ("x", "axis=0"),
         """
 class ScoresAndSum(layers.Layer):
     def call(self, x):
@@ -60,7 +72,10 @@ class ScoresAndSum(layers.Layer):
 """,
     ),
     Case(
-        "ChannelsAttention", "8,8,6", "(-1, 8 * 8, 6)", "(-1, 8 * 8)",
+        "ChannelsAttention",
+        "8,8,6",
+        "(-1, 8 * 8, 6)",
+        "(-1, 8 * 8)",
         """
 class ChannelsAttention(layers.Layer):
     def call(self, x):
@@ -70,7 +85,10 @@ class ChannelsAttention(layers.Layer):
 """,
     ),
     Case(
-        "ChannelOrder", "8,3,6", "x = ops.transpose(x, (0, 1, 3, 2))", "x = ops.transpose(x, (0, 1, 2, 3))",
+        "ChannelOrder",
+        "8,3,6",
+        "x = ops.transpose(x, (0, 1, 3, 2))",
+        "x = ops.transpose(x, (0, 1, 2, 3))",
         """
 class ChannelOrder(layers.Layer):
     def __init__(self, **kwargs):
@@ -87,7 +105,10 @@ class ChannelOrder(layers.Layer):
         named=("self.proj(x)",),
     ),
     Case(
-        "ShiftSequence", "6,4", "x[:, :1]", "x[:, 0]",
+        "ShiftSequence",
+        "6,4",
+        "x[:, :1]",
+        "x[:, 0]",
         """
 class ShiftSequence(layers.Layer):
     def call(self, x):
@@ -98,7 +119,10 @@ class ShiftSequence(layers.Layer):
         also=(("x[:, :1]", "x[:, 0:1]"),),
     ),
     Case(
-        "RunningMean", "6,4", "steps[:, None]", "steps",
+        "RunningMean",
+        "6,4",
+        "steps[:, None]",
+        "steps",
         """
 class RunningMean(layers.Layer):
     def call(self, x):
@@ -108,7 +132,10 @@ class RunningMean(layers.Layer):
         named=("ops.cumsum(x, axis=1) / steps",),
     ),
     Case(
-        "CumulateBatch", "6,4", "ops.cumsum(x, axis=1)", "ops.cumsum(x, axis=0)",
+        "CumulateBatch",
+        "6,4",
+        "ops.cumsum(x, axis=1)",
+        "ops.cumsum(x, axis=0)",
         """
 class CumulateBatch(layers.Layer):
     def call(self, x):
@@ -116,7 +143,10 @@ class CumulateBatch(layers.Layer):
 """,
     ),
     Case(
-        "CenterRows", "5", "axis=-1, keepdims=True", "axis=0, keepdims=True",
+        "CenterRows",
+        "5",
+        "axis=-1, keepdims=True",
+        "axis=0, keepdims=True",
         """
 class CenterRows(layers.Layer):
     def build(self, shape):
@@ -128,7 +158,10 @@ class CenterRows(layers.Layer):
 """,
     ),
     Case(
-        "PairDistance", "4,3", "x[:, :, None, :] - x[:, None, :, :]", "x[:, :, None, :] - x[None, :, :, :]",
+        "PairDistance",
+        "4,3",
+        "x[:, :, None, :] - x[:, None, :, :]",
+        "x[:, :, None, :] - x[None, :, :, :]",
         """
 class PairDistance(layers.Layer):
     def call(self, x):
@@ -137,7 +170,10 @@ class PairDistance(layers.Layer):
 """,
     ),
     Case(
-        "EmbedAndPlace", "i9:6", "layers.Embedding(6, dim)", "layers.Embedding(6, vocabulary)",
+        "EmbedAndPlace",
+        "i9:6",
+        "layers.Embedding(6, dim)",
+        "layers.Embedding(6, vocabulary)",
         """
 class EmbedAndPlace(layers.Layer):
     def __init__(self, vocabulary=9, dim=4, **kwargs):
@@ -151,7 +187,10 @@ class EmbedAndPlace(layers.Layer):
         named=("self.words(ids) + self.places(ops.arange(6))", "self.places(ops.arange(6))"),
     ),
     Case(
-        "PoolThenDense", "8,8,3", "axis=[1, 2]", "axis=[0, 1]",
+        "PoolThenDense",
+        "8,8,3",
+        "axis=[1, 2]",
+        "axis=[0, 1]",
         """
 class PoolThenDense(layers.Layer):
     def __init__(self, **kwargs):
@@ -163,7 +202,10 @@ class PoolThenDense(layers.Layer):
 """,
     ),
     Case(
-        "StridedSkip", "8,8,4", "layers.Conv2D(4, 1, strides=2)", "layers.Conv2D(4, 1, strides=1)",
+        "StridedSkip",
+        "8,8,4",
+        "layers.Conv2D(4, 1, strides=2)",
+        "layers.Conv2D(4, 1, strides=1)",
         """
 class StridedSkip(layers.Layer):
     def __init__(self, **kwargs):
@@ -177,7 +219,10 @@ class StridedSkip(layers.Layer):
         named=("self.main(x) + self.skip(x)", "self.skip(x)"),
     ),
     Case(
-        "TimeMixing", "6,4", "self.mix(ops.transpose(x, (0, 2, 1)))", "self.mix(x)",
+        "TimeMixing",
+        "6,4",
+        "self.mix(ops.transpose(x, (0, 2, 1)))",
+        "self.mix(x)",
         """
 class TimeMixing(layers.Layer):
     def build(self, shape):
@@ -190,7 +235,10 @@ class TimeMixing(layers.Layer):
         named=("x + ops.transpose(mixed, (0, 2, 1))", "ops.transpose(mixed, (0, 2, 1))"),
     ),
     Case(
-        "WrongVariable", "5", "ops.matmul(h, self.second)", "ops.matmul(x, self.second)",
+        "WrongVariable",
+        "5",
+        "ops.matmul(h, self.second)",
+        "ops.matmul(x, self.second)",
         """
 class WrongVariable(layers.Layer):
     def build(self, shape):
@@ -204,7 +252,10 @@ class WrongVariable(layers.Layer):
         named=("ops.matmul(x, self.second)",),
     ),
     Case(
-        "ElementwiseKernel", "5", "h = ops.matmul(x, self.kernel)", "h = ops.multiply(x, self.kernel)",
+        "ElementwiseKernel",
+        "5",
+        "h = ops.matmul(x, self.kernel)",
+        "h = ops.multiply(x, self.kernel)",
         """
 class ElementwiseKernel(layers.Layer):
     def build(self, shape):
@@ -216,7 +267,10 @@ class ElementwiseKernel(layers.Layer):
 """,
     ),
     Case(
-        "BatchInReshape", "6,4", "ops.reshape(x, (-1, 24))", "ops.reshape(x, (4, 24))",
+        "BatchInReshape",
+        "6,4",
+        "ops.reshape(x, (-1, 24))",
+        "ops.reshape(x, (4, 24))",
         """
 class BatchInReshape(layers.Layer):
     def __init__(self, **kwargs):
@@ -228,7 +282,10 @@ class BatchInReshape(layers.Layer):
 """,
     ),
     Case(
-        "PosFromShape", "5,3", "shape=shape[1:]", "shape=shape",
+        "PosFromShape",
+        "5,3",
+        "shape=shape[1:]",
+        "shape=shape",
         """
 class PosFromShape(layers.Layer):
     def build(self, shape):
@@ -240,7 +297,10 @@ class PosFromShape(layers.Layer):
         named=("x + self.pos",),
     ),
     Case(
-        "TorchGate", "6,4", "dim=-1)", "dim=0)",
+        "TorchGate",
+        "6,4",
+        "dim=-1)",
+        "dim=0)",
         """
 class TorchGate(layers.Layer):
     def build(self, shape):
@@ -250,20 +310,28 @@ class TorchGate(layers.Layer):
         both = torch.cat([x, torch.tanh(x)], dim=-1)
         return torch.matmul(both, self.w.value)
 """,
-        backends=("torch",), header=TORCH,
+        backends=("torch",),
+        header=TORCH,
     ),
     Case(
-        "TorchAttention", "6,4", "torch.bmm(x, x.transpose(1, 2))", "torch.bmm(x, x)",
+        "TorchAttention",
+        "6,4",
+        "torch.bmm(x, x.transpose(1, 2))",
+        "torch.bmm(x, x)",
         """
 class TorchAttention(layers.Layer):
     def call(self, x):
         weights = torch.softmax(torch.bmm(x, x.transpose(1, 2)), dim=-1)
         return torch.bmm(weights, x)
 """,
-        backends=("torch",), header=TORCH,
+        backends=("torch",),
+        header=TORCH,
     ),
     Case(
-        "TorchView", "6,4", "x.reshape(x.shape[0], -1)", "x.reshape(-1, x.shape[0])",
+        "TorchView",
+        "6,4",
+        "x.reshape(x.shape[0], -1)",
+        "x.reshape(-1, x.shape[0])",
         """
 class TorchView(layers.Layer):
     def build(self, shape):
@@ -273,10 +341,14 @@ class TorchView(layers.Layer):
         flat = x.reshape(x.shape[0], -1)
         return flat @ self.w.value
 """,
-        backends=("torch",), header=TORCH,
+        backends=("torch",),
+        header=TORCH,
     ),
     Case(
-        "TorchCounts", "i5:6", "ids.float()", "ids",
+        "TorchCounts",
+        "i5:6",
+        "ids.float()",
+        "ids",
         """
 class TorchCounts(layers.Layer):
     def build(self, shape):
@@ -286,20 +358,30 @@ class TorchCounts(layers.Layer):
         counts = ids.float()
         return torch.matmul(counts, self.w.value)
 """,
-        backends=("torch",), header=TORCH, named=("torch.matmul(counts, self.w.value)",),
+        backends=("torch",),
+        header=TORCH,
+        named=("torch.matmul(counts, self.w.value)",),
     ),
     Case(
-        "FlowReduce", "6,4", "tf.reduce_sum(x, axis=1, keepdims=True)", "tf.reduce_sum(x, axis=1)",
+        "FlowReduce",
+        "6,4",
+        "tf.reduce_sum(x, axis=1, keepdims=True)",
+        "tf.reduce_sum(x, axis=1)",
         """
 class FlowReduce(layers.Layer):
     def call(self, x):
         x = tf.exp(x)
         return x / tf.reduce_sum(x, axis=1, keepdims=True)
 """,
-        backends=("tensorflow",), header=TENSORFLOW, named=("x / tf.reduce_sum(x, axis=1)",),
+        backends=("tensorflow",),
+        header=TENSORFLOW,
+        named=("x / tf.reduce_sum(x, axis=1)",),
     ),
     Case(
-        "FlowConcat", "5", "axis=-1", "axis=0",
+        "FlowConcat",
+        "5",
+        "axis=-1",
+        "axis=0",
         """
 class FlowConcat(layers.Layer):
     def build(self, shape):
@@ -308,20 +390,28 @@ class FlowConcat(layers.Layer):
     def call(self, x):
         return tf.matmul(tf.concat([x, -x], axis=-1), self.w)
 """,
-        backends=("tensorflow",), header=TENSORFLOW,
+        backends=("tensorflow",),
+        header=TENSORFLOW,
     ),
     Case(
-        "FlowScores", "6,4", ", transpose_b=True", "",
+        "FlowScores",
+        "6,4",
+        ", transpose_b=True",
+        "",
         """
 class FlowScores(layers.Layer):
     def call(self, x):
         scores = tf.matmul(x, x, transpose_b=True)
         return tf.nn.softmax(scores, axis=-1)
 """,
-        backends=("tensorflow",), header=TENSORFLOW,
+        backends=("tensorflow",),
+        header=TENSORFLOW,
     ),
     Case(
-        "FlowCast", "i5:6", "tf.cast(ids, tf.float32)", "ids",
+        "FlowCast",
+        "i5:6",
+        "tf.cast(ids, tf.float32)",
+        "ids",
         """
 class FlowCast(layers.Layer):
     def build(self, shape):
@@ -331,10 +421,15 @@ class FlowCast(layers.Layer):
         counts = tf.cast(ids, tf.float32)
         return tf.matmul(counts, self.w)
 """,
-        backends=("tensorflow",), header=TENSORFLOW, named=("tf.matmul(counts, self.w)",),
+        backends=("tensorflow",),
+        header=TENSORFLOW,
+        named=("tf.matmul(counts, self.w)",),
     ),
     Case(
-        "NumpyJax", "5", "jnp.tanh(x)", "np.tanh(x)",
+        "NumpyJax",
+        "5",
+        "jnp.tanh(x)",
+        "np.tanh(x)",
         """
 class NumpyJax(layers.Layer):
     def build(self, shape):
@@ -343,10 +438,14 @@ class NumpyJax(layers.Layer):
     def call(self, x):
         return jnp.matmul(jnp.tanh(x), self.w.value)
 """,
-        backends=("jax",), header=JAX.replace("import keras\n", "import keras\nimport numpy as np\n"),
+        backends=("jax",),
+        header=JAX.replace("import keras\n", "import keras\nimport numpy as np\n"),
     ),
     Case(
-        "JaxConcat", "5", "axis=-1", "axis=0",
+        "JaxConcat",
+        "5",
+        "axis=-1",
+        "axis=0",
         """
 class JaxConcat(layers.Layer):
     def build(self, shape):
@@ -356,15 +455,21 @@ class JaxConcat(layers.Layer):
         joined = jnp.concatenate([jax.nn.relu(x), jax.nn.relu(-x)], axis=-1)
         return joined @ self.w.value
 """,
-        backends=("jax",), header=JAX,
+        backends=("jax",),
+        header=JAX,
     ),
     Case(
-        "JaxMean", "6,4", "jnp.mean(x, axis=1, keepdims=True)", "jnp.mean(x, axis=1)",
+        "JaxMean",
+        "6,4",
+        "jnp.mean(x, axis=1, keepdims=True)",
+        "jnp.mean(x, axis=1)",
         """
 class JaxMean(layers.Layer):
     def call(self, x):
         return x - jnp.mean(x, axis=1, keepdims=True)
 """,
-        backends=("jax",), header=JAX, named=("x - jnp.mean(x, axis=1)",),
+        backends=("jax",),
+        header=JAX,
+        named=("x - jnp.mean(x, axis=1)",),
     ),
 )

@@ -74,7 +74,7 @@ def test_the_fix_says_what_it_is_and_nothing_is_written(faulty):
     assert 1 <= told[0][1] <= found.tried
     assert len(found.patches) == len(found.fixes) <= 3
     assert loaded.path.read_text() == text
-    with pytest.raises(Exception, match="Exception encountered|must match|incompatible"):
+    with pytest.raises(Exception, match="JoinTwo"):
         loaded.make()(*loaded.arguments())  # the live class is as it was
 
 

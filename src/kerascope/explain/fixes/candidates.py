@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from kerascope.explain.fixes.edits import arguments, einsum, operands, shapes, structure, weights
-from kerascope.explain.fixes.edits.context import Context, Proposal, Shape
+from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, position
 from kerascope.explain.fixes.near import Nearness
 from kerascope.explain.fixes.outcome import label
 from kerascope.explain.fixes.patch import Edit, splice
@@ -29,7 +29,9 @@ class Candidate:
     lost: int = 0
 
 
-def known_shapes(file: str, logs: Sequence[LineLog]) -> tuple[dict[Position, Shape], dict[Position, str], int | None]:
+def known_shapes(
+    file: str, logs: Sequence[LineLog]
+) -> tuple[dict[Position, Shape], dict[Position, str], int | None]:
     """Returns shape and data type of each expression of a file by its place, and the batch size of the first log.
 
     Sizes that differ between runs with other batch sizes are given in terms of B.
@@ -60,7 +62,9 @@ def _batch(log: LineLog) -> int | None:
 
 
 def _one(shape: Shape, batch: int | None) -> Shape:
-    first = ["B" if size is None or (axis == 0 and size == batch) else size for axis, size in enumerate(shape)]
+    first = [
+        "B" if size is None or (axis == 0 and size == batch) else size for axis, size in enumerate(shape)
+    ]
     return tuple(first)
 
 
@@ -119,9 +123,8 @@ def _expressions(context: Context, function: ast.FunctionDef) -> Iterator[ast.ex
         yield from context.nodes(statement)
 
 
-def _place(node: ast.AST) -> Position:
-    value = getattr(node, "value", None) or node
-    return value.lineno, value.end_lineno, value.col_offset, value.end_col_offset
+def _place(node: ast.Return) -> Position:
+    return position(node.value or node)
 
 
 def _functions(tree: ast.Module, executed: set[str]) -> Iterator[ast.FunctionDef]:
@@ -148,7 +151,11 @@ def _lost(context: Context, node: ast.expr, proposal: Proposal) -> int:
     """Counts the names that an edit takes out of an expression."""
     if len(proposal.edits) != 1:
         return 0
-    old = {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(node) if isinstance(n, (ast.Name, ast.Attribute))}
+    old = {
+        n.id if isinstance(n, ast.Name) else n.attr
+        for n in ast.walk(node)
+        if isinstance(n, (ast.Name, ast.Attribute))
+    }
     edit = proposal.edits[0]
     if edit.position != (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset):
         return 0
@@ -156,7 +163,11 @@ def _lost(context: Context, node: ast.expr, proposal: Proposal) -> int:
         tree = ast.parse(edit.text.strip(), mode="eval")
     except SyntaxError:
         return 0
-    new = {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(tree) if isinstance(n, (ast.Name, ast.Attribute))}
+    new = {
+        n.id if isinstance(n, ast.Name) else n.attr
+        for n in ast.walk(tree)
+        if isinstance(n, (ast.Name, ast.Attribute))
+    }
     shown = {name for name in old - new if any(name == part for part in context.tensor_names)}
     return len(shown)
 

@@ -39,7 +39,10 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
 def _differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:
     if new is None or len(new) != len(old):
         return True
-    return any(a.shape != b.shape or not np.allclose(a, b, rtol=1e-6, atol=1e-7) for a, b in zip(new, old, strict=True))
+    return any(
+        a.shape != b.shape or not np.allclose(a, b, rtol=1e-6, atol=1e-7)
+        for a, b in zip(new, old, strict=True)
+    )
 
 
 def _with_other_input(trial: Trial, instance: Any, index: int) -> list[np.ndarray] | None:
@@ -94,9 +97,9 @@ def of_loss(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outc
     if len(specs) == 2 and specs[0].shape == specs[1].shape and specs[0].dtype == specs[1].dtype:
         args, kwargs = trial.inputs(trial.sizes[0])
         equal = _attempt(trial, instance, (args[0], args[0]), kwargs)
-        if equal and equal[0].shape == result[0].shape and np.all(np.isfinite(equal[0])):
-            if float(np.mean(equal[0])) > float(np.mean(result[0])) + 1e-6:
-                outcome.demerits["not least where both are equal"] = 0.6
+        alike = equal and equal[0].shape == result[0].shape and np.all(np.isfinite(equal[0]))
+        if equal and alike and float(np.mean(equal[0])) > float(np.mean(result[0])) + 1e-6:
+            outcome.demerits["not least where both are equal"] = 0.6
 
 
 def of_metric(trial: Trial, outcome: Outcome) -> None:
@@ -108,7 +111,7 @@ def of_metric(trial: Trial, outcome: Outcome) -> None:
     split = None
     for part in (slice(0, 4), slice(4, first)):
         split = _attempt(trial, parts, *_rows(trial, args, kwargs, part))
-    if once is None or split is None or _differs(split, once) and not _near(split, once):
+    if once is None or split is None or (_differs(split, once) and not _near(split, once)):
         outcome.demerits["the result depends on how the data is split into batches"] = 1.5
     for index in range(len(trial.subject.specs())):
         if once is not None and not _differs(_with_other_input(trial, trial._make(), index), once):
@@ -116,7 +119,9 @@ def of_metric(trial: Trial, outcome: Outcome) -> None:
 
 
 def _near(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
-    return all(x.shape == y.shape and np.allclose(x, y, rtol=1e-4, atol=1e-5) for x, y in zip(a, b, strict=False))
+    return all(
+        x.shape == y.shape and np.allclose(x, y, rtol=1e-4, atol=1e-5) for x, y in zip(a, b, strict=False)
+    )
 
 
 def _rows(trial: Trial, args: Any, kwargs: Any, part: slice) -> tuple[Any, Any]:

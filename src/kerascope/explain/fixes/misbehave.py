@@ -50,12 +50,13 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, shape="row's output" not in outcome.reason)
-    if outcome.passed:
-        # Odd, but right in some objects: said only when the trace shows why.
-        if culprit is None or not _squared(logs, culprit):
-            return None
+    # Odd, but right in some objects: said only when the trace shows why.
+    if outcome.passed and (culprit is None or not _squared(logs, culprit)):
+        return None
     reason = outcome.reason or odd
-    return Misbehaviour(None, None, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output)
+    return Misbehaviour(
+        None, None, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
+    )
 
 
 def _odd(outcome: Outcome) -> str:
@@ -174,14 +175,24 @@ def _culprit(one: _Follower, two: _Follower, batch: int, shape: bool, metric: bo
             return site
         if a.shape == b.shape and _mixed(a, b, batch):
             return site
-        if with_batch and a.ndim and a.shape[0] != batch and a.shape.count(batch) == 0 and not np.array_equal(a, b):
+        if (
+            with_batch
+            and a.ndim
+            and a.shape[0] != batch
+            and a.shape.count(batch) == 0
+            and not np.array_equal(a, b)
+        ):
             return site
     return None
 
 
 def _is_size(site: Site) -> bool:
     """`ops.shape(x)` is a tensor on some backends, and no step on the way of the data."""
-    return site.name in ("shape", "size", "ndim") or site.source.endswith((".shape", ".dtype")) or ".shape[" in site.source
+    return (
+        site.name in ("shape", "size", "ndim")
+        or site.source.endswith((".shape", ".dtype"))
+        or ".shape[" in site.source
+    )
 
 
 def _mixed(a: np.ndarray, b: np.ndarray, batch: int) -> bool:

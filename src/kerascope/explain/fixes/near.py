@@ -10,7 +10,7 @@ import ast
 from collections import deque
 from collections.abc import Iterable
 
-from kerascope.explain.fixes.edits.context import Context, called
+from kerascope.explain.fixes.edits.context import Context, called, position
 from kerascope.record.lines import Position
 
 INSIDE, RELATED, STEP, FAR, OUTSIDE = 0.0, 0.15, 0.1, 0.8, 1.2
@@ -27,7 +27,7 @@ class Nearness:
         at: dict[Position, list[ast.AST]] = {}
         for node in ast.walk(context.tree):
             if hasattr(node, "lineno"):
-                at.setdefault((node.lineno, node.end_lineno, node.col_offset, node.end_col_offset), []).append(node)  # type: ignore[attr-defined]
+                at.setdefault(position(node), []).append(node)
         starts = [node for place in places for node in at.get(place, ())]
         if culprit is not None:
             for node in at.get(culprit, ()):
@@ -35,7 +35,9 @@ class Nearness:
         self._spread(starts)
         # A weight that does not fit may as well be right and what is done with it wrong.
         same = {context.function(node) for node in starts}
-        self._bonus = 0.3 if not starts or any(context.function(node) in same for node in self._culprit) else 0.0
+        self._bonus = (
+            0.3 if not starts or any(context.function(node) in same for node in self._culprit) else 0.0
+        )
         self.any = bool(starts) or bool(self._culprit)
 
     def _spread(self, starts: list[ast.AST]) -> None:
@@ -60,7 +62,11 @@ class Nearness:
                 found += [s for s in ast.walk(function) if _sets(s, node.id) and s.lineno <= node.lineno]  # type: ignore[attr-defined]
                 if node.id in {a.arg for a in function.args.args} and not found:
                     found += self._calls_of(function)
-            found += [s for s in context.tree.body if isinstance(s, (ast.FunctionDef, ast.ClassDef)) and s.name == node.id]
+            found += [
+                s
+                for s in context.tree.body
+                if isinstance(s, (ast.FunctionDef, ast.ClassDef)) and s.name == node.id
+            ]
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
             owner = context.owner(node)
             if owner is not None:

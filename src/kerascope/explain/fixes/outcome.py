@@ -108,7 +108,9 @@ class Trial:
         except _Broken as broken:
             outcome.reason = str(broken)
         except Exception as error:  # the user's code with a change in it: that it fails is the answer
-            outcome.reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            outcome.reason = (
+                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            )
             outcome.error = error
             found = innermost(error)
             if found is not None and None not in found[1]:
@@ -151,7 +153,9 @@ class Trial:
         for leaf in objects.flatten(result):
             shape = getattr(leaf, "shape", None)
             if shape is not None and (len(shape) == 0 or shape[0] is not None):
-                raise _Broken(f"the batch axis is lost: with a batch of unknown size the output is {tuple(shape)}")
+                raise _Broken(
+                    f"the batch axis is lost: with a batch of unknown size the output is {tuple(shape)}"
+                )
         outcome.stage += 1
 
     def _shapes(self, outcome: Outcome, results: dict[int, list[np.ndarray]]) -> None:
@@ -191,7 +195,10 @@ class Trial:
         first, second = self.sizes
         results = {batch: self._run(self._make(), batch) for batch in (first, second, 1)}
         outcome.stage += 1
-        shapes = [label((a.shape, b.shape), self.sizes) for a, b in zip(results[first], results[second], strict=False)]
+        shapes = [
+            label((a.shape, b.shape), self.sizes)
+            for a, b in zip(results[first], results[second], strict=False)
+        ]
         if not all(np.isfinite(x).all() for x in results[first] if x.dtype.kind == "f"):
             raise _Broken("the output is not finite")
         if any(len([size for size in shape if isinstance(size, str)]) > 1 for shape in shapes):

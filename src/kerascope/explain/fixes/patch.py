@@ -51,7 +51,9 @@ class Patch:
             f"b/{name}",
             n=2,
         )
-        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        return "".join(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+        )
 
     def apply(self) -> None:
         """Writes the change to the file. Only for when the user has asked for it.

@@ -49,7 +49,9 @@ class _Passing:
 
 
 class _Search:
-    def __init__(self, subject: Subject, failure: Failure, seconds: float, found: Callable[[Fix, int], None] | None):
+    def __init__(
+        self, subject: Subject, failure: Failure, seconds: float, found: Callable[[Fix, int], None] | None
+    ):
         self.failure = failure
         self.begun = time.perf_counter()
         self.until = self.begun + seconds
@@ -113,17 +115,21 @@ class _Search:
         except Refused:
             return None
         outcome.error = None  # its traceback would keep every tensor of the try alive
-        if outcome.passed and self.base.passed:
-            # Nothing is broken but something is odd: a change is worth showing when it is no longer.
-            if sum(outcome.demerits.values()) >= sum(self.base.demerits.values()):
-                return None
-        return outcome
+        # Where nothing is broken but something is odd, a change is worth showing when it no longer is.
+        as_odd = sum(outcome.demerits.values()) >= sum(self.base.demerits.values())
+        return None if outcome.passed and self.base.passed and as_odd else outcome
 
     def _came_further(self, candidate: Candidate, outcome: Outcome) -> bool:
         if outcome.stage > self.base.stage:
             return True
-        changed = outcome.place is not None and self.base.place is not None and outcome.place[0] > self.base.place[0]
-        return outcome.stage == self.base.stage and (changed or (outcome.place is None) != (self.base.place is None))
+        changed = (
+            outcome.place is not None
+            and self.base.place is not None
+            and outcome.place[0] > self.base.place[0]
+        )
+        return outcome.stage == self.base.stage and (
+            changed or (outcome.place is None) != (self.base.place is None)
+        )
 
     def _keep(self, candidate: Candidate, before: str, text: str, outcome: Outcome, first: str = "") -> None:
         rank = candidate.cost + sum(outcome.demerits.values()) + _LOST * candidate.lost

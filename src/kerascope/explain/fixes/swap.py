@@ -73,7 +73,8 @@ class Program:
                 # Python compiles `ops.relu(x)` otherwise where it sees that `ops` is imported: the imports come along.
                 tree = ast.parse("\n" * (start - 1) + text)
                 tree.body = [*self._imports, *(s for s in tree.body if not isinstance(s, _IMPORTS))]
-                return compile(tree, self.file, "exec", flags=self._flags, dont_inherit=True)
+                code: types.CodeType = compile(tree, self.file, "exec", flags=self._flags, dont_inherit=True)
+                return code
             except (SyntaxError, ValueError) as error:
                 raise Refused(f"does not compile: {error}") from error
 
@@ -135,11 +136,11 @@ def _imports(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield statement
         elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             for field in ("body", "orelse", "handlers", "finalbody"):
-                yield from _imports([s for s in getattr(statement, field, ()) if isinstance(s, (ast.stmt, ast.excepthandler))])  # type: ignore[misc]
+                yield from _imports(getattr(statement, field, ()))
 
 
 def _start(statement: ast.stmt) -> int:
-    decorators = getattr(statement, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
     return min([statement.lineno, *(d.lineno for d in decorators)])
 
 

@@ -9,15 +9,43 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
 
 AXES = {"axis", "dim", "axes", "dims"}
-REDUCTIONS = set(
-    "sum mean max min prod std var amax amin logsumexp norm any all argmax argmin median average count_nonzero "
-    "reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_std reduce_variance reduce_logsumexp "
-    "reduce_any reduce_all".split()
-)
-_ALONG = {"concatenate", "concat", "cat", "stack", "split", "take", "squeeze", "flip", "cumsum", "repeat", "gather"}
+REDUCTIONS = {
+    *("sum", "mean", "max", "min", "prod", "std", "var", "amax", "amin", "logsumexp", "norm", "any", "all"),
+    *("argmax", "argmin", "median", "average", "count_nonzero", "reduce_sum", "reduce_mean", "reduce_max"),
+    *(
+        "reduce_min",
+        "reduce_prod",
+        "reduce_std",
+        "reduce_variance",
+        "reduce_logsumexp",
+        "reduce_any",
+        "reduce_all",
+    ),
+}
+_ALONG = {
+    "concatenate",
+    "concat",
+    "cat",
+    "stack",
+    "split",
+    "take",
+    "squeeze",
+    "flip",
+    "cumsum",
+    "repeat",
+    "gather",
+}
 _PERMUTING = {"transpose", "permute", "Permute", "permute_dims"}
 _KEEP = {"ops": "keepdims", "jnp": "keepdims", "tf": "keepdims", "torch": "keepdim"}
-_SWITCHES = {"return_sequences", "return_state", "keepdims", "keepdim", "transpose_a", "transpose_b", "from_logits"}
+_SWITCHES = {
+    "return_sequences",
+    "return_state",
+    "keepdims",
+    "keepdim",
+    "transpose_a",
+    "transpose_b",
+    "from_logits",
+}
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
@@ -62,9 +90,15 @@ def _axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
     for index, value in enumerate(call.args):
         named = names[index] if index < len(names) else ""
         axis_like = named in AXES or (not names and index >= 1 and called(call) in REDUCTIONS | _ALONG)
-        if (axis_like and (word or not names)) or named in ("axis1", "axis2", "source", "destination"):
-            slots.append(("", value))
-        elif not names and called(call) in ("transpose", "swapaxes", "unsqueeze") and integer(value) is not None:
+        if (
+            (axis_like and (word or not names))
+            or named in ("axis1", "axis2", "source", "destination")
+            or (
+                not names
+                and called(call) in ("transpose", "swapaxes", "unsqueeze")
+                and integer(value) is not None
+            )
+        ):
             slots.append(("", value))
     for name, value in slots:
         prefix = f"{name}=" if name else ""
@@ -130,7 +164,9 @@ def _orders(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if name not in _PERMUTING:
         return
     rank = rank_of(context, call)
-    slots = [v for v in (*call.args, *(k.value for k in call.keywords)) if isinstance(v, (ast.Tuple, ast.List))]
+    slots = [
+        v for v in (*call.args, *(k.value for k in call.keywords)) if isinstance(v, (ast.Tuple, ast.List))
+    ]
     for value in slots:
         now = [integer(x) for x in value.elts]
         if None in now:
@@ -158,15 +194,17 @@ def _switches(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if isinstance(value, ast.Constant) and isinstance(value.value, bool):
             cost = 1.2 if keyword.arg in _SWITCHES else 1.7
             edit = context.swap(cost, value, str(not value.value))
-            yield Proposal(cost, f"{keyword.arg}={value.value} -> {keyword.arg}={not value.value}", edit.edits)
+            yield Proposal(
+                cost, f"{keyword.arg}={value.value} -> {keyword.arg}={not value.value}", edit.edits
+            )
     given = {k.arg for k in call.keywords}
     names = context.parameters(call)
     for word in ("transpose_b", "transpose_a"):
         if word in names and word not in given:
             yield context.insert(1.25 if word == "transpose_b" else 1.4, call, f"{word}=True")
-    if called(call) in ("GRU", "LSTM", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM2D"):
-        if "return_sequences" not in given:
-            yield context.insert(1.1, call, "return_sequences=True")
+    recurrent = called(call) in ("GRU", "LSTM", "SimpleRNN", "RNN", "ConvLSTM2D")
+    if recurrent and "return_sequences" not in given:
+        yield context.insert(1.1, call, "return_sequences=True")
 
 
 def _words(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -178,6 +216,7 @@ def _words(context: Context, call: ast.Call) -> Iterator[Proposal]:
             quote = context.text(value)[0]
             yield context.swap(1.1, value, f"{quote}{pairs[value.value]}{quote}")
     name = called(call).lower()
-    if (name.startswith("conv") or "pool" in name) and not any(k.arg == "padding" for k in call.keywords):
-        if not any(isinstance(v, ast.Constant) and v.value in pairs for v in values):
-            yield context.insert(1.3, call, 'padding="same"')
+    given = any(k.arg == "padding" for k in call.keywords)
+    given = given or any(isinstance(v, ast.Constant) and v.value in pairs for v in values)
+    if (name.startswith("conv") or "pool" in name) and not given:
+        yield context.insert(1.3, call, 'padding="same"')

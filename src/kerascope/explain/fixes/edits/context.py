@@ -112,7 +112,9 @@ class Context:
         self.parents: dict[ast.AST, ast.AST] = {
             child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
         }
-        self.dims = sorted({size for shape in shapes.values() for size in shape if isinstance(size, int) and size > 1})
+        self.dims = sorted(
+            {size for shape in shapes.values() for size in shape if isinstance(size, int) and size > 1}
+        )
 
     # -- text -----------------------------------------------------------------------------------------------------
 
@@ -135,7 +137,7 @@ class Context:
 
     def insert(self, cost: float, call: ast.Call, argument: str) -> Proposal:
         """Returns the proposal to give a call one more argument."""
-        first, last, begin, end = position(call)
+        _first, _last, _begin, _end = position(call)
         text = self.text(call)
         inner = text.rstrip()[:-1].rstrip()
         comma = "" if inner.endswith((",", "(")) else ", "
@@ -176,9 +178,9 @@ class Context:
         """Returns names and attributes that held a tensor in a function before an expression."""
         found: dict[str, None] = {}
         for node in self.nodes(function):
-            if isinstance(node, (ast.Name, ast.Attribute)) and self.shape(node):
-                if node.lineno <= before.lineno:
-                    found.setdefault(self.text(node))
+            held = isinstance(node, (ast.Name, ast.Attribute)) and self.shape(node)
+            if held and node.lineno <= before.lineno:
+                found.setdefault(self.text(node))
         assigned = {
             t.id: node.lineno
             for node in ast.walk(function)
@@ -189,9 +191,10 @@ class Context:
         for name, line in assigned.items():
             if line < before.lineno:
                 found.setdefault(name)
-        for node in ast.walk(self.owner(function) or function):  # weights that another function of the class made
-            if isinstance(node, ast.Assign) and called(node.value) == "add_weight":
-                for target in node.targets:
+        # Weights that another function of the class made.
+        for statement in ast.walk(self.owner(function) or function):
+            if isinstance(statement, ast.Assign) and called(statement.value) == "add_weight":
+                for target in statement.targets:
                     found.setdefault(self.text(target))
         return list(found)
 
@@ -228,18 +231,30 @@ class Context:
         """Returns attributes set from a parameter of the same name, and local names."""
         if isinstance(target, ast.Tuple):
             return [name for part in target.elts for name in self._size_names(part, function)]
-        if isinstance(target, ast.Attribute) and self.text(target).startswith("self.") and function.name != "__init__":
+        if (
+            isinstance(target, ast.Attribute)
+            and self.text(target).startswith("self.")
+            and function.name != "__init__"
+        ):
             maker = self.function(target)
             known = [] if maker is None else [a.arg for a in maker.args.args]
             return [self.text(target)] if target.attr in known else []
-        if isinstance(target, ast.Name) and self.function(target) is function and not self.is_tensor(function, target.id):
+        if (
+            isinstance(target, ast.Name)
+            and self.function(target) is function
+            and not self.is_tensor(function, target.id)
+        ):
             return [target.id]
         return []
 
     @functools.cached_property
     def tensor_names(self) -> frozenset[str]:
         """The names and attributes that held tensors."""
-        nodes = [n for n in ast.walk(self.tree) if isinstance(n, (ast.Name, ast.Attribute)) and self.shape(n) is not None]
+        nodes = [
+            n
+            for n in ast.walk(self.tree)
+            if isinstance(n, (ast.Name, ast.Attribute)) and self.shape(n) is not None
+        ]
         return frozenset(n.id if isinstance(n, ast.Name) else n.attr for n in nodes)
 
     def prefixes(self) -> list[str]:
@@ -313,7 +328,9 @@ class Context:
     def nodes(self, root: ast.AST) -> Iterator[ast.expr]:
         """Yields the expressions below a node."""
         for node in ast.walk(root):
-            if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
+            if isinstance(node, ast.expr) and not isinstance(
+                getattr(node, "ctx", None), (ast.Store, ast.Del)
+            ):
                 yield node
 
 

@@ -14,7 +14,17 @@ _ELEMENTWISE = {
     "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
 }  # fmt: skip
 _JOINS = {"concatenate", "concat", "cat", "stack"}
-_SHAPING = {"squeeze", "expand_dims", "unsqueeze", "transpose", "swapaxes", "permute", "reshape", "flatten", "ravel"}
+_SHAPING = {
+    "squeeze",
+    "expand_dims",
+    "unsqueeze",
+    "transpose",
+    "swapaxes",
+    "permute",
+    "reshape",
+    "flatten",
+    "ravel",
+}
 _OTHERS = {
     "multiply": "matmul", "concatenate": "stack", "stack": "concatenate", "concat": "stack", "cat": "stack",
 }  # fmt: skip
@@ -46,7 +56,9 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
     swapped = _replaced(context, node, a, context.atom(b), b, context.atom(a))
     one, two = context.shape(a), context.shape(b)
     fits = _multiply(one, two)
-    yield Proposal(1.1 if _multiply(two, one) else 1.9, f"{context.text(node)} -> operands swapped", swapped.edits)
+    yield Proposal(
+        1.1 if _multiply(two, one) else 1.9, f"{context.text(node)} -> operands swapped", swapped.edits
+    )
     for operand, other, cost in ((b, a, 1.15), (a, b, 1.3)):
         shape = context.shape(operand)
         if shape is not None and len(shape) < 2:
@@ -57,7 +69,11 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
         if new is not None and not (fits and shape is not None and shape[-1] == shape[-2]):
             turned = None if shape is None else (*shape[:-2], shape[-1], shape[-2])
             good = _multiply(turned, context.shape(other)) if operand is a else _multiply(one, turned)
-            yield context.swap(cost if good else cost + 0.7, operand, new)
+            # A weight that lies the wrong way round is rather made the right way round.
+            weight = (
+                0.25 if isinstance(operand, ast.Attribute) and shape is not None and "B" not in shape else 0.0
+            )
+            yield context.swap(cost + weight + (0.0 if good else 0.7), operand, new)
 
 
 def _multiply(a: Shape | None, b: Shape | None) -> bool:
@@ -78,8 +94,8 @@ def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.exp
         shape, target = context.shape(operand), context.shape(other)
         if shape is None or target is None:
             continue
-        for cost, new in _given_axes(context, node, operand, shape, target):
-            yield context.swap(cost, operand, new)
+        for cost, grown in _given_axes(context, node, operand, shape, target):
+            yield context.swap(cost, operand, grown)
         for axis, size in enumerate(shape):
             if size == 1 and len(shape) > len(target) >= 1:
                 text = context.spell("squeeze", node, context.text(operand), _axis(axis, len(shape)))
@@ -87,9 +103,9 @@ def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.exp
                     yield context.swap(1.2 + 0.1 * (axis == 0), operand, text)
         if len(shape) >= 2 and len(shape) == len(target):
             turned = (*shape[:-2], shape[-1], shape[-2])
-            new = context.spell("swap", node, context.text(operand))
-            if new is not None and _broadcast(turned, target) is not None and turned != shape:
-                yield context.swap(1.4 if 1 not in turned else 1.8, operand, new)
+            text = context.spell("swap", node, context.text(operand))
+            if text is not None and _broadcast(turned, target) is not None and turned != shape:
+                yield context.swap(1.4 if 1 not in turned else 1.8, operand, text)
 
 
 def _given_axes(
@@ -204,7 +220,7 @@ def _operand_axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
     arguments = call.args[:2]
     for index, argument in enumerate(arguments):
         shape = context.shape(argument)
-        if shape is None or isinstance(argument, ast.Call) and called(argument) in _SHAPING:
+        if shape is None or (isinstance(argument, ast.Call) and called(argument) in _SHAPING):
             continue
         for axis in range(len(shape) - 1, -1, -1):
             if shape[axis] == 1:
@@ -228,7 +244,11 @@ def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
     text = context.text(call.args[0])
     prefix = next(iter(context.prefixes()), None)
     if prefix is not None:
-        name = "reduce_sum" if context.resolve(ast.parse(prefix, mode="eval").body).__name__ == "tensorflow" else "sum"
+        name = (
+            "reduce_sum"
+            if context.resolve(ast.parse(prefix, mode="eval").body).__name__ == "tensorflow"
+            else "sum"
+        )
         yield context.swap(2.1, call.args[0], f"{prefix}.{name}({text})")
 
 

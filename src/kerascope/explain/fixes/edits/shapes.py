@@ -28,7 +28,11 @@ def _operand(context: Context, call: ast.Call) -> tuple[ast.expr | None, list[as
     """Returns the tensor that is reshaped, the elements of the target, and the brackets these stand in."""
     args = list(call.args)
     tensor: ast.expr | None = None
-    if isinstance(call.func, ast.Attribute) and context.kind(call.func.value) is None and called(call) != "Reshape":
+    if (
+        isinstance(call.func, ast.Attribute)
+        and context.kind(call.func.value) is None
+        and called(call) != "Reshape"
+    ):
         tensor = call.func.value
         elements = args
         if len(args) == 1 and isinstance(args[0], (ast.Tuple, ast.List)):
@@ -132,11 +136,10 @@ def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if not isinstance(container, (ast.Tuple, ast.List)):
             continue
         for index, element in enumerate(container.elts):
-            if integer(element) == context.batch or index == 0:
-                if tensor is not None:
-                    rows = context.spell("rows", call, tensor)
-                    if rows is not None and rows != context.text(element):
-                        yield context.swap(1.2 if integer(element) == context.batch else 1.6, element, rows)
+            if (integer(element) == context.batch or index == 0) and tensor is not None:
+                rows = context.spell("rows", call, tensor)
+                if rows is not None and rows != context.text(element):
+                    yield context.swap(1.2 if integer(element) == context.batch else 1.6, element, rows)
 
 
 def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
@@ -155,7 +158,9 @@ def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
     if number is not None and not tensor:
         for value in (-1, 1, 2, 0, 3, -2):
             if value != number:
-                yield context.swap(1.1 if value in (-1, 1) else 1.25 if value == 2 else 1.6, index, str(value))
+                yield context.swap(
+                    1.1 if value in (-1, 1) else 1.25 if value == 2 else 1.6, index, str(value)
+                )
     elif isinstance(index, ast.Slice):
         yield from _slices(context, index)
 

@@ -1,4 +1,4 @@
-"""Edits of functions rather than expressions: a forgotten `super().__init__()`, parameters in the wrong order, names."""
+"""Edits of functions rather than expressions: a forgotten `super().__init__()`, parameters turned round, names."""
 
 from __future__ import annotations
 

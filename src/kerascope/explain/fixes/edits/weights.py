@@ -9,7 +9,17 @@ from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
 
-_SIZED = {"units", "filters", "output_dim", "input_dim", "num_heads", "key_dim", "strides", "num_classes", "k"}
+_SIZED = {
+    "units",
+    "filters",
+    "output_dim",
+    "input_dim",
+    "num_heads",
+    "key_dim",
+    "strides",
+    "num_classes",
+    "k",
+}
 _NOT_SIZES = {"axis", "dim", "axes", "seed", "name", "dtype", "rate", "keepdims"}
 
 
