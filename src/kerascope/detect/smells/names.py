@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import math
 import operator
 import types
 from collections.abc import Callable, Mapping
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from kerascope._backends import tensors
-from kerascope.record.lines import Activation
 
 _MISSING = object()
 _CONVERSIONS = {
@@ -34,8 +32,6 @@ _ARITHMETIC: dict[type, Callable[[float, float], float]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
-_SCALES = {"stddev", "std", "scale", "sigma"}
-_DEEP = 6
 
 
 def called(node: ast.AST) -> str:
@@ -160,59 +156,3 @@ def _plain(value: Any, of_tensors: bool) -> float | None:
         return None
     found = tensors.array_of(value)
     return None if found is None else float(found.reshape(-1)[0])
-
-
-def coefficients(
-    sides: tuple[ast.expr, ast.expr], frame: types.FrameType, activation: Activation
-) -> tuple[float | None, float | None]:
-    """Returns the numbers that two terms are multiplied by in the source, None for one that is not multiplied.
-
-    Where the expressions themselves have none, the definitions of their names are looked into, so that after
-    `update = rate * gradient` the coefficient of `update` is `rate`.
-    """
-    first, second = (_coefficient(side, frame, None, _DEEP) for side in sides)
-    if first is None and second is None:
-        first, second = (_coefficient(side, frame, activation, _DEEP) for side in sides)
-    return first, second
-
-
-def coefficient(node: ast.AST | None, frame: types.FrameType, activation: Activation) -> float | None:
-    """The same for a single term."""
-    found = _coefficient(node, frame, None, _DEEP)
-    return found if found is not None else _coefficient(node, frame, activation, _DEEP)
-
-
-def _coefficient(
-    node: ast.AST | None, frame: types.FrameType, activation: Activation | None, deep: int
-) -> float | None:
-    if deep == 0 or node is None:
-        return None
-    if isinstance(node, ast.UnaryOp):
-        return _coefficient(node.operand, frame, activation, deep - 1)
-    if isinstance(node, ast.Name):
-        known = None if activation is None else activation.definitions.get(node.id)
-        defined = None if known is None or known.site.kind == "arguments" else known.site.node
-        if activation is None or isinstance(defined, ast.Name):
-            return None
-        plain = _coefficient(defined, frame, None, deep - 1)
-        return plain if plain is not None else _coefficient(defined, frame, activation, deep - 1)
-    what = called(node)
-    if isinstance(node, ast.Call) and what not in ("multiply", "divide"):
-        given = [k.value for k in node.keywords if k.arg in _SCALES] if activation is not None else []
-        return next((abs(n) for value in given if (n := number(value, frame)) is not None), None)
-    if what not in ("multiply", "divide") or isinstance(node, ast.AugAssign):
-        return None
-    parts = [node.left, node.right] if isinstance(node, ast.BinOp) else list(getattr(node, "args", []))
-    if len(parts) != 2:
-        return None
-    factors = [_factor(part, frame, activation, deep) for part in parts]
-    if what == "divide":
-        divisor = number(parts[1], frame)
-        factors[1] = 1 / abs(divisor) if divisor else None
-    known_factors = [factor for factor in factors if factor is not None]
-    return math.prod(known_factors) if known_factors else None
-
-
-def _factor(node: ast.AST, frame: types.FrameType, activation: Activation | None, deep: int) -> float | None:
-    value = number(node, frame)
-    return abs(value) if value is not None else _coefficient(node, frame, activation, deep - 1)

@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from kerascope.detect.smells import names
+from kerascope.detect.smells import names, weights
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array, sample, span
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
@@ -86,7 +86,7 @@ def _lost(x: np.ndarray, what: str) -> tuple[float, int]:
 
 def _is_sharpened(moment: Moment, given: ast.AST | None) -> bool:
     """A low temperature in the source says that a hard choice is meant."""
-    factor = names.coefficient(given, moment.frame, moment.activation)
+    factor = weights.coefficient(given, moment.frame, moment.activation)
     return factor is not None and factor >= 10
 
 

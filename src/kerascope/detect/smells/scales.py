@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from kerascope.detect.smells import flow, names, source
+from kerascope.detect.smells import flow, names, origin, weights
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, floats, is_variable, rms
 from kerascope.record.lines import Event, Site
 from kerascope.values import Evidence
@@ -40,10 +40,10 @@ def judge(moment: Moment) -> Verdict:
     ratio = max(sizes) / min(sizes)
     if ratio <= MIXED:
         return CLEAR
-    weights = names.coefficients(sides, moment.frame, moment.activation)
-    if _intended(weights, sizes) or any(_is_mask(term) for term in (a, b)):
+    factors = weights.coefficients(sides, moment.frame, moment.activation)
+    if _intended(factors, sizes) or any(_is_mask(term) for term in (a, b)):
         return CLEAR
-    mixed = None not in weights or all(source.is_gradient(side, moment.site) for side in sides)
+    mixed = None not in factors or all(origin.is_gradient(side, moment.site) for side in sides)
     if ratio <= _limit(moment, mixed, sizes, a.size) or not _unrelated(a, b):
         return CLEAR
     if _is_running(moment, sides):
@@ -53,9 +53,9 @@ def judge(moment: Moment) -> Verdict:
     return _hit(moment, a, b, sizes)
 
 
-def _intended(weights: tuple[float | None, float | None], sizes: tuple[float, float]) -> bool:
+def _intended(factors: tuple[float | None, float | None], sizes: tuple[float, float]) -> bool:
     """The weights in the source differ as much as if the terms were meant to."""
-    first, second = (1.0 if weight is None else weight for weight in weights)
+    first, second = (1.0 if factor is None else factor for factor in factors)
     if min(first, second) == 0:
         return True
     return max(first, second) / min(first, second) >= INTENDED
