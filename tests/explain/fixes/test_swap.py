@@ -80,7 +80,7 @@ def edit(old: str, new: str) -> list[Edit]:
 
 CASES = [
     ("x + 10", "x + 11", lambda m: m.decorated(0), 20, 22),
-    ("a * x + 500", "a * x + 200", lambda m: m.closed(1), 103, 203),
+    ("a * x + 500", "a * x + 200", lambda m: m.closed(1), 503, 203),
     ("math.floor(20.5)", "math.ceil(20.5)", lambda m: m.Child().value(), 1025, 1026),
     ("self.__hidden + ", "2 * self.__hidden + ", lambda m: m.Child().value(), 1025, 1030),
     ("return 1000", "return 2000", lambda m: m.Child().value(), 1025, 2025),

@@ -153,6 +153,23 @@ class Own(layers.Layer):
         inputs = ops.squeeze(inputs, 1)
         return ops.matmul(inputs, self.w)
 """
+BATCH = """
+class Own(layers.Layer):
+    n = None
+    def call(self, inputs):
+        self.n = self.n or inputs.shape[0] or 16
+        return inputs + ops.zeros((self.n, inputs.shape[-1]))
+"""
+POSITIONS = """
+class Own(layers.Layer):
+    def build(self, shape):
+        self.positions = self.add_weight(shape=shape, name="positions")
+    def call(self, inputs):
+        return inputs + self.positions
+own = Own()
+own(ops.ones((4, 5)))
+own(ops.ones((3, 5)))
+"""
 
 
 @dataclasses.dataclass
@@ -207,5 +224,17 @@ SCRIPTS = {
     ),
     "leak": Script(HEAD + LEAK + SEQUENTIAL + _LEAKS, "tracer-leak", None, ("self.last", "ops.mean(inputs)")),
     "no super": Script(HEAD + SUPER + SEQUENTIAL + FIT, "missing-super-init", None, ("Own.__init__",)),
+    "hard-coded batch": Script(
+        HEAD + BATCH + "own = Own()\nown(ops.ones((4, 5)))\nown(ops.ones((3, 5)))\n",
+        "shape-mismatch",
+        "inputs + ops.zeros((self.n, inputs.shape[-1]))",
+        ("inputs.shape[-2]", "(11, 5)", "(2, 5)"),
+    ),
+    "weight of the batch": Script(
+        HEAD + POSITIONS,
+        "shape-mismatch",
+        "inputs + self.positions",
+        ("11 != 2", 'self.add_weight(shape=shape, name="positions")', "depends on the batch"),
+    ),
     "typo": Script(HEAD + TYPO + SEQUENTIAL + FIT, "unknown-name", "self.kernl", ("`kernl`", "`kernel`")),
 }

@@ -93,7 +93,19 @@ class Walk:
 
     def batch_culprit(self, event: Event) -> Event | None:
         """Returns the first operation whose inputs have B on axis 0 and whose result has not, or elsewhere too."""
-        return self._culprit(event, set(), 0)
+        return self._weight_of_batch(event) or self._culprit(event, set(), 0)
+
+    def _weight_of_batch(self, event: Event) -> Event | None:
+        """Returns where a weight was made, if it has the size of the batch it was made with."""
+        while event.site.kind in ("name", "attribute"):
+            inputs = self.inputs(event)
+            if len(inputs) != 1:
+                return None
+            elsewhere = event.site.kind == "attribute" and inputs[0].activation is not event.activation
+            event = inputs[0]
+            if elsewhere and event.site.kind == "call" and not self.inputs(event):
+                return event if any("B" in size for size in self._labels.get(event, ())) else None
+        return None
 
     def _culprit(self, event: Event, seen: set[Event], depth: int) -> Event | None:
         label = self._labels.get(event)

@@ -76,12 +76,17 @@ def _again(about: Any, site: Site) -> Finding | None:
     from kerascope.explain.lines.explanation import explain
     from kerascope.probe.lines.session import recording
 
+    first, second, _ = dims.batches_for(about)
+    # As it is, then with another batch, as the last one of an epoch is, then symbolically.
+    attempts = (lambda: about.inputs(first), lambda: about.inputs(second), about.symbolic)
     error: BaseException | None = None
     with recording() as recorder, objects.undisturbed(), dims.silent():
-        for symbolically in (False, True):
+        instance = None
+        for number, attempt in enumerate(attempts):
             try:
-                args, kwargs = about.symbolic() if symbolically else about.inputs(dims.batches_for(about)[0])
-                about.call(about.make(), args, kwargs)
+                args, kwargs = attempt()
+                instance = about.make() if number != 1 else instance
+                about.call(instance, args, kwargs)
             except Exception as raised:
                 error = raised
                 break
