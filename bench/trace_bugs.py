@@ -171,6 +171,66 @@ def outputs(loaded: Any) -> list[Any]:
     return found
 
 
+# -- a file of faulty classes without twins ---------------------------------------------------------------------------
+
+EXPECTED = {
+    "ConcatWrongAxis": "axis=-1",
+    "ReshapeMixesSamples": "ops.transpose(x",
+    "SoftmaxOverBatch": "axis=1",
+    "HardcodedBatch": "ops.shape(x)[0]",
+    "NumpyInCall": "ops.tanh",
+    "NoSuperInit": "super().__init__()",
+    "WeightShapeFromBatch": "s[1:]",
+    "BroadcastLoss": "y_pred",
+    "ScalarLoss": "axis=-1",
+}
+"""What a right fix of a class in such a file puts into a line."""
+
+
+def score_file(path: str, seconds: float) -> None:
+    """Prints what is found and offered for the classes of a file that are named in `EXPECTED`."""
+    import importlib.util
+
+    import keras
+    from trace_bugs import Loaded
+
+    from kerascope.explain.fixes.search import repair
+
+    spec = importlib.util.spec_from_file_location("layer_bugs", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["layer_bugs"] = module
+    spec.loader.exec_module(module)
+
+    class Given(Loaded):
+        def make(self) -> Any:
+            entry = {**module.LAYERS, **module.LOSSES}[self.case.name]
+            return entry[0]()
+
+        def arguments(self, batch: int | None = None, seed: int = 0) -> tuple[Any, ...]:
+            if self.case.name in module.LOSSES:
+                arrays = [module._x(4, 1), module._x(4, 1) + 1.0]
+                if self.case.name == "ScalarLoss":
+                    arrays = [module._x(4, 3), module._x(4, 3) + 1.0]
+            else:
+                arrays = [module.LAYERS[self.case.name][1](4)]
+            return tuple(keras.ops.convert_to_tensor(a) for a in arrays)
+
+    for name, wanted in EXPECTED.items():
+        case = argparse.Namespace(name=name)
+        _, failure, finding = diagnose(given := Given(case, Path(path), module))
+        what = diagnose(given)[0]
+        if failure is None:
+            print(f"{name:20} UNNOTICED")
+            continue
+        repairs = repair(what, failure, seconds=seconds)
+        lines = [[ln for ln in (f.patch or "").splitlines() if ln.startswith("+")] for f in repairs.fixes]
+        rank = next((i for i, added in enumerate(lines, 1) if any(wanted in ln for ln in added)), 0)
+        site = failure.culprit or failure.site
+        shown = "; ".join(f.description for f in repairs.fixes)
+        print(f"{name:20} right {rank} tried {repairs.tried:3} [{site.source if site else finding}]  {shown}")
+
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
@@ -220,12 +280,18 @@ def main() -> None:
     parser.add_argument("--quiet", action="store_true", help="figures only, nothing of single cases")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--json", metavar="FILE")
+    parser.add_argument(
+        "--file", metavar="FILE", help="a file of faulty classes without twins, instead of the suite"
+    )
     options = parser.parse_args()
     os.environ["KERAS_BACKEND"] = options.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.path[:0] = [str(HERE), str(HERE.parent / "src")]
     import trace_bugs
 
+    if options.file:
+        score_file(options.file, options.seconds)
+        return
     scores = []
     folder = Path(tempfile.mkdtemp())
     for case in trace_bugs.ALL:

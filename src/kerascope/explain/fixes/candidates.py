@@ -56,8 +56,14 @@ def known_shapes(
 def _batch(log: LineLog) -> int | None:
     for event in log.events:
         shape = event.facts.shape
-        if event.site.kind == "arguments" and shape:
-            return shape[0] if isinstance(shape[0], int) else None
+        # A layer that is being built may first run on tensors without values, whose sizes stand for any.
+        if (
+            event.site.kind == "arguments"
+            and shape
+            and event.facts.mode != "symbolic"
+            and isinstance(shape[0], int)
+        ):
+            return shape[0]
     return None
 
 

@@ -19,8 +19,10 @@ from kerascope.values import Fix
 
 _SLACK = 0.9
 """After a change has passed, only those are tried whose cost is larger by no more than this."""
-_BASES, _SECOND = 6, 40
-"""How many changes that came further are taken as the first of a pair, and how many second ones are tried with each."""
+_BASES, _SECOND = 8, 40
+"""How many changes are taken as the first of a pair, and how many second ones are tried with each."""
+_PROMISING = 1.8
+"""A change that merely fails otherwise is taken as the first of a pair only when it costs less."""
 _LOST = 0.8
 """Added for each tensor that a change leaves out of an expression."""
 
@@ -120,16 +122,15 @@ class _Search:
         return None if outcome.passed and self.base.passed and as_odd else outcome
 
     def _came_further(self, candidate: Candidate, outcome: Outcome) -> bool:
-        if outcome.stage > self.base.stage:
-            return True
-        changed = (
-            outcome.place is not None
-            and self.base.place is not None
-            and outcome.place[0] > self.base.place[0]
-        )
-        return outcome.stage == self.base.stage and (
-            changed or (outcome.place is None) != (self.base.place is None)
-        )
+        """Tells whether a change that does not pass may be half of one that does: it fails later, or otherwise."""
+        if outcome.place is None and self.base.place is None and outcome.reason != self.base.reason:
+            return candidate.cost < _PROMISING  # neither raises
+        if outcome.stage != self.base.stage:
+            return outcome.stage > self.base.stage
+        return (outcome.place, outcome.reason) != (
+            self.base.place,
+            self.base.reason,
+        ) and candidate.cost < _PROMISING
 
     def _keep(self, candidate: Candidate, before: str, text: str, outcome: Outcome, first: str = "") -> None:
         rank = candidate.cost + sum(outcome.demerits.values()) + _LOST * candidate.lost
