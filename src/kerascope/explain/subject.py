@@ -78,6 +78,14 @@ class Subject:
             )
         )
 
+    def shapes(self, batch: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns symbolic arguments of this batch size: shapes without values."""
+        return self._filled(
+            lambda spec: objects.symbolic(
+                tuple(batch if size == BATCH else int(size) for size in spec.shape), spec.dtype
+            )
+        )
+
     def specs(self) -> list[InputSpec]:
         """Returns the specs of all tensors among the arguments."""
         return [

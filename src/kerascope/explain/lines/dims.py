@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from kerascope._keras import objects
+from kerascope.explain.lines.failure import underlying
 from kerascope.explain.subject import BATCH, Subject
 from kerascope.probe.lines import recorder as hooks
 from kerascope.probe.lines.recorder import Recorder
@@ -69,23 +70,45 @@ def run_probes(subject: Subject, batches: Sequence[int], seconds: float = SECOND
             spent = time.perf_counter() - began
             if found.runs and spent + spent / len(found.runs) > seconds:
                 break
-            recorder = Recorder(LineLog(), statistics=False)
-            hooks.begin(recorder)
-            try:
-                outcome = _once(subject, batch)
-            finally:
-                hooks.end(recorder)
+            recorder, outcome = _run(subject, batch)
             found.runs.append(Probe(recorder.log, outcome))
             found.batches.append(batch)
             found.recorders.append(recorder)
     return found
 
 
-def _once(subject: Subject, batch: int) -> Any:
+def _run(subject: Subject, batch: int) -> tuple[Recorder, Any]:
+    """Runs the object once; where that spares compiling each operation for each size, on shapes alone."""
+    recorder, outcome = Recorder(LineLog(), statistics=False), None
+    for shapes_alone in (True, False) if objects.backend_name() == "jax" else (False,):
+        recorder = Recorder(LineLog(), statistics=False)
+        hooks.begin(recorder)
+        try:
+            outcome = _once(subject, batch, shapes_alone)
+        finally:
+            hooks.end(recorder)
+        if not (shapes_alone and isinstance(outcome, Exception) and _for_want_of_values(outcome)):
+            break
+    return recorder, outcome
+
+
+def _for_want_of_values(error: Exception) -> bool:
+    """Tells whether code failed only because there were no values."""
+    name = type(underlying(error)).__name__
+    return "Tracer" in name or "Concretization" in name or "stateless" in str(error).lower()
+
+
+def _once(subject: Subject, batch: int, shapes_alone: bool) -> Any:
     assert subject.make is not None
     try:
-        args, kwargs = subject.inputs(batch)
-        return subject.call(subject.make(), args, kwargs)
+        instance = subject.make()
+        if not shapes_alone:
+            args, kwargs = subject.inputs(batch)
+            return subject.call(instance, args, kwargs)
+        args, kwargs = subject.shapes(batch)
+        if subject.kind in ("layer", "model") and subject.run is None:
+            return instance(*args, **kwargs)
+        return objects.compute_output_spec(lambda *a, **k: subject.call(instance, a, k), *args, **kwargs)
     except Exception as error:
         return error
 

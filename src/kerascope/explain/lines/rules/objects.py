@@ -83,9 +83,12 @@ def _is_super_init(node: ast.Call) -> bool:
 
 
 def _file_of(obj: Any) -> str | None:
-    made = getattr(type(obj), "__init__", None)
-    code = getattr(getattr(made, "__wrapped__", made), "__code__", None)
-    return code.co_filename if code is not None else None
+    """Returns the file that an object's class was written in."""
+    for made in vars(type(obj)).values():
+        code = getattr(getattr(made, "__wrapped__", made), "__code__", None)
+        if code is not None:
+            return str(code.co_filename)
+    return None
 
 
 def _class_of(obj: Any) -> ast.ClassDef | None:
