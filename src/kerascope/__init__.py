@@ -4,6 +4,7 @@
     model.fit(..., callbacks=[Watch()])    in a notebook
     with watch(model) as watching: ...     around any way of training
     load("runs/train.kscope")              a recording's report
+    summary(model), plot(model, "m.svg")   any model's topology with shapes
 
 The names are loaded when they are first used, so importing this package costs nothing and imports no Keras.
 """
@@ -14,7 +15,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kerascope.api.plot import plot as plot
     from kerascope.api.report import load as load
+    from kerascope.api.summary import summary as summary
     from kerascope.api.watch import Watch as Watch
     from kerascope.api.watch import watch as watch
     from kerascope.errors import KerascopeError as KerascopeError
@@ -25,10 +28,12 @@ _HOMES = {
     "KerascopeError": "kerascope.errors",
     "Watch": "kerascope.api.watch",
     "load": "kerascope.api.report",
+    "plot": "kerascope.api.plot",
+    "summary": "kerascope.api.summary",
     "watch": "kerascope.api.watch",
 }
 
-__all__ = ["KerascopeError", "Watch", "__version__", "load", "watch"]
+__all__ = ["KerascopeError", "Watch", "__version__", "load", "plot", "summary", "watch"]
 
 
 def __getattr__(name: str) -> Any:

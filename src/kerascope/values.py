@@ -346,3 +346,29 @@ class Topology(_Json):
     notes: tuple[str, ...] = ()
     error: str | None = None
     schema: str = TOPOLOGY_SCHEMA
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change(_Json):
+    """One difference between two models.
+
+    `kind` is "added", "removed", "reshaped", "reparametrised" or "reconnected".
+    """
+
+    kind: str
+    path: str
+    layer: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Difference(_Json):
+    """What changed from one model to another; `same` counts the calls that did not."""
+
+    before: str
+    after: str
+    changes: tuple[Change, ...] = ()
+    same: int = 0
+    parameters: tuple[int, ...] = ()
+    fingerprints: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,7 +38,9 @@ def bytes_of(count: int, dtype: str) -> int:
     """Returns the bytes that `count` numbers of a dtype take."""
     bits = _BITS.get(dtype)
     if bits is None:
-        digits = "".join(char for char in dtype.split("_")[0].split("e")[0] if char.isdigit())
+        digits = "".join(
+            char for char in re.split("[_e]", dtype.removeprefix("float"), maxsplit=1)[0] if char.isdigit()
+        )
         bits = int(digits) if digits else 32
     return (count * bits + 7) // 8
 

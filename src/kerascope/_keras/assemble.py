@@ -76,7 +76,9 @@ def _graft(drafts: list[Draft], under: Draft, run: Recorder) -> None:
 
 def _without_root(subject: Any, drafts: list[Draft]) -> list[Draft]:
     """Leaves out the call of the subject itself when there is something in it."""
-    root = next((d for d in drafts if d.target is subject and d.parent is None and d.category != "input"), None)
+    root = next(
+        (d for d in drafts if d.target is subject and d.parent is None and d.category != "input"), None
+    )
     if root is None or not (opens(subject) and any(d.parent == root.id for d in drafts)):
         return drafts
     for draft in drafts:
@@ -147,7 +149,9 @@ def _topology(
     calls = tuple(maker.call(draft) for draft in drafts)
     layers = [layer for layer, _ in layer_tree(subject)]
     known = {id(layer) for layer in layers} | {id(subject)}
-    strangers = [d.target for d in drafts if isinstance(d.target, keras.layers.Layer) and id(d.target) not in known]
+    strangers = [
+        d.target for d in drafts if isinstance(d.target, keras.layers.Layer) and id(d.target) not in known
+    ]
     optimizer, optimizer_size, optimizer_bytes, optimizer_built = optimizer_facts(subject)
     weights = [anatomy.weight_facts(v, False) for v in subject.weights]
     return Topology(
@@ -250,7 +254,9 @@ class _Maker:
 
     def _gather(self, draft: Draft) -> dict[str, Any]:
         target = draft.target
-        kind = type(target).__name__ if target is not None else _PLAIN_KINDS.get(draft.category, draft.category)
+        kind = (
+            type(target).__name__ if target is not None else _PLAIN_KINDS.get(draft.category, draft.category)
+        )
         facts: dict[str, Any] = {"kind": kind, "losses": ()}
         if not isinstance(target, keras.layers.Layer) or draft.category == "input":
             return facts
@@ -268,7 +274,10 @@ class _Maker:
             defined=anatomy.defined(target),
             losses=tuple(anatomy.losses(target)),
         )
-        facts["config"] = {**(anatomy.config(target) if self.details else {}), **anatomy.cost_settings(target)}
+        facts["config"] = {
+            **(anatomy.config(target) if self.details else {}),
+            **anatomy.cost_settings(target),
+        }
         return facts
 
     def _weight(self, variable: Any) -> int:

@@ -8,17 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import keras.src.backend.common.variables as variables
 import keras.src.layers.layer as layer_module
 import keras.src.ops.operation as operation_module
 
 from kerascope._keras.recorder import Recorder
 from kerascope._keras.steps import Patches
 
-_OPERATORS = (
-    "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow matmul rmatmul and rand or ror "
-    "xor rxor eq ne lt le gt ge"
-).split()
+_OPERATORS = ["add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "rfloordiv", "mod", "rmod", "pow", "rpow", "matmul", "rmatmul", "and", "rand", "or", "ror", "xor", "rxor", "eq", "ne", "lt", "le", "gt", "ge"]
 
 
 @contextlib.contextmanager
@@ -140,7 +136,7 @@ def _named(original: Callable[..., Any], recorder: Recorder) -> Callable[..., An
 
 def _mix_with_placeholders(patches: Patches) -> None:
     """Lets `variable + placeholder` and `array + placeholder` be the placeholder's business, as the other way round."""
-    variable = variables.Variable
+    variable = keras.src.backend.common.variables.Variable
     for name in (f"__{operator}__" for operator in _OPERATORS):
         if name in vars(variable):
             patches.put(variable, name, _deferring(vars(variable)[name]))

@@ -112,7 +112,9 @@ class Recorder:
         draft = self.begin(target, args, kwargs)
         opened = is_layer and opens(target)
         try:
-            outputs = self._open(draft, args, kwargs) if opened else self._shut(target, args, kwargs, original)
+            outputs = (
+                self._open(draft, args, kwargs) if opened else self._shut(target, args, kwargs, original)
+            )
             self._peek(draft)
         except Exception as error:
             self.fail(draft, error)
@@ -290,7 +292,9 @@ class Recorder:
     def begin(self, target: Any, args: Any, kwargs: Any) -> Draft:
         """Opens a call: what goes in, from where, on which line."""
         parent = self.stack[-1] if self.stack else None
-        inputs = self._inputs(target, args, kwargs, parent)  # may add a box for code, so before our own number
+        inputs = self._inputs(
+            target, args, kwargs, parent
+        )  # may add a box for code, so before our own number
         category = "op"
         if isinstance(target, keras.layers.Layer):
             category = "model" if isinstance(target, keras.Model) else "layer"
@@ -321,7 +325,7 @@ class Recorder:
             self.quiet -= 1
 
     def _inputs(self, target: Any, args: Any, kwargs: Any, parent: Draft | None) -> list[Seen]:
-        names = _argument_names(type(target))
+        names = argument_names(type(target))
         pairs = [(names[i] if i < len(names) else names[-1] if names else "", a) for i, a in enumerate(args)]
         found = []
         for argument, value in [*pairs, *kwargs.items()]:
@@ -349,9 +353,7 @@ class Recorder:
         return None
 
     @staticmethod
-    def _seen(
-        value: Any, source: int | None, index: int, role: str = "data", argument: str = ""
-    ) -> Seen:
+    def _seen(value: Any, source: int | None, index: int, role: str = "data", argument: str = "") -> Seen:
         shape = tuple(None if n is None else int(n) for n in value.shape)
         dtype = keras.backend.standardize_dtype(value.dtype)
         masked = getattr(value, "_keras_mask", None) is not None
@@ -393,9 +395,9 @@ def _leaves(value: Any) -> list[Any]:
 
 
 @functools.lru_cache(2048)
-def _argument_names(kind: type) -> tuple[str, ...]:
+def argument_names(kind: Any) -> tuple[str, ...]:
     try:
-        names = list(inspect.signature(kind.call).parameters)  # type: ignore[attr-defined]
+        names = list(inspect.signature(kind.call).parameters)
     except (TypeError, ValueError):
         return ()
     return tuple(names[1:])

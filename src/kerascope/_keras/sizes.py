@@ -15,15 +15,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerascope._keras.recorder import Draft, Recorder, Seen
+from kerascope._keras.recorder import Draft, Recorder, Seen, argument_names
 from kerascope.errors import UsageError
 
 BATCHES = (11, 13)
 LENGTHS = (224, 352)
 
 _MOVES_THE_BATCH = frozenset(
-    "Reshape Concatenate Tile Repeat Stack Hstack Vstack Split Transpose Swapaxes Moveaxis GetItem Take Ravel Squeeze "
-    "BroadcastTo Pad ArraySplit Unstack Slice TakeAlongAxis ExpandDims".split()
+    ["Reshape", "Concatenate", "Tile", "Repeat", "Stack", "Hstack", "Vstack", "Split", "Transpose", "Swapaxes", "Moveaxis", "GetItem", "Take", "Ravel", "Squeeze", "BroadcastTo", "Pad", "ArraySplit", "Unstack", "Slice", "TakeAlongAxis", "ExpandDims"]
 )
 
 
@@ -120,7 +119,9 @@ def _from_shapes(shapes: Any, dtype: str, name: str) -> Any:
 
 
 def _is_shape(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(n is None or isinstance(n, (int, np.integer)) for n in value)
+    return isinstance(value, (tuple, list)) and all(
+        n is None or isinstance(n, (int, np.integer)) for n in value
+    )
 
 
 def _given(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Inputs:
@@ -165,9 +166,7 @@ def _given(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Input
 
 
 def _names(subject: Any, count: int) -> list[str]:
-    from kerascope._keras.recorder import _argument_names
-
-    names = list(_argument_names(type(subject)))
+    names = list(argument_names(type(subject)))
     return [names[i] if i < len(names) and names[i] != "args" else f"input_{i}" for i in range(count)]
 
 
@@ -188,7 +187,17 @@ def _keeps_batch(draft: Draft) -> bool:
     """Tells whether an operation that could move the batch plainly does not."""
     settings, kind = draft.settings, type(draft.target).__name__
     axis = settings.get("axis")
-    if kind in ("Concatenate", "Stack", "Squeeze", "ExpandDims", "Split", "Take", "Repeat", "ArraySplit", "Unstack"):
+    if kind in (
+        "Concatenate",
+        "Stack",
+        "Squeeze",
+        "ExpandDims",
+        "Split",
+        "Take",
+        "Repeat",
+        "ArraySplit",
+        "Unstack",
+    ):
         return isinstance(axis, int) and axis != 0
     if kind == "Transpose":
         axes = settings.get("axes")
@@ -223,8 +232,7 @@ def merge(first: Recorder, by_batch: Recorder | None, by_length: Recorder | None
             seen.shape = tuple("B" if n == BATCHES[0] else n for n in seen.shape)
         return False
     for position, seen in enumerate(base):
-        batch = others[0][position].shape if others[0] is not None else seen.shape
-        length = others[1][position].shape if others[1] is not None else seen.shape
+        batch, length = (seen.shape if other is None else other[position].shape for other in others)
         seen.shape = tuple(_dim(*sizes) for sizes in zip(seen.shape, batch, length, strict=True))
     return True
 

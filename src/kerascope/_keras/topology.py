@@ -1,7 +1,7 @@
 """Any model as one neutral graph of calls, found by running it on placeholders; see `recorder.py`.
 
-    graph = topology(model)                 functional, sequential, or built before
-    graph = topology(model, x)              subclassed and not built yet; built by this, as by calling it
+graph = topology(model)                 functional, sequential, or built before
+graph = topology(model, x)              subclassed and not built yet; built by this, as by calling it
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def _run(subject: Any, inputs: sizes.Inputs, given: tuple[int, int] | None) -> _
     error = None
     recorder.base = sys._getframe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # masks that end are shown in the graph, the rest Keras says when it trains
+        warnings.simplefilter(
+            "ignore"
+        )  # masks that end are shown in the graph, the rest Keras says when it trains
         with recording(recorder):
             args, kwargs = inputs.placeholders(given, recorder)
             try:

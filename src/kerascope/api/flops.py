@@ -55,7 +55,7 @@ def with_costs(graph: Topology, batch_size: int) -> Topology:
 
 def _repeats(call: CallFacts, batch_size: int) -> int | None:
     """Returns how often what is inside a call runs."""
-    if call.kind == "TimeDistributed" or call.kind == "RNN":
+    if call.kind in ("TimeDistributed", "RNN"):
         shape = sizes(call.inputs[0].shape, batch_size) if call.inputs else None
         return shape[1] if shape is not None else None
     return 1
@@ -194,7 +194,8 @@ def transposed(case: Case) -> Cost:
 def recurrent(gates: int, extra: int) -> Callable[[Case], Cost]:
     """A step multiplies input and state with their kernels (Hochreiter and Schmidhuber 1997; Cho et al. 2014).
 
-    Beside that each of `gates` gates takes two sums and an activation for each unit, and `extra` operations combine them.
+    Beside that each of `gates` gates takes two sums and an activation for each unit, and `extra` operations combine
+    them.
     """
 
     def formula(case: Case) -> Cost:
@@ -223,7 +224,9 @@ def matmul(case: Case) -> Cost:
 
 def einsum(case: Case) -> Cost:
     """One multiply-add for each combination of all letters of the equation, when there are two operands."""
-    equation = str(case.call.config.get("equation") or case.call.config.get("subscripts") or "").replace(" ", "")
+    equation = str(case.call.config.get("equation") or case.call.config.get("subscripts") or "").replace(
+        " ", ""
+    )
     left, _, right = equation.partition("->")
     terms, kernel = left.split(","), next((w.shape for w in case.weights if "kernel" in w.path), None)
     shapes = list(case.inputs) if len(case.inputs) >= len(terms) else [case.inputs[0], kernel or ()]
@@ -308,8 +311,8 @@ def _table() -> dict[str, Callable[[Case], Cost]]:
         "SpatialDropout2D SpatialDropout3D GaussianNoise GaussianDropout AlphaDropout Embedding Masking Identity "
         "ZeroPadding1D ZeroPadding2D ZeroPadding3D Cropping1D Cropping2D Cropping3D UpSampling1D UpSampling2D "
         "UpSampling3D GetItem ExpandDims Squeeze Cast Transpose Stack Split Tile Repeat BroadcastTo Pad Take "
-        "TakeAlongAxis Flip Roll Swapaxes Moveaxis StopGradient ConvertToTensor ZerosLike OnesLike ActivityRegularization "
-        "Ravel Slice Shape OneHot Unstack Copy Hstack Vstack Arange",
+        "TakeAlongAxis Flip Roll Swapaxes Moveaxis StopGradient ConvertToTensor ZerosLike OnesLike "
+        "ActivityRegularization Ravel Slice Shape OneHot Unstack Copy Hstack Vstack Arange",
     )
     return table
 

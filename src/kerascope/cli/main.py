@@ -18,6 +18,8 @@ from kerascope.errors import KerascopeError
 COMMANDS = {
     "run": "run a training script, watch its training, and report",
     "report": "judge a recording again and show the report",
+    "summary": "show every layer and operation of a model with shapes, parameters and cost",
+    "plot": "draw a model as SVG, PNG, PDF, HTML or DOT",
     "doctor": "say what this machine has and whether a training can be watched on it",
 }
 """The subcommands and their `HELP`, repeated here so that `--help` imports none of them."""
@@ -29,6 +31,8 @@ _EPILOG = """\
 examples:
   kerascope run train.py --epochs 3          run a script as Python would, and report
   kerascope report runs/train-*.kscope       judge a recording again
+  kerascope summary train.py                 what the script's model is made of
+  kerascope plot model.keras model.html      a picture of it
   kerascope doctor                           can a training be watched on this machine?
 
 `kerascope COMMAND --help` says more about one command.
