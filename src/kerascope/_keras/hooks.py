@@ -14,7 +14,36 @@ import keras.src.ops.operation as operation_module
 from kerascope._keras.recorder import Recorder
 from kerascope._keras.steps import Patches
 
-_OPERATORS = ["add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "rfloordiv", "mod", "rmod", "pow", "rpow", "matmul", "rmatmul", "and", "rand", "or", "ror", "xor", "rxor", "eq", "ne", "lt", "le", "gt", "ge"]
+_OPERATORS = [
+    "add",
+    "radd",
+    "sub",
+    "rsub",
+    "mul",
+    "rmul",
+    "truediv",
+    "rtruediv",
+    "floordiv",
+    "rfloordiv",
+    "mod",
+    "rmod",
+    "pow",
+    "rpow",
+    "matmul",
+    "rmatmul",
+    "and",
+    "rand",
+    "or",
+    "ror",
+    "xor",
+    "rxor",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+]
 
 
 @contextlib.contextmanager
@@ -24,6 +53,15 @@ def recording(recorder: Recorder) -> Iterator[None]:
     Layers that are not built yet are built, as by any call.
     """
     patches = Patches()
+    try:
+        _put(patches, recorder)
+        with keras.StatelessScope():
+            yield
+    finally:
+        patches.undo()
+
+
+def _put(patches: Patches, recorder: Recorder) -> None:
     layer, operation = keras.layers.Layer, keras.Operation
     patches.put(layer, "symbolic_call", _symbolic(vars(layer)["symbolic_call"], recorder))
     patches.put(operation, "symbolic_call", _symbolic(vars(operation)["symbolic_call"], recorder))
@@ -35,11 +73,6 @@ def recording(recorder: Recorder) -> Iterator[None]:
         patches.put(module, "Node", _node(vars(module)["Node"]))
     patches.put(operation, "__init__", _named(vars(operation)["__init__"], recorder))
     _mix_with_placeholders(patches)
-    try:
-        with keras.StatelessScope():
-            yield
-    finally:
-        patches.undo()
 
 
 def _is_fresh(args: Any, kwargs: Any) -> bool:
@@ -68,7 +101,14 @@ def _call(original: Callable[..., Any], recorder: Recorder) -> Callable[..., Any
         )
         if recorder.on_data and recorder.listening() and not on_placeholders:
             return recorder.data_call(self, args, kwargs, original)
-        return original(self, *args, **kwargs)
+        if not on_placeholders or not recorder.listening():
+            return original(self, *args, **kwargs)
+        mark = len(recorder.drafts)
+        try:
+            return original(self, *args, **kwargs)
+        except Exception as error:
+            recorder.refused(self, args, kwargs, mark, error)
+            raise
 
     return __call__
 

@@ -17,6 +17,7 @@ import linecache
 import sys
 import sysconfig
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,16 @@ class Recorder:
         """Notes the error at the innermost call it passes."""
         if not any(other.error for other in self.drafts[draft.id :] if other is not draft):
             draft.error = _short(error)
+
+    def refused(self, layer: Any, args: Any, kwargs: Any, mark: int, error: Exception) -> None:
+        """Notes a call that Keras refused before it began: a shape that does not fit, a `build` that fails."""
+        parent = self.stack[-1].id if self.stack else None
+        begun = any(d.target is layer and d.parent == parent for d in self.drafts[mark:])
+        if begun or (self.failed is not None and self.on_data == 0):
+            return
+        draft = self.begin(layer, args, kwargs)
+        self.stack.pop()
+        self.fail(draft, error)
 
     def end(self, draft: Draft, outputs: Any, opened: bool) -> Any:
         """Notes what came out; a layer that hands its input through gets a placeholder of its own."""
@@ -394,13 +405,19 @@ def _leaves(value: Any) -> list[Any]:
     return [value]
 
 
-@functools.lru_cache(2048)
+_ARGUMENT_NAMES: weakref.WeakKeyDictionary[Any, tuple[str, ...]] = weakref.WeakKeyDictionary()
+
+
 def argument_names(kind: Any) -> tuple[str, ...]:
-    try:
-        names = list(inspect.signature(kind.call).parameters)
-    except (TypeError, ValueError):
-        return ()
-    return tuple(names[1:])
+    """Returns the names of the arguments of a class's `call`, without `self`."""
+    known = _ARGUMENT_NAMES.get(kind)
+    if known is None:
+        try:
+            known = tuple(inspect.signature(kind.call).parameters)[1:]
+        except (TypeError, ValueError):
+            known = ()
+        _ARGUMENT_NAMES[kind] = known
+    return known
 
 
 def _settings(op: Any, args: Any, kwargs: Any) -> dict[str, Any]:

@@ -22,7 +22,30 @@ BATCHES = (11, 13)
 LENGTHS = (224, 352)
 
 _MOVES_THE_BATCH = frozenset(
-    ["Reshape", "Concatenate", "Tile", "Repeat", "Stack", "Hstack", "Vstack", "Split", "Transpose", "Swapaxes", "Moveaxis", "GetItem", "Take", "Ravel", "Squeeze", "BroadcastTo", "Pad", "ArraySplit", "Unstack", "Slice", "TakeAlongAxis", "ExpandDims"]
+    [
+        "Reshape",
+        "Concatenate",
+        "Tile",
+        "Repeat",
+        "Stack",
+        "Hstack",
+        "Vstack",
+        "Split",
+        "Transpose",
+        "Swapaxes",
+        "Moveaxis",
+        "GetItem",
+        "Take",
+        "Ravel",
+        "Squeeze",
+        "BroadcastTo",
+        "Pad",
+        "ArraySplit",
+        "Unstack",
+        "Slice",
+        "TakeAlongAxis",
+        "ExpandDims",
+    ]
 )
 
 
@@ -223,17 +246,15 @@ def merge(first: Recorder, by_batch: Recorder | None, by_length: Recorder | None
     Returns False when the runs called different things, so that equal sizes had to decide.
     """
     base = list(_all(first.drafts))
-    others = [list(_all(run.drafts)) if run is not None else None for run in (by_batch, by_length)]
-    same = all(
-        other is None or [len(s.shape) for s in other] == [len(s.shape) for s in base] for other in others
-    )
+    others = [list(_all(run.drafts)) if run is not None else base for run in (by_batch, by_length)]
+    same = all([len(s.shape) for s in other] == [len(s.shape) for s in base] for other in others)
     if not same:
         for seen in base:
             seen.shape = tuple("B" if n == BATCHES[0] else n for n in seen.shape)
         return False
-    for position, seen in enumerate(base):
-        batch, length = (seen.shape if other is None else other[position].shape for other in others)
-        seen.shape = tuple(_dim(*sizes) for sizes in zip(seen.shape, batch, length, strict=True))
+    shapes = [[seen.shape for seen in run] for run in (base, *others)]
+    for seen, *of_runs in zip(base, *shapes, strict=True):
+        seen.shape = tuple(_dim(*sizes) for sizes in zip(*of_runs, strict=True))
     return True
 
 
