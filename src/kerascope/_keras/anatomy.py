@@ -121,7 +121,7 @@ def losses(layer: Any) -> Iterator[str]:
         regularizer = getattr(variable, "regularizer", None)
         if regularizer is not None:
             name = str(variable.path).rpartition("/")[2]
-            yield f"{name} {type(regularizer).__name__} {float(regularizer(variable)):.3g}"
+            yield f"{name} {type(regularizer).__name__} {float(keras.ops.convert_to_numpy(regularizer(variable))):.3g}"
     activity = getattr(layer, "activity_regularizer", None)
     if activity is not None:
         yield f"activity {type(activity).__name__}"

@@ -133,9 +133,12 @@ def _masking(original: Callable[..., Any], recorder: Recorder) -> Callable[..., 
     def _set_mask_metadata(self: Any, *args: Any, **kwargs: Any) -> Any:
         recorder.masking += 1
         try:
-            return original(self, *args, **kwargs)
+            result = original(self, *args, **kwargs)
         finally:
             recorder.masking -= 1
+        if recorder.listening() and len(args) > 1:
+            recorder.note_masks(self, args[1])
+        return result
 
     return _set_mask_metadata
 

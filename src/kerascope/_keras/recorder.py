@@ -86,7 +86,7 @@ class Recorder:
         self.failed: BaseException | None = None
         self.ran_on_data = False
         self.given: dict[int, Any] = {}  # the user's own array for an input, by id of its placeholder
-        self._names: dict[str, int] = {}
+        self._names: dict[tuple[int, str], int] = {}
 
     # ---- what the hooks ask
 
@@ -99,8 +99,9 @@ class Recorder:
 
     def op_name(self, name: str) -> str:
         """Returns a name for an operation made during the run; Keras's own counter is left alone."""
-        count = self._names.get(name, 0)
-        self._names[name] = count + 1
+        key = (self.stack[-1].id if self.stack else -1, name)
+        count = self._names.get(key, 0)
+        self._names[key] = count + 1
         return f"{name}_{count}" if count else name
 
     # ---- calls on placeholders
@@ -127,7 +128,8 @@ class Recorder:
     def _shut(self, target: Any, args: Any, kwargs: Any, original: Callable[..., Any]) -> Any:
         """Takes Keras's word for the output of one of its own layers or operations."""
         with self.silence():
-            return original(target, *args, **kwargs)
+            outputs = original(target, *args, **kwargs)
+        return _einsum_sizes(target, args[0], outputs) if type(target).__name__ == "EinsumDense" else outputs
 
     def _peek(self, draft: Draft) -> None:
         """Shows what a layer that repeats another one repeats: once, on one step of the sequence."""
@@ -326,6 +328,13 @@ class Recorder:
         draft.outputs.append(self._seen(tensor, draft.id, 0))
         self.drafts.append(draft)
 
+    def note_masks(self, layer: Any, outputs: Any) -> None:
+        """Marks the outputs of a layer's last call that carry a mask; Keras sets masks when the call is over."""
+        draft = next((d for d in reversed(self.drafts) if d.target is layer), None)
+        if draft is not None:
+            for tensor, seen in zip(keras.tree.flatten(outputs), draft.outputs, strict=False):
+                seen.masked = getattr(tensor, "_keras_mask", None) is not None
+
     @contextlib.contextmanager
     def silence(self) -> Iterator[None]:
         """Records nothing inside the block."""
@@ -399,6 +408,17 @@ def _copy(tensor: Any) -> Any:
     return copy
 
 
+def _einsum_sizes(layer: Any, given: Any, output: Any) -> Any:
+    """Fills in the sizes that EinsumDense leaves open (as in attention) although its input has them."""
+    left, _, right = str(layer.equation).replace(" ", "").partition("->")
+    letters = left.partition(",")[0]
+    if "..." in left or len(letters) != len(given.shape) or None not in output.shape:
+        return output
+    sizes = dict(zip(letters, given.shape, strict=True))
+    shape = [sizes.get(name) if n is None else n for name, n in zip(right, output.shape, strict=True)]
+    return keras.KerasTensor(shape, dtype=output.dtype)
+
+
 def _leaves(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple, dict)):
         return list(keras.tree.flatten(value))
@@ -428,6 +448,7 @@ def _settings(op: Any, args: Any, kwargs: Any) -> dict[str, Any]:
         if not name.startswith("_") and name != "name" and _is_plain(value)
     }
     own.update({name: value for name, value in kwargs.items() if _is_plain(value)})
+    own = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
     if type(op).__name__ == "GetItem" and len(args) > 1:
         own["key"] = repr(args[1])[:_EXPRESSION]
     return own

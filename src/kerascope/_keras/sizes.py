@@ -224,7 +224,7 @@ def _keeps_batch(draft: Draft) -> bool:
         return isinstance(axis, int) and axis != 0
     if kind == "Transpose":
         axes = settings.get("axes")
-        return bool(axes) and axes[0] == 0
+        return isinstance(axes, (list, tuple)) and list(axes[:1]) == [0]
     if kind == "GetItem":
         return str(settings.get("key", "")).startswith("(slice(None, None, None)")
     return False
