@@ -103,7 +103,16 @@ def _data(
     marks = {box.call.id: box.mark for box in shown.boxes if box.mark}
     calls = []
     for call in graph.calls:
-        row = {key: _visible(value) for key, value in call.to_json().items() if key not in _LEFT_OUT}
+        row = {k: _visible(v) for k, v in call.to_json().items() if k not in _LEFT_OUT and v not in _EMPTY}
+        for side in ("inputs", "outputs"):
+            if side in row:
+                row[side] = [{k: v for k, v in t.items() if _DEFAULTS.get(k, _NEVER) != v} for t in row[side]]
+        if row["path"] == row["name"]:
+            del row["path"]
+        if row.get("call") == row.get("calls") == 1:
+            del row["call"], row["calls"]
+        if call.can_train:
+            del row["can_train"]
         row["group"] = group_of(call)
         if call.id in marks:
             row["mark"] = marks[call.id]
@@ -118,6 +127,11 @@ def _data(
         "batch_size": graph.batch_size,
     }
 
+
+_EMPTY: tuple[Any, ...] = (None, [], {}, "")
+_NEVER = object()
+_DEFAULTS = {"source": None, "index": 0, "role": "data", "argument": "", "masked": False, "dtype": "float32"}
+"""What the page takes for granted; graph.js fills it in."""
 
 _LEFT_OUT = ("built", "dtype", "custom")
 

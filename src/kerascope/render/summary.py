@@ -341,11 +341,11 @@ def difference_document(difference: Difference) -> Document:
     )
     if not difference.changes:
         return Document((Section((head, Line((Span("the same architecture", "good"),)))),))
-    columns = (Column("change"), Column("layer (type)"), Column("before"), Column("after"))
+    columns = (Column("layer (type)"), Column("change"), Column("before"), Column("after"))
     rows = tuple(
         (
-            Span(change.kind, _STYLES.get(change.kind, "accent")),
             Span(shorten(f"{change.path} ({change.layer})", NAME_CELLS)),
+            Span(change.kind, _STYLES.get(change.kind, "accent")),
             Span(shorten(change.before, CELL)),
             Span(shorten(change.after, CELL)),
         )

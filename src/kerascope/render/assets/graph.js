@@ -5,6 +5,15 @@
 (function () {
   const data = JSON.parse(document.getElementById("data").textContent);
   const NS = "http://www.w3.org/2000/svg";
+  // What stands at its default is left out of the data.
+  const plain = (t) => Object.assign({ source: null, role: "data", dtype: "float32", masked: false }, t);
+  for (const c of data.calls) {
+    const full = Object.assign({ parent: null, inputs: [], outputs: [], weights: [], config: {}, losses: [], notes: [], call: 1, calls: 1,
+      trainable: 0, frozen: 0, can_train: true, macs: null, flops: null, output_bytes: null }, c);
+    full.path = c.path || c.name;
+    full.inputs = full.inputs.map(plain); full.outputs = full.outputs.map(plain);
+    Object.assign(c, full);
+  }
   const calls = new Map(data.calls.map((c) => [c.id, c]));
   const children = new Map();
   for (const c of data.calls) (children.get(c.parent) || children.set(c.parent, []).get(c.parent)).push(c);
@@ -22,6 +31,31 @@
   element("path", { d: "M0,0.5 L8,4 L0,7.5 z", id: "tip" }, marker);
   const layer = element("g", {}, svg);
   canvas.appendChild(svg);
+
+  const items = []; // every drawn thing with its place, so that only what is in view is shown
+  let waiting = false, room = { width: 0, height: 0, left: 0, top: 0 };
+
+  function keep(node, x, y, w, h) { items.push({ node, x, y, w, h, shown: true }); return node; }
+
+  function move() {
+    layer.setAttribute("transform", "translate(" + view.x + "," + view.y + ") scale(" + view.k + ")");
+    layer.classList.toggle("far", view.k < 0.3);
+    if (!waiting) { waiting = true; requestAnimationFrame(cull); }
+  }
+
+  function cull() {
+    waiting = false;
+    const left = (-view.x - 100) / view.k, top = (-view.y - 100) / view.k;
+    const right = left + (room.width + 200) / view.k, bottom = top + (room.height + 200) / view.k;
+    for (const item of items) {
+      const shown = item.x < right && item.x + item.w > left && item.y < bottom && item.y + item.h > top;
+      if (shown !== item.shown) { item.shown = shown; item.node.style.display = shown ? "" : "none"; }
+    }
+  }
+
+  function measureRoom() { room = canvas.getBoundingClientRect(); if (items.length) move(); }
+  new ResizeObserver(measureRoom).observe(canvas);
+  measureRoom();
 
   function element(name, attributes, parent) {
     const made = document.createElementNS(NS, name);
@@ -142,6 +176,7 @@
     const work = plan();
     const size = layoutGroup(null, work);
     layer.textContent = "";
+    items.length = 0;
     paint(null, 0, 0, layer, work);
     layer.dataset.w = size.w; layer.dataset.h = size.h;
     move();
@@ -167,6 +202,8 @@
       d += " C" + p[i - 1].x + "," + mid + " " + p[i].x + "," + mid + " " + p[i].x + "," + p[i].y;
     }
     const made = element("path", { d, class: "edge" + (e.role === "mask" ? " mask" : "") }, parent);
+    const xs = p.map((q) => q.x), left = Math.min(...xs), right = Math.max(...xs);
+    keep(made, left - 2, first.y, right - left + 4, last.y - first.y + 1);
     if (e.to !== "out") made.setAttribute("marker-end", "url(#arrow)");
     made.ends = e.ends;
     if (e.from !== "in" && e.to !== "out") {
@@ -174,8 +211,9 @@
       const before = p[p.length - 2];
       const at = crowded ? { x: p[1].x * 0.25 + first.x * 0.75 + 5, y: first.y + (p[1].y - first.y) * 0.32 }
         : { x: last.x + (before.x > last.x + 30 ? -4 : 5), y: last.y - 9 };
-      write(parent, e.labels.join(" "), { class: "label", x: at.x, y: at.y,
+      const text = write(parent, e.labels.join(" "), { class: "label", x: at.x, y: at.y,
         "text-anchor": !crowded && before.x > last.x + 30 ? "end" : "start" });
+      keep(text, at.x - 120, at.y - 10, 240, 14);
     }
   }
 
@@ -188,6 +226,7 @@
     if (c.mark) classes.push(c.mark === "added" || c.mark === "removed" ? c.mark : "changed");
     const g = element("g", { class: classes.join(" "), "data-id": c.id, tabindex: "-1" }, parent);
     const left = x + n.x - n.w / 2, top = y + n.y - n.h / 2;
+    keep(g, left, top, n.w, n.h);
     const rect = element("rect", { x: left, y: top, width: n.w, height: n.h, rx: 7 }, g);
     if (!opened) rect.style.fill = "var(--" + (c.health ? "h-" + c.health.split(":")[0] : c.group) + ")";
     const [name, kind] = labels(c);
@@ -215,11 +254,9 @@
 
   // ---- moving
 
-  function move() { layer.setAttribute("transform", "translate(" + view.x + "," + view.y + ") scale(" + view.k + ")"); }
-
   function fit() {
     const w = +layer.dataset.w || 1, h = +layer.dataset.h || 1;
-    const room = canvas.getBoundingClientRect();
+    measureRoom();
     const k = Math.min(1.4, (room.width - 40) / w, (room.height - 40) / h);
     view.k = Math.max(k, 0.02);
     view.x = (room.width - w * view.k) / 2; view.y = 20;
@@ -229,7 +266,6 @@
   function start() { // readable size, inputs at the top
     fit();
     if (view.k < 0.6) {
-      const room = canvas.getBoundingClientRect();
       view.k = 0.9; view.x = room.width / 2 - (+layer.dataset.w * view.k) / 2; view.y = 20;
       const first = data.calls.find((c) => c.category === "input");
       move();
@@ -240,7 +276,6 @@
   function centre(id, top) {
     const g = layer.querySelector('[data-id="' + id + '"] > rect');
     if (!g) return;
-    const room = canvas.getBoundingClientRect();
     view.x = room.width / 2 - (+g.getAttribute("x") + g.getAttribute("width") / 2) * view.k;
     view.y = (top === undefined ? room.height / 2 : top) - +g.getAttribute("y") * view.k;
     move();
@@ -255,7 +290,6 @@
   let grip = null, dragged = false;
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const room = canvas.getBoundingClientRect();
     zoom(Math.exp(-event.deltaY * 0.0015), event.clientX - room.left, event.clientY - room.top);
   }, { passive: false });
   canvas.addEventListener("pointerdown", (event) => { grip = { x: event.clientX - view.x, y: event.clientY - view.y, at: [event.clientX, event.clientY] }; dragged = false; });
@@ -269,7 +303,6 @@
   canvas.addEventListener("click", () => { if (!dragged) choose(null); });
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
-    const room = canvas.getBoundingClientRect();
     if (step) { view.x += step[0]; view.y += step[1]; move(); event.preventDefault(); }
     if (event.key === "+" || event.key === "=") zoom(1.25, room.width / 2, room.height / 2);
     if (event.key === "-") zoom(0.8, room.width / 2, room.height / 2);
