@@ -7,6 +7,9 @@ from kerascope.values import CallFacts, SourceSpan, TensorFacts, TensorStats, To
 HOSTILE = "a</script><script>alert(1)</script>\"'<b>&amp;[red]\x1b[31m\x1b]8;;evil\x07\\N\\G\nnew\u202eline\u2028{|}<x>%s$"
 
 
+STATS = TensorStats(1.0, 0.0, 0.1, -1.0, 1.0, 0.0, 1.0)
+
+
 def call(number, name, kind, sources, shape=("B", 8), parent=None, **more):
     inputs = tuple(TensorFacts(("B", 8), "float32", source) for source in sources)
     outputs = (TensorFacts(shape, "float32", number),)
@@ -16,9 +19,7 @@ def call(number, name, kind, sources, shape=("B", 8), parent=None, **more):
 
 
 def graph(*calls, name="model", **more):
-    weight = WeightFacts(
-        "d/kernel", (8, 8), "float32", True, 64, 256, TensorStats(1.0, 0.0, 0.1, -1.0, 1.0, 0.0, 1.0)
-    )
+    weight = WeightFacts("d/kernel", (8, 8), "float32", True, 64, 256, STATS)
     return Topology(name, "Functional", "jax", "symbolic", tuple(calls), weights=(weight,), **more)
 
 

@@ -119,7 +119,8 @@ def test_a_hostile_name_stays_text(visit):
 def test_boxes_do_not_overlap(visit):
     page = visit(fake.flat(60))
     boxes = page.evaluate(
-        "[...document.querySelectorAll('#canvas .box > rect')].map(r => ['x','y','width','height'].map(k => +r.getAttribute(k)))"
+        """[...document.querySelectorAll('#canvas .box > rect')]
+            .map(r => ['x', 'y', 'width', 'height'].map(k => +r.getAttribute(k)))"""
     )
     assert len(boxes) == 60
     for i, (x, y, w, h) in enumerate(boxes):
@@ -135,7 +136,8 @@ def test_a_thousand_operations_stay_fluent(visit):
           const canvas = document.getElementById('canvas'), times = [];
           for (let i = 0; i < 30; i++) {
             const start = performance.now();
-            canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: i % 2 ? 60 : -60, clientX: 400, clientY: 400, cancelable: true}));
+            const turn = {deltaY: i % 2 ? 60 : -60, clientX: 400, clientY: 400, cancelable: true};
+            canvas.dispatchEvent(new WheelEvent('wheel', turn));
             await new Promise(requestAnimationFrame);
             times.push(performance.now() - start);
           }
@@ -144,6 +146,10 @@ def test_a_thousand_operations_stay_fluent(visit):
     )
     assert frames < 100  # milliseconds, the median of 30; generous, for a machine with other work
     layout = page.evaluate(
-        "(() => { const s = performance.now(); document.getElementById('unfold').click(); return performance.now() - s; })()"
+        """() => {
+          const start = performance.now();
+          document.getElementById('unfold').click();
+          return performance.now() - start;
+        }"""
     )
     assert layout < 2000

@@ -279,7 +279,8 @@ def test_the_command_refuses_what_safe_mode_refuses(tmp_path, capsys):
 
 
 def test_the_value_of_the_last_line_is_the_table(tmp_path, subprocess_env):
-    code = "import keras, kerascope\nprint(kerascope.summary(keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(3)])))"
+    code = "import keras, kerascope\nmodel = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(3)])\n"
+    code += "print(kerascope.summary(model))"
     done = subprocess.run(
         [sys.executable, "-c", code], env=subprocess_env, capture_output=True, text=True, check=True
     )

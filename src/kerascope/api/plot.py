@@ -152,12 +152,15 @@ class Plot:
 
     def to_html(self) -> str:
         """Returns the page that opens offline: pan, zoom, fold, search, details."""
-        from kerascope.render.drawing import available
+        from kerascope.render.dot import to_dot
+        from kerascope.render.drawing import available, draw
         from kerascope.render.page import to_page
 
-        shown = self.picture()
+        shown, theme = self.picture(), self.look.theme or "light"
         same = repeated(self.graph) if self.look.collapse and not self.marks else {}
-        svg = self.to_svg() if available() else None
+        svg = None
+        if available():
+            svg = draw(to_dot(self.graph, shown, theme, self.look.rankdir, tips=False), "svg").decode()
         return to_page(self.graph, shown, same, svg, self.look.theme, self.changes)
 
     def render(self, kind: str) -> bytes:

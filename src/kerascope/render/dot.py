@@ -92,9 +92,14 @@ def quote(text: str) -> str:
 
 
 def to_dot(
-    graph: Topology, picture: Picture, theme: str = "light", rankdir: str = "TB", dpi: int | None = None
+    graph: Topology,
+    picture: Picture,
+    theme: str = "light",
+    rankdir: str = "TB",
+    dpi: int | None = None,
+    tips: bool = True,
 ) -> str:
-    """Returns a picture as a DOT document."""
+    """Returns a picture as a DOT document; `tips` are texts that SVG shows under the mouse."""
     look = LOOKS[theme]
     top = {
         "rankdir": rankdir,
@@ -122,7 +127,7 @@ def to_dot(
     for box in picture.boxes:
         children.setdefault(box.parent, []).append(box)
     ends = {box.call.id for box in picture.boxes} - {arrow.source for arrow in picture.arrows}
-    lines += _level(children, None, theme, ends, "  ")
+    lines += _level(children, None, theme, ends, "  ", tips)
     for arrow in picture.arrows:
         style = ', style="dashed"' if arrow.role == "mask" else ""
         lines.append(f"  n{arrow.source} -> n{arrow.target} [label={quote(' ' + arrow.label)}{style}];")
@@ -130,7 +135,12 @@ def to_dot(
 
 
 def _level(
-    children: dict[int | None, list[Box]], parent: int | None, theme: str, ends: set[int], pad: str
+    children: dict[int | None, list[Box]],
+    parent: int | None,
+    theme: str,
+    ends: set[int],
+    pad: str,
+    tips: bool,
 ) -> Iterator[str]:
     look = LOOKS[theme]
     for box in children.get(parent, []):
@@ -142,10 +152,10 @@ def _level(
                 f'{pad}  graph [id="g{box.call.id}", label={quote(f"{name}  {kind}")}, labeljust=l, '
                 f'style="rounded,filled", color="{border}", fillcolor="{look.group}", penwidth=0.8];'
             )
-            yield from _level(children, box.call.id, theme, ends, pad + "  ")
+            yield from _level(children, box.call.id, theme, ends, pad + "  ", tips)
             yield f"{pad}}}"
         else:
-            yield f"{pad}n{box.call.id} [{_node(box, name, kind, theme, box.call.id in ends)}];"
+            yield f"{pad}n{box.call.id} [{_node(box, name, kind, theme, box.call.id in ends, tips)}];"
 
 
 def _border(box: Box, theme: str) -> str:
@@ -155,7 +165,7 @@ def _border(box: Box, theme: str) -> str:
     return _MARKS[theme].get(box.mark, _CHANGED[theme]) if box.mark else look.line
 
 
-def _node(box: Box, name: str, kind: str, theme: str, last: bool) -> str:
+def _node(box: Box, name: str, kind: str, theme: str, last: bool, tips: bool) -> str:
     look = LOOKS[theme]
     call = box.call
     fill = look.fills[group_of(call)]
@@ -174,7 +184,7 @@ def _node(box: Box, name: str, kind: str, theme: str, last: bool) -> str:
     more = ', peripheries="2"' if box.foldable or box.times > 1 else ""
     return (
         f'id="b{call.id}", label=<<B>{_html(name)}</B>{second}>, fillcolor="{fill}", color="{_border(box, theme)}", '
-        f"penwidth={width}, tooltip={quote(tip[:300])}{more}"
+        f"penwidth={width}{more}" + (f", tooltip={quote(tip[:300])}" if tips else "")
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerascope.render.clean import clean
+from kerascope.render.dot import FONT
 from kerascope.render.numbers import figure, memory, scaled
 from kerascope.render.picture import Picture, group_of
 from kerascope.render.summary import Options, shapes_text, table_rows, totals
@@ -158,13 +159,16 @@ def _facts(graph: Topology) -> str:
 
 
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
+_PATH = re.compile(r' (d|points)="[^"]*"')
+_DECIMALS = re.compile(r"\.\d+")  # of coordinates in points, where a tenth is not seen
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
 
 def _static(svg: str | None) -> str:
     if svg is None:
         return '<p>For a picture here, without JavaScript: pip install "kerascope[plot]".</p>'
-    return _COMMENT.sub("", _PROLOGUE.sub("", svg))
+    text = _COMMENT.sub("", _PROLOGUE.sub("", svg)).replace(f' font-family="{FONT}"', "")
+    return _PATH.sub(lambda match: _DECIMALS.sub("", match[0]), text)
 
 
 def _table(graph: Topology) -> str:
