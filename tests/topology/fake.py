@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kerascope.values import CallFacts, SourceSpan, TensorFacts, TensorStats, Topology, WeightFacts
 
-HOSTILE = "a</script><script>alert(1)</script>\"'<b>&amp;[red]\x1b[31m\x1b]8;;evil\x07\\N\\G\nnew\u202eline\u2028{|}<x>%s$"
+HOSTILE = "a</script><script>alert(1)</script>\"'<b>&amp;[red]\x1b[31m\x1b]8;;evil\x07\\N\\G\nnew\u202eline\u2028{|}<x>%s$"  # noqa: E501
 
 
 STATS = TensorStats(1.0, 0.0, 0.1, -1.0, 1.0, 0.0, 1.0)

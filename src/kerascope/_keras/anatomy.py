@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerascope._keras.drafts import code_line, is_users
 from kerascope._keras.graph import own_variables, plain
-from kerascope._keras.recorder import code_line, is_users
 from kerascope.values import SourceSpan, TensorStats, WeightFacts
 
 _BITS = {"bool": 8, "int4": 4, "uint4": 4}

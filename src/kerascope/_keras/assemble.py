@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 from kerascope._keras import anatomy
+from kerascope._keras.drafts import Draft, Seen, opens
 from kerascope._keras.graph import layer_tree, own_variables
-from kerascope._keras.recorder import Draft, Recorder, Seen, opens
+from kerascope._keras.recorder import Recorder
 from kerascope.values import CallFacts, TensorFacts, Topology, WeightFacts
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerascope._keras.recorder import Draft, Recorder, Seen, argument_names
+from kerascope._keras.drafts import Draft, Seen, argument_names
+from kerascope._keras.recorder import Recorder
 from kerascope.errors import UsageError
 
 BATCHES = (11, 13)

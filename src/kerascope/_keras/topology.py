@@ -14,9 +14,10 @@ from typing import Any
 import keras
 
 from kerascope._keras import anatomy, assemble, sizes
+from kerascope._keras.drafts import short
 from kerascope._keras.graph import layer_tree
 from kerascope._keras.hooks import recording
-from kerascope._keras.recorder import NeedsSizes, Recorder, _short
+from kerascope._keras.recorder import NeedsSizes, Recorder
 from kerascope.errors import UsageError
 from kerascope.values import Topology
 
@@ -91,7 +92,7 @@ def _run(subject: Any, inputs: sizes.Inputs, given: tuple[int, int] | None) -> _
                 outputs = subject(*args, **kwargs)
                 del outputs
             except Exception as failure:
-                error = _short(recorder.failed or failure)
+                error = short(recorder.failed or failure)
             if given is not None:
                 error = error and sizes.unsized(error)
                 for draft in recorder.drafts:

@@ -63,28 +63,30 @@ def plot(
     """
     other, path = _rest(rest)
     look = _look(rankdir, dpi, theme, depth, collapse)
-    kind = None
-    if path is not None:
-        kind = Path(path).suffix.lower().removeprefix(".")
-        if kind not in KINDS:
-            raise UsageError(
-                f"Received: path={str(path)!r}. Allowed endings: {', '.join('.' + k for k in KINDS)}."
-            )
-        check_free(path, overwrite)
-    from kerascope._keras.topology import topology
-
-    wants_details = kind in (None, "html")
-    graph = with_costs(topology(model, *inputs, details=wants_details), batch_size)
-    if run is not None:
-        graph = with_health(graph, run)
-    made = (
-        _compared(graph, other, inputs, wants_details, batch_size, look)
-        if other is not None
-        else Plot(graph, look)
-    )
+    kind = _kind(path, overwrite) if path is not None else None
+    made = _made((model, other), inputs, run, kind in (None, "html"), batch_size, look)
     if path is not None and kind is not None:
         write_bytes(path, made.render(kind), overwrite=overwrite)
     return made
+
+
+def _kind(path: str | Path, overwrite: bool) -> str:
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in KINDS:
+        raise UsageError(
+            f"Received: path={str(path)!r}. Allowed endings: {', '.join('.' + k for k in KINDS)}."
+        )
+    check_free(path, overwrite)
+    return kind
+
+
+def _made(models: tuple[Any, Any], inputs: Any, run: Any, details: bool, batch_size: int, look: Look) -> Plot:
+    from kerascope._keras.topology import topology
+
+    graphs = [with_costs(topology(m, *inputs, details=details), batch_size) for m in models if m is not None]
+    if run is not None:
+        graphs[-1] = with_health(graphs[-1], run)
+    return _compared(graphs[0], graphs[1], look) if len(graphs) > 1 else Plot(graphs[0], look)
 
 
 def _rest(rest: tuple[Any, ...]) -> tuple[Any, str | Path | None]:
@@ -111,10 +113,7 @@ def _look(rankdir: Any, dpi: Any, theme: Any, depth: Any, collapse: Any) -> Look
     return Look(rankdir, dpi, theme, depth, bool(collapse))
 
 
-def _compared(before: Topology, other: Any, inputs: Any, details: bool, batch_size: int, look: Look) -> Plot:
-    from kerascope._keras.topology import topology
-
-    after = with_costs(topology(other, *inputs, details=details), batch_size)
+def _compared(before: Topology, after: Topology, look: Look) -> Plot:
     difference = compare.difference(before, after)
     graph, marks = difference_marks(before, after, difference)
     texts: dict[int, list[str]] = {}
@@ -178,12 +177,7 @@ class Plot:
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Writes the picture to a file; its ending says in which form."""
-        kind = Path(path).suffix.lower().removeprefix(".")
-        if kind not in KINDS:
-            raise UsageError(
-                f"Received: path={str(path)!r}. Allowed endings: {', '.join('.' + k for k in KINDS)}."
-            )
-        check_free(path, overwrite)
+        kind = _kind(path, overwrite)
         return write_bytes(path, self.render(kind), overwrite=overwrite)
 
     @property

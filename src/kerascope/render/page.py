@@ -47,7 +47,6 @@ def to_page(
     )
     chosen = f' data-theme="{theme}"' if theme in ("light", "dark") else ""
     title = html.escape(clean(graph.name))
-    error = html.escape(clean(graph.error)) if graph.error else ""
     return f"""<!DOCTYPE html>
 <html lang="en"{chosen}>
 <head>
@@ -59,7 +58,17 @@ def to_page(
 <style>{style}</style>
 </head>
 <body>
-<main class="plain">
+{_body(graph, title, svg)}
+<script type="application/json" id="data">{island(_data(graph, shown, same, changes or {}))}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _body(graph: Topology, title: str, svg: str | None) -> str:
+    error = html.escape(clean(graph.error)) if graph.error else ""
+    return f"""<main class="plain">
 <h1>{title}</h1>
 <p>{_facts(graph)}</p>
 {f'<p id="failure">{error}</p>' if error else ""}
@@ -75,12 +84,7 @@ def to_page(
 <div id="canvas" tabindex="0"></div>
 <aside id="side" hidden aria-live="polite"></aside>
 {f'<div id="error">fails: {error}</div>' if error else ""}
-</div>
-<script type="application/json" id="data">{island(_data(graph, shown, same, changes or {}))}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+</div>"""
 
 
 def asset(name: str) -> str:
