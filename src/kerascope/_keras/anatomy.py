@@ -47,12 +47,12 @@ def bytes_of(count: int, dtype: str) -> int:
 
 def statistics(variable: Any) -> TensorStats | None:
     """Returns the seven figures of a variable, None when it holds no numbers."""
-    values = np.asarray(keras.ops.convert_to_numpy(variable)).astype("float64")
+    values = np.asarray(keras.ops.convert_to_numpy(variable)).astype("float64").ravel()
     if not values.size:
         return None
     finite = np.isfinite(values)
-    known = values[finite]
-    norm = float(np.sqrt(np.sum(known**2)))
+    known = values if finite.all() else values[finite]
+    norm = float(np.sqrt(np.dot(known, known)))
     mean, std, low, high = (
         (float(known.mean()), float(known.std()), float(known.min()), float(known.max()))
         if known.size

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,11 @@ def plot(
     other, path = _rest(rest)
     look = _look(rankdir, dpi, theme, depth, collapse)
     kind = _kind(path, overwrite) if path is not None else None
-    made = _made((model, other), inputs, run, kind in (None, "html"), batch_size, look)
+    made = _made((model, other), inputs, run, kind == "html", batch_size, look)
+    if kind is None:
+        # Settings and statistics take time and are wanted only on a page, if one is made of this later.
+        again = functools.partial(_made, (model, other), inputs, run, True, batch_size, look)
+        made = dataclasses.replace(made, detailed=again)
     if path is not None and kind is not None:
         write_bytes(path, made.render(kind), overwrite=overwrite)
     return made
@@ -133,6 +138,7 @@ class Plot:
     look: Look
     marks: dict[int, str] = dataclasses.field(default_factory=dict)
     changes: dict[int, list[str]] = dataclasses.field(default_factory=dict)
+    detailed: Callable[[], Plot] | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def picture(self) -> Picture:
         """Returns the boxes and arrows."""
@@ -155,6 +161,8 @@ class Plot:
         from kerascope.render.drawing import available, draw
         from kerascope.render.page import to_page
 
+        if self.detailed is not None:
+            return self.detailed().to_html()
         shown, theme = self.picture(), self.look.theme or "light"
         same = repeated(self.graph) if self.look.collapse and not self.marks else {}
         svg = None

@@ -19,7 +19,7 @@ from kerascope.render.dot import FONT
 from kerascope.render.numbers import figure, memory, scaled
 from kerascope.render.picture import Picture, group_of
 from kerascope.render.summary import Options, shapes_text, table_rows, totals
-from kerascope.values import Topology, encode
+from kerascope.values import Topology
 
 
 def to_page(
@@ -93,8 +93,8 @@ def asset(name: str) -> str:
 
 
 def island(value: Any) -> str:
-    """Returns JSON that can stand inside a script element, whatever texts are in it."""
-    text = json.dumps(encode(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=str)
+    """Returns plain data (`to_json` has made it so) as JSON that can stand inside a script element, whatever texts are in it."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=str)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
