@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_subject(parser)
     parser.add_argument("out", metavar="FILE", help="where to: .svg .png .pdf .html .dot")
     parser.add_argument("--diff", metavar="SUBJECT", help="mark what changes from SUBJECT to this one")
-    parser.add_argument("--run", metavar="RECORDING", help="colour the boxes by the health of a recorded run")
+    parser.add_argument("--run", dest="recording", metavar="RECORDING", help="colour the boxes by the health of a recorded run")
     parser.add_argument(
         "--rankdir", choices=("TB", "LR", "BT", "RL"), default="TB", help="direction (default: TB)"
     )
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         *models,
         args.out,
         inputs=inputs,
-        run=args.run,
+        run=args.recording,
         rankdir=args.rankdir,
         dpi=args.dpi,
         theme=args.theme,

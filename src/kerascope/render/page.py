@@ -93,7 +93,7 @@ def asset(name: str) -> str:
 
 
 def island(value: Any) -> str:
-    """Returns plain data (`to_json` has made it so) as JSON that can stand inside a script element, whatever texts are in it."""
+    """Returns plain data as JSON that can stand inside a script element, whatever texts are in it."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=str)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
