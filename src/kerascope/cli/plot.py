@@ -29,7 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_subject(parser)
     parser.add_argument("out", metavar="FILE", help="where to: .svg .png .pdf .html .dot")
     parser.add_argument("--diff", metavar="SUBJECT", help="mark what changes from SUBJECT to this one")
-    parser.add_argument("--run", dest="recording", metavar="RECORDING", help="colour the boxes by the health of a recorded run")
+    parser.add_argument(
+        "--run",
+        dest="recording",
+        metavar="RECORDING",
+        help="colour the boxes by the health of a recorded run",
+    )
     parser.add_argument(
         "--rankdir", choices=("TB", "LR", "BT", "RL"), default="TB", help="direction (default: TB)"
     )

@@ -165,6 +165,7 @@ def _facts(graph: Topology) -> str:
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _PATH = re.compile(r' (d|points)="[^"]*"')
 _DECIMALS = re.compile(r"\.\d+")  # of coordinates in points, where a tenth is not seen
+_TITLE = re.compile(r"<title>n\d+(?:&#45;&gt;n\d+)?</title>\n?")
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
 
@@ -172,6 +173,8 @@ def _static(svg: str | None) -> str:
     if svg is None:
         return '<p>For a picture here, without JavaScript: pip install "kerascope[plot]".</p>'
     text = _COMMENT.sub("", _PROLOGUE.sub("", svg)).replace(f' font-family="{FONT}"', "")
+    # What the style sheet says for all, and the names of boxes, which are Graphviz's own.
+    text = _TITLE.sub("", text.replace(' text-anchor="middle"', ""))
     return _PATH.sub(lambda match: _DECIMALS.sub("", match[0]), text)
 
 
