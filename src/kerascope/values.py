@@ -247,7 +247,7 @@ class Report(_Json):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class TensorFacts(_Json):
+class TensorSpec(_Json):
     """A tensor that goes into or comes out of a call.
 
     `source` is the call it comes from (None: from nowhere we saw) and `index` which of that call's outputs it is.
@@ -293,8 +293,8 @@ class CallFacts(_Json):
     kind: str
     category: str
     parent: int | None = None
-    inputs: tuple[TensorFacts, ...] = ()
-    outputs: tuple[TensorFacts, ...] = ()
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
     call: int = 1
     calls: int = 1
     custom: bool = False
@@ -330,7 +330,7 @@ class Topology(_Json):
     backend: str
     how: str
     calls: tuple[CallFacts, ...] = ()
-    outputs: tuple[TensorFacts, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
     weights: tuple[WeightFacts, ...] = ()
     trainable: int = 0
     frozen: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kerascope.values import CallFacts, SourceSpan, TensorFacts, TensorStats, Topology, WeightFacts
+from kerascope.values import CallFacts, SourceSpan, TensorSpec, TensorStats, Topology, WeightFacts
 
 HOSTILE = "a</script><script>alert(1)</script>\"'<b>&amp;[red]\x1b[31m\x1b]8;;evil\x07\\N\\G\nnew\u202eline\u2028{|}<x>%s$"  # noqa: E501
 
@@ -11,8 +11,8 @@ STATS = TensorStats(1.0, 0.0, 0.1, -1.0, 1.0, 0.0, 1.0)
 
 
 def call(number, name, kind, sources, shape=("B", 8), parent=None, **more):
-    inputs = tuple(TensorFacts(("B", 8), "float32", source) for source in sources)
-    outputs = (TensorFacts(shape, "float32", number),)
+    inputs = tuple(TensorSpec(("B", 8), "float32", source) for source in sources)
+    outputs = (TensorSpec(shape, "float32", number),)
     path = more.pop("path", name)
     category = more.pop("category", "layer")
     return CallFacts(number, path, name, kind, category, parent, inputs, outputs, **more)

@@ -12,7 +12,7 @@ from kerascope._keras import anatomy
 from kerascope._keras.drafts import Draft, Seen, opens
 from kerascope._keras.graph import layer_tree, own_variables
 from kerascope._keras.recorder import Recorder
-from kerascope.values import CallFacts, TensorFacts, Topology, WeightFacts
+from kerascope.values import CallFacts, TensorSpec, Topology, WeightFacts
 
 
 def graph(
@@ -292,6 +292,6 @@ class _Maker:
 _PLAIN_KINDS = {"input": "InputLayer", "constant": "Constant", "code": "Code"}
 
 
-def _tensor(seen: Seen, ids: set[int]) -> TensorFacts:
+def _tensor(seen: Seen, ids: set[int]) -> TensorSpec:
     source = seen.source if seen.source in ids else None
-    return TensorFacts(seen.shape, seen.dtype, source, seen.index, seen.role, seen.argument, seen.masked)
+    return TensorSpec(seen.shape, seen.dtype, source, seen.index, seen.role, seen.argument, seen.masked)

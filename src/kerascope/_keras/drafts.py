@@ -22,7 +22,7 @@ _SELF_CONTAINED = ("MultiHeadAttention", "GroupedQueryAttention", "Bidirectional
 
 @dataclasses.dataclass(slots=True)
 class Seen:
-    """A tensor at the edge of a call; the fields are those of `values.TensorFacts`."""
+    """A tensor at the edge of a call; the fields are those of `values.TensorSpec`."""
 
     shape: tuple[Any, ...]
     dtype: str

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
-from kerascope.values import CallFacts, Dim, TensorFacts, Topology, WeightFacts
+from kerascope.values import CallFacts, Dim, TensorSpec, Topology, WeightFacts
 
 Cost = tuple[int, int]
 """Multiply-adds and floating point operations."""
@@ -80,7 +80,7 @@ def sizes(shape: Sequence[Dim], batch_size: int) -> tuple[int, ...] | None:
 _WIDTH = re.compile(r"\d+")
 
 
-def _bytes(tensors: Sequence[TensorFacts], batch_size: int) -> int | None:
+def _bytes(tensors: Sequence[TensorSpec], batch_size: int) -> int | None:
     total = 0
     for tensor in tensors:
         shape = sizes(tensor.shape, batch_size)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from kerascope.render.clean import shorten
 from kerascope.render.summary import shape_text
-from kerascope.values import CallFacts, Difference, TensorFacts, Topology
+from kerascope.values import CallFacts, Difference, TensorSpec, Topology
 
 MOST_OPEN = 400
 """Boxes above which a picture is folded one level more."""
@@ -77,7 +77,7 @@ def group_of(call: CallFacts) -> str:
     return call.category
 
 
-def tensor_text(tensor: TensorFacts) -> str:
+def tensor_text(tensor: TensorSpec) -> str:
     """Returns what stands at an arrow: the shape, and the dtype when it is not float32."""
     text = shape_text(tensor.shape)
     return text if tensor.dtype == "float32" else f"{text} {tensor.dtype}"

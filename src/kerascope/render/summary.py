@@ -21,7 +21,7 @@ from kerascope.render.blocks import (
 )
 from kerascope.render.clean import clean, shorten
 from kerascope.render.numbers import figure, memory, scaled
-from kerascope.values import CallFacts, Difference, TensorFacts, Topology
+from kerascope.values import CallFacts, Difference, TensorSpec, Topology
 
 NAME_CELLS = 60
 CELL = 40
@@ -43,7 +43,7 @@ def shape_text(shape: Sequence[object]) -> str:
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def shapes_text(tensors: Sequence[TensorFacts]) -> str:
+def shapes_text(tensors: Sequence[TensorSpec]) -> str:
     """Returns the shapes of several tensors; equal ones are counted."""
     texts = [shape_text(tensor.shape) for tensor in tensors]
     if len(texts) > 1 and len(set(texts)) == 1:
