@@ -65,7 +65,7 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.venv pyproject.toml
-	$(PIP) --editable . --group dev
+	$(PIP) --editable ".[plot]" --group dev
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.dev

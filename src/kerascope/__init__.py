@@ -5,6 +5,7 @@
     with watch(model) as watching: ...     around any way of training
     load("runs/train.kscope")              a recording's report
     trace(layer, x)                        every tensor of the layer's own lines
+    summary(model), plot(model, "m.svg")   any model's topology with shapes
 
 The names are loaded when they are first used, so importing this package costs nothing and imports no Keras.
 """
@@ -15,7 +16,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kerascope.api.plot import plot as plot
     from kerascope.api.report import load as load
+    from kerascope.api.summary import summary as summary
     from kerascope.api.trace import trace as trace
     from kerascope.api.trace import tracing as tracing
     from kerascope.api.watch import Watch as Watch
@@ -28,12 +31,24 @@ _HOMES = {
     "KerascopeError": "kerascope.errors",
     "Watch": "kerascope.api.watch",
     "load": "kerascope.api.report",
+    "plot": "kerascope.api.plot",
+    "summary": "kerascope.api.summary",
     "trace": "kerascope.api.trace",
     "tracing": "kerascope.api.trace",
     "watch": "kerascope.api.watch",
 }
 
-__all__ = ["KerascopeError", "Watch", "__version__", "load", "trace", "tracing", "watch"]
+__all__ = [
+    "KerascopeError",
+    "Watch",
+    "__version__",
+    "load",
+    "plot",
+    "summary",
+    "trace",
+    "tracing",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:

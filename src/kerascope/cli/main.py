@@ -19,6 +19,8 @@ COMMANDS = {
     "run": "run a training script, watch its training, and report",
     "trace": "show every tensor of your own lines, explain an error, offer fixes that pass",
     "report": "judge a recording again and show the report",
+    "summary": "show every layer and operation of a model with shapes, parameters and cost",
+    "plot": "draw a model as SVG, PNG, PDF, HTML or DOT",
     "doctor": "say what this machine has and whether a training can be watched on it",
 }
 """The subcommands and their `HELP`, repeated here so that `--help` imports none of them."""
@@ -31,6 +33,8 @@ examples:
   kerascope run train.py --epochs 3          run a script as Python would, and report
   kerascope trace layers.py:MyLayer --input 2,5   every tensor of its lines
   kerascope report runs/train-*.kscope       judge a recording again
+  kerascope summary train.py                 what the script's model is made of
+  kerascope plot model.keras model.html      a picture of it
   kerascope doctor                           can a training be watched on this machine?
 
 `kerascope COMMAND --help` says more about one command.

@@ -102,12 +102,16 @@ class Column:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells; `omitted` more stand, unseen, before row `omitted_at`."""
+    """Rows of cells; `omitted` more stand, unseen, before row `omitted_at`.
+
+    The first column is shortened, down to `narrowest` cells, before other columns are dropped.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Span, ...], ...]
     omitted: int = 0
     omitted_at: int = 0
+    narrowest: int = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -35,7 +35,6 @@ NARROWEST = 40
 """Columns below which a report is not squeezed further; a narrower terminal wraps it."""
 
 _SMALLEST_PLOT, _LARGEST_PLOT, _LARGEST_TALL = 6, 40, 72
-_SMALLEST_NAME = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -254,7 +253,7 @@ def _table(table: Table, canvas: Canvas) -> list[Row]:
 def _kept(table: Table, widths: Sequence[int], room: int) -> tuple[list[int], list[int]]:
     """Returns the columns that fit, and those that do not: the highest `drop` goes first."""
     kept = list(range(len(table.columns)))
-    name = min(widths[0], _SMALLEST_NAME)
+    name = min(widths[0], table.narrowest)
     while name + sum(widths[index] + 2 for index in kept[1:]) > room:
         droppable = [index for index in kept if table.columns[index].drop]
         if not droppable:

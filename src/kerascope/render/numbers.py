@@ -118,3 +118,28 @@ def change(before: Any, after: Any) -> str:
         longer = f"{before:.5g}", f"{after:.5g}"
         texts = longer if longer[0] != longer[1] else texts
     return f"{texts[0]} -> {texts[1]}"
+
+
+def scaled(value: Any, unit: str = "") -> str:
+    """Returns a count with three digits and a prefix: "412", "1.39 M", "4.09 G"."""
+    if value is None:
+        return "?"
+    size = number(value)
+    for prefix in ("", "k", "M", "G", "T"):
+        if abs(size) < 999.5 or prefix == "T":
+            text = f"{size:.0f}" if prefix == "" or abs(size) >= 99.95 else f"{size:.3g}"
+            return f"{text} {prefix}{unit}".strip()
+        size /= 1000
+    return ""
+
+
+def memory(count: Any) -> str:
+    """Returns bytes in units of 1024, as Keras does: "0 B", "5.31 MB"."""
+    if count is None:
+        return "?"
+    size = number(count)
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if size < 1024 or unit == "TB":
+            return f"{size:.0f} B" if unit == "B" else f"{size:.2f} {unit}"
+        size /= 1024
+    return ""

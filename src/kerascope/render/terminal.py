@@ -66,6 +66,13 @@ def print_report(
         color: True or False to insist; by default rich decides, by the terminal and `NO_COLOR`.
         full: Everything recorded instead of one screen.
     """
+    print_document(document(report, full), file, width, color)
+
+
+def print_document(
+    doc: Document, file: IO[str], width: int | None = None, color: bool | None = None, widest: int = WIDEST
+) -> None:
+    """Prints a document to `file`; see `print_report`. `widest` limits the columns of a wide terminal."""
     console = Console(
         file=file,
         width=width,
@@ -78,15 +85,20 @@ def print_report(
         markup=False,
         emoji=False,
     )
-    columns = width if width is not None else min(console.width, WIDEST)
+    columns = width if width is not None else min(console.width, widest)
     # A file without an encoding (a StringIO) takes any character; rich would call it UTF-8, which is the same.
-    for text in renderables(document(report, full), columns, getattr(file, "encoding", None)):
+    for text in renderables(doc, columns, getattr(file, "encoding", None)):
         console.print(text, soft_wrap=True)
 
 
 def to_text(report: Report, width: int = 80, full: bool = False, encoding: str | None = None) -> str:
     """Returns the report as text without colour; for an `encoding` without block characters plots are in ASCII."""
-    lines = (_plain(row) for row in rows(document(report, full), Canvas(width, encoding)))
+    return document_text(document(report, full), width, encoding)
+
+
+def document_text(doc: Document, width: int = 80, encoding: str | None = None) -> str:
+    """Returns a document as text without colour."""
+    lines = (_plain(row) for row in rows(doc, Canvas(width, encoding)))
     return "".join(f"{line}\n" for line in lines)
 
 

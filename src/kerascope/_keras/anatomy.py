@@ -1,0 +1,143 @@
+"""Facts about one layer, as plain values: weights, policy, settings, losses, where its class is written."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerascope._keras.drafts import code_line, is_users
+from kerascope._keras.graph import own_variables, plain
+from kerascope.values import SourceSpan, TensorStats, WeightFacts
+
+_BITS = {"bool": 8, "int4": 4, "uint4": 4}
+
+
+def weight_facts(variable: Any, stats: bool) -> WeightFacts:
+    """Returns a variable's facts; `stats` reads its values."""
+    shape = tuple(int(n) for n in variable.shape)
+    dtype = str(variable.dtype)
+    size = math.prod(shape)
+    return WeightFacts(
+        str(variable.path),
+        shape,
+        dtype,
+        bool(variable.trainable),
+        size,
+        bytes_of(size, dtype),
+        statistics(variable) if stats else None,
+    )
+
+
+def bytes_of(count: int, dtype: str) -> int:
+    """Returns the bytes that `count` numbers of a dtype take."""
+    bits = _BITS.get(dtype)
+    if bits is None:
+        digits = "".join(
+            char for char in re.split("[_e]", dtype.removeprefix("float"), maxsplit=1)[0] if char.isdigit()
+        )
+        bits = int(digits) if digits else 32
+    return (count * bits + 7) // 8
+
+
+def statistics(variable: Any) -> TensorStats | None:
+    """Returns the seven figures of a variable, None when it holds no numbers."""
+    values = np.asarray(keras.ops.convert_to_numpy(variable)).astype("float64").ravel()
+    if not values.size:
+        return None
+    finite = np.isfinite(values)
+    known = values if finite.all() else values[finite]
+    norm = float(np.sqrt(np.dot(known, known)))
+    mean, std, low, high = (
+        (float(known.mean()), float(known.std()), float(known.min()), float(known.max()))
+        if known.size
+        else (math.nan,) * 4
+    )
+    return TensorStats(norm, mean, std, low, high, float(np.mean(values == 0)), float(np.mean(finite)))
+
+
+def sizes(variables: Any) -> int:
+    """Returns how many numbers these variables hold."""
+    return sum(math.prod(int(n) for n in v.shape) for v in variables)
+
+
+def policy(layer: Any) -> str | None:
+    """Returns the name of a layer's dtype policy."""
+    value = getattr(layer, "dtype_policy", None)
+    return str(getattr(value, "name", value)) if value is not None else None
+
+
+def config(target: Any) -> dict[str, Any]:
+    """Returns a layer's own settings; what is in it and its policy are told elsewhere."""
+    if target is None or not hasattr(target, "get_config"):
+        return {}
+    if isinstance(target, keras.Model):
+        return {}
+    try:
+        found = target.get_config()
+    except Exception as error:  # a user's layer may have no working get_config, which is worth telling
+        return {"get_config": f"raises {type(error).__name__}: {error}"[:300]}
+    found = {key: value for key, value in found.items() if key not in ("name", "dtype", "build_config")}
+    return {key: _brief(value) for key, value in plain(found).items()} if isinstance(found, dict) else {}
+
+
+_COST_SETTINGS = ("data_format", "pool_size", "units", "equation", "num_heads", "axes", "activation")
+
+
+def cost_settings(layer: Any) -> dict[str, Any]:
+    """Returns the few settings on which a layer's cost depends, without asking for its whole configuration."""
+    found = {}
+    for name in _COST_SETTINGS:
+        value = vars(layer).get(name)
+        if callable(value):
+            value = getattr(value, "__name__", None)
+        if isinstance(value, (list, tuple)):
+            value = [n if isinstance(n, int) else str(n) for n in value]
+        if isinstance(value, (int, str, list)):
+            found[name] = value
+    return found
+
+
+def _brief(value: Any) -> Any:
+    """Shortens what Keras serialised: an object by its name and its settings."""
+    if isinstance(value, dict) and "class_name" in value:
+        inner = value.get("config")
+        if not isinstance(inner, dict):
+            return str(inner or value["class_name"])
+        settings = ", ".join(f"{k}={v}" for k, v in inner.items() if v is not None)[:120]
+        return f"{value['class_name']}({settings})"
+    text = str(value)
+    return value if len(text) <= 300 else text[:300] + "..."
+
+
+def losses(layer: Any) -> Iterator[str]:
+    """Yields what a layer adds to the loss by itself: its regularisers, with their value now."""
+    for variable in own_variables(layer):
+        regularizer = getattr(variable, "regularizer", None)
+        if regularizer is not None:
+            name = str(variable.path).rpartition("/")[2]
+            yield f"{name} {type(regularizer).__name__} {float(keras.ops.convert_to_numpy(regularizer(variable))):.3g}"
+    activity = getattr(layer, "activity_regularizer", None)
+    if activity is not None:
+        yield f"activity {type(activity).__name__}"
+
+
+def defined(target: Any) -> SourceSpan | None:
+    """Returns where the class is written, when the user wrote it."""
+    function = getattr(type(target), "call", None)
+    code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
+    if code is None or not is_users(code.co_filename):
+        return None
+    return SourceSpan(file=code.co_filename, line=code.co_firstlineno)
+
+
+def called_at(file: str | None, line: int | None) -> SourceSpan | None:
+    """Returns the place of a call."""
+    if file is None:
+        return None
+    return SourceSpan(file=file, line=line, expression=code_line(file, line))

@@ -1,0 +1,185 @@
+"""Pictures and the page: what is drawn, what is folded, and that no name breaks a format."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import fake
+import pytest
+
+from kerascope.api.plot import Look, Plot
+from kerascope.errors import SetupError, UsageError
+from kerascope.render.dot import to_dot
+from kerascope.render.drawing import available, draw
+from kerascope.render.picture import picture
+from kerascope.render.summary import Options, document
+from kerascope.render.terminal import document_text
+
+SRC = str(Path(__file__).resolve().parents[2] / "src")
+needs_graphviz = pytest.mark.skipif(not available(), reason="pygraphviz is not installed")
+
+
+def look(**settings):
+    return Look(**settings)
+
+
+def names(drawn):
+    return [box.call.path for box in drawn.boxes]
+
+
+def test_repeated_blocks_are_drawn_once():
+    drawn = picture(fake.blocks(12))
+    assert names(drawn) == ["x", "block0", "block0/d", "block0/add", "out"]
+    assert [box.times for box in drawn.boxes] == [1, 12, 1, 1, 1]
+    ends = {(arrow.source, arrow.target) for arrow in drawn.arrows}
+    by_path = {box.call.path: box.call.id for box in drawn.boxes}
+    assert (by_path["block0/add"], by_path["out"]) in ends
+    assert len(picture(fake.blocks(12), collapse=False).boxes) == 38
+    assert [box.times for box in picture(fake.blocks(2)).boxes] == [1] * 8
+
+
+def test_depth_and_large_models():
+    drawn = picture(fake.blocks(2), depth=1)
+    assert names(drawn) == ["x", "block0", "block1", "out"]
+    assert [(a.source, a.target, a.label) for a in drawn.arrows] == [
+        (0, 1, "(B, 8)"),
+        (1, 4, "(B, 8)"),
+        (4, 7, "(B, 8)"),
+    ]
+    assert len(picture(fake.blocks(500), collapse=False).boxes) == 502  # folded one level
+
+
+def test_dot_is_stable_text():
+    text = to_dot(fake.blocks(1), picture(fake.blocks(1)), rankdir="LR", theme="dark")
+    assert text == to_dot(fake.blocks(1), picture(fake.blocks(1)), rankdir="LR", theme="dark")
+    assert 'rankdir="LR"' in text and "subgraph cluster_1" in text and 'label=" (B, 8)"' in text
+
+
+@needs_graphviz
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+@pytest.mark.parametrize("made", [fake.blocks(2), fake.hostile()], ids=["plain", "hostile"])
+def test_every_format_is_drawn(kind, made):
+    data = Plot(made, look(dpi=50)).render(kind)
+    assert data.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[kind])
+    if kind == "svg":
+        root = ElementTree.fromstring(data)
+        texts = "".join(root.itertext())
+        assert "\x1b" not in texts and "\u202e" not in texts
+        assert not [e for e in root.iter() if e.tag.endswith(("script", "image", "foreignObject"))]
+
+
+@needs_graphviz
+def test_shapes_stand_on_the_edges():
+    svg = Plot(fake.blocks(1), look()).to_svg()
+    assert svg.count("(B, 8)") >= 4
+    assert "fails" not in svg
+    broken = fake.graph(
+        fake.call(0, "x", "InputLayer", [], category="input"), fake.call(1, "d", "Dense", [0], error="no")
+    )
+    assert "fails" in Plot(broken, look()).to_svg()
+
+
+class Reader(HTMLParser):
+    """Collects the scripts and tags of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.data, self.inside = [], {}, None
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.inside = f"{tag}{len(self.tags)}" if tag in ("script", "style") else None
+
+    def handle_endtag(self, tag):
+        self.inside = None
+
+    def handle_data(self, data):
+        if self.inside:
+            self.data[self.inside] = self.data.get(self.inside, "") + data
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    island = next(text for text in reader.data.values() if text.startswith('{"calls"'))
+    return reader, json.loads(island)
+
+
+def test_the_page_is_whole_and_fetches_nothing():
+    page = Plot(fake.blocks(4), look()).to_html()
+    reader, data = read(page)
+    assert len(data["calls"]) == 14 and data["times"] == {"1": 4}
+    assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", page)
+    policy = next(a["content"] for tag, a in reader.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert [tag for tag, _ in reader.tags].count("script") == 2
+    assert "<td>  d</td><td>Dense</td>" in page  # a table for readers without JavaScript
+
+
+def test_no_name_breaks_the_page():
+    page = Plot(fake.hostile(), look()).to_html()
+    reader, data = read(page)
+    assert [tag for tag, _ in reader.tags].count("script") == 2
+    assert "alert(1)" not in "".join(t for t in reader.data.values() if not t.startswith('{"calls"'))
+    assert "\x1b" not in page and "\u202e" not in page and "\u2028" not in page
+    assert data["calls"][0]["name"].startswith("a</script>")
+    island = page[page.index('id="data">') :]
+    assert "</script>" in island and "<b>" not in island[: island.index("</script>")]
+
+
+def test_no_name_breaks_table_and_dot():
+    made = fake.hostile()
+    text = document_text(document(made, Options()), 120)
+    assert "\x1b" not in text and "\u202e" not in text
+    dot = to_dot(made, picture(made))
+    assert "\x1b" not in dot and len(dot.splitlines()) < 30
+    assert json.loads(json.dumps(made.to_json()))["name"] == fake.HOSTILE
+
+
+def test_without_pygraphviz_there_is_a_hint(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    with pytest.raises(SetupError, match=r'pip install "kerascope\[plot\]"'):
+        draw("digraph {}", "svg")
+    monkeypatch.setattr("kerascope.render.drawing.available", lambda: False)
+    assert 'pip install "kerascope[plot]"' in Plot(fake.blocks(1), look()).to_html()
+    assert Plot(fake.blocks(1), look()).render("dot").startswith(b"digraph")
+
+
+def test_files_are_not_overwritten(tmp_path):
+    path = tmp_path / "m.dot"
+    made = Plot(fake.blocks(1), look())
+    made.save(path)
+    path.write_text("mine")
+    with pytest.raises(UsageError, match="exists already"):
+        made.save(path)
+    assert path.read_text() == "mine"
+    made.save(path, overwrite=True)
+    assert path.read_text().startswith("digraph")
+    assert [p.name for p in tmp_path.iterdir()] == ["m.dot"]
+    with pytest.raises(UsageError, match="Allowed endings"):
+        made.save(tmp_path / "m.jpg")
+    with pytest.raises(UsageError, match="folder"):
+        made.save(tmp_path / "missing" / "m.dot")
+
+
+def test_the_page_of_a_large_model_is_small():
+    page = Plot(fake.flat(1000), look()).to_html()
+    assert len(page) < 2_000_000
+
+
+@needs_graphviz
+def test_pictures_need_no_program_on_the_path(tmp_path):
+    code = "from kerascope.render.drawing import draw; print(draw('digraph { a -> b }', 'svg')[:5])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": str(tmp_path), "PYTHONPATH": SRC},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "b'<?xml'", done.stderr
