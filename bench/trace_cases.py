@@ -62,7 +62,7 @@ class Custom(keras.Model):
         self.last = layers.Dense(10)
         self.tracker = keras.metrics.Mean(name="loss")
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         x = inputs
         for dense in self.hidden:
             x = dense(x)
@@ -116,8 +116,11 @@ def jax_step(self, state, data):
     x, y = data
     (loss, others), grads = jax.value_and_grad(jax_loss, has_aux=True)(trainable, others, self, x, y)
     trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
-    metrics = self.tracker.stateless_update_state(metrics, loss)
-    return {"loss": self.tracker.stateless_result(metrics)}, (trainable, others, slots, metrics)
+    first = self.tracker.variables[0]
+    at = next(i for i, variable in enumerate(self.metrics_variables) if variable is first)
+    own = self.tracker.stateless_update_state(metrics[at : at + 2], loss)
+    metrics = [*metrics[:at], *own, *metrics[at + 2 :]]
+    return {"loss": self.tracker.stateless_result(own)}, (trainable, others, slots, metrics)
 
 
 STEPS = {"torch": torch_step, "tensorflow": tensorflow_step, "jax": jax_step}

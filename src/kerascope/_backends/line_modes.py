@@ -42,7 +42,7 @@ def code_is_run(note: Note, is_users: IsUsers) -> Iterator[None]:
             stack.enter_context(_torch(note))
         if "tensorflow" in sys.modules:
             stack.enter_context(_tensorflow(note, is_users))
-        if "jax" in sys.modules:
+        if keras.backend.backend() == "jax":
             stack.enter_context(_jax(note, is_users))
         stack.enter_context(_keras(note))
         yield

@@ -180,10 +180,16 @@ class Installation:
 
     def install(self) -> None:
         """Puts twins into all functions of the user's that live now, and into modules imported from now on."""
-        with _lock:
-            _live.append(self)
-            _hook_imports()
-            self.add(_functions())
+        collecting = gc.isenabled()
+        gc.disable()  # syntax trees are many objects: a full collection among them takes longer than all the rest
+        try:
+            with _lock:
+                _live.append(self)
+                _hook_imports()
+                self.add(_functions())
+        finally:
+            if collecting:
+                gc.enable()
 
     def add(self, functions: Iterable[types.FunctionType]) -> None:
         """Puts twins into these functions as far as they are the user's."""

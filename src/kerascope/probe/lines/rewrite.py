@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
@@ -27,6 +26,13 @@ VALUE, ENTER, HOLD, STORED, ATTRIBUTE = (
 _NEVER_TENSORS = frozenset(dir(builtins)) | {"self", "cls"}
 _SIGNS = (ast.operator, ast.unaryop)
 _Node = TypeVar("_Node", bound=ast.AST)
+
+
+def _copy(node: _Node) -> _Node:
+    """Returns a shallow copy; `copy.copy` does the same by a longer way."""
+    new = type(node).__new__(type(node))
+    new.__dict__.update(node.__dict__)
+    return new
 
 
 def rewrite(source: str, file: str) -> tuple[ast.Module, list[Site]]:
@@ -119,7 +125,7 @@ class _Transformer(ast.NodeTransformer):
         return new
 
     def _parts(self, node: _Node) -> _Node:
-        new = copy.copy(node)  # the site keeps the node as the user wrote it
+        new = _copy(node)  # the site keeps the node as the user wrote it
         for field, value in ast.iter_fields(node):
             if isinstance(value, list):
                 setattr(new, field, self._list(value))
@@ -141,7 +147,7 @@ class _Transformer(ast.NodeTransformer):
         if isinstance(node, ast.Name):
             return node
         if isinstance(node, ast.Attribute):
-            new = copy.copy(node)
+            new = _copy(node)
             new.value = node.value if self._is_plain(node.value) else self.visit(node.value)
             return new
         result: ast.expr = self.visit(node)
@@ -204,19 +210,19 @@ class _Transformer(ast.NodeTransformer):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
-        new = copy.copy(node)
+        new = _copy(node)
         new.value = self._assigned(node.value, [node.target])
         return new
 
     def visit_match_case(self, node: ast.match_case) -> ast.match_case:
-        new = copy.copy(node)  # patterns are no expressions
+        new = _copy(node)  # patterns are no expressions
         if node.guard is not None:
             new.guard = self.visit(node.guard)
         new.body = self._list(node.body)
         return new
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
-        new = copy.copy(node)
+        new = _copy(node)
         new.args = self.visit(node.args)
         with self._scope("<lambda>", is_function=True):
             entry = self._entry(node, "lambda").value
@@ -237,20 +243,20 @@ class _Transformer(ast.NodeTransformer):
             self.sites[index].targets = targets
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | list[ast.AST]:
-        new = copy.copy(node)
+        new = _copy(node)
         new.value = self._assigned(node.value, node.targets)
         stores: list[ast.AST] = []
         new.targets = [self._store(target, stores) for target in node.targets]
         return [new, *stores] if stores else new
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        new = copy.copy(node)
+        new = _copy(node)
         if node.value is not None:
             new.value = self._assigned(node.value, [node.target])
         return new
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST | list[ast.AST]:
-        new = copy.copy(node)
+        new = _copy(node)
         site = self._site(node, "augmented")
         site.targets = tuple(_target_names([node.target], self._text))
         new.value = self._inside(site, ast.Expr(node.value)).value
@@ -267,7 +273,7 @@ class _Transformer(ast.NodeTransformer):
         `base` is evaluated once, as before, and held until the statement is done; nothing is evaluated again.
         """
         if isinstance(target, (ast.Tuple, ast.List)):
-            new_list = copy.copy(target)
+            new_list = _copy(target)
             new_list.elts = [self._store(element, after) for element in target.elts]
             return new_list
         if isinstance(target, ast.Subscript):
@@ -291,14 +297,14 @@ class _Transformer(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> ast.AST:
         if node.value is None:
             return node
-        new = copy.copy(node)
+        new = _copy(node)
         count = len(self.sites)
         new.value = self.visit(node.value)
         self._name(count, node.value, ("return",))
         return new
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        new = copy.copy(node)
+        new = _copy(node)
         with self._scope(node.name, is_function=False):
             new.body = self._list(node.body)
             new.body.insert(
@@ -307,7 +313,7 @@ class _Transformer(ast.NodeTransformer):
         return new
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        new = copy.copy(node)
+        new = _copy(node)
         new.args = self.visit(node.args)
         with self._scope(node.name, is_function=True):
             body = self._list(node.body)
@@ -348,7 +354,7 @@ class _Transformer(ast.NodeTransformer):
         return _Entered(self._scopes, _Scope(prefix + name, is_function))
 
     def visit_arguments(self, node: ast.arguments) -> ast.arguments:
-        new = copy.copy(node)  # defaults belong to the scope outside; annotations are let be
+        new = _copy(node)  # defaults belong to the scope outside; annotations are let be
         new.defaults = [self.visit(d) for d in node.defaults]
         new.kw_defaults = [None if d is None else self.visit(d) for d in node.kw_defaults]
         return new
