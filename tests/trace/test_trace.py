@@ -113,7 +113,7 @@ def test_tracing_lets_the_exception_through_with_a_note():
     with pytest.raises(Exception) as caught, kerascope.tracing() as t:
         layer(tensor())
     assert t.error is caught.value
-    assert any("matmul needs" in note for note in caught.value.__notes__)
+    assert any("matmul needs" in note and "2·B" in note for note in caught.value.__notes__)
     assert t["pos"].last.shape == (2, 5)
 
 

@@ -72,13 +72,15 @@ def _of_error(
     error: BaseException, about: Subject | None, recorder: Recorder, fixes: bool, judgement: Judgement
 ) -> list[Finding]:
     from kerascope.explain.lines import dims
+    from kerascope.explain.lines.crash import explain_crash
     from kerascope.explain.lines.explanation import explain
 
     failure, finding = explain(error, recorder, about)
     if finding is None:
         return []
     if about is None:
-        return [finding]
+        # What failed inside the block can be run again by itself, which tells the batch size and the cause.
+        return [explain_crash(error) or finding]
     logs = failure.logs[1:]
     batches = list(dims.batches_for(about, recorder.log))[: len(logs)]
     judgement.dims = dims.transfer(
