@@ -128,7 +128,7 @@ def _target_texts(
 def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """A literal that is the batch size of the call that was traced."""
     function = context.function(call)
-    if function is None or context.batch is None:
+    if function is None:
         return
     names = [a.arg for a in function.args.args if a.arg not in ("self", "cls")]
     tensor = next((name for name in names if context.is_tensor(function, name)), None)
@@ -136,10 +136,11 @@ def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if not isinstance(container, (ast.Tuple, ast.List)):
             continue
         for index, element in enumerate(container.elts):
-            if (integer(element) == context.batch or index == 0) and tensor is not None:
+            is_batch = context.batch is not None and integer(element) == context.batch
+            if (is_batch or index == 0) and tensor is not None:
                 rows = context.spell("rows", call, tensor)
                 if rows is not None and rows != context.text(element):
-                    yield context.swap(1.2 if integer(element) == context.batch else 1.6, element, rows)
+                    yield context.swap(1.2 if is_batch else 1.6, element, rows)
 
 
 def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
