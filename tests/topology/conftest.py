@@ -1,4 +1,4 @@
-"""The tests of topology run on one backend at a time, the one in KERAS_BACKEND; models are in `models.py`."""
+"""The tests of topology run on one backend at a time, the one in KERAS_BACKEND; models are in `architectures.py`."""
 
 from __future__ import annotations
 

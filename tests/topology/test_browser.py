@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-import fake
+import fake_graphs
 import pytest
 
 from kerascope.api.plot import Look, Plot
@@ -54,7 +54,7 @@ def count(page):
 
 
 def test_fold_unfold_and_repeats(visit):
-    page = visit(fake.blocks(5))
+    page = visit(fake_graphs.blocks(5))
     assert count(page) == 5
     page.click("#fold")
     assert count(page) == 3
@@ -67,7 +67,7 @@ def test_fold_unfold_and_repeats(visit):
 
 
 def test_search_and_details(visit):
-    page = visit(fake.blocks(5))
+    page = visit(fake_graphs.blocks(5))
     page.fill("#search", "out")
     assert page.locator(".box.found").count() == 1
     page.press("#search", "Enter")
@@ -81,7 +81,7 @@ def test_search_and_details(visit):
 
 
 def test_pan_and_zoom(visit):
-    page = visit(fake.blocks(1))
+    page = visit(fake_graphs.blocks(1))
     before = page.locator("#canvas svg > g").get_attribute("transform")
     page.mouse.move(150, 400)
     page.mouse.down()
@@ -99,14 +99,14 @@ def test_pan_and_zoom(visit):
 
 
 def test_it_reads_without_javascript(visit):
-    page = visit(fake.blocks(2), javascript=False)
+    page = visit(fake_graphs.blocks(2), javascript=False)
     assert page.locator("main.plain").is_visible()
     assert not page.locator("#app").is_visible()
     assert page.locator("main.plain table tbody tr").count() == 8
 
 
 def test_a_hostile_name_stays_text(visit):
-    page = visit(fake.hostile())
+    page = visit(fake_graphs.hostile())
     page.click("#unfold")
     for box in page.locator("#canvas .box").all():
         box.dispatch_event("click")
@@ -117,7 +117,7 @@ def test_a_hostile_name_stays_text(visit):
 
 
 def test_boxes_do_not_overlap(visit):
-    page = visit(fake.flat(60))
+    page = visit(fake_graphs.flat(60))
     boxes = page.evaluate(
         """[...document.querySelectorAll('#canvas .box > rect')]
             .map(r => ['x', 'y', 'width', 'height'].map(k => +r.getAttribute(k)))"""
@@ -129,7 +129,7 @@ def test_boxes_do_not_overlap(visit):
 
 
 def test_a_thousand_operations_stay_fluent(visit):
-    page = visit(fake.flat(1000))
+    page = visit(fake_graphs.flat(1000))
     assert count(page) == 1000
     frames = page.evaluate(
         """async () => {

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
-import fake
+import fake_graphs
 import pytest
 
 from kerascope.api.plot import Look, Plot
@@ -34,36 +34,36 @@ def names(drawn):
 
 
 def test_repeated_blocks_are_drawn_once():
-    drawn = picture(fake.blocks(12))
+    drawn = picture(fake_graphs.blocks(12))
     assert names(drawn) == ["x", "block0", "block0/d", "block0/add", "out"]
     assert [box.times for box in drawn.boxes] == [1, 12, 1, 1, 1]
     ends = {(arrow.source, arrow.target) for arrow in drawn.arrows}
     by_path = {box.call.path: box.call.id for box in drawn.boxes}
     assert (by_path["block0/add"], by_path["out"]) in ends
-    assert len(picture(fake.blocks(12), collapse=False).boxes) == 38
-    assert [box.times for box in picture(fake.blocks(2)).boxes] == [1] * 8
+    assert len(picture(fake_graphs.blocks(12), collapse=False).boxes) == 38
+    assert [box.times for box in picture(fake_graphs.blocks(2)).boxes] == [1] * 8
 
 
 def test_depth_and_large_models():
-    drawn = picture(fake.blocks(2), depth=1)
+    drawn = picture(fake_graphs.blocks(2), depth=1)
     assert names(drawn) == ["x", "block0", "block1", "out"]
     assert [(a.source, a.target, a.label) for a in drawn.arrows] == [
         (0, 1, "(B, 8)"),
         (1, 4, "(B, 8)"),
         (4, 7, "(B, 8)"),
     ]
-    assert len(picture(fake.blocks(500), collapse=False).boxes) == 502  # folded one level
+    assert len(picture(fake_graphs.blocks(500), collapse=False).boxes) == 502  # folded one level
 
 
 def test_dot_is_stable_text():
-    text = to_dot(fake.blocks(1), picture(fake.blocks(1)), rankdir="LR", theme="dark")
-    assert text == to_dot(fake.blocks(1), picture(fake.blocks(1)), rankdir="LR", theme="dark")
+    text = to_dot(fake_graphs.blocks(1), picture(fake_graphs.blocks(1)), rankdir="LR", theme="dark")
+    assert text == to_dot(fake_graphs.blocks(1), picture(fake_graphs.blocks(1)), rankdir="LR", theme="dark")
     assert 'rankdir="LR"' in text and "subgraph cluster_1" in text and 'label=" (B, 8)"' in text
 
 
 @needs_graphviz
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
-@pytest.mark.parametrize("made", [fake.blocks(2), fake.hostile()], ids=["plain", "hostile"])
+@pytest.mark.parametrize("made", [fake_graphs.blocks(2), fake_graphs.hostile()], ids=["plain", "hostile"])
 def test_every_format_is_drawn(kind, made):
     data = Plot(made, look(dpi=50)).render(kind)
     assert data.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[kind])
@@ -76,11 +76,12 @@ def test_every_format_is_drawn(kind, made):
 
 @needs_graphviz
 def test_shapes_stand_on_the_edges():
-    svg = Plot(fake.blocks(1), look()).to_svg()
+    svg = Plot(fake_graphs.blocks(1), look()).to_svg()
     assert svg.count("(B, 8)") >= 4
     assert "fails" not in svg
-    broken = fake.graph(
-        fake.call(0, "x", "InputLayer", [], category="input"), fake.call(1, "d", "Dense", [0], error="no")
+    broken = fake_graphs.graph(
+        fake_graphs.call(0, "x", "InputLayer", [], category="input"),
+        fake_graphs.call(1, "d", "Dense", [0], error="no"),
     )
     assert "fails" in Plot(broken, look()).to_svg()
 
@@ -112,7 +113,7 @@ def read(page):
 
 
 def test_the_page_is_whole_and_fetches_nothing():
-    page = Plot(fake.blocks(4), look()).to_html()
+    page = Plot(fake_graphs.blocks(4), look()).to_html()
     reader, data = read(page)
     assert len(data["calls"]) == 14 and data["times"] == {"1": 4}
     assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", page)
@@ -123,7 +124,7 @@ def test_the_page_is_whole_and_fetches_nothing():
 
 
 def test_no_name_breaks_the_page():
-    page = Plot(fake.hostile(), look()).to_html()
+    page = Plot(fake_graphs.hostile(), look()).to_html()
     reader, data = read(page)
     assert [tag for tag, _ in reader.tags].count("script") == 2
     assert "alert(1)" not in "".join(t for t in reader.data.values() if not t.startswith('{"calls"'))
@@ -134,12 +135,12 @@ def test_no_name_breaks_the_page():
 
 
 def test_no_name_breaks_table_and_dot():
-    made = fake.hostile()
+    made = fake_graphs.hostile()
     text = document_text(document(made, Options()), 120)
     assert "\x1b" not in text and "\u202e" not in text
     dot = to_dot(made, picture(made))
     assert "\x1b" not in dot and len(dot.splitlines()) < 30
-    assert json.loads(json.dumps(made.to_json()))["name"] == fake.HOSTILE
+    assert json.loads(json.dumps(made.to_json()))["name"] == fake_graphs.HOSTILE
 
 
 def test_without_pygraphviz_there_is_a_hint(monkeypatch, tmp_path):
@@ -147,13 +148,13 @@ def test_without_pygraphviz_there_is_a_hint(monkeypatch, tmp_path):
     with pytest.raises(SetupError, match=r'pip install "kerascope\[plot\]"'):
         draw("digraph {}", "svg")
     monkeypatch.setattr("kerascope.render.drawing.available", lambda: False)
-    assert 'pip install "kerascope[plot]"' in Plot(fake.blocks(1), look()).to_html()
-    assert Plot(fake.blocks(1), look()).render("dot").startswith(b"digraph")
+    assert 'pip install "kerascope[plot]"' in Plot(fake_graphs.blocks(1), look()).to_html()
+    assert Plot(fake_graphs.blocks(1), look()).render("dot").startswith(b"digraph")
 
 
 def test_files_are_not_overwritten(tmp_path):
     path = tmp_path / "m.dot"
-    made = Plot(fake.blocks(1), look())
+    made = Plot(fake_graphs.blocks(1), look())
     made.save(path)
     path.write_text("mine")
     with pytest.raises(UsageError, match="exists already"):
@@ -169,7 +170,7 @@ def test_files_are_not_overwritten(tmp_path):
 
 
 def test_the_page_of_a_large_model_is_small():
-    page = Plot(fake.flat(1000), look()).to_html()
+    page = Plot(fake_graphs.flat(1000), look()).to_html()
     assert len(page) < 2_000_000
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+import architectures
 import keras
-import models
 import numpy as np
 import pytest
 from keras import layers
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.backend
 
 @pytest.mark.parametrize("name", ["tickets", "net", "vae", "gan", "native"])
 def test_every_form_of_model_has_a_page(name, tmp_path):
-    build, inputs = models.ZOO[name]
+    build, inputs = architectures.ZOO[name]
     made = kerascope.plot(build(), tmp_path / "m.html", inputs=inputs)
     page = (tmp_path / "m.html").read_text()
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
@@ -30,13 +30,13 @@ def test_every_form_of_model_has_a_page(name, tmp_path):
 
 
 def test_a_picture_of_a_broken_model(tmp_path):
-    made = kerascope.plot(models.Broken(), tmp_path / "m.dot", inputs=[(None, 4)])
+    made = kerascope.plot(architectures.Broken(), tmp_path / "m.dot", inputs=[(None, 4)])
     assert "fails" in (tmp_path / "m.dot").read_text()
     assert not made.ok and made.findings[0].kind == "call-fails"
 
 
 def test_a_notebook_shows_it():
-    made = kerascope.plot(models.nested())
+    made = kerascope.plot(architectures.nested())
     bundle = made._repr_mimebundle_()
     assert "plot of 'outer'" in bundle["text/plain"]
     if available():
@@ -71,7 +71,7 @@ def test_boxes_show_the_health_of_a_run(tmp_path):
 
 
 def test_arguments_are_checked(tmp_path):
-    model = models.nested()
+    model = architectures.nested()
     for arguments in ({"rankdir": "UP"}, {"theme": "blue"}, {"dpi": 0}, {"depth": -1}):
         with pytest.raises(UsageError, match="Received"):
             kerascope.plot(model, **arguments)
@@ -85,7 +85,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     from kerascope.cli.main import main
 
     monkeypatch.chdir(tmp_path)
-    models.nested().save("m.keras")
+    architectures.nested().save("m.keras")
     assert main(["plot", "m.keras", "m.html"]) == 0
     assert main(["plot", "m.keras", "m.html"]) == 2
     assert "--force" in capsys.readouterr().err

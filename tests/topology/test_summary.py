@@ -7,8 +7,8 @@ import subprocess
 import sys
 import warnings
 
+import architectures
 import keras
-import models
 import numpy as np
 import pytest
 from keras import layers, ops
@@ -25,7 +25,7 @@ def table(summary):
 
 
 def test_it_prints_nothing_and_shows_itself(capsys):
-    summary = kerascope.summary(models.tickets())
+    summary = kerascope.summary(architectures.tickets())
     assert capsys.readouterr().out == ""
     text = repr(summary)
     assert "tickets (Functional)" in text
@@ -38,9 +38,9 @@ def test_it_prints_nothing_and_shows_itself(capsys):
 
 
 def test_rows_of_a_shared_layer_and_of_a_nested_one():
-    text = repr(kerascope.summary(models.Siamese(), (None, 3), (None, 9, 3)))
+    text = repr(kerascope.summary(architectures.Siamese(), (None, 3), (None, 9, 3)))
     assert "tower #2 (Dense)" in text and "(B, 9, 4)" in text and "shared" in text
-    model = models.Transformer()
+    model = architectures.Transformer()
     x = np.ones((2, 6), "int32")
     assert "query" not in repr(kerascope.summary(model, x))  # the insides of Keras's own layers stay folded
     assert "query" in repr(kerascope.summary(model, x, depth=9))
@@ -48,7 +48,7 @@ def test_rows_of_a_shared_layer_and_of_a_nested_one():
 
 
 def test_columns_and_filter():
-    model = models.image()
+    model = architectures.image()
     text = repr(kerascope.summary(model, columns="input,output,dtype,memory,weights", filter="^conv|Dense"))
     header = next(line for line in text.splitlines() if "layer (type)" in line)
     assert header.split()[2:] == ["input", "output", "dtype", "output", "bytes", "weight", "bytes"]
@@ -66,13 +66,13 @@ def test_every_column_can_be_shown():
     from kerascope.render.summary import COLUMNS
 
     for name in ("vae", "recurrent", "broken"):
-        build, inputs = models.ZOO.get(name, (models.Broken, ((None, 4),)))
+        build, inputs = architectures.ZOO.get(name, (architectures.Broken, ((None, 4),)))
         text = repr(kerascope.summary(build(), *inputs, columns=list(COLUMNS)))
         assert "layer (type)" in text
 
 
 def test_totals_include_the_optimizer_and_the_batch():
-    model = models.image()
+    model = architectures.image()
     model.compile("adam", "mse")
     assert "not built yet" in repr(kerascope.summary(model))
     model.optimizer.build(model.trainable_variables)
@@ -85,17 +85,17 @@ def test_totals_include_the_optimizer_and_the_batch():
 
 
 def test_a_broken_model_is_shown_up_to_the_error():
-    summary = kerascope.summary(models.Broken(), (None, 4))
+    summary = kerascope.summary(architectures.Broken(), (None, 4))
     text = repr(summary)
     assert "FAILS   when called in block/add" in text
-    assert "models.py:" in text and "return ops.relu(x + y) * 2.0" in text
+    assert "architectures.py:" in text and "return ops.relu(x + y) * 2.0" in text
     assert not summary.ok
     (finding,) = summary.findings
     assert (finding.kind, finding.severity, finding.location.layer) == ("call-fails", "fault", "block/add")
 
 
 def test_untracked_layers_are_findings():
-    summary = kerascope.summary(models.Untracked(), (None, 3))
+    summary = kerascope.summary(architectures.Untracked(), (None, 3))
     assert [finding.kind for finding in summary.findings] == ["untracked-layer", "unused-layer"]
     assert "Not tracked by the model" in repr(summary)
 
@@ -152,9 +152,9 @@ def test_multiply_adds_as_on_paper():
 
 
 def test_what_cannot_be_counted_is_said():
-    summary = kerascope.summary(models.tickets())
+    summary = kerascope.summary(architectures.tickets())
     assert "not counted: LSTM" in repr(summary)
-    native, _ = models.ZOO["native"]
+    native, _ = architectures.ZOO["native"]
     assert "not counted: code outside Keras" in repr(kerascope.summary(native()))
 
 
@@ -256,10 +256,10 @@ def test_the_command_on_a_script_and_a_file(tmp_path, monkeypatch, capsys):
     assert data["trainable"] == 15
     assert main(["summary", "train.py:Custom", "--input", "None,4"]) == 0
     assert "relu" in capsys.readouterr().out
-    models.nested().save("m.keras")
+    architectures.nested().save("m.keras")
     assert main(["summary", "m.keras", "--fingerprint"]) == 0
     done = capsys.readouterr()
-    assert done.out.strip() == kerascope.summary(models.nested()).fingerprint
+    assert done.out.strip() == kerascope.summary(architectures.nested()).fingerprint
     assert "safe mode" in done.err
     assert main(["summary", "m.keras", "--diff", "train.py:build"]) == 1
     assert "removed" in capsys.readouterr().out

@@ -6,8 +6,8 @@ import functools
 import json
 import warnings
 
+import architectures
 import keras
-import models
 import numpy as np
 import pytest
 from keras import layers, ops
@@ -51,13 +51,13 @@ def sources(graph, call):
 @functools.cache
 def make(name):
     """Builds each model once: tests only look at them."""
-    build, inputs = models.ZOO[name] if name != "broken" else (models.Broken, ((None, 4),))
+    build, inputs = architectures.ZOO[name] if name != "broken" else (architectures.Broken, ((None, 4),))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return build(), inputs
 
 
-@pytest.mark.parametrize("name", models.ZOO)
+@pytest.mark.parametrize("name", architectures.ZOO)
 def test_every_form_of_model_is_seen(name):
     model, inputs = make(name)
     graph = topology(model, *inputs)
@@ -115,9 +115,9 @@ def test_operations_slices_and_multiples_of_the_batch():
     assert sources(graph, calls["block1/add"]) == ["block0/multiply", _norm(calls, 1)]
     assert calls["block0/relu"].parent == calls["block0"].id
     line = calls["block0/add"].source
-    assert line.file.endswith("models.py")
+    assert line.file.endswith("architectures.py")
     assert line.expression == "return ops.relu(x + y) * 2.0"
-    assert calls["block0"].defined.file.endswith("models.py")
+    assert calls["block0"].defined.file.endswith("architectures.py")
 
 
 def _norm(calls, block):
@@ -184,7 +184,7 @@ def test_masks():
 
 
 def test_a_model_that_fails_half_way():
-    graph = topology(models.Broken(), (None, 4))
+    graph = topology(architectures.Broken(), (None, 4))
     calls = by_path(graph)
     failing = [call.path for call in graph.calls if call.error]
     assert failing == ["block/add"]
@@ -212,7 +212,7 @@ def test_an_input_that_a_layer_refuses_is_an_error_at_that_layer():
 
 def test_layers_that_fail_when_built_or_shaped_in_a_functional_model():
     x = keras.Input((4,), name="x")
-    layer = models.Residual(4, name="res")
+    layer = architectures.Residual(4, name="res")
     model = keras.Model(x, layer(x))
     layer.steps[0].units = 7  # as if the code had been changed
 
@@ -230,7 +230,7 @@ def test_where_keras_summary_raises():
     model, inputs = make("bad_shape")
     graph = topology(model, *inputs)
     assert by_path(graph)["bad"].outputs[0].shape == ("B", 4)
-    model = models.UsesBadShape()
+    model = architectures.UsesBadShape()
     model(np.ones((2, 4), "float32"))
     with pytest.raises(IndexError):
         model.summary(print_fn=lambda text: None)
@@ -267,11 +267,11 @@ def test_parts_of_a_model_without_call():
 
 
 def test_untracked_unused_and_unbuilt_layers_are_named():
-    graph = topology(models.Untracked(), (None, 3))
+    graph = topology(architectures.Untracked(), (None, 3))
     assert [path.rpartition("/")[2] for path in graph.untracked] == ["hidden"]
     assert graph.unused == ("idle",)
-    assert topology(models.Broken(), (None, 4)).unbuilt == ("never",)
-    assert topology(models.Net()).unbuilt[0] == "first"
+    assert topology(architectures.Broken(), (None, 4)).unbuilt == ("never",)
+    assert topology(architectures.Net()).unbuilt[0] == "first"
 
 
 def test_lists_of_inputs_dictionaries_and_keywords():
@@ -329,18 +329,18 @@ def test_hooks_go_when_the_model_fails_or_is_interrupted():
     dicts = dict(vars(keras.layers.Layer))
     with pytest.raises(KeyboardInterrupt):
         topology(Interrupted(), (None, 3))
-    topology(models.Broken(), (None, 4))
+    topology(architectures.Broken(), (None, 4))
     assert dict(vars(keras.layers.Layer)) == dicts
 
 
 def test_a_model_can_be_trained_and_saved_after_it_was_looked_at(tmp_path):
-    model = models.Net()
+    model = architectures.Net()
     topology(model, np.ones((2, 5), "float32"))
     model.compile("sgd", loss={"a": "mse"})
     x = np.ones((4, 5), "float32")
     model.fit(x, {"a": np.ones((4, 2), "float32")}, verbose=0)
     assert topology(model).optimizer == "SGD"
-    functional = models.nested()
+    functional = architectures.nested()
     topology(functional)
     functional.save(tmp_path / "m.keras")
     assert keras.models.load_model(tmp_path / "m.keras").count_params() == 20
@@ -350,4 +350,4 @@ def test_what_is_no_layer_is_refused():
     with pytest.raises(UsageError, match="no Keras model"):
         topology(keras.Model)
     with pytest.raises(UsageError, match="array or a shape"):
-        topology(models.Net(), "text")
+        topology(architectures.Net(), "text")

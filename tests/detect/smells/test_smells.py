@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import programs
+import smelly
 
 from kerascope.detect.smells import KINDS, Smells
 from kerascope.probe.lines.session import recording
@@ -29,23 +29,23 @@ def traced(function, **settings):
     return smells.findings()
 
 
-@pytest.mark.parametrize("name", programs.FAULTY)
+@pytest.mark.parametrize("name", smelly.FAULTY)
 def test_faults_are_found(name):
-    kind, expression, function = programs.FAULTY[name]
+    kind, expression, function = smelly.FAULTY[name]
     found = [f for f in traced(function) if f.severity != "note"]
     assert [(f.kind, f.location.expression) for f in found] == [(kind, expression)]
-    assert found[0].location.file == programs.__file__
+    assert found[0].location.file == smelly.__file__
     assert found[0].evidence
 
 
-@pytest.mark.parametrize("name", programs.HEALTHY)
+@pytest.mark.parametrize("name", smelly.HEALTHY)
 def test_sound_code_is_left_alone(name):
-    found = traced(programs.HEALTHY[name])
+    found = traced(smelly.HEALTHY[name])
     assert [(f.kind, f.location.expression, f.title) for f in found] == []
 
 
 def test_every_kind_is_tested():
-    assert {kind for kind, _, _ in programs.FAULTY.values()} == set(KINDS)
+    assert {kind for kind, _, _ in smelly.FAULTY.values()} == set(KINDS)
 
 
 PAGES = Path(__file__).resolve().parents[3] / "docs" / "findings"
