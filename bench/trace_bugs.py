@@ -1,6 +1,6 @@
 """How often a fault is named and mended: small faulty layers, losses and metrics, each with its healthy twin.
 
-    python bench/trace_bugs.py [--backend B] [--only NAME ...] [--held-out | --tuning] [--json FILE] [--write DOC]
+    python bench/trace_bugs.py [--backend B] [--only NAME ...] [--held-out | --tuning] [--json FILE] [--file FILE]
 
 Each faulty class is traced as a user would: called once, explained when it raises, looked at on other batch sizes when
 it does not; then changes are tried. Columns:
