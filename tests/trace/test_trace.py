@@ -129,6 +129,14 @@ def test_tracing_a_block_and_afterwards_nothing():
     assert t["x * (step + 1.0)"].count == 4
 
 
+def test_lines_of_the_block_itself_are_shown():
+    with kerascope.tracing() as t:
+        doubled = tensor() * 2
+        total = keras.ops.sum(doubled)
+    assert float(keras.ops.convert_to_numpy(total)) == pytest.approx(2 * X.sum(), rel=1e-5)
+    assert t["doubled"].last.shape == (2, 5)
+
+
 def test_what_cannot_be_traced():
     with pytest.raises(UsageError, match="cannot be traced"):
         kerascope.trace(3)

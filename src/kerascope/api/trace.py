@@ -5,6 +5,8 @@ from __future__ import annotations
 import bdb
 import contextlib
 import re
+import sys
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,7 +172,7 @@ def traced(
 
     call, about = prepared(subject, args, kwargs, make)
     result = Trace(about.name)
-    with _recorded(result, about, stop=stop, statistics=statistics, fixes=fixes):
+    with recorded(result, about, stop=stop, statistics=statistics, fixes=fixes, catch=True):
         result.output = call()
     return result
 
@@ -186,22 +188,29 @@ def tracing(*, stop: Any = None, statistics: bool = True) -> Iterator[Trace]:
     An exception leaves the block as it is; its explanation is added to it as a note, and to the trace.
     See `trace` for the arguments.
     """
+    from kerascope.probe.lines.install import frames_of_users
+
     result = Trace("tracing")
-    with _recorded(result, None, stop=stop, statistics=statistics, fixes=False, catch=False):
+    running = frames_of_users(sys._getframe())
+    with recorded(result, None, stop=stop, statistics=statistics, running=running):
         yield result
 
 
 @contextlib.contextmanager
-def _recorded(
+def recorded(
     result: Trace,
     about: Subject | None,
     *,
     stop: Any,
     statistics: bool,
-    fixes: bool,
-    catch: bool = True,
+    fixes: bool = False,
+    catch: bool = False,
+    running: types.FrameType | None = None,
 ) -> Iterator[None]:
-    """Traces the block and leaves the report with `result`; with `catch` exceptions end in `result.error`."""
+    """Traces the block and leaves the report with `result`; with `catch` exceptions end in `result.error`.
+
+    `running` is the user's frame that the block stands in, whose own lines are to be shown too.
+    """
     from kerascope.detect.smells import Smells
     from kerascope.probe.lines.session import recording
 
@@ -213,7 +222,7 @@ def _recorded(
         listeners.append(stopper(stop))
     recorder: Recorder | None = None
     try:
-        with recording(statistics=statistics, listeners=listeners) as recorder:
+        with recording(statistics=statistics, listeners=listeners, running=running) as recorder:
             yield
     except bdb.BdbQuit:
         assert recorder is not None

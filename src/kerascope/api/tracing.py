@@ -8,7 +8,7 @@ from typing import Any
 
 from kerascope.api import target as targets
 from kerascope.api.script import execute, prepare_script
-from kerascope.api.trace import Trace, tracing
+from kerascope.api.trace import Trace, recorded
 from kerascope.values import Report
 
 
@@ -55,8 +55,8 @@ def trace_script(
     targets.choose_backend(say)
     code, module, argv0, first_path = prepare_script(script)
     error: list[BaseException] = []
-    with tracing(stop=stop, statistics=statistics) as found:
-        found.subject = Path(script).name
+    found = Trace(Path(script).name)
+    with recorded(found, None, stop=stop, statistics=statistics):
         rewritten = _rewritten(code.co_filename)
         outcome = execute(rewritten or code, module, [argv0, *args], first_path, failed=error.append)
         if error:
