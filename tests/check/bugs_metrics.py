@@ -168,19 +168,9 @@ class StateInAFloat(Metric):
         return self.sum / max(self.seen, 1)
 
 
-class VariablesMadeLate(Averages):
-    def __init__(self, **kwargs):
-        Metric.__init__(self, **kwargs)
-        self.total = None
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        if self.total is None:
-            self.total = self.add_weight(name="total", initializer="zeros")
-            self.count = self.add_weight(name="count", initializer="zeros")
-        super().update_state(y_true, y_pred, sample_weight)
-
+class ResultIsAFloat(Averages):
     def result(self):
-        return 0.0 if self.total is None else super().result()
+        return float(self.total) / max(float(self.count), 1.0)
 
 
 class RootUnguarded(Averages):
@@ -288,7 +278,7 @@ BUGS = {
     "ResultForgets": held(ResultForgets, Averages, frozenset({"metric-repeatable"}), _NUMBERS),
     "StateInABox": held(StateInABox, Averages, _LOST, _NUMBERS),
     "StateInAFloat": Bug(StateInAFloat, Averages, _LOST, _NUMBERS),
-    "VariablesMadeLate": held(VariablesMadeLate, Averages, _LOST, _NUMBERS),
+    "ResultIsAFloat": held(ResultIsAFloat, Averages, frozenset({"metric-compiled"}), _NUMBERS),
     "RootUnguarded": Bug(RootUnguarded, RootGuarded, frozenset({"metric-finite"}), _NUMBERS),
     "LogUnguarded": held(LogUnguarded, LogGuarded, frozenset({"metric-finite"}), _NUMBERS),
     "ForgetsThreshold": Bug(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -56,6 +57,11 @@ def _compiled_jax(function: Callable[..., Any], variables: list[Any]) -> Callabl
         return result
 
     return run
+
+
+def from_model(tensor: Any) -> Any:
+    """Returns the tensor as a model in training hands it on: on torch gradients are followed through it."""
+    return tensor.detach().requires_grad_() if name() == "torch" and tensor.is_floating_point() else tensor
 
 
 def gradients(
@@ -127,8 +133,17 @@ def _gradients_torch(function: Any, variables: list[Any], tensors: list[Any]) ->
 def backend_state() -> Iterator[None]:
     """Runs the block with gradients on, and puts torch's random state and its switch for gradients back.
 
-    Some packages turn gradients off for the whole process.
+    Some packages turn gradients off for the whole process. TensorFlow's warnings that it compiles much are kept back.
     """
+    if name() == "tensorflow":
+        logger = logging.getLogger("tensorflow")
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+        return
     torch = sys.modules.get("torch")
     if torch is None or name() != "torch":
         yield

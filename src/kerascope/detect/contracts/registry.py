@@ -33,6 +33,7 @@ MODULES = (
     "masks",
     "precision",
     "losses",
+    "losses_used",
     "metrics",
     "steps",
     "optimizers",
