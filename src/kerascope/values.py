@@ -246,6 +246,17 @@ class LineRow(_Json):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ContractRow(_Json):
+    """What came of one contract of a check. `outcome` is "kept", "broken", "allowed" or "skipped", `reason` says why."""
+
+    name: str
+    promise: str
+    outcome: str
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Series(_Json):
     """A curve over steps or epochs (`unit`), e.g. the loss; `x` and `y` have one length."""
 
@@ -274,7 +285,7 @@ class RunSummary(_Json):
 class Report(_Json):
     """The judgement of one run, or of one object. `gaps` says in sentences what could not be watched, and why.
 
-    `lines` is what a trace saw, in the order in which it happened.
+    `lines` is what a trace saw, in the order in which it happened; `contracts` is what a check looked at.
     """
 
     subject: str
@@ -287,6 +298,7 @@ class Report(_Json):
     curves: tuple[Series, ...] = ()
     gaps: tuple[str, ...] = ()
     lines: tuple[LineRow, ...] = ()
+    contracts: tuple[ContractRow, ...] = ()
     verb: str = "run"
     schema: str = REPORT_SCHEMA
 

@@ -67,9 +67,7 @@ class Case:
     def begin(self, one: Contract) -> None:
         """Notes which contract runs from now on, and gives it the shared instance as it was after building."""
         self._contract = one
-        if self._built is not None:
-            instance, values = self._built
-            alone.assign(alone.variables(instance), values)
+        self.restore()
         if self._progress is not None:
             self._progress(one.name)
 
@@ -104,6 +102,12 @@ class Case:
             alone.perturb(instance, self.seed)
             self._built = (instance, alone.values(alone.variables(instance)))
         return self._built[0]
+
+    def restore(self) -> None:
+        """Gives the shared instance the variables that it had after building; does nothing while there is none."""
+        if self._built is not None:
+            instance, values = self._built
+            alone.assign(alone.variables(instance), values)
 
     # -- inputs and outputs ------------------------------------------------------------------------------------
 
@@ -140,7 +144,7 @@ class Case:
 
     @contextlib.contextmanager
     def attempt(
-        self, title: str, explanation: str = "", fixes: Sequence[Fix] = ()
+        self, title: str, explanation: str = "", fixes: Sequence[Fix | str] = ()
     ) -> Iterator[list[Finding]]:
         """Runs the block; an exception in it becomes a finding with this title in the list that is given.
 
@@ -161,7 +165,7 @@ class Case:
         *,
         title: str = "",
         explanation: str = "",
-        fixes: Sequence[Fix] = (),
+        fixes: Sequence[Fix | str] = (),
     ) -> Finding:
         """Returns the finding for an exception: where it was raised in the user's code, and what it says."""
         span = in_users_code(error)

@@ -25,13 +25,14 @@ Check = Callable[["Case"], Iterator[Finding]]
 
 MODULES = (
     "building",
-    "layers",
     "weights",
+    "layers",
     "gradients",
     "randomness",
-    "saving",
     "masks",
     "precision",
+    "saving",
+    "training",
     "losses",
     "losses_used",
     "metrics",
