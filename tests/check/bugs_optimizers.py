@@ -43,9 +43,9 @@ class MomentumInADict(Heavy):
         self.velocities = {}
 
     def update_step(self, gradient, variable, learning_rate):
-        old = self.velocities.get(variable.path, 0.0)
-        self.velocities[variable.path] = self.momentum * old + gradient
-        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * self.velocities[variable.path])
+        key = self._get_variable_index(variable)
+        self.velocities[key] = self.momentum * self.velocities.get(key, 0.0) + gradient
+        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * self.velocities[key])
 
 
 class OneSlotForAll(Heavy):

@@ -171,19 +171,20 @@ def minimum(case: Case) -> Iterator[Finding]:
             evidence=[Evidence("loss when right", low), Evidence("loss when wrong", high)],
         )
         return
-    if (soft := pair.agreeing()) is None:
-        if not judged:
-            raise Skip("what a right prediction would be is not known for these shapes")
-        return
-    if not _least(case, soft, "y_pred") and _least(case, soft, "y_true"):
-        yield case.broken(
-            f"{case.subject.name} seems to take its arguments in the wrong order",
-            "At y_pred = y_true, moving the predictions makes the loss smaller, moving the targets does not: it is "
-            "the second argument that is treated as the target. Keras calls a loss with (y_true, y_pred).",
-            evidence=[Evidence("loss at y_pred = y_true", float(np.mean(values(case, soft))))],
-            location=case.where("call", text="y_pred, y_true"),
-            fixes=["def call(self, y_true, y_pred):"],
-        )
+    soft = [one.agreeing() for one in (pair, pair.as_distribution()) if one is not None]
+    if not judged and not any(soft):
+        raise Skip("what a right prediction would be is not known for these shapes")
+    for one in soft:
+        if one is not None and not _least(case, one, "y_pred") and _least(case, one, "y_true"):
+            yield case.broken(
+                f"{case.subject.name} seems to take its arguments in the wrong order",
+                "At y_pred = y_true, moving the predictions makes the loss smaller, moving the targets does not: it is "
+                "the second argument that is treated as the target. Keras calls a loss with (y_true, y_pred).",
+                evidence=[Evidence("loss at y_pred = y_true", float(np.mean(values(case, one))))],
+                location=case.where("call", text="y_pred, y_true"),
+                fixes=["def call(self, y_true, y_pred):"],
+            )
+            return
 
 
 def _least(case: Case, pair: Pair, moved: str) -> bool:

@@ -211,19 +211,27 @@ def finite(case: Case) -> Iterator[Finding]:
 @contract("metric-sample-weight", kinds=METRIC, after=(*RUNS, "metric-split"))
 def sample_weight(case: Case) -> Iterator[Finding]:
     """Sample weights count: samples of weight 0 are left out."""
-    metric = case.fresh()
-    parameters = inspect.signature(metric.update_state).parameters
-    if "sample_weight" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    parameters = list(inspect.signature(case.fresh().update_state).parameters.values())
+    if not any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters):
         raise Skip("its update_state takes no sample_weight")
+    if any(p.name == "sample_weight" for p in parameters[:2]):
+        raise Skip("it takes values, not targets and predictions")
     pair = samples(case)
     y_true, y_pred = tensors_of(pair)
     weights = np.array([0, 0, 1, 1, 1, 1], "float32")
-    with case.attempt(
-        f"{case.subject.name} fails when it is given sample_weight",
-        "`update_state` got one weight per sample, as weighted_metrics do.",
-    ) as found:
-        metric.update_state(y_true, y_pred, sample_weight=objects.to_tensor(weights))
-    if found:
+    # One weight per sample is what Keras hands on; a metric that counts pixels may want one for each.
+    for shape in ((SAMPLES,), pair.y_true.shape):
+        metric, spread = case.fresh(), weights.reshape((SAMPLES,) + (1,) * (len(shape) - 1))
+        with case.attempt(
+            f"{case.subject.name} fails when it is given sample_weight",
+            "`update_state` got one weight per sample, as weighted_metrics do.",
+        ) as found:
+            metric.update_state(
+                y_true, y_pred, sample_weight=objects.to_tensor(np.broadcast_to(spread, shape).copy())
+            )
+        if not found:
+            break
+    else:
         yield found[0]
         return
     got, wanted = result(metric), updated(case.fresh(), pair.rows(SAMPLES, 2), (4,))

@@ -54,7 +54,12 @@ class Pair(NamedTuple):
         if self.true_like == "probabilities":
             found = np.eye(size, dtype="float32")[self.y_true.argmax(-1)]
             return found
-        return np.round(self.y_true) if self.true_like == "positive" else None
+        if self.true_like != "positive":
+            return None
+        found = np.round(self.y_true)
+        if size > 1:  # every sample has a case of either kind: rows of zeros alone are nothing ordinary
+            found[..., 0], found[..., 1] = 1, 0
+        return found
 
     def hardened(self) -> Pair:
         """Returns the pair with targets of 0 and 1 where they lie between."""
@@ -87,6 +92,13 @@ class Pair(NamedTuple):
         ):
             return None
         return self._replace(y_pred=self.y_true)
+
+    def as_distribution(self) -> Pair | None:
+        """Returns the pair with rows that add up to 1, where both are between 0 and 1 and have more than one column."""
+        if self.true_like != "positive" or self.like != "positive" or self.y_pred.shape[-1] < 2:
+            return None
+        y_true, y_pred = (a / a.sum(-1, keepdims=True) for a in (self.y_true, self.y_pred))
+        return Pair(y_true, y_pred, "probabilities", "probabilities")
 
     def extremes(self) -> Iterator[tuple[str, Pair]]:
         """Yields predictions at the edges of what they may be, each with its name."""
@@ -135,14 +147,20 @@ CANDIDATES: Sequence[tuple[InputSpec, InputSpec]] = (
     (InputSpec((B, 4), like="positive"), InputSpec((B, 4), like="positive")),
     (InputSpec((B,), "int32", 0, 4), InputSpec((B, 4), like="probabilities")),
     (InputSpec((B, 1), like="positive"), InputSpec((B, 1), like="positive")),
-    (InputSpec((B,), "int32", 0, 2), InputSpec((B,), "int32", 0, 2)),
     (InputSpec((B, 4), like="probabilities"), InputSpec((B, 4), like="probabilities")),
     (InputSpec((B, 4)), InputSpec((B, 4))),
-    (InputSpec((B,), like="positive"), InputSpec((B,), like="positive")),
     (InputSpec((B, 8, 8, 3), like="positive"), InputSpec((B, 8, 8, 3), like="positive")),
     (InputSpec((B, 2), "int32", 1, 4), InputSpec((B, 6, 5))),
+    (InputSpec((B,), "int32", 0, 8), InputSpec((B, 8), like="probabilities")),
+    (InputSpec((B, 8), like="positive"), InputSpec((B, 8), like="positive")),
 )
 """What losses and metrics are tried with when nothing is said about their inputs, the likeliest first."""
+
+FLAT: Sequence[tuple[InputSpec, InputSpec]] = (
+    (InputSpec((B,), "int32", 0, 2), InputSpec((B,), "int32", 0, 2)),
+    (InputSpec((B,), like="positive"), InputSpec((B,), like="positive")),
+)
+"""What is tried last: no model's output has one axis only."""
 
 
 def guess(make: Callable[[], Any], kind: str) -> tuple[InputSpec, InputSpec]:
@@ -152,8 +170,10 @@ def guess(make: Callable[[], Any], kind: str) -> tuple[InputSpec, InputSpec]:
         make: gives a fresh loss, metric or function.
         kind: "loss", "metric" or "function".
     """
-    runs = []
-    for specs in CANDIDATES:
+    runs: list[tuple[InputSpec, InputSpec]] = []
+    for specs in (*CANDIDATES, *FLAT):
+        if runs and specs in FLAT:
+            break
         arrays = [spec.array(BATCH, np.random.default_rng(place)) for place, spec in enumerate(specs)]
         try:
             obj, args = make(), [objects.to_tensor(array) for array in arrays]
