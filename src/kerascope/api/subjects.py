@@ -33,15 +33,17 @@ def prepared(
             return [Subject(kind, name, make)], (kind,)
     if kind in ("other", "class"):
         raise UsageError(
-            f"This cannot be checked. Received: subject={obj!r} (of type {type(obj).__name__}). Give a layer, model, loss, "
-            "metric, optimizer or function, or a class of such."
+            f"This cannot be checked. Received: subject={obj!r} (of type {type(obj).__name__}). Give a layer, model, "
+            "loss, metric, optimizer or function, or a class of such."
         )
     run = None
-    if kind == "function" and _is_loss(obj):
+    if kind == "function" and is_loss(obj):
         kind, run = "loss", _call
     make = make or (alone.maker(obj) if kind not in ("function",) and run is None else lambda: obj)
     kinds = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
-    if kind == "optimizer" or (kind == "function" and not inputs and not _needs_arguments(obj)):
+    if kind == "function" and not inputs and not _needs_arguments(obj):
+        kinds = ("builder",)  # what takes nothing puts something together
+    if kind == "optimizer" or kinds == ("builder",):
         return [Subject(kind, name, make)], kinds
     if inputs or kwargs:
         args, keywords = (
@@ -59,7 +61,7 @@ def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return function(*args, **kwargs)
 
 
-def _is_loss(function: Any) -> bool:
+def is_loss(function: Any) -> bool:
     """Tells a loss or metric function by the names of its arguments."""
     try:
         names = list(inspect.signature(function).parameters)
@@ -85,8 +87,8 @@ def _constructor(cls: type) -> Callable[[], Any]:
     arguments = constructor_arguments(cls)
     if arguments is None:
         raise UsageError(
-            f"An object of this class cannot be made: its constructor needs arguments. Received: {cls.__name__}. Give an "
-            f"object, such as {cls.__name__}(...)."
+            f"An object of this class cannot be made: its constructor needs arguments. Received: {cls.__name__}. "
+            f"Give an object, such as {cls.__name__}(...)."
         )
     known = arguments
     return lambda: cls(**known)
@@ -118,8 +120,8 @@ def _is_size(value: Any) -> bool:
 def _guessed(obj: Any, make: Callable[[], Any] | None, kind: str, name: str) -> list[tuple[Any, ...]]:
     if make is None:
         raise UsageError(
-            f"There is no way to make another {name}, and no input to call it on. Received: inputs=(). Give inputs, such as "
-            "(32, 10), or a class."
+            f"There is no way to make another {name}, and no input to call it on. Received: inputs=(). Give inputs, "
+            "such as (32, 10), or a class."
         )
     if kind in ("loss", "metric"):
         from kerascope.detect.contracts import pairs
