@@ -5,6 +5,7 @@
     with watch(model) as watching: ...     around any way of training
     load("runs/train.kscope")              a recording's report
     trace(layer, x)                        every tensor of the layer's own lines
+    check(layer, (32, 10))                 the layer alone, against every contract that layers keep
 
 The names are loaded when they are first used, so importing this package costs nothing and imports no Keras.
 """
@@ -15,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kerascope.api.check import check as check
     from kerascope.api.report import load as load
     from kerascope.api.trace import trace as trace
     from kerascope.api.trace import tracing as tracing
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "KerascopeError": "kerascope.errors",
     "Watch": "kerascope.api.watch",
+    "check": "kerascope.api.check",
     "load": "kerascope.api.report",
     "trace": "kerascope.api.trace",
     "tracing": "kerascope.api.trace",
     "watch": "kerascope.api.watch",
 }
 
-__all__ = ["KerascopeError", "Watch", "__version__", "load", "trace", "tracing", "watch"]
+__all__ = ["KerascopeError", "Watch", "__version__", "check", "load", "trace", "tracing", "watch"]
 
 
 def __getattr__(name: str) -> Any:

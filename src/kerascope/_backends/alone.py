@@ -85,6 +85,49 @@ def gradients(
     return _array(value), arrays[: len(variables)], arrays[len(variables) :]
 
 
+def differentiated(
+    function: Callable[..., Any], wanted: Sequence[Any], variables: Sequence[Any], floats: Sequence[bool]
+) -> Callable[[Sequence[Any]], tuple[np.ndarray, list[np.ndarray | None], list[np.ndarray | None]]]:
+    """Returns a function of tensors that gives what `gradients` does; on JAX it is compiled once.
+
+    Args:
+        function: takes tensors, returns a scalar tensor.
+        wanted: the trainable variables to differentiate by.
+        variables: all variables that it touches.
+        floats: for each of the tensors whether to differentiate by it.
+    """
+
+    def merged(tensors: Sequence[Any], some: Sequence[Any]) -> list[Any]:
+        rest = iter(some)
+        return [next(rest) if is_float else t for t, is_float in zip(tensors, floats, strict=True)]
+
+    def chosen(tensors: Sequence[Any]) -> list[Any]:
+        return [t for t, is_float in zip(tensors, floats, strict=True) if is_float]
+
+    if name() != "jax":
+        return lambda tensors: gradients(
+            lambda *some: function(*merged(tensors, some)), wanted, chosen(tensors)
+        )
+    import jax
+
+    others = [v for v in variables if not any(v is one for one in wanted)]
+
+    def pure(leaves: list[Any], state: list[Any], tensors: list[Any]) -> Any:
+        ours, some = leaves[: len(wanted)], leaves[len(wanted) :]
+        with keras.StatelessScope(state_mapping=zip([*wanted, *others], [*ours, *state], strict=True)):
+            return function(*merged(tensors, some))
+
+    fast = jax.jit(jax.value_and_grad(pure))
+
+    def run(tensors: Sequence[Any]) -> Any:
+        leaves = [v.value for v in wanted] + chosen(tensors)
+        value, found = fast(leaves, [v.value for v in others], list(tensors))
+        arrays = [_array(gradient) for gradient in found]
+        return _array(value), arrays[: len(wanted)], arrays[len(wanted) :]
+
+    return run
+
+
 def _array(value: Any) -> np.ndarray:
     from kerascope._backends.tensors import array_of
 

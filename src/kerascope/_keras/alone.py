@@ -101,7 +101,7 @@ def isolated(seed: int) -> Iterator[None]:
     names = ("global_seed_generator", "global_dtype_policy", keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED)
     kept = {name: states.get_global_attribute(name) for name in names}
     states.set_global_attribute("global_seed_generator", None)
-    with warnings.catch_warnings():
+    with _without_tensorflow(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             set_seed(seed)
@@ -113,6 +113,23 @@ def isolated(seed: int) -> Iterator[None]:
                 states.set_global_attribute(name, value)
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+@contextlib.contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """Keeps Keras from loading TensorFlow on another backend just to ask whether a value is one of its shapes.
+
+    Serialising does so in Keras 3.10 to 3.15, and it takes seconds. What is loaded already is used as ever.
+    """
+    lazy = keras.src.utils.module_utils.tensorflow
+    if lazy._available is not None or "tensorflow" in sys.modules or keras.backend.backend() == "tensorflow":
+        yield
+        return
+    lazy._available = False
+    try:
+        yield
+    finally:
+        lazy._available = None
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from kerascope.errors import KerascopeError
 COMMANDS = {
     "run": "run a training script, watch its training, and report",
     "trace": "show every tensor of your own lines, explain an error, offer fixes that pass",
+    "check": "test a layer, loss, metric or model on its own, or all of a package",
     "report": "judge a recording again and show the report",
     "doctor": "say what this machine has and whether a training can be watched on it",
 }
@@ -30,6 +31,7 @@ _EPILOG = """\
 examples:
   kerascope run train.py --epochs 3          run a script as Python would, and report
   kerascope trace layers.py:MyLayer --input 2,5   every tensor of its lines
+  kerascope check layers.py:MyLayer          the layer alone, against every contract
   kerascope report runs/train-*.kscope       judge a recording again
   kerascope doctor                           can a training be watched on this machine?
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import alone, objects
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import Skip, contract
-from kerascope.detect.contracts.running import CALLS, LAYERS, base, restore
+from kerascope.detect.contracts.running import CALLS, LAYERS, base, restore, swift
 from kerascope.values import Evidence, Finding
 
 Spec = tuple[tuple[Any, ...] | None, str]
@@ -45,10 +47,7 @@ def batch_sizes(case: Case) -> Iterator[Finding]:
             f"A batch of {BATCH} works. The last batch of an epoch is often smaller than the others.",
             hint,
         ) as found:
-            restore(case)
-            args, kwargs = case.inputs(size)
-            result = case.run(instance, args, kwargs, training=False)
-            wrong = _lost(case, result, size)
+            wrong = _lost(case, swift(case, case.inputs(size)), size)
             if wrong is not None:
                 yield wrong
                 return
@@ -58,12 +57,10 @@ def batch_sizes(case: Case) -> Iterator[Finding]:
     yield from _unknown(case, instance)
 
 
-def _lost(case: Case, result: Any, size: int) -> Finding | None:
+def _lost(case: Case, other: Sequence[np.ndarray], size: int) -> Finding | None:
     """Returns a finding when the rank of the result, or what follows the batch axis, depends on the batch size."""
-    one = base(case).leaves
-    other = [leaf for leaf in objects.flatten(result) if tensors.kind(leaf) == "tensor"]
-    for first, second in zip(one, other, strict=False):
-        a, b = tensors.shape(tensors.unwrapped(first)) or (), tensors.shape(tensors.unwrapped(second)) or ()
+    for first, second in zip(base(case).arrays, other, strict=False):
+        a, b = first.shape, second.shape
         if len(a) == len(b) and (not a or a[0] != BATCH or b[0] == size):
             continue
         return case.broken(
@@ -107,7 +104,7 @@ def symbolic(case: Case, instance: Any) -> Any:
     return objects.compute_output_spec(call, *args, **kwargs)
 
 
-@contract("shapes-agree", kinds=LAYERS, after=("builds",))
+@contract("shapes-agree", kinds=LAYERS, after=("builds", "batch-sizes"))
 def shapes_agree(case: Case) -> Iterator[Finding]:
     """Shape and dtype are the same called, called on `keras.Input`, and by compute_output_shape and _spec."""
     instance = case.built()
@@ -179,7 +176,7 @@ def _disagree(case: Case, source: str, wrong: str, real: Sequence[Spec], theirs:
     )
 
 
-@contract("compiled", kinds=CALLS, after=("builds",))
+@contract("compiled", kinds=CALLS, after=("builds", "batch-sizes"))
 def compiles(case: Case) -> Iterator[Finding]:
     """Compiled, as in `fit`, it returns what it returns when Python runs it line by line."""
     from kerascope.detect.contracts.running import compiled, difference, flat, unstable
@@ -197,6 +194,7 @@ def compiles(case: Case) -> Iterator[Finding]:
         ),
     ) as found:
         function = compiled(case, case.built(), (one.args, one.kwargs))
+        case.cache["swift", False] = function
         got = [a for a in _arrays(function(*flat(one.args, one.kwargs)))]
         apart = difference(one.arrays, got)
         if apart is not None and apart > unstable(case, 0.0):

@@ -34,18 +34,22 @@ _WORDS = {
 }
 
 
-@contract("gradients-reach", kinds=LAYERS, after=("builds", "inputs-unchanged", "no-new-weights"))
+@contract(
+    "gradients-reach",
+    kinds=LAYERS,
+    after=("builds", "batch-sizes", "compiled", "inputs-unchanged", "no-new-weights"),
+)
 def gradients_reach(case: Case) -> Iterator[Finding]:
     """A gradient reaches every trainable weight that the result depends on, and there is no other."""
     instance = case.built()
     weights = list(instance.trainable_variables)
     if not weights:
         raise Skip("it has no trainable weights")
+    if not any(array.dtype.kind == "f" for array in base(case).arrays):
+        raise Skip("its result has no floats to differentiate")
     missing = set(range(len(weights)))
-    for seed, training in ((0, False), (1, True), (2, False)):
-        got = _gradients(case, case.inputs(BATCH, seed=seed), training)
-        if got is None:
-            raise Skip("its result has no floats to differentiate")
+    for seed, training in ((0, False), (1, False), (2, True)):
+        got = differentiate(case, case.inputs(BATCH, seed=seed), training)[1]
         missing -= {i for i in missing if got[i] is not None and np.any(got[i])}
         if not missing:
             return
@@ -145,37 +149,33 @@ def _unused(case: Case, weights: Sequence[Any]) -> Finding:
     )
 
 
-def _objective(case: Case, arguments: Arguments, training: bool) -> tuple[Any, list[Any], list[Any]]:
-    """Returns a scalar function of the float tensors among the arguments, those tensors, and all of them.
+def differentiate(
+    case: Case, arguments: Arguments, training: bool = False
+) -> tuple[float, list[np.ndarray | None], list[np.ndarray | None]]:
+    """Returns a weighed sum of the result, and its gradients for the trainable weights and for the inputs' floats.
 
-    Called without them the function takes those of the arguments.
+    Compiled once for each mode on JAX.
     """
     instance = case.built()
-    leaves = flat(*arguments)
-    floats = [
-        i for i, leaf in enumerate(leaves) if tensors.dtype(tensors.unwrapped(leaf)).startswith("float")
-    ]
+    key = ("gradients", training)
+    if key not in case.cache:
+        leaves = flat(*arguments)
+        floats = [tensors.dtype(tensors.unwrapped(leaf)).startswith("float") for leaf in leaves]
 
-    def objective(*some: Any) -> Any:
-        full = list(leaves)
-        for index, tensor in zip(floats, some, strict=False):
-            full[index] = tensor
-        args, kwargs = rebuilt(*arguments, full)
-        return alone.weighed_sum(case.run(instance, args, kwargs, training=training), instance, case.seed)
+        def objective(*new: Any) -> Any:
+            args, kwargs = rebuilt(*arguments, new)
+            result = case.run(instance, args, kwargs, training=training)
+            return alone.weighed_sum(result, instance, case.seed)
 
-    return objective, [leaves[i] for i in floats], leaves
-
-
-def _gradients(case: Case, arguments: Arguments, training: bool) -> list[np.ndarray | None] | None:
-    """Returns the gradient of a weighed sum of the result for each trainable weight; None where it has no floats."""
-    if not any(array.dtype.kind == "f" for array in base(case).arrays):
-        return None
+        case.cache[key] = backend.differentiated(
+            objective, list(instance.trainable_variables), alone.variables(instance), floats
+        )
     restore(case)
-    objective, _, _ = _objective(case, arguments, training)
-    return backend.gradients(objective, list(case.built().trainable_variables))[1]
+    value, ours, theirs = case.cache[key](flat(*arguments))
+    return float(value), ours, theirs
 
 
-@contract("gradients-finite", kinds=LAYERS, after=("builds", "inputs-unchanged"))
+@contract("gradients-finite", kinds=LAYERS, after=("builds", "batch-sizes", "compiled", "inputs-unchanged"))
 def gradients_finite(case: Case) -> Iterator[Finding]:
     """Result and gradients are finite, also for zeros, equal values, large values and padding."""
     instance = case.built()
@@ -186,9 +186,7 @@ def gradients_finite(case: Case) -> Iterator[Finding]:
         raise Skip("its result has no floats to differentiate")
     for kind in ("random", "zeros", "equal", "padded", "large") if floats else ("random",):
         arguments = _special(case, kind)
-        restore(case)
-        objective, inputs, _ = _objective(case, arguments, False)
-        value, ours, theirs = backend.gradients(objective, list(instance.trainable_variables), inputs)
+        value, ours, theirs = differentiate(case, arguments)
         lost = [
             weight.path
             for weight, gradient in zip(instance.trainable_variables, ours, strict=True)

@@ -77,7 +77,7 @@ def deterministic_inference(case: Case) -> Iterator[Finding]:
         case.run(instance, one.args, one.kwargs, training=False)
 
     restore(case)
-    culprit = first_to_differ(*watched_apart(run, run), lambda a, b: difference([a], [b]) is not None)
+    culprit = first_to_differ(watched_apart(run, run), lambda a, b: difference([a], [b]) is not None)
     yield case.broken(
         f"{case.subject.name} gives another result at each call, in inference",
         "It was called twice on the same input with training=False. Predictions then depend on chance, or on how often "
@@ -139,7 +139,7 @@ def _mixed(case: Case, changed: Any, apart: float) -> Finding:
         return difference([a[:1]], [b[:1]]) is not None
 
     runs = watched_apart(lambda: run(one.args, one.kwargs), lambda: run(*changed))
-    culprit = first_to_differ(*runs, differs)
+    culprit = first_to_differ(runs, differs)
     which = "" if culprit is None else f" The first expression that does is `{culprit.site.source}`."
     return case.broken(
         f"{case.subject.name} mixes the samples of a batch",

@@ -89,7 +89,7 @@ def _padding(
             return difference([a[mask]], [b[mask]]) is not None
         return difference([a], [b]) is not None
 
-    culprit = first_to_differ(*watched_apart(lambda: run(x), lambda: run(other)), differs)
+    culprit = first_to_differ(watched_apart(lambda: run(x), lambda: run(other)), differs)
     yield case.broken(
         f"{case.subject.name} says that it supports masks, and lets the padding in",
         "Other values were put into the masked steps, and the result changed at steps that are not masked. What is "

@@ -68,7 +68,7 @@ def _foreign(case: Case, one: Any) -> Finding:
         case.run(instance, one.args, one.kwargs, training=True)
 
     culprit = first_to_differ(
-        *watched_apart(lambda: run(1), lambda: run(2)), lambda a, b: difference([a], [b]) is not None
+        watched_apart(lambda: run(1), lambda: run(2)), lambda a, b: difference([a], [b]) is not None
     )
     where = place(culprit, case)
     if culprit is None:

@@ -68,12 +68,16 @@ class Contract:
 
 @dataclasses.dataclass
 class Outcome:
-    """What running the contracts came to. `skipped` has the reason for each name."""
+    """What running the contracts came to. `skipped` has the reason for each name.
+
+    `blocked` are those among them that what comes after cannot be judged without: not those that do not apply.
+    """
 
     findings: list[Finding] = dataclasses.field(default_factory=list)
     kept: list[str] = dataclasses.field(default_factory=list)
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    blocked: set[str] = dataclasses.field(default_factory=set)
 
     @property
     def broken(self) -> list[str]:
@@ -94,8 +98,8 @@ def contract(
         kinds: of objects it is for: "layer", "model", "loss", "metric", "optimizer", "function", and "train_step" for
             a compiled model.
         severity: "fault" for what is never broken on purpose.
-        after: contracts that must be kept; when one is broken or was not judged, this one is skipped. Those of other
-            kinds of objects do not count.
+        after: contracts that must be kept; when one is broken, or could not be judged for such a reason, this one is
+            skipped. Those that do not apply to the object do not count.
     """
 
     def register(check: Check) -> Check:
@@ -139,6 +143,8 @@ def run_contracts(case: Case, only: Sequence[str] | None = None) -> Outcome:
         reason = _reason_to_skip(one, case, outcome, judged if only is None else judged & set(only))
         if reason is not None:
             outcome.skipped[one.name] = reason
+            if reason != ALLOWED:
+                outcome.blocked.add(one.name)
             continue
         _run(one, case, outcome)
     return outcome
@@ -148,7 +154,7 @@ def _reason_to_skip(one: Contract, case: Case, outcome: Outcome, judged: set[str
     if one.name in case.allow:
         return ALLOWED
     for name in one.after:
-        if name in judged and name not in outcome.kept and outcome.skipped.get(name) != ALLOWED:
+        if name in judged and (name in outcome.broken or name in outcome.blocked):
             return f"cannot be judged without `{name}`"
     if case.seconds_left() <= 0:
         return "the time budget was spent"
@@ -171,6 +177,7 @@ def _run(one: Contract, case: Case, outcome: Outcome) -> None:
         outcome.kept.append(one.name)
     elif any(finding.kind == "kerascope-internal" for finding in found):
         outcome.skipped[one.name] = "kerascope failed on it"
+        outcome.blocked.add(one.name)
 
 
 def _failed(one: Contract, case: Case, error: Exception) -> Finding:

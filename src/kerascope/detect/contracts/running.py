@@ -194,10 +194,10 @@ def _copy(value: Any) -> np.ndarray | None:
 
 
 def first_to_differ(
-    one: Sequence[Seen], two: Sequence[Seen], differs: Callable[[np.ndarray, np.ndarray], bool]
+    runs: Sequence[Sequence[Seen]], differs: Callable[[np.ndarray, np.ndarray], bool]
 ) -> Seen | None:
     """Returns the first expression whose values differ between two runs while those of its operands do not."""
-    for a, b in zip(one, two, strict=False):
+    for a, b in zip(*runs, strict=False):
         if a.site is not b.site or a.event.path != b.event.path or a.site.kind == "arguments":
             continue
         if a.value is None or b.value is None or not _differs(a.value, b.value, differs):

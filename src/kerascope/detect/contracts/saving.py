@@ -17,7 +17,7 @@ _REGISTER = (
 )
 
 
-@contract("config", kinds=LAYERS, after=("builds",))
+@contract("config", kinds=LAYERS, after=("builds", "tracked-state"))
 def config(case: Case) -> Iterator[Finding]:
     """Made again from `get_config`, with the same weights, it gives the same result."""
     instance, one = case.built(), base(case)
@@ -78,7 +78,11 @@ def _depends_on_chance(case: Case) -> bool:
     return difference(first, case.outputs(case.built(), one.args, one.kwargs, training=False)) is not None
 
 
-@contract("save-and-load", kinds=LAYERS, after=("builds", "batch-sizes", "shapes-agree", "config"))
+@contract(
+    "save-and-load",
+    kinds=LAYERS,
+    after=("builds", "batch-sizes", "shapes-agree", "build-creates-all", "config"),
+)
 def save_and_load(case: Case) -> Iterator[Finding]:
     """Saved to a `.keras` file and loaded again it gives the same result."""
     args, kwargs = case.subject.symbolic()
