@@ -41,12 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kerascope-json", metavar="FILE", help="write the reports of all checks as JSON")
 
 
+@pytest.hookimpl(tryfirst=True)  # so that -k and -m choose among these tests too
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Adds a test for each object of the modules that were named."""
     for name in config.getoption("--kerascope-module"):
-        parent = _Module.from_parent(session, name=name)
+        parent = _Module.from_parent(session, name=name, nodeid=name)
         items.extend(parent.collect())
 
 
@@ -55,17 +56,20 @@ class _Module(pytest.Collector):
 
     def collect(self) -> Iterator[_Object]:
         """Yields an item for each Keras object; imports the package, and with it Keras."""
-        from kerascope.api.package import objects_in
+        from kerascope.api.checking import modules_of, objects_in
         from kerascope.errors import KerascopeError
 
+        def say(sentence: str) -> None:
+            warnings.warn(pytest.PytestCollectionWarning(sentence), stacklevel=2)
+
         try:
-            found, failed = objects_in(self.name)
+            modules = list(modules_of(self.name, say))
         except KerascopeError as error:
             raise pytest.UsageError(str(error)) from None
-        for sentence in failed:
-            warnings.warn(pytest.PytestCollectionWarning(sentence), stacklevel=1)
-        for name, obj in found:
-            yield _Object.from_parent(self, name=name, obj=obj)
+        for module in modules:
+            for name, obj in objects_in(module):
+                inner = f"{module.__name__}.{name}".removeprefix(f"{self.name}.")
+                yield _Object.from_parent(self, name=inner, obj=obj)
 
 
 class _Object(pytest.Item):

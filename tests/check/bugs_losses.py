@@ -106,9 +106,14 @@ class CosineUnguarded(Loss):
         return 1 - ops.sum(y_true * y_pred, -1) / size
 
 
+def unit(x):
+    """Not ops.normalize, whose gradient at zero is NaN on PyTorch."""
+    return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), -1, keepdims=True), 1e-7))
+
+
 class CosineGuarded(Loss):
     def call(self, y_true, y_pred):
-        return 1 - ops.sum(ops.normalize(y_true, -1) * ops.normalize(y_pred, -1), -1)
+        return 1 - ops.sum(unit(y_true) * unit(y_pred), -1)
 
 
 class ForgotTheMinus(Loss):

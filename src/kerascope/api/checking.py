@@ -71,7 +71,7 @@ def check_target(
         raise UsageError(
             f"Inputs and arguments are for one object. Received: {target!r} with --input or --args. Give FILE.py:NAME."
         )
-    modules = [targets.load_module(file)] if file.endswith(".py") else list(_modules(file, say))
+    modules = [targets.load_module(file)] if file.endswith(".py") else list(modules_of(file, say))
     found = [pair for module in modules for pair in objects_in(module)]
     if not found:
         yield Missed(target, "it defines no layer, model, loss, metric or optimizer")
@@ -129,15 +129,15 @@ def _one(
     return checked(found, given, {}, make=make, progress=progress, **options)
 
 
-def _modules(name: str, say: Callable[[str], None]) -> Iterator[ModuleType]:
+def modules_of(name: str, say: Callable[[str], None]) -> Iterator[ModuleType]:
     """Yields a module and, of a package, all modules in it; those that cannot be imported are said."""
     sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(name)
     except ImportError as error:
         raise ScriptError(
-            f"There is no such file, module or package: {error}. Received: {name!r}. Give FILE.py, FILE.py:NAME or the name "
-            "of a package that Python can import."
+            f"There is no such file, module or package: {error}. Received: {name!r}. Give FILE.py, FILE.py:NAME or "
+            "the name of a package that Python can import."
         ) from error
     yield module
     for info in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):

@@ -58,12 +58,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--json", metavar="FILE", help="write the reports as JSON too (- for standard output)"
     )
     parser.add_argument("--full", action="store_true", help="print every contract")
+    parser.add_argument(
+        "--backends",
+        metavar="NAMES",
+        help="on each of these backends, and where they differ: all, or jax,torch",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the subcommand; returns the exit code of the process."""
     from kerascope.api import checking
 
+    if options.backends is not None:
+        return _everywhere(options)
     start = time.monotonic()
     results: list[Check | Missed] = []
     progress = _Progress()
@@ -96,6 +103,27 @@ def run(options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def _everywhere(options: argparse.Namespace) -> int:
+    """Runs the same command under each backend and shows what they have in common, and where they differ."""
+    from kerascope.api import backends
+    from kerascope.api.check import Check
+
+    arguments = [options.target, "--budget", str(options.budget), "--seed", str(options.seed)]
+    for name in ("input", "allow"):
+        arguments += [word for text in getattr(options, name) for word in (f"--{name}", text)]
+    for name in ("args", "reference"):
+        if getattr(options, name):
+            arguments += [f"--{name}", getattr(options, name)]
+    reports = backends.check_everywhere(arguments, backends.chosen(options.backends), _say)
+    results: list[Check | Missed] = [Check(report, 0.0) for report in reports]
+    if options.json != "-":
+        for one in results:
+            _show(one, options.full)
+    if options.json is not None:
+        _write(options.json, results)
+    return 0 if all(report.ok for report in reports) else 1
+
+
 def _show(one: Check | Missed, full: bool) -> None:
     from kerascope.api.check import Check
     from kerascope.api.report import emit
@@ -126,8 +154,8 @@ def _write(path: str, results: list[Check | Missed]) -> None:
             file.write(text)
     except OSError as error:
         raise UsageError(
-            f"The report cannot be written there: {error.strerror}. Received: --json {path!r}. Give a path in a folder that "
-            "exists and can be written to."
+            f"The report cannot be written there: {error.strerror}. Received: --json {path!r}. Give a path in a "
+            "folder that exists and can be written to."
         ) from error
 
 

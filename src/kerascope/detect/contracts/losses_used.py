@@ -48,6 +48,8 @@ def sample_weight(case: Case) -> Iterator[Finding]:
     loss = case.fresh()
     if objects.kind_of(loss) != "loss":
         raise Skip("a function takes no weights itself")
+    if "loss-batch-independence" in case.allow:
+        raise Skip("its values depend on the whole batch, on purpose")
     pair = typical(case)
     other = pair.replaced(0, typical(case, seed=1))
     weights = _weights_that_fit(loss, pair, values(case, pair).shape)

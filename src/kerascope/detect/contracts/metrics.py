@@ -356,14 +356,16 @@ def config(case: Case) -> Iterator[Finding]:
         )
         return
     plain, other = pairs.plain_state(metric), pairs.plain_state(revived)
-    lost = [name for name, value in plain.items() if not name.startswith("_") and other.get(name) != value]
+    arguments = inspect.signature(type(metric).__init__).parameters
+    lost = [name for name, value in plain.items() if name in arguments and other.get(name) != value]
     got, wanted = updated(revived, samples(case)), updated(case.fresh(), samples(case))
-    if not close(wanted, got):
+    if lost or not close(wanted, got):
         yield case.broken(
             f"{case.subject.name} forgets {', '.join(lost) or 'something'} in its configuration",
-            "The metric revived by `from_config(get_config())` gives another result: a model that is loaded reports "
-            "another figure under the same name.",
-            evidence=[Evidence("before", short(wanted)), Evidence("revived", short(got))],
+            "The metric revived by `from_config(get_config())` is another one: a model that is loaded reports another "
+            "figure under the same name.",
+            evidence=[Evidence(name, f"{plain[name]!r}, revived {other.get(name)!r}") for name in lost]
+            or [Evidence("before", short(wanted)), Evidence("revived", short(got))],
             location=case.where("get_config", "__init__"),
             fixes=[
                 f"Return {{**super().get_config(), {first_of(lost)!r}: self.{first_of(lost)}}} from get_config()."
