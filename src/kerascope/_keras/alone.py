@@ -98,7 +98,7 @@ def isolated(seed: int) -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
     policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
     states = keras.src.backend.common.global_state
-    names = ("global_seed_generator", "global_dtype_policy", keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED)
+    names = ("global_seed_generator", keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED)
     kept = {name: states.get_global_attribute(name) for name in names}
     states.set_global_attribute("global_seed_generator", None)
     with _without_tensorflow(), warnings.catch_warnings():
@@ -369,37 +369,6 @@ def weighed_sum(result: Any, layer: Any, seed: int) -> Any:
         for loss in one._get_own_losses():
             total = total + keras.ops.cast(loss, "float32")
     return total
-
-
-def in_float64(
-    make: Callable[[], Any], like: Any, arguments: Any, call: Callable[[Any, Any, Any], Any]
-) -> list[np.ndarray] | None:
-    """Returns what another object with the same weights gives when it computes in float64; None when it cannot."""
-    args, kwargs = arguments
-    x64 = contextlib.nullcontext()
-    if keras.backend.backend() == "jax":
-        import jax
-
-        x64 = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
-    try:
-        with x64, dtype_policy("float64"):
-
-            def wide(leaf: Any) -> Any:
-                if not is_tensor_like(leaf):
-                    return leaf
-                array = keras.ops.convert_to_numpy(leaf)
-                return keras.ops.convert_to_tensor(
-                    array.astype("float64") if array.dtype.kind == "f" else array
-                )
-
-            args, kwargs = keras.tree.map_structure(wide, (list(args), dict(kwargs)))
-            other = make()
-            call(other, args, kwargs)
-            assign(variables(other), values(variables(like)))
-            result = keras.tree.flatten(call(other, args, kwargs))
-            return [np.asarray(keras.ops.convert_to_numpy(leaf)) for leaf in result]
-    except Exception:  # not every layer runs in float64; then nothing is claimed
-        return None
 
 
 def own_policy(layer: Any) -> str:

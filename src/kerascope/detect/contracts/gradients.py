@@ -196,7 +196,7 @@ def gradients_finite(case: Case) -> Iterator[Finding]:
             lost.append("the input")
         if np.isfinite(value) and not lost:
             continue
-        if not np.isfinite(value) and not _avoidable(case, arguments, kind):
+        if not np.isfinite(value) and not _avoidable(case, kind):
             continue
         yield _not_finite(case, arguments, kind, bool(np.isfinite(value)), lost)
         return
@@ -206,7 +206,7 @@ def _finite(gradient: np.ndarray | None) -> bool:
     return gradient is None or bool(np.isfinite(gradient).all())
 
 
-def _special(case: Case, kind: str) -> Arguments:
+def _special(case: Case, kind: str, large: float = LARGE) -> Arguments:
     """Returns the arguments with their floats replaced; what is given between 0 and 1 stays there."""
     args, kwargs = case.inputs(BATCH)
     leaves = []
@@ -223,17 +223,28 @@ def _special(case: Case, kind: str) -> Arguments:
         elif kind == "padded":
             array[-1:] = 0
         elif spec.like == "normal":
-            array *= LARGE
+            array *= large
         leaves.append(objects.to_tensor(array))
     return rebuilt(args, kwargs, leaves)
 
 
-def _avoidable(case: Case, arguments: Arguments, kind: str) -> bool:
-    """Tells whether a result that is not finite need not be: with twice the digits it is, and fits into float32."""
+def _avoidable(case: Case, kind: str) -> bool:
+    """Tells whether a result that is not finite need not be: told by how it grows up to there.
+
+    What grows like a power of the input would still be small at `LARGE`; what grows like exp is rightly infinite.
+    """
     if kind != "large":
         return True
-    wide = alone.in_float64(case.fresh, case.built(), arguments, case.subject.call)
-    return wide is not None and all(np.isfinite(a).all() and (np.abs(a) < 1e30).all() for a in wide)
+    sizes = []
+    for part in (16, 8, 4):
+        found = swift(case, _special(case, "large", LARGE / part))
+        sizes.append(
+            max((float(np.abs(a).max(initial=0)) for a in found if a.dtype.kind == "f"), default=0.0)
+        )
+    if not all(np.isfinite(sizes)) or min(sizes) <= 0:
+        return False
+    first, second = sizes[1] / sizes[0], sizes[2] / sizes[1]
+    return second <= 1.5 * first and second**2 * sizes[2] < 1e30
 
 
 def _not_finite(

@@ -37,7 +37,8 @@ def inputs_unchanged(case: Case) -> Iterator[Finding]:
     args, kwargs = case.inputs(BATCH)
     before = [np.array(a) for a in arrays((list(args), kwargs))]
     kept, sizes = flat(args, kwargs), [len(a) for a in args if isinstance(a, (list, dict))]
-    case.run(instance, args, kwargs, training=False)
+    for training in (False, True):
+        case.run(instance, args, kwargs, training=training)
     after = arrays(kept)
     changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if not np.array_equal(a, b)]
     if changed or sizes != [len(a) for a in args if isinstance(a, (list, dict))]:

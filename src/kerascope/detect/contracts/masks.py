@@ -25,8 +25,9 @@ from kerascope.values import Evidence, Finding
 def masks(case: Case) -> Iterator[Finding]:
     """Padded positions change nothing at the others, and the mask is handed on in the shape of the output."""
     one = base(case)
-    x = tensors.array_of(one.args[0]) if len(one.args) == 1 and not one.kwargs else None
-    if x is None or x.ndim < 3 or x.shape[1] < 2 or x.dtype.kind != "f":
+    alone = len(one.args) == 1 and not one.kwargs and tensors.kind(one.args[0]) == "tensor"
+    x = tensors.array_of(one.args[0]) if alone else None
+    if x is None or x.ndim != 3 or x.shape[1] < 2 or x.dtype.kind != "f":
         raise Skip("its input is no sequence of vectors")
     instance = case.built()
     if not masking.takes_masks(instance):
@@ -37,9 +38,12 @@ def masks(case: Case) -> Iterator[Finding]:
     with case.attempt(f"{case.subject.name} fails when its input has a mask") as found:
         restore(case)
         result, outgoing = masking.call_masked(instance, x, mask)
+        _, unmasked = masking.call_masked(instance, x, np.ones_like(mask))
     yield from found
     if found:
         return
+    if outgoing is not None and unmasked is not None and np.array_equal(outgoing, unmasked):
+        raise Skip("it makes a mask of its own")
     outputs = arrays(result)
     if not outputs or not outputs[0].ndim or outputs[0].shape[0] != BATCH:
         raise Skip("its result has no batch axis")

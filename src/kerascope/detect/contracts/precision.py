@@ -68,7 +68,7 @@ def _under(case: Case, name: str) -> Iterator[Finding]:
         yield _undone(case, instance, name, wide[0])
         return
     for full, half in zip(one.arrays, arrays(result), strict=False):
-        if full.dtype.kind != "f" or not np.isfinite(full).all() or np.abs(full).max(initial=0) > 1e4:
+        if full.dtype.kind != "f" or not np.isfinite(full).all() or np.abs(full).max(initial=0) > 6e4:
             continue
         if not np.isfinite(half).all():
             yield _lost(case, instance, name)

@@ -29,7 +29,9 @@ _FIX = (
 )
 
 
-@contract("training-noise", kinds=LAYERS, after=("builds", "no-new-weights", "python-state"))
+@contract(
+    "training-noise", kinds=LAYERS, after=("builds", "no-new-weights", "python-state", "inputs-unchanged")
+)
 def training_noise(case: Case) -> Iterator[Finding]:
     """Noise in training is new at every call, compiled too, and repeatable from Keras's seed."""
     instance, one = case.built(), base(case)
