@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+
+
+def maker(optimizer: Any) -> Callable[[], Any] | None:
+    """Returns a function that makes another optimizer with the same settings; None when there is no way.
+
+    Settings that its configuration forgets are read off its attributes.
+    """
+    config = copy.deepcopy(optimizer.get_config())
+    for name, parameter in inspect.signature(type(optimizer).__init__).parameters.items():
+        plain = isinstance(getattr(optimizer, name, optimizer), (bool, int, float, str, type(None)))
+        if name not in config and plain and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            config[name] = getattr(optimizer, name)
+    revive = keras.optimizers.Optimizer.from_config.__func__
+
+    def make() -> Any:
+        return revive(type(optimizer), copy.deepcopy(config))
+
+    try:
+        make()
+    except Exception:  # of the constructor; that there is no way is the answer
+        return None
+    return make
 
 
 def variables(arrays: Sequence[np.ndarray]) -> list[Any]:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kerascope._keras import alone, objects
+from kerascope._keras import alone, objects, optimizing
 from kerascope.errors import UsageError
 from kerascope.explain.subject import BATCH, InputSpec, Subject, subject
 
@@ -39,6 +39,8 @@ def prepared(
     run = None
     if kind == "function" and is_loss(obj):
         kind, run = "loss", _call
+    if kind == "optimizer":
+        make = make or optimizing.maker(obj)
     make = make or (alone.maker(obj) if kind not in ("function",) and run is None else lambda: obj)
     kinds = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
     if kind == "function" and not inputs and not _needs_arguments(obj):
