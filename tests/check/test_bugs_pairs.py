@@ -57,6 +57,7 @@ def test_there_are_enough_bugs():
     assert sum(bug.held_out for bug in bugs) >= 25
 
 
+@pytest.mark.slow
 def test_the_models_weights_and_attributes_are_as_they_were():
     model = bugs_steps.compiled(bugs_steps.CountsSteps)()
     before = [w.numpy() if hasattr(w, "numpy") else w for w in model.get_weights()]
