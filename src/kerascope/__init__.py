@@ -5,6 +5,7 @@
     with watch(model) as watching: ...     around any way of training
     load("runs/train.kscope")              a recording's report
     trace(layer, x)                        every tensor of the layer's own lines
+    check(layer, (32, 10))                 the layer alone, against every contract that layers keep
     summary(model), plot(model, "m.svg")   any model's topology with shapes
 
 The names are loaded when they are first used, so importing this package costs nothing and imports no Keras.
@@ -16,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kerascope.api.check import check as check
     from kerascope.api.plot import plot as plot
     from kerascope.api.report import load as load
     from kerascope.api.summary import summary as summary
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "KerascopeError": "kerascope.errors",
     "Watch": "kerascope.api.watch",
+    "check": "kerascope.api.check",
     "load": "kerascope.api.report",
     "plot": "kerascope.api.plot",
     "summary": "kerascope.api.summary",
@@ -42,6 +45,7 @@ __all__ = [
     "KerascopeError",
     "Watch",
     "__version__",
+    "check",
     "load",
     "plot",
     "summary",

@@ -218,17 +218,18 @@ def beginning_of_optimizer(model: Any) -> dict[str, Any] | None:
         return None
     if not model.trainable_variables:
         return {}  # Keras makes none then
-    copy = _copy_of(optimizer)
+    copy = copy_of(optimizer)
     with keras.name_scope(copy.name, caller=copy):
         copy.build(model.trainable_variables)
     return {variable.path: variable.value for variable in copy.variables}
 
 
-def _copy_of(optimizer: Any) -> Any:
+def copy_of(optimizer: Any) -> Any:
+    """Returns an optimizer of the same configuration with the learning rate 0, as a schedule may not be copied."""
     config = optimizer.get_config()
     inner = getattr(optimizer, "inner_optimizer", None)
     if inner is not None:
-        return type(optimizer)(**{**config, "inner_optimizer": _copy_of(inner)})
+        return type(optimizer)(**{**config, "inner_optimizer": copy_of(inner)})
     # The learning rate may be a schedule of the user's that cannot be made anew; no variable begins with it.
     return type(optimizer).from_config({**config, "learning_rate": 0.0})
 

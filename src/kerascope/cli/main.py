@@ -18,6 +18,7 @@ from kerascope.errors import KerascopeError
 COMMANDS = {
     "run": "run a training script, watch its training, and report",
     "trace": "show every tensor of your own lines, explain an error, offer fixes that pass",
+    "check": "test a layer, loss, metric or model on its own, or all of a package",
     "report": "judge a recording again and show the report",
     "summary": "show every layer and operation of a model with shapes, parameters and cost",
     "plot": "draw a model as SVG, PNG, PDF, HTML or DOT",
@@ -32,6 +33,7 @@ _EPILOG = """\
 examples:
   kerascope run train.py --epochs 3          run a script as Python would, and report
   kerascope trace layers.py:MyLayer --input 2,5   every tensor of its lines
+  kerascope check layers.py:MyLayer          the layer alone, against every contract
   kerascope report runs/train-*.kscope       judge a recording again
   kerascope summary train.py                 what the script's model is made of
   kerascope plot model.keras model.html      a picture of it

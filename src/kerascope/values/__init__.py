@@ -18,6 +18,7 @@ from kerascope.values.measures import TensorFacts as TensorFacts
 from kerascope.values.measures import TensorStats as TensorStats
 from kerascope.values.report import REPORT_SCHEMA as REPORT_SCHEMA
 from kerascope.values.report import SEVERITIES as SEVERITIES
+from kerascope.values.report import ContractRow as ContractRow
 from kerascope.values.report import Evidence as Evidence
 from kerascope.values.report import Finding as Finding
 from kerascope.values.report import Fix as Fix

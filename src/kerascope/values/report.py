@@ -74,6 +74,20 @@ class Finding(Json):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ContractRow(Json):
+    """What came of one contract of a check.
+
+    `outcome` is "kept", "broken", "allowed" or "skipped"; `reason` says why.
+    """
+
+    name: str
+    promise: str
+    outcome: str
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class LayerRow(Json):
     """Health of one layer over the run: medians over the recorded samples, the worst of its tensors.
 
@@ -114,7 +128,7 @@ class RunSummary(Json):
 class Report(Json):
     """The judgement of one run, or of one object. `gaps` says in sentences what could not be watched, and why.
 
-    `lines` is what a trace saw, in the order in which it happened.
+    `lines` is what a trace saw, in the order in which it happened; `contracts` is what a check looked at.
     """
 
     subject: str
@@ -127,6 +141,7 @@ class Report(Json):
     curves: tuple[Series, ...] = ()
     gaps: tuple[str, ...] = ()
     lines: tuple[LineRow, ...] = ()
+    contracts: tuple[ContractRow, ...] = ()
     verb: str = "run"
     schema: str = REPORT_SCHEMA
 

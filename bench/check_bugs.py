@@ -1,0 +1,114 @@
+"""How many bugs `check` finds, and what it says of sound objects: the table behind the documentation.
+
+    python bench/check_bugs.py                          every backend, writes bench/check_bugs.json
+    python bench/check_bugs.py --backends torch --half held-out
+
+A bug counts as found when a contract that it breaks is named with a fault or a warning. Its sound twin must have no
+finding worse than a note. The half that is held out was not run while the contracts were written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SUITE = ROOT / "tests" / "check"
+BACKENDS = ("torch", "tensorflow", "jax")
+
+
+def measure(halves: list[str], suites: list[str]) -> list[dict[str, Any]]:
+    """Returns a row for each bug that shows on this process's backend."""
+    sys.path[:0] = [str(ROOT / "src"), str(SUITE)]
+    import keras
+
+    from kerascope.api.check import check
+
+    backend = keras.backend.backend()
+    rows = []
+    for file in sorted(SUITE.glob("bugs_*.py")):
+        for name, bug in getattr(importlib.import_module(file.stem), "BUGS", {}).items():
+            half = "held-out" if bug.held_out else "tuned"
+            if file.stem.removeprefix("bugs_") not in suites and suites:
+                continue
+            if backend not in bug.backends or half not in halves:
+                continue
+            row: dict[str, Any] = {"suite": file.stem, "name": name, "half": half, "backend": backend}
+            start = time.monotonic()
+            found = check(bug.broken(), *bug.inputs(), **bug.options).findings
+            row["seconds"] = round(time.monotonic() - start, 2)
+            row["named"] = sorted({f.kind for f in found if f.severity != "note"})
+            row["found"] = bool(set(row["named"]) & bug.contracts)
+            sound = check(bug.sound(), *bug.inputs(), **bug.options).findings
+            row["false_faults"] = sorted({f.kind for f in sound if f.severity == "fault"})
+            row["false_warnings"] = sorted({f.kind for f in sound if f.severity == "warning"})
+            row["internal"] = sum(f.kind == "kerascope-internal" for f in (*found, *sound))
+            rows.append(row)
+            print(f"{backend} {file.stem} {name}: {'found' if row['found'] else 'MISSED'}", file=sys.stderr)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Returns the rows as a Markdown table, one line per backend, half and suite."""
+    lines = [
+        "| backend | half | suite | bugs | found | sound twins with a false fault | with a false warning | median s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    keys = sorted({(row["backend"], row["half"], row["suite"]) for row in rows})
+    for backend, half, suite in keys:
+        some = [r for r in rows if (r["backend"], r["half"], r["suite"]) == (backend, half, suite)]
+        cells = [
+            backend,
+            half,
+            suite.removeprefix("bugs_"),
+            len(some),
+            sum(row["found"] for row in some),
+            sum(bool(row["false_faults"]) for row in some),
+            sum(bool(row["false_warnings"]) for row in some),
+            statistics.median(row["seconds"] for row in some),
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
+    parser.add_argument("--half", nargs="+", default=["tuned", "held-out"], choices=["tuned", "held-out"])
+    parser.add_argument(
+        "--suites", nargs="*", default=[], help="such as losses metrics; all when none is named"
+    )
+    parser.add_argument("--out", default=str(ROOT / "bench" / "check_bugs.json"))
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(measure(options.half, options.suites)))
+        return 0
+    rows: list[dict[str, Any]] = []
+    for backend in options.backends:
+        env = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [sys.executable, __file__, "--worker", "--half", *options.half, "--suites", *options.suites]
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
+        rows += json.loads(done.stdout.strip().splitlines()[-1])
+    Path(options.out).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    print(table(rows))
+    for row in rows:
+        if not row["found"] or row["false_faults"] or row["false_warnings"]:
+            print(
+                f"{row['backend']} {row['name']}: {row['named']}; sound: {row['false_faults'] + row['false_warnings']}"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,423 @@
+"""One Keras object on its own: its variables, its sources of randomness, the global settings around it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+Values = list[np.ndarray]
+
+
+def variables(obj: Any) -> list[Any]:
+    """Returns all variables of a layer, model, metric or optimizer, those of its seed generators included."""
+    found = list(getattr(obj, "variables", ()))
+    for metric in getattr(obj, "metrics", ()) if isinstance(obj, keras.Model) else ():
+        found += metric.variables
+    optimizer = getattr(obj, "optimizer", None) if isinstance(obj, keras.Model) else None
+    found += optimizer.variables if optimizer is not None else []
+    return list({id(variable): variable for variable in found}.values())
+
+
+def values(variables: Sequence[Any]) -> Values:
+    """Returns copies of the values of variables."""
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
+    """Puts values into variables; of two sequences of different length the common part."""
+    for variable, value in zip(variables, values, strict=False):
+        variable.assign(value)
+
+
+def perturb(obj: Any, seed: int, size: float = 0.1) -> None:
+    """Changes every weight a little, so that none has the value it is made with: zeros and ones hide mistakes.
+
+    What is positive stays positive, as variances must. Seeds and integers are left alone.
+    """
+    draw = np.random.default_rng(seed)
+    seeds = {id(variable) for variable in seed_variables(obj, global_too=False)}
+    for variable in list(getattr(obj, "weights", ()) or getattr(obj, "variables", ())):
+        value = keras.ops.convert_to_numpy(variable.value)
+        if id(variable) in seeds or not keras.backend.is_float_dtype(variable.dtype):
+            continue
+        value = np.asarray(value, "float32")
+        if variable.trainable and not (value.size and float(value.min()) > 0):
+            value = value + size * draw.normal(size=value.shape)
+        else:
+            value = value * (1 + size * draw.uniform(0.5, 1, value.shape)) + (
+                0 if value.any() else size * draw.uniform(0.5, 1, value.shape)
+            )
+        variable.assign(value.astype("float32"))
+
+
+def seed_variables(obj: Any, global_too: bool = True) -> list[Any]:
+    """Returns the states of all seed generators of an object and, with `global_too`, that of Keras itself."""
+    weights = {id(variable) for variable in getattr(obj, "weights", ())}
+    found = [
+        variable
+        for variable in getattr(obj, "variables", ())
+        if id(variable) not in weights and str(variable.dtype).startswith(("uint", "int"))
+    ]
+    if global_too:
+        generator = keras.src.backend.common.global_state.get_global_attribute("global_seed_generator")
+        found += [generator.state] if generator is not None else []
+    return found
+
+
+def set_seed(seed: int) -> None:
+    """Does what `keras.utils.set_random_seed` does, for Python, NumPy and Keras, without loading TensorFlow for it."""
+    states = keras.src.backend.common.global_state
+    states.set_global_attribute(keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED, seed)
+    states.set_global_attribute("global_seed_generator", None)
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def set_foreign_seed(seed: int) -> None:
+    """Gives Python's and NumPy's random numbers another start, and leaves Keras's own as they are."""
+    keras.src.random.seed_generator.global_seed_generator()  # takes its seed from Python when it is first asked
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+@contextlib.contextmanager
+def isolated(seed: int) -> Iterator[None]:
+    """Runs the block with repeatable random numbers and puts everything global back that it may change.
+
+    That is the random state of Python, NumPy and Keras, the dtype policy and the float type. Warnings are kept from
+    the screen.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    states = keras.src.backend.common.global_state
+    names = ("global_seed_generator", keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED)
+    kept = {name: states.get_global_attribute(name) for name in names}
+    states.set_global_attribute("global_seed_generator", None)
+    with _without_tensorflow(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            set_seed(seed)
+            yield
+        finally:
+            keras.config.set_dtype_policy(policy)
+            keras.config.set_floatx(floatx)
+            for name, value in kept.items():
+                states.set_global_attribute(name, value)
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+@contextlib.contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """Keeps Keras from loading TensorFlow on another backend just to ask whether a value is one of its shapes.
+
+    Serialising does so in Keras 3.10 to 3.15, and it takes seconds. What is loaded already is used as ever.
+    """
+    lazy = keras.src.utils.module_utils.tensorflow
+    if lazy._available is not None or "tensorflow" in sys.modules or keras.backend.backend() == "tensorflow":
+        yield
+        return
+    lazy._available = False
+    try:
+        yield
+    finally:
+        lazy._available = None
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Runs the block under a global dtype policy such as "mixed_float16"."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+# -- what a layer says of itself -----------------------------------------------------------------------------------
+
+
+def overrides(obj: Any, method: str) -> bool:
+    """Tells whether a class defines a method itself, rather than taking Keras's general one."""
+    return not is_default(getattr(obj, method, None))
+
+
+def is_default(method: Any) -> bool:
+    """Tells whether a method is one of those that Keras marks as its own default."""
+    return method is None or bool(getattr(method, "_is_default", False))
+
+
+def returns_nothing_known(layer: Any) -> bool:
+    """Tells whether a layer's output is sparse or ragged, so that nothing dense can be compared."""
+    return bool(getattr(layer, "sparse", False) or getattr(layer, "ragged", False))
+
+
+def declared_output_shape(layer: Any, args: Sequence[Any], kwargs: Any) -> Callable[[], Any] | None:
+    """Returns a function that asks `compute_output_shape`, None where the layer does not define it.
+
+    Only for layers that take one tensor; the method's arguments are a matter of names otherwise.
+    """
+    leaves = [leaf for leaf in keras.tree.flatten((list(args), dict(kwargs))) if is_tensor_like(leaf)]
+    if not overrides(layer, "compute_output_shape") or len(leaves) != 1 or kwargs:
+        return None
+    return lambda: layer.compute_output_shape(tuple(leaves[0].shape))
+
+
+def is_tensor_like(value: Any) -> bool:
+    return isinstance(value, keras.KerasTensor) or keras.ops.is_tensor(value)
+
+
+def shapes_of(declared: Any) -> list[tuple[Any, ...]]:
+    """Returns the shapes in what `compute_output_shape` returned, in order."""
+    if isinstance(declared, (tuple, list)) and all(d is None or isinstance(d, int) for d in declared):
+        return [tuple(declared)]
+    if isinstance(declared, dict):
+        return [shape for key in sorted(declared) for shape in shapes_of(declared[key])]
+    return [shape for item in declared for shape in shapes_of(item)]
+
+
+# -- what a call does beside computing -----------------------------------------------------------------------------
+
+
+def plain_state(layer: Any) -> dict[str, Any]:
+    """Returns what hangs on a layer and its sub-layers of the user's, in a form that shows whether it has changed.
+
+    Variables are left out, and so is what every layer has.
+    """
+    usual = set(vars(keras.layers.Layer())) | set(vars(keras.Sequential()))
+    found: dict[str, Any] = {}
+    for one in layer._flatten_layers():
+        if type(one).__module__.startswith("keras."):
+            continue
+        start = "" if one is layer else f"{one.name}."
+        for name, value in vars(one).items():
+            if name not in usual:
+                found[start + name] = _print(value, 0)
+    return found
+
+
+def _print(value: Any, depth: int) -> Any:
+    if isinstance(value, (str, bytes, int, float, bool, type(None))):
+        return value
+    if isinstance(value, np.ndarray):
+        return (value.shape, value.tobytes() if value.size < 10_000 else id(value))
+    if isinstance(value, (list, tuple, set, frozenset)) and depth < 4:
+        return [len(value), *(_print(item, depth + 1) for item in list(value)[:100])]
+    if isinstance(value, dict) and depth < 4:
+        return [(str(key), _print(item, depth + 1)) for key, item in list(value.items())[:100]]
+    return (type(value).__name__, id(value))
+
+
+def trainable_flags(layer: Any) -> list[tuple[Any, bool]]:
+    """Returns `trainable` of every sub-layer and variable."""
+    return [(one, one.trainable) for one in [*layer._flatten_layers(), *layer.variables]]
+
+
+def set_trainable_flags(flags: Sequence[tuple[Any, bool]]) -> None:
+    """Puts back what `trainable_flags` returned; variables come after the layers that change them."""
+    for one, flag in flags:
+        one.trainable = flag
+
+
+def weight_shapes(layer: Any) -> list[tuple[int, ...]]:
+    """Returns the shapes of all weights, in an order that does not depend on when they were made."""
+    return sorted(tuple(int(size) for size in weight.shape) for weight in layer.weights)
+
+
+def unbuilt(layer: Any) -> list[str]:
+    """Returns the names of the attributes that hold sub-layers without their weights."""
+    own = {id(value): name for name, value in vars(layer).items() if isinstance(value, keras.layers.Layer)}
+    return [own.get(id(one), one.name) for one in layer._flatten_layers(include_self=False) if not one.built]
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """Where random numbers were drawn or a variable was made, and with what seed."""
+
+    what: str
+    fixed: bool
+    file: str | None
+    line: int | None
+
+
+def _caller(is_users: Callable[[str], bool]) -> tuple[str | None, int | None]:
+    frame = sys._getframe(2)
+    while frame is not None:
+        if is_users(frame.f_code.co_filename):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]
+    return None, None
+
+
+@contextlib.contextmanager
+def seeds_drawn(is_users: Callable[[str], bool]) -> Iterator[list[Drawn]]:
+    """Notes with which seed each random number in the block is drawn. `is_users` tells whose file is whose."""
+    drawn: list[Drawn] = []
+    module = keras.src.backend.random
+    original = module.draw_seed
+    made: list[Any] = []
+    generator = keras.random.SeedGenerator
+    init = generator.__init__
+
+    def draw_seed(seed: Any) -> Any:
+        fixed = isinstance(seed, int) or any(seed is one for one in made)
+        text = (
+            f"seed={seed}"
+            if isinstance(seed, int)
+            else "a SeedGenerator made in call"
+            if fixed
+            else "its own seed"
+        )
+        drawn.append(Drawn(text, fixed, *_caller(is_users)))
+        return original(seed)
+
+    def remembering(self: Any, seed: Any = None, *args: Any, **kwargs: Any) -> None:
+        init(self, seed, *args, **kwargs)
+        if seed is not None:
+            made.append(self)
+
+    module.draw_seed, generator.__init__ = draw_seed, remembering
+    try:
+        yield drawn
+    finally:
+        module.draw_seed, generator.__init__ = original, init
+
+
+@contextlib.contextmanager
+def variables_made(is_users: Callable[[str], bool]) -> Iterator[list[Drawn]]:
+    """Notes each variable of floats that is made in the block, and where."""
+    made: list[Drawn] = []
+    cls = keras.src.backend.common.variables.Variable
+    init = cls.__init__
+
+    def noting(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        if keras.backend.is_float_dtype(self.dtype):
+            made.append(Drawn(str(self.name), False, *_caller(is_users)))
+
+    cls.__init__ = noting
+    try:
+        yield made
+    finally:
+        cls.__init__ = init
+
+
+def call_in_a_trace(layer: Any, args: Sequence[Any], kwargs: Any) -> None:
+    """Calls, and so builds, a layer while its code is traced for shapes, as a Sequential or subclassed model does."""
+    keras.src.backend.compute_output_spec(layer.__call__, *args, **kwargs)
+
+
+def is_placeholder(value: Any) -> bool:
+    """Tells whether a value is a tensor that stands for one to come, left behind by a trace."""
+    name = type(value).__name__
+    if (
+        name.endswith("Tracer")
+        or name in ("SymbolicTensor", "FakeTensor")
+        or isinstance(value, keras.KerasTensor)
+    ):
+        return True
+    device = getattr(value, "device", None)
+    return keras.backend.backend() == "torch" and str(getattr(device, "type", "")) == "meta"
+
+
+def fit_alone(layer: Any, data: Any, batch_size: int) -> None:
+    """Trains a Sequential model of just this layer for one epoch; its loss is the mean square of the output."""
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.mean(keras.ops.square(keras.ops.cast(y_pred, "float32")))
+
+    model = keras.Sequential([layer])
+    model.compile(
+        optimizer=keras.optimizers.SGD(1e-3), loss=loss, jit_compile=False if _on_tensorflow() else "auto"
+    )
+    model.fit(
+        data, np.zeros((len(data), 1), "float32"), batch_size=batch_size, epochs=1, verbose=0, shuffle=False
+    )
+
+
+def _on_tensorflow() -> bool:
+    return bool(keras.backend.backend() == "tensorflow")
+
+
+# -- differentiation and precision ---------------------------------------------------------------------------------
+
+
+def weighed_sum(result: Any, layer: Any, seed: int) -> Any:
+    """Returns the sum of all floats of a result, each times a fixed random factor, and of the layer's own losses.
+
+    A plain sum would hide weights: the outputs of a softmax always add up to 1.
+    """
+    total = keras.ops.zeros((), "float32")
+    draw = np.random.default_rng(seed)
+    for leaf in keras.tree.flatten(result):
+        if not keras.ops.is_tensor(leaf) or not keras.backend.is_float_dtype(
+            keras.backend.standardize_dtype(leaf.dtype)
+        ):
+            continue
+        factors = keras.ops.convert_to_tensor(draw.normal(size=tuple(leaf.shape)).astype("float32"))
+        total = total + keras.ops.sum(keras.ops.cast(leaf, "float32") * factors)
+    for one in layer._flatten_layers():
+        for loss in one._get_own_losses():
+            total = total + keras.ops.cast(loss, "float32")
+    return total
+
+
+def own_policy(layer: Any) -> str:
+    """Returns the name of a layer's dtype policy."""
+    return str(getattr(layer.dtype_policy, "name", ""))
+
+
+def tensors_in(result: Any) -> list[Any]:
+    """Returns the tensors of a result, in order."""
+    return [leaf for leaf in keras.tree.flatten(result) if keras.ops.is_tensor(leaf)]
+
+
+# -- making another ------------------------------------------------------------------------------------------------
+
+
+def maker(obj: Any) -> Callable[[], Any] | None:
+    """Returns a function that makes another object like `obj`; None when there is no way.
+
+    Functional and Sequential models are made again layer by layer.
+    """
+    from kerascope._keras import objects
+
+    if isinstance(obj, (keras.Sequential, keras.src.models.functional.Functional)):
+        compiled = obj.get_compile_config() if is_compiled(obj) else None
+
+        def clone() -> Any:
+            other = keras.models.clone_model(obj)
+            if compiled is not None:
+                other.compile_from_config(compiled)
+            return other
+
+        return clone
+    return objects.maker(obj)
+
+
+def is_compiled(model: Any) -> bool:
+    """Tells whether a model has an optimizer and a loss."""
+    return bool(getattr(model, "compiled", False))
+
+
+def input_specs(model: Any) -> list[tuple[tuple[int | str, ...], str]] | None:
+    """Returns shape and dtype of each input of a model that knows them; "B" stands for the batch, 7 for the unknown."""
+    inputs = getattr(model, "inputs", None) if isinstance(model, keras.Model) else None
+    if not inputs:
+        return None
+    return [
+        (
+            tuple("B" if i == 0 else 7 if size is None else int(size) for i, size in enumerate(one.shape)),
+            one.dtype,
+        )
+        for one in inputs
+    ]

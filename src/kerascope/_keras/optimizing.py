@@ -1,0 +1,72 @@
+"""An optimizer on a problem of its own: how far a few variables are from where they should be."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def maker(optimizer: Any) -> Callable[[], Any] | None:
+    """Returns a function that makes another optimizer with the same settings; None when there is no way.
+
+    Settings that its configuration forgets are read off its attributes.
+    """
+    config = copy.deepcopy(optimizer.get_config())
+    for name, parameter in inspect.signature(type(optimizer).__init__).parameters.items():
+        plain = isinstance(getattr(optimizer, name, optimizer), (bool, int, float, str, type(None)))
+        if name not in config and plain and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            config[name] = getattr(optimizer, name)
+    revive = keras.optimizers.Optimizer.from_config.__func__
+
+    def make() -> Any:
+        return revive(type(optimizer), copy.deepcopy(config))
+
+    try:
+        make()
+    except Exception:  # of the constructor; that there is no way is the answer
+        return None
+    return make
+
+
+def variables(arrays: Sequence[np.ndarray]) -> list[Any]:
+    """Returns a trainable variable for each array."""
+    return [keras.Variable(array, name=f"v{i}", trainable=True) for i, array in enumerate(arrays)]
+
+
+def apply(optimizer: Any, found: Sequence[Any], targets: Sequence[Any], share: float = 1.0) -> None:
+    """Makes one update by the gradient of half the squared distance to the targets, times `share`.
+
+    An optimizer that scales the loss gets gradients scaled as it asks for.
+    """
+    scale = keras.ops.cast(optimizer.scale_loss(keras.ops.ones(())), "float32")
+    gradients = [
+        (variable.value - target) * scale * share for variable, target in zip(found, targets, strict=True)
+    ]
+    optimizer.apply(gradients, list(found))
+
+
+def set_rate(optimizer: Any, factor: float) -> bool:
+    """Multiplies the learning rate, and tells whether there is one that can be set."""
+    inner = getattr(optimizer, "inner_optimizer", None) or optimizer
+    rate = getattr(inner, "_learning_rate", None)
+    if not isinstance(rate, keras.Variable):
+        return False
+    inner.learning_rate = float(keras.ops.convert_to_numpy(rate)) * factor
+    return True
+
+
+def couples(optimizer: Any) -> bool:
+    """Tells whether an optimizer is asked to look at all variables at once."""
+    inner = getattr(optimizer, "inner_optimizer", None) or optimizer
+    return getattr(inner, "global_clipnorm", None) is not None or inner is not optimizer
+
+
+def iterations(optimizer: Any) -> int:
+    """Returns how many updates the optimizer counts."""
+    inner = getattr(optimizer, "inner_optimizer", None) or optimizer
+    return int(keras.ops.convert_to_numpy(inner.iterations))

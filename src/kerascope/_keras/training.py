@@ -1,0 +1,103 @@
+"""A compiled model's training step taken for a trial: run, looked at, and everything put back."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from kerascope._keras import alone, state
+
+
+def is_compiled(model: Any) -> bool:
+    """Tells whether a model has what a training step needs."""
+    return (
+        isinstance(model, keras.Model)
+        and bool(model.compiled)
+        and getattr(model, "optimizer", None) is not None
+    )
+
+
+@contextlib.contextmanager
+def rehearsal(model: Any) -> Iterator[None]:
+    """Puts weights, metrics, seeds and attributes of a model back after the block, which trains with a new optimizer.
+
+    The optimizer is made from the configuration of the model's own; its learning rate is at most 0.01 unless a
+    schedule gives it.
+    """
+    variables = alone.variables(model)
+    values = alone.values(variables)
+    optimizer = state.copy_of(model.optimizer)
+    kind, rate = state.learning_rate_source(model)
+    optimizer.learning_rate = (
+        min(float(keras.ops.convert_to_numpy(rate)), 0.01) if kind == "variable" else 0.01
+    )
+    with state.attributes_kept(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.optimizer = optimizer
+        model.train_function = None
+        optimizer.build(model.trainable_variables)
+        try:
+            yield
+        finally:
+            alone.assign(variables, values)
+
+
+def begin(model: Any, *, compiled: bool) -> None:
+    """Makes the steps that follow run as Keras compiles them, or line by line."""
+    model.run_eagerly = not compiled
+    model.train_function = None
+
+
+def step(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+    """Runs one training step on a batch and returns its logs, as those of an epoch's first step."""
+    model.reset_metrics()
+    logs = model.train_on_batch(x, y, sample_weight=sample_weight, return_dict=True)
+    return {name: float(value) for name, value in logs.items() if getattr(value, "ndim", 0) == 0}
+
+
+def loss(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Any:
+    """Returns the loss of a batch, in training, as the model's own `compute_loss` has it."""
+    y_pred = model(x, training=True)
+    return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+
+
+@contextlib.contextmanager
+def losses_counted(model: Any) -> Iterator[list[int]]:
+    """Gives a list that gets an item whenever the block calls the model's `compute_loss`."""
+    calls: list[int] = []
+    own = model.compute_loss
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        return own(*args, **kwargs)
+
+    vars(model)["compute_loss"] = counted
+    try:
+        yield calls
+    finally:
+        del vars(model)["compute_loss"]
+
+
+@contextlib.contextmanager
+def regularized(variable: Any, regularizer: Any) -> Iterator[None]:
+    """Gives a variable another regularizer for the block."""
+    own = variable.regularizer
+    variable.regularizer = regularizer
+    try:
+        yield
+    finally:
+        variable.regularizer = own
+
+
+def strong_regularizer() -> Any:
+    """Returns a regularizer whose effect cannot be overlooked."""
+    return keras.regularizers.L2(10.0)
+
+
+def iterations(model: Any) -> int:
+    """Returns how many updates the optimizer has made."""
+    return state.iterations_done(model)

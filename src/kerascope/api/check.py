@@ -1,0 +1,208 @@
+"""`check`: one object on its own, against every contract that is for its kind."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kerascope.errors import UsageError
+from kerascope.values import ContractRow, Finding, Report
+
+if TYPE_CHECKING:
+    from kerascope.detect.contracts.registry import Outcome
+    from kerascope.explain.subject import Subject
+
+BUDGET = 60.0
+
+
+class Check:
+    """What a check has found. Shows itself in a terminal and in a notebook, and prints nothing by itself.
+
+    Attributes:
+        subject: the name of what was checked.
+        seconds: how long it took.
+    """
+
+    def __init__(self, report: Report, seconds: float) -> None:
+        self.subject = report.subject
+        self.seconds = seconds
+        self._report = report
+
+    def report(self) -> Report:
+        """Returns everything as plain records."""
+        return self._report
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The broken contracts, worst first."""
+        return self._report.findings
+
+    @property
+    def contracts(self) -> tuple[ContractRow, ...]:
+        """Every contract for this kind of object, and whether it is kept."""
+        return self._report.contracts
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing worse than a note was found."""
+        return self._report.ok
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the report as plain JSON data."""
+        return self._report.to_json()
+
+    def __repr__(self) -> str:
+        from kerascope.render.terminal import to_text
+
+        return to_text(self._report)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from kerascope.render.html import notebook_bundle
+
+        return notebook_bundle(self._report)
+
+
+def check(
+    subject: Any,
+    /,
+    *inputs: Any,
+    allow: Collection[str] = (),
+    reference: Callable[..., Any] | None = None,
+    budget: float = BUDGET,
+    seed: int = 0,
+    only: Sequence[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+    **kwargs: Any,
+) -> Check:
+    """Tests a layer, model, loss, metric, optimizer or function on its own, and says which contracts it breaks.
+
+        kerascope.check(MyLayer(4), (32, 10))
+        kerascope.check(my_loss, y_true, y_pred, reference=sklearn.metrics.log_loss)
+
+    Other objects are made like it and given made-up values; the object itself and the arrays are left as they are.
+
+    Args:
+        subject: an object, a class (made without arguments, or with values told from the arguments' names), or a function. Of a compiled
+            model its train step is tested too.
+        *inputs: what it is called with: arrays, shapes such as (32, 10), `keras.Input`, lists and dicts of them. The
+            first axis is the batch. None at all: shapes are found by trying.
+        allow: names of contracts that are broken on purpose.
+        reference: a NumPy function of (y_true, y_pred) that a loss or metric must agree with.
+        budget: seconds after which no further contract is begun; the report says which were left out.
+        seed: of the weights and inputs that are made up.
+        only: the names of the contracts to test; all that fit when it is not given.
+        progress: called with the name of each contract as it begins.
+        **kwargs: keyword arguments of the call.
+
+    Returns:
+        The findings, and every contract with its outcome.
+
+    Raises:
+        UsageError: there is nothing to check in `subject`, or an option is not what it may be.
+    """
+    return checked(
+        subject,
+        inputs,
+        kwargs,
+        allow=allow,
+        reference=reference,
+        budget=budget,
+        seed=seed,
+        only=only,
+        progress=progress,
+    )
+
+
+def checked(
+    subject: Any,
+    inputs: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    make: Callable[[], Any] | None = None,
+    budget: float = BUDGET,
+    seed: int = 0,
+    **options: Any,
+) -> Check:
+    """Does what `check` does; `make` is a function that makes another `subject`, where that is known."""
+    from kerascope.api.subjects import prepared
+    from kerascope.detect.contracts.case import isolated
+
+    if not budget > 0:
+        raise UsageError(
+            f"The budget must be positive. Received: budget={budget!r}. Give seconds, such as 60."
+        )
+    start = time.monotonic()
+    with isolated(seed):
+        choices, kinds = prepared(subject, inputs, kwargs, make, seed)
+        about, outcome = _best(subject, choices, kinds, budget=budget, seed=seed, **options)
+        report = _report(about, outcome, time.monotonic() - start)
+    return Check(report, time.monotonic() - start)
+
+
+def _best(
+    original: Any, choices: Sequence[Subject], kinds: Sequence[str], *, budget: float, **options: Any
+) -> tuple[Subject, Outcome]:
+    """Runs the contracts; where inputs were guessed and something seems wrong, a second guess may prove it right."""
+    from kerascope.detect.contracts.case import Case
+    from kerascope.detect.contracts.registry import run_contracts
+
+    only = options.pop("only", None)
+    end = time.monotonic() + budget
+    best: tuple[Subject, Outcome] | None = None
+    for about in choices:
+        left = end - time.monotonic()
+        if best is not None and left <= 0:
+            break
+        case = Case(about, original=original, kinds=kinds, budget=left, **options)
+        outcome = run_contracts(case, only)
+        if best is None or _faults(outcome) < _faults(best[1]):
+            best = about, outcome
+        if not _faults(outcome):
+            break
+    assert best is not None
+    return best
+
+
+def _faults(outcome: Outcome) -> int:
+    return len({finding.kind for finding in outcome.findings if finding.severity != "note"})
+
+
+def _report(about: Subject, outcome: Outcome, seconds: float) -> Report:
+    from kerascope._backends import alone
+    from kerascope.api.lines import with_code
+
+    worst = {"fault": 0, "warning": 1, "note": 2}
+    findings = sorted(outcome.findings, key=lambda finding: worst[finding.severity])
+    ranked = tuple(with_code(dataclasses.replace(f, rank=rank)) for rank, f in enumerate(findings, 1))
+    serious = any(finding.severity != "note" for finding in findings)
+    return Report(
+        subject=about.name,
+        backend=alone.name(),
+        verdict="faulty" if serious else "healthy",
+        findings=ranked,
+        headline=f"{seconds:.1f} s",
+        gaps=tuple(f"{name}: {reason}" for name, reason in outcome.skipped.items() if "budget" in reason),
+        contracts=_rows(outcome),
+        verb="check",
+    )
+
+
+def _rows(outcome: Outcome) -> tuple[ContractRow, ...]:
+    from kerascope.detect.contracts.registry import ALLOWED, contracts
+
+    rows = []
+    for one in contracts():
+        seconds = outcome.seconds.get(one.name, 0.0)
+        if one.name in outcome.broken:
+            rows.append(ContractRow(one.name, one.promise, "broken", seconds=seconds))
+        elif one.name in outcome.kept:
+            rows.append(ContractRow(one.name, one.promise, "kept", seconds=seconds))
+        elif one.name in outcome.skipped:
+            reason = outcome.skipped[one.name]
+            state = "allowed" if reason == ALLOWED else "skipped"
+            rows.append(
+                ContractRow(one.name, one.promise, state, "" if state == "allowed" else reason, seconds)
+            )
+    return tuple(rows)

@@ -1,0 +1,138 @@
+"""What `check` is given, as something that can be made and run again: kind, constructor, inputs."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kerascope._keras import alone, objects, optimizing
+from kerascope.errors import UsageError
+from kerascope.explain.subject import BATCH, InputSpec, Subject, subject
+
+
+def prepared(
+    obj: Any,
+    inputs: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    make: Callable[[], Any] | None = None,
+    seed: int = 0,
+) -> tuple[list[Subject], tuple[str, ...]]:
+    """Returns the subjects to check, one for each guess at the inputs, and the kinds of the object.
+
+    Raises:
+        UsageError: it is nothing that can be checked, cannot be made, or takes none of the shapes that were tried.
+    """
+    kind, name = objects.kind_of(obj), getattr(obj, "__name__", None) or type(obj).__name__
+    if isinstance(obj, type) and kind != "class":
+        make = make or _constructor(obj)
+        try:
+            obj = make()
+        except Exception:  # the first contract says so
+            return [Subject(kind, name, make)], (kind,)
+    if kind in ("other", "class"):
+        raise UsageError(
+            f"This cannot be checked. Received: subject={obj!r} (of type {type(obj).__name__}). Give a layer, model, "
+            "loss, metric, optimizer or function, or a class of such."
+        )
+    run = None
+    if kind == "function" and is_loss(obj):
+        kind, run = "loss", _call
+    if kind == "optimizer":
+        make = make or optimizing.maker(obj)
+    make = make or (alone.maker(obj) if kind not in ("function",) and run is None else lambda: obj)
+    kinds = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
+    if kind == "function" and not inputs and not _needs_arguments(obj):
+        kinds = ("builder",)  # what takes nothing puts something together
+    if kind == "optimizer" or kinds == ("builder",):
+        return [Subject(kind, name, make)], kinds
+    if inputs or kwargs:
+        args, keywords = (
+            tuple(_specs(one) for one in inputs),
+            {key: _specs(value) for key, value in kwargs.items()},
+        )
+        if kind in ("loss", "metric") and len(args) == 1:
+            args = (*args, *args)
+        described = subject(obj, args, keywords, make=make)
+        return [dataclasses.replace(described, kind=kind, name=name, make=make, run=run)], kinds
+    return [Subject(kind, name, make, args, {}, run) for args in _guessed(obj, make, kind, name)], kinds
+
+
+def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)
+
+
+def is_loss(function: Any) -> bool:
+    """Tells a loss or metric function by the names of its arguments."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return False
+    return names[:2] in (
+        ["y_true", "y_pred"],
+        ["y_pred", "y_true"],
+        ["target", "pred"],
+        ["targets", "predictions"],
+    )
+
+
+def _needs_arguments(function: Any) -> bool:
+    from kerascope.detect.contracts.inputs import tensor_parameters
+
+    return bool(tensor_parameters(function))
+
+
+def _constructor(cls: type) -> Callable[[], Any]:
+    from kerascope.detect.contracts.inputs import constructor_arguments
+
+    arguments = constructor_arguments(cls)
+    if arguments is None:
+        raise UsageError(
+            f"An object of this class cannot be made: its constructor needs arguments. Received: {cls.__name__}. "
+            f"Give an object, such as {cls.__name__}(...)."
+        )
+    known = arguments
+    return lambda: cls(**known)
+
+
+def _specs(value: Any) -> Any:
+    """Returns the arguments with an array-like specification in the place of every shape."""
+    if (
+        isinstance(value, tuple)
+        and value
+        and all(size is None or size == BATCH or isinstance(size, int) for size in value)
+    ):
+        return objects.symbolic(tuple(None if size == BATCH else size for size in value), "float32")
+    if isinstance(value, InputSpec):
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_specs(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _specs(item) for key, item in value.items()}
+    return value
+
+
+def _is_size(value: Any) -> bool:
+    if isinstance(value, str):
+        return value == BATCH
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _guessed(obj: Any, make: Callable[[], Any] | None, kind: str, name: str) -> list[tuple[Any, ...]]:
+    if make is None:
+        raise UsageError(
+            f"There is no way to make another {name}, and no input to call it on. Received: inputs=(). Give inputs, "
+            "such as (32, 10), or a class."
+        )
+    if kind in ("loss", "metric"):
+        from kerascope.detect.contracts import pairs
+
+        return [pairs.guess(make, "function" if objects.kind_of(obj) == "function" else kind)]
+    known = alone.input_specs(obj)
+    if known is not None:
+        return [tuple(InputSpec(shape, dtype) for shape, dtype in known)]
+    from kerascope.detect.contracts.inputs import candidates, guesses
+
+    found = guesses(make)
+    return found or [next(iter(candidates(obj)))]

@@ -1,0 +1,213 @@
+"""Built and called: on batches of any size, and with the shapes and dtypes it says itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import alone as backend
+from kerascope._backends import tensors
+from kerascope._keras import alone, objects
+from kerascope.detect.contracts.case import BATCH, Case
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.running import CALLS, LAYERS, base, restore, swift
+from kerascope.values import Evidence, Finding
+
+Spec = tuple[tuple[Any, ...] | None, str]
+
+
+@contract("builds", kinds=CALLS)
+def builds(case: Case) -> Iterator[Finding]:
+    """It is built by its first call and returns tensors."""
+    with case.attempt(f"{case.subject.name} fails when called") as found:
+        one = base(case)
+        if not one.leaves:
+            yield case.broken(
+                f"{case.subject.name} returns no tensor",
+                "It was called on a batch and should return a tensor or a structure of tensors; what came is "
+                f"{type(one.result).__name__}.",
+                location=case.where("call", text="return"),
+            )
+    yield from found
+
+
+@contract("batch-sizes", kinds=CALLS, after=("builds",))
+def batch_sizes(case: Case) -> Iterator[Finding]:
+    """It takes batches of 1, 2 and 3 samples, and the unknown batch size of `keras.Input`."""
+    instance = case.built()
+    hint = (
+        "Take the size of the batch at hand: ops.shape(x)[0], or leave it to Keras with -1 in a reshape.",
+    )
+    for size in (1, 2):
+        what = f"{case.subject.name} fails on a batch of {size}" + (" sample" if size == 1 else "")
+        with case.attempt(
+            what,
+            f"A batch of {BATCH} works. The last batch of an epoch is often smaller than the others.",
+            hint,
+        ) as found:
+            wrong = _lost(case, swift(case, case.inputs(size)), size)
+            if wrong is not None:
+                yield wrong
+                return
+        if found:
+            yield found[0]
+            return
+    yield from _unknown(case, instance)
+
+
+def _lost(case: Case, other: Sequence[np.ndarray], size: int) -> Finding | None:
+    """Returns a finding when the rank of the result, or what follows the batch axis, depends on the batch size."""
+    for first, second in zip(base(case).arrays, other, strict=False):
+        a, b = first.shape, second.shape
+        if len(a) == len(b) and (not a or a[0] != BATCH or b[0] == size):
+            continue
+        return case.broken(
+            f"{case.subject.name} returns {_text(b)} for a batch of {size}, but {_text(a)} for a batch of {BATCH}",
+            "The axes of the result must not depend on how many samples there are. A squeeze without an axis drops "
+            "the batch axis of a single sample, too.",
+            evidence=[Evidence(f"batch of {BATCH}", _text(a)), Evidence(f"batch of {size}", _text(b))],
+            location=case.where("call", text="squeeze"),
+            fixes=["Name the axis: ops.squeeze(x, axis=-1)."],
+        )
+    return None
+
+
+def _text(shape: tuple[Any, ...]) -> str:
+    return str(shape).replace("None", "B")
+
+
+def _unknown(case: Case, instance: Any) -> Iterator[Finding]:
+    with case.attempt(
+        f"{case.subject.name} fails when the batch size is not known",
+        "It was called on what keras.Input gives, as a functional model or a model's first step does; there the size of "
+        "the first axis is None.",
+        (
+            "Use ops.shape(x)[0] in place of x.shape[0] and of len(x), ops in place of Python's own `if` and `for` on "
+            "values of tensors, and keras.ops in place of NumPy.",
+        ),
+    ) as found:
+        case.cache["symbolic"] = symbolic(case, instance)
+    yield from found
+
+
+def symbolic(case: Case, instance: Any) -> Any:
+    """Returns what the object yields for inputs whose batch size is not known; no declared shape is believed."""
+    args, kwargs = case.subject.symbolic()
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        # `call` itself where there is one: a declared output shape would be believed otherwise.
+        inner = instance.call if "function" not in case.kinds else instance
+        return inner(*args, **kwargs)
+
+    return objects.compute_output_spec(call, *args, **kwargs)
+
+
+@contract("shapes-agree", kinds=LAYERS, after=("builds", "batch-sizes"))
+def shapes_agree(case: Case) -> Iterator[Finding]:
+    """Shape and dtype are the same called, called on `keras.Input`, and by compute_output_shape and _spec."""
+    instance = case.built()
+    real = [_spec(leaf) for leaf in base(case).leaves]
+    if alone.returns_nothing_known(instance):
+        raise Skip("its output is sparse or ragged")
+    sources: dict[str, Any] = {}
+    args, kwargs = case.subject.symbolic()
+    with case.attempt(f"{case.subject.name} cannot be called on keras.Input") as found:
+        sources["called on keras.Input"] = instance(*args, **kwargs)
+    yield from found
+    if found:
+        return
+    declared = alone.declared_output_shape(instance, args, kwargs)
+    if declared is not None:
+        with case.attempt(f"compute_output_shape of {case.subject.name} fails") as found:
+            sources["compute_output_shape"] = declared()
+        yield from found
+    for source, result in sources.items():
+        theirs: list[Spec] = (
+            [(shape, "") for shape in alone.shapes_of(result)]
+            if source == "compute_output_shape"
+            else [_spec(leaf) for leaf in objects.flatten(result) if tensors.kind(leaf) == "tensor"]
+        )
+        wrong = _compare(real, theirs)
+        if wrong is not None:
+            yield _disagree(case, source, wrong, real, theirs)
+            return
+
+
+def _spec(leaf: Any) -> Spec:
+    inner = tensors.unwrapped(leaf)
+    return tensors.shape(inner), tensors.dtype(inner)
+
+
+def _compare(real: Sequence[Spec], theirs: Sequence[Spec]) -> str | None:
+    if len(real) != len(theirs):
+        return "number"
+    for (shape, dtype), (other, other_dtype) in zip(real, theirs, strict=True):
+        if shape is None or other is None:
+            continue
+        if len(shape) != len(other):
+            return "shape"
+        if any(b is not None and a != b for a, b in zip(shape, other, strict=True)):
+            return "shape"
+        if other_dtype and dtype != other_dtype:
+            return "dtype"
+    return None
+
+
+def _disagree(case: Case, source: str, wrong: str, real: Sequence[Spec], theirs: Sequence[Spec]) -> Finding:
+    def text(specs: Sequence[Spec]) -> str:
+        words = [f"{_text(s or ())}{f' {d}' if d and wrong == 'dtype' else ''}" for s, d in specs]
+        return f"{len(words)} tensors" if wrong == "number" else ", ".join(words)
+
+    own = [m for m in ("compute_output_spec", "compute_output_shape") if alone.overrides(case.built(), m)]
+    said = own[0] if own else source
+    return case.broken(
+        f"{case.subject.name} says {text(theirs)} and returns {text(real)}",
+        f"Keras asks {said} for the {wrong} of the output before it runs anything, and builds the next layer on the "
+        "answer. The error then comes up in that layer, not in this one.",
+        evidence=[Evidence(said, text(theirs)), Evidence(f"returned for a batch of {BATCH}", text(real))],
+        location=case.where(*own, "call"),
+        fixes=[
+            f"Return from {own[0]} what call returns, or leave the method out: Keras finds the shape by itself."
+        ]
+        if own
+        else ["Make the dtype follow the input: ops.cast(x, self.compute_dtype)."],
+    )
+
+
+@contract("compiled", kinds=CALLS, after=("builds", "batch-sizes"))
+def compiles(case: Case) -> Iterator[Finding]:
+    """Compiled, as in `fit`, it returns what it returns when Python runs it line by line."""
+    from kerascope.detect.contracts.running import compiled, difference, flat, unstable
+
+    if not backend.compiles():
+        raise Skip("Keras compiles nothing on this backend")
+    one = base(case)
+    restore(case)
+    with case.attempt(
+        f"{case.subject.name} cannot be compiled",
+        "Called line by line it works; compiled, as `fit` and `predict` do, it fails.",
+        (
+            "Inside call use keras.ops on tensors: no NumPy, no float() or bool() of a tensor, no Python `if` on its "
+            "values.",
+        ),
+    ) as found:
+        function = compiled(case, case.built(), (one.args, one.kwargs))
+        case.cache["swift", False] = function
+        got = [a for a in _arrays(function(*flat(one.args, one.kwargs)))]
+        apart = difference(one.arrays, got)
+        if apart is not None and apart > unstable(case, 0.0):
+            yield case.broken(
+                f"{case.subject.name} gives another result when it is compiled",
+                "The same input and the same weights were used. What Python does in `call`, such as counting or "
+                "drawing random numbers, happens only once in compiled code: while it is traced.",
+                evidence=[Evidence("largest difference", apart)],
+            )
+    yield from found
+
+
+def _arrays(result: Any) -> list[Any]:
+    from kerascope.detect.contracts.case import arrays
+
+    return arrays(result)

@@ -1,0 +1,291 @@
+"""What a contract gets to work with: instances, inputs, outputs, and the words to say what is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import alone as backend
+from kerascope._backends import tensors
+from kerascope._keras import alone, objects
+from kerascope.detect.contracts.registry import Contract, Skip, in_users_code
+from kerascope.explain.subject import Subject
+from kerascope.probe.lines.session import recording
+from kerascope.record.lines import LineLog, Site
+from kerascope.values import Evidence, Finding, Fix, Severity, SourceSpan
+
+BATCH = 3
+"""The batch size that most contracts use: one shape costs one compilation."""
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Case:
+    """One object that is checked, and all that its contracts share.
+
+    Attributes:
+        subject: how to make another one and inputs for it.
+        original: the user's own object, None when a class was given. It is never called or changed.
+        kinds: what it is: "layer", "model" (and "train_step" when it is compiled), "loss", "metric", ...
+        seed: of weights and inputs.
+        allow: names of contracts that are broken on purpose.
+        reference: a NumPy function to compare a loss or metric with, None without one.
+        broken_by: the contract that runs, whose name and severity findings get.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        original: Any = None,
+        kinds: Collection[str] = (),
+        seed: int = 0,
+        budget: float = 60.0,
+        allow: Collection[str] = (),
+        reference: Callable[..., Any] | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self.subject = subject
+        self.original = original
+        self.kinds = tuple(kinds) or (subject.kind,)
+        self.seed = seed
+        self.allow = frozenset(allow)
+        self.reference = reference
+        self.cache: dict[Any, Any] = {}
+        self._deadline = time.monotonic() + budget
+        self._progress = progress
+        self._contract: Contract | None = None
+        self._built: tuple[Any, list[np.ndarray]] | None = None
+
+    # -- time --------------------------------------------------------------------------------------------------
+
+    def begin(self, one: Contract) -> None:
+        """Notes which contract runs from now on, and gives it the shared instance as it was after building."""
+        self._contract = one
+        self.restore()
+        if self._progress is not None:
+            self._progress(one.name)
+
+    def seconds_left(self) -> float:
+        """Returns how much of the budget is left."""
+        return self._deadline - time.monotonic()
+
+    # -- instances ---------------------------------------------------------------------------------------------
+
+    def fresh(self, seed: int | None = None) -> Any:
+        """Returns a new object of the user's, with weights that depend on `seed` only once it is built.
+
+        Raises:
+            Skip: there is no way to make another one.
+        """
+        if self.subject.make is None:
+            raise Skip(f"there is no way to make another {self.subject.name}")
+        set_seed(self.seed if seed is None else seed)
+        return self.subject.make()
+
+    def built(self) -> Any:
+        """Returns one object for all contracts, built by a call, its weights changed a little (see `alone.perturb`).
+
+        Its variables have the same values at the beginning of each contract. Change them as you like; do not compile
+        it and leave nothing else behind on it.
+        """
+        if self._built is None:
+            instance = self.fresh()
+            args, kwargs = self.inputs(BATCH)
+            if "layer" in self.kinds or "model" in self.kinds:
+                instance(*args, **kwargs)
+            alone.perturb(instance, self.seed)
+            self._built = (instance, alone.values(alone.variables(instance)))
+        return self._built[0]
+
+    def restore(self) -> None:
+        """Gives the shared instance the variables that it had after building; does nothing while there is none."""
+        if self._built is not None:
+            instance, values = self._built
+            alone.assign(alone.variables(instance), values)
+
+    # -- inputs and outputs ------------------------------------------------------------------------------------
+
+    def inputs(self, batch: int = BATCH, seed: int = 0) -> Arguments:
+        """Returns made-up arguments for a batch of this size, as tensors; the same for the same seed."""
+        return self.subject.inputs(batch, self.seed + seed)
+
+    def run(
+        self,
+        instance: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        training: bool | None = None,
+        compiled: bool = False,
+    ) -> Any:
+        """Calls an object and returns what it yields. With `compiled` as in Keras's compiled steps."""
+        kwargs = dict(kwargs or {})
+        if training is not None and ("layer" in self.kinds or "model" in self.kinds):
+            kwargs["training"] = training
+        if not compiled:
+            return self.subject.call(instance, args, kwargs)
+
+        def call(*args: Any) -> Any:
+            return self.subject.call(instance, args, kwargs)
+
+        return backend.compiled(call, alone.variables(instance))(*args)
+
+    def outputs(self, *args: Any, **kwargs: Any) -> list[np.ndarray]:
+        """Does what `run` does and returns the tensors of the result as NumPy arrays, in order."""
+        return arrays(self.run(*args, **kwargs))
+
+    # -- errors ------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def attempt(
+        self, title: str, explanation: str = "", fixes: Sequence[Fix | str] = ()
+    ) -> Iterator[list[Finding]]:
+        """Runs the block; an exception in it becomes a finding with this title in the list that is given.
+
+        Use it around what the contract promises to work, and yield what the list holds afterwards.
+        """
+        found: list[Finding] = []
+        try:
+            yield found
+        except Skip:
+            raise
+        except Exception as error:
+            found.append(self.failed(error, title=title, explanation=explanation, fixes=fixes))
+
+    def failed(
+        self,
+        error: BaseException,
+        doing: str = "",
+        *,
+        title: str = "",
+        explanation: str = "",
+        fixes: Sequence[Fix | str] = (),
+    ) -> Finding:
+        """Returns the finding for an exception: where it was raised in the user's code, and what it says."""
+        span = in_users_code(error)
+        return self.broken(
+            title or f"{self.subject.name} raises {type(error).__name__} while {doing}",
+            explanation,
+            evidence=[Evidence("error", message(error))],
+            location=span or self.where("call"),
+            fixes=fixes,
+        )
+
+    # -- words -------------------------------------------------------------------------------------------------
+
+    def broken(
+        self,
+        title: str,
+        explanation: str,
+        *,
+        evidence: Sequence[Evidence] = (),
+        location: SourceSpan | None = None,
+        fixes: Sequence[Fix | str] = (),
+        severity: Severity | None = None,
+        confidence: float = 0.99,
+    ) -> Finding:
+        """Returns a finding of the contract that runs.
+
+        Args:
+            title: what is wrong in one line, with the object's name.
+            explanation: what was done, what was expected, what came, and what follows from it.
+            evidence: measured facts.
+            location: the line to look at; the object's `call` when it is not given.
+            fixes: changes, in words or tried.
+            severity: the contract's own when it is not given.
+        """
+        assert self._contract is not None
+        return Finding(
+            kind=self._contract.name,
+            severity=severity or self._contract.severity,
+            confidence=confidence,
+            title=title,
+            explanation=explanation,
+            location=location or self.where("call", "update_state", "train_step"),
+            evidence=tuple(evidence),
+            fixes=tuple(Fix(fix) if isinstance(fix, str) else fix for fix in fixes),
+        )
+
+    @property
+    def cls(self) -> type | None:
+        """The class of the object, None for a function."""
+        if isinstance(self.original, type):
+            return self.original
+        if self.original is not None and "function" not in self.kinds:
+            return type(self.original)
+        return None
+
+    def where(self, *methods: str, text: str = "") -> SourceSpan:
+        """Returns the first of these methods that the user's class defines, or the class, as a place in the source.
+
+        With `text` the first line of the method that contains it.
+        """
+        target: Any = self.cls or self.original
+        parents = self.cls.__mro__ if self.cls is not None else ()
+        for method in methods:
+            found = next((vars(c)[method] for c in parents if method in vars(c)), None)
+            module = str(getattr(found, "__module__", ""))
+            if inspect.isfunction(found) and not module.startswith("keras."):
+                target = found
+                break
+        try:
+            lines, first = inspect.getsourcelines(inspect.unwrap(target))
+            file = inspect.getsourcefile(inspect.unwrap(target))
+        except (OSError, TypeError):
+            return SourceSpan()
+        at = next((i for i, line in enumerate(lines) if text and text in line), None)
+        if at is None:
+            at = next((i for i, line in enumerate(lines) if line.lstrip().startswith(("def ", "class "))), 0)
+        code = lines[at].rstrip("\n")
+        start = code.find(text) if text else -1
+        mark = (start, start + len(text)) if start >= 0 else ()
+        return SourceSpan(file, first + at, expression=text if mark else None, code=code, columns=mark)
+
+    def traced(self, function: Callable[[], Any]) -> LineLog:
+        """Runs a function and returns what the user's lines yielded; what it raises ends it quietly."""
+        with recording(statistics=False) as recorder, contextlib.suppress(Exception):
+            function()
+        return recorder.log
+
+
+def set_seed(seed: int) -> None:
+    """Makes all random numbers from here on repeatable."""
+    alone.set_seed(seed)
+    backend.set_seed(seed)
+
+
+@contextlib.contextmanager
+def isolated(seed: int) -> Iterator[None]:
+    """Runs the block with repeatable random numbers, and puts back whatever global it changes."""
+    with backend.backend_state(), alone.isolated(seed):
+        backend.set_seed(seed)
+        yield
+
+
+def arrays(structure: Any) -> list[np.ndarray]:
+    """Returns the tensors of a structure as NumPy arrays, in order; 16-bit floats as float32."""
+    found = (tensors.array_of(leaf) for leaf in objects.flatten(structure))
+    return [array for array in found if array is not None]
+
+
+def span(site: Site) -> SourceSpan:
+    """Returns the place of an expression of the user's."""
+    return SourceSpan(site.file, site.line, site.position[1], expression=site.source)
+
+
+def message(error: BaseException) -> str:
+    """Returns what an exception says, in one line, without the frame that Keras puts around it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    own = [
+        line for line in lines if not line.startswith(("Exception encountered when", "Arguments received"))
+    ]
+    text = own[0] if own else ""
+    for code in ("\x1b[1m", "\x1b[0m"):
+        text = text.replace(code, "")
+    return f"{type(error).__name__}: {text}"[:300]

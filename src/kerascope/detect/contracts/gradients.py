@@ -1,0 +1,297 @@
+"""Gradients reach every weight, and are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import alone as backend
+from kerascope._backends import tensors
+from kerascope._keras import alone, objects
+from kerascope.detect.contracts.case import BATCH, Arguments, Case, arrays
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.running import (
+    LAYERS,
+    base,
+    difference,
+    flat,
+    place,
+    rebuilt,
+    restore,
+    swift,
+    watched,
+)
+from kerascope.values import Evidence, Finding
+
+LARGE = 100.0
+_WORDS = {
+    "zeros": "an input of zeros",
+    "equal": "equal values",
+    "large": "values of about 100",
+    "padded": "padding",
+}
+
+
+@contract(
+    "gradients-reach",
+    kinds=LAYERS,
+    after=("builds", "batch-sizes", "compiled", "inputs-unchanged", "no-new-weights"),
+)
+def gradients_reach(case: Case) -> Iterator[Finding]:
+    """A gradient reaches every trainable weight that the result depends on, and there is no other."""
+    instance = case.built()
+    weights = list(instance.trainable_variables)
+    if not weights:
+        raise Skip("it has no trainable weights")
+    if not any(array.dtype.kind == "f" for array in base(case).arrays):
+        raise Skip("its result has no floats to differentiate")
+    missing = set(range(len(weights)))
+    for seed, training in ((0, False), (1, False), (2, True)):
+        got = differentiate(case, case.inputs(BATCH, seed=seed), training)[1]
+        missing -= {i for i in missing if got[i] is not None and np.any(got[i])}
+        if not missing:
+            return
+    judged = [(i, _effect(case, weights[i])) for i in sorted(missing)]
+    cut = [weights[i] for i, effect in judged if effect == "moves"]
+    unused = [weights[i] for i, effect in judged if effect == "nothing"]
+    if cut:
+        yield _cut(case, cut)
+    if unused and not cut:
+        yield _unused(case, unused)
+
+
+def _effect(case: Case, weight: Any) -> str:
+    """Says what a change of a weight does to the result: "moves" it, "nothing" to the bit, or "rounding" only.
+
+    Softmax, for one, takes no notice of a number that is added to all of its inputs.
+    """
+    one = base(case)
+    before = [swift(case, (one.args, one.kwargs), training=training) for training in (False, True)]
+    random = np.random.default_rng(case.seed)
+    result = "nothing"
+    for scale in (1.0, 5.0):
+        for training, still in zip((False, True), before, strict=True):
+            restore(case)
+            value = objects.to_numpy(weight.value)
+            weight.assign((value + scale * random.normal(size=value.shape)).astype("float32"))
+            after = swift(case, (one.args, one.kwargs), training=training, again=True)
+            restore(case)
+            if difference(still, after, 1e-3) is not None:
+                return "moves"
+            if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(still, after, strict=False)):
+                result = "rounding"
+    return result
+
+
+def _paths(weights: Sequence[Any]) -> str:
+    return ", ".join(weight.path for weight in weights[:4]) + (" ..." if len(weights) > 4 else "")
+
+
+def _cut(case: Case, weights: Sequence[Any]) -> Finding:
+    where, what = _suspect(case)
+    return case.broken(
+        f"No gradient reaches {_paths(weights)}",
+        "The result changes with these weights, and yet their gradient is zero: something between them and the result "
+        f"cuts it.{what} They keep the values that they began with. On JAX there is not even a warning.",
+        evidence=[
+            Evidence(
+                "weights without a gradient", len(weights), f"of {len(case.built().trainable_variables)}"
+            )
+        ],
+        location=where,
+        fixes=[
+            "Replace the step that has no slope: softmax for argmax, sigmoid for a comparison, keras.ops for NumPy; "
+            "take out stop_gradient; or say trainable=False if it is meant."
+        ],
+    )
+
+
+_CUTTERS = (
+    "argmax",
+    "argmin",
+    "round",
+    "floor",
+    "ceil",
+    "sign",
+    "stop_gradient",
+    "one_hot",
+    "array",
+    "searchsorted",
+)
+
+
+def _suspect(case: Case) -> tuple[Any, str]:
+    """Returns the first of the user's expressions through which no gradient goes, and a sentence that names it."""
+    instance, one = case.built(), base(case)
+    restore(case)
+    seen = watched(lambda: case.run(instance, one.args, one.kwargs, training=False))
+    for each in seen:
+        site = each.site
+        comparison = site.kind == "compare" or each.event.facts.dtype == "bool"
+        if site.name in _CUTTERS or (comparison and site.kind != "arguments"):
+            return place(each, case), f" `{site.source}` has no slope."
+    return case.where("call"), ""
+
+
+def _unused(case: Case, weights: Sequence[Any]) -> Finding:
+    name = weights[0].name
+    return case.broken(
+        f"{_paths(weights)} never reaches the result",
+        "Any value of this weight gives the same result to the bit, in inference and in training. Either another one is "
+        "used in its place, or it is left over. It is saved and counted, and never learns.",
+        evidence=[
+            Evidence("weights without effect", len(weights), f"of {len(case.built().trainable_variables)}")
+        ],
+        location=case.where("call"),
+        fixes=[f"Use it in call, or take out the line that makes {name}."],
+    )
+
+
+def differentiate(
+    case: Case, arguments: Arguments, training: bool = False
+) -> tuple[float, list[np.ndarray | None], list[np.ndarray | None]]:
+    """Returns a weighed sum of the result, and its gradients for the trainable weights and for the inputs' floats.
+
+    Compiled once for each mode on JAX.
+    """
+    instance = case.built()
+    key = ("gradients", training)
+    if key not in case.cache:
+        leaves = flat(*arguments)
+        floats = [tensors.dtype(tensors.unwrapped(leaf)).startswith("float") for leaf in leaves]
+
+        def objective(*new: Any) -> Any:
+            args, kwargs = rebuilt(*arguments, new)
+            result = case.run(instance, args, kwargs, training=training)
+            return alone.weighed_sum(result, instance, case.seed)
+
+        case.cache[key] = backend.differentiated(
+            objective, list(instance.trainable_variables), alone.variables(instance), floats
+        )
+    restore(case)
+    value, ours, theirs = case.cache[key](flat(*arguments))
+    return float(value), ours, theirs
+
+
+@contract("gradients-finite", kinds=LAYERS, after=("builds", "batch-sizes", "compiled", "inputs-unchanged"))
+def gradients_finite(case: Case) -> Iterator[Finding]:
+    """Result and gradients are finite, also for zeros, equal values, large values and padding."""
+    instance = case.built()
+    floats = [a for a in arrays(base(case).args) if a.dtype.kind == "f"]
+    if not floats and not instance.trainable_variables:
+        raise Skip("it takes no floats and has no weights")
+    if not any(array.dtype.kind == "f" for array in base(case).arrays):
+        raise Skip("its result has no floats to differentiate")
+    for kind in ("random", "zeros", "equal", "padded", "large") if floats else ("random",):
+        arguments = _special(case, kind)
+        value, ours, theirs = differentiate(case, arguments)
+        lost = [
+            weight.path
+            for weight, gradient in zip(instance.trainable_variables, ours, strict=True)
+            if not _finite(gradient)
+        ]
+        if any(not _finite(gradient) for gradient in theirs):
+            lost.append("the input")
+        if np.isfinite(value) and not lost:
+            continue
+        if not np.isfinite(value) and not _avoidable(case, kind):
+            continue
+        yield _not_finite(case, arguments, kind, bool(np.isfinite(value)), lost)
+        return
+
+
+def _finite(gradient: np.ndarray | None) -> bool:
+    return gradient is None or bool(np.isfinite(gradient).all())
+
+
+def _special(case: Case, kind: str, large: float = LARGE) -> Arguments:
+    """Returns the arguments with their floats replaced; what is given between 0 and 1 stays there."""
+    args, kwargs = case.inputs(BATCH)
+    leaves = []
+    for leaf, spec in zip(flat(args, kwargs), case.subject.specs(), strict=True):
+        array = tensors.array_of(leaf)
+        if kind == "random" or array is None or array.dtype.kind != "f":
+            leaves.append(leaf)
+            continue
+        array = np.array(array)
+        if kind == "zeros":
+            array[...] = 0
+        elif kind == "equal":
+            array[...] = 0.5
+        elif kind == "padded":
+            array[-1:] = 0
+        elif spec.like == "normal":
+            array *= large
+        leaves.append(objects.to_tensor(array))
+    return rebuilt(args, kwargs, leaves)
+
+
+def _avoidable(case: Case, kind: str) -> bool:
+    """Tells whether a result that is not finite need not be: told by how it grows up to there.
+
+    What grows like a power of the input would still be small at `LARGE`; what grows like exp is rightly infinite.
+    """
+    if kind != "large":
+        return True
+    sizes = []
+    for part in (16, 8, 4):
+        found = swift(case, _special(case, "large", LARGE / part))
+        sizes.append(
+            max((float(np.abs(a).max(initial=0)) for a in found if a.dtype.kind == "f"), default=0.0)
+        )
+    if not all(np.isfinite(sizes)) or min(sizes) <= 0:
+        return False
+    first, second = sizes[1] / sizes[0], sizes[2] / sizes[1]
+    return second <= 1.5 * first and second**2 * sizes[2] < 1e30
+
+
+def _not_finite(
+    case: Case, arguments: Arguments, kind: str, value_fine: bool, lost: Sequence[str]
+) -> Finding:
+    instance = case.built()
+    restore(case)
+    seen = watched(lambda: case.run(instance, *arguments, training=False))
+    bad = next((s for s in seen if s.value is not None and not np.isfinite(s.value).all()), None)
+    steep = bad or next((s for s in seen if s.site.name in _STEEP), None)
+    what = _WORDS.get(kind, "ordinary values")
+    title = (
+        f"{case.subject.name} gives "
+        + ("a gradient" if value_fine else "a result")
+        + f" that is not finite at {what}"
+    )
+    explanation = (
+        "The result is finite and its gradient is not, so the first such batch turns the weights into NaN. The gradient "
+        "of ops.where goes through both branches, and 0 · inf is NaN: the guard belongs inside, around the argument."
+        if value_fine
+        else "One such value turns the loss, and then every weight, into NaN or infinity."
+    )
+    severity = None if value_fine or kind in ("random", "padded") else "warning"
+    return case.broken(
+        title,
+        explanation,
+        evidence=[Evidence("not finite", ", ".join(lost[:4]) or "the result")],
+        location=place(steep, case),
+        fixes=[
+            "Keep arguments away from where the function has no slope: ops.sqrt(ops.maximum(x, 1e-6)), "
+            "ops.rsqrt(s + 1e-6), ops.logsumexp and ops.softplus in place of their formulas."
+        ],
+        severity=severity,  # type: ignore[arg-type]
+    )
+
+
+_STEEP = (
+    "sqrt",
+    "rsqrt",
+    "norm",
+    "log",
+    "Div",
+    "divide",
+    "power",
+    "arccos",
+    "arcsin",
+    "reciprocal",
+    "exp",
+    "std",
+)

@@ -1,0 +1,156 @@
+"""Inputs for a layer about which nothing is said: what it takes is found by trying, the likeliest shapes first."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerascope._keras import objects
+from kerascope.detect.contracts.case import BATCH, set_seed
+from kerascope.explain.subject import BATCH as B
+from kerascope.explain.subject import InputSpec
+
+VECTORS = InputSpec((B, 6))
+SEQUENCES = InputSpec((B, 5, 4))
+IMAGES = InputSpec((B, 16, 16, 3))
+IDS = InputSpec((B, 5), "int32", 0, 4)
+VOLUMES = InputSpec((B, 8, 8, 8, 2))
+TIMED_IMAGES = InputSpec((B, 3, 8, 8, 2))
+LABELS = InputSpec((B,), "int32", 0, 4)
+
+_ALONE = (VECTORS, SEQUENCES, IMAGES, IDS, VOLUMES, TIMED_IMAGES, LABELS)
+_HINTS = (
+    (("image", "img", "pixel", "frame"), IMAGES),
+    (("token", "ids", "word"), IDS),
+    (("query", "key", "value", "sequence", "seq", "time", "hidden"), SEQUENCES),
+)
+_CALL_CONTEXT = ("training", "mask", "self")
+NESTINGS = ("apart", "list")
+
+Args = tuple[Any, ...]
+
+
+def candidates(obj: Any) -> Iterator[Args]:
+    """Yields arguments to try on a layer, model or function, the likeliest first."""
+    names = tensor_parameters(obj)
+    hinted = [
+        spec for words, spec in _HINTS for name in names[:1] if any(word in name.lower() for word in words)
+    ]
+    kinds = list(dict.fromkeys([*hinted, *_ALONE]))
+    count = max(1, len(names))
+    for spec in kinds:
+        yield (spec,) * count
+    if count == 1:
+        # A layer that merges takes a list of tensors as its one argument.
+        for spec in kinds[:3]:
+            yield ([spec, spec],)
+    elif count == 2:
+        yield SEQUENCES, IDS
+        yield SEQUENCES, VECTORS
+
+
+def tensor_parameters(obj: Any) -> list[str]:
+    """Returns the names of the parameters of a call that must be given."""
+    function = obj.call if objects.kind_of(obj) in ("layer", "model") else obj
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ["x"]
+    return [
+        p.name
+        for p in parameters
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        and p.name not in _CALL_CONTEXT
+    ]
+
+
+def guesses(make: Callable[[], Any], most: int = 2) -> list[Args]:
+    """Returns up to `most` kinds of arguments that the object takes; empty when none of those tried works.
+
+    Each is tried on a fresh object; those that give finite floats of rank 2 or more come first.
+    """
+    good: list[Args] = []
+    poor: list[Args] = []
+    for args in candidates(make()):
+        values = _try(make, args)
+        if values is None:
+            continue
+        sound = all(v.ndim >= 1 and v.shape[0] == BATCH and _finite(v) for v in values) and values
+        (good if sound else poor).append(args)
+        if len(good) >= most:
+            break
+    return [*good, *poor][:most]
+
+
+def _finite(values: np.ndarray) -> bool:
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())
+
+
+def _try(make: Callable[[], Any], args: Args) -> list[np.ndarray] | None:
+    from kerascope.detect.contracts.case import arrays
+
+    random = np.random.default_rng(0)
+
+    def fill(value: Any) -> Any:
+        return objects.to_tensor(value.array(BATCH, random)) if isinstance(value, InputSpec) else value
+
+    try:
+        set_seed(0)
+        return arrays(make()(*objects.map_structure(fill, list(args))))
+    except Exception:  # that it does not take these is the answer
+        return None
+
+
+# -- constructors --------------------------------------------------------------------------------------------------
+
+_BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
+    (("activation",), "relu"),
+    (("rate", "prob", "dropout", "ratio", "momentum", "alpha", "decay"), 0.5),
+    (("epsilon", "eps"), 1e-3),
+    (("num_heads", "n_heads", "heads", "num_layers", "depth", "groups", "n_blocks", "stacks"), 2),
+    (("kernel", "pool", "stride", "window"), 3),
+    (("axis",), -1),
+    (("padding",), "same"),
+    (("vocab", "max_len", "length", "input_dim"), 16),
+    (
+        (
+            "units",
+            "dim",
+            "filters",
+            "size",
+            "channels",
+            "features",
+            "num",
+            "n_",
+            "hidden",
+            "width",
+            "classes",
+        ),
+        4,
+    ),
+)
+
+
+def constructor_arguments(cls: type) -> dict[str, Any] | None:
+    """Returns values for the arguments that a constructor needs, told from their names; None when one tells nothing."""
+    try:
+        parameters = list(inspect.signature(cls).parameters.values())
+    except (TypeError, ValueError):
+        return {}
+    found: dict[str, Any] = {}
+    for parameter in parameters:
+        if parameter.default is not parameter.empty or parameter.kind in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        ):
+            continue
+        name = parameter.name.lower()
+        value = next((v for words, v in _BY_NAME if any(word in name for word in words)), None)
+        if value is None:
+            return None
+        found[parameter.name] = value
+    return found

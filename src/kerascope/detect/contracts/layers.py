@@ -1,0 +1,203 @@
+"""How a layer treats its samples, its inputs, its settings, and what it needs to live in a model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import tensors
+from kerascope._keras import alone, objects
+from kerascope.detect.contracts.case import BATCH, Case, arrays
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.running import (
+    CALLS,
+    LAYERS,
+    base,
+    difference,
+    first_to_differ,
+    flat,
+    place,
+    rebuilt,
+    restore,
+    swift,
+    unstable,
+    watched_apart,
+)
+from kerascope.values import Evidence, Finding
+
+
+@contract("inputs-unchanged", kinds=CALLS, after=("builds",))
+def inputs_unchanged(case: Case) -> Iterator[Finding]:
+    """It leaves the tensors and containers that it is given as they are."""
+    instance = case.built()
+    restore(case)
+    args, kwargs = case.inputs(BATCH)
+    before = [np.array(a) for a in arrays((list(args), kwargs))]
+    kept, sizes = flat(args, kwargs), [len(a) for a in args if isinstance(a, (list, dict))]
+    for training in (False, True):
+        case.run(instance, args, kwargs, training=training)
+    after = arrays(kept)
+    changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if not np.array_equal(a, b)]
+    if changed or sizes != [len(a) for a in args if isinstance(a, (list, dict))]:
+        yield case.broken(
+            f"{case.subject.name} changes its input",
+            "The tensor that it was given holds other values after the call, or the container other items. Whoever "
+            "passed it in goes on with the changed one.",
+            location=_in_place(case),
+            fixes=["Write x = x + y in place of x += y; copy a list or dict before you change it."],
+        )
+
+
+def _in_place(case: Case) -> Any:
+    for sign in ("+=", "-=", "*=", "/=", ".pop(", "] ="):
+        found = case.where("call", text=sign)
+        if found.expression:
+            return found
+    return case.where("call")
+
+
+@contract("deterministic-inference", kinds=CALLS, after=("builds", "no-new-weights", "python-state"))
+def deterministic_inference(case: Case) -> Iterator[Finding]:
+    """In inference the same input gives the same result."""
+    one = base(case)
+    instance = case.built()
+    first = swift(case, (one.args, one.kwargs))
+    second = swift(case, (one.args, one.kwargs), again=True)
+    apart = difference(first, second, rtol=1e-5)
+    if apart is None:  # what happens in Python shows only where Python runs
+        restore(case)
+        third = case.outputs(instance, one.args, one.kwargs, training=False)
+        apart = difference(third, case.outputs(instance, one.args, one.kwargs, training=False), rtol=1e-5)
+    if apart is None:
+        return
+
+    def run() -> None:
+        case.run(instance, one.args, one.kwargs, training=False)
+
+    restore(case)
+    culprit = first_to_differ(watched_apart(run, run), lambda a, b: difference([a], [b]) is not None)
+    yield case.broken(
+        f"{case.subject.name} gives another result at each call, in inference",
+        "It was called twice on the same input with training=False. Predictions then depend on chance, or on how often "
+        "the layer was called.",
+        evidence=[Evidence("largest difference", apart)],
+        location=place(culprit, case),
+        fixes=["Hand the mode on: def call(self, x, training=False) and self.dropout(x, training=training)."],
+    )
+
+
+@contract("batch-independence", kinds=CALLS, after=("builds", "inputs-unchanged", "python-state"))
+def batch_independence(case: Case) -> Iterator[Finding]:
+    """In inference the result for one sample does not depend on the other samples of its batch."""
+    one = base(case)
+    batched = [array for array in one.arrays if array.ndim and array.shape[0] == BATCH]
+    if not batched:
+        raise Skip("its result has no batch axis")
+    before = swift(case, (one.args, one.kwargs))
+    for seed in (1, 2):
+        args, kwargs = _others_changed(case, one, seed)
+        after = swift(case, (args, kwargs))
+        pairs = [
+            (a[:1], b[:1])
+            for a, b in zip(before, after, strict=False)
+            if a.ndim and a.shape == b.shape and a.shape[0] == BATCH
+        ]
+        apart = difference([a for a, _ in pairs], [b for _, b in pairs])
+        if apart is not None and apart > unstable(case, 0.0):
+            yield _mixed(case, (args, kwargs), apart)
+            return
+
+
+def _others_changed(case: Case, one: Any, seed: int) -> Any:
+    """Returns the arguments with every sample but the first replaced."""
+    others = iter(flat(*case.inputs(BATCH, seed=seed)))
+    leaves = []
+    for leaf in flat(one.args, one.kwargs):
+        other = next(others)
+        a, b = tensors.array_of(leaf), tensors.array_of(other)
+        if a is None or b is None or not a.ndim or a.shape[0] != BATCH:
+            leaves.append(leaf)
+            continue
+        # Much larger too, so that what is normalised over the batch moves.
+        scaled = b * 3 if b.dtype.kind == "f" and b.size and float(b.min()) < 0 else b
+        leaves.append(objects.to_tensor(np.concatenate([a[:1], scaled[1:]]).astype(a.dtype)))
+    return rebuilt(one.args, one.kwargs, leaves)
+
+
+def _mixed(case: Case, changed: Any, apart: float) -> Finding:
+    instance, one = case.built(), base(case)
+
+    def run(args: Any, kwargs: Any) -> None:
+        restore(case)
+        case.run(instance, args, kwargs, training=False)
+
+    def differs(a: np.ndarray, b: np.ndarray) -> bool:
+        if not a.ndim or a.shape[0] != BATCH:
+            return difference([a], [b]) is not None
+        return difference([a[:1]], [b[:1]]) is not None
+
+    runs = watched_apart(lambda: run(one.args, one.kwargs), lambda: run(*changed))
+    culprit = first_to_differ(runs, differs)
+    which = "" if culprit is None else f" The first expression that does is `{culprit.site.source}`."
+    return case.broken(
+        f"{case.subject.name} mixes the samples of a batch",
+        "The first sample was left as it is and the others were replaced; its result changed, in inference. So a "
+        f"prediction depends on which samples happen to be predicted together.{which}",
+        evidence=[Evidence("largest change of the first sample's result", apart)],
+        location=place(culprit, case),
+        fixes=[
+            "Work along the axes after the first: axis=-1 or axis=1 in place of axis=0 or no axis; ops.transpose in "
+            "place of a reshape that moves the batch axis; training=training in place of training=True."
+        ],
+    )
+
+
+@contract("trainable", kinds=LAYERS, after=("builds",))
+def trainable(case: Case) -> Iterator[Finding]:
+    """Frozen by `trainable = False` it stays frozen, and thawed it trains as before."""
+    instance = case.built()
+    one = base(case)
+    flags = [v.trainable for v in alone.variables(instance)]
+    if not any(flags):
+        raise Skip("it has no trainable weights")
+    was = instance.trainable
+    nested = alone.trainable_flags(instance)
+    try:
+        instance.trainable = False
+        case.run(instance, one.args, one.kwargs, training=False)
+        loose = [v.path for v in alone.variables(instance) if v.trainable]
+    finally:
+        instance.trainable = was
+        alone.set_trainable_flags(nested)
+    if loose:
+        yield case.broken(
+            f"{case.subject.name} trains weights although it is frozen",
+            "trainable was set to False and the layer was called; these weights were trainable afterwards.",
+            evidence=[Evidence("still trainable", ", ".join(loose[:4]))],
+            location=case.where("call", text="trainable"),
+            fixes=["Set `trainable` of a sub-layer in __init__ only."],
+        )
+
+
+@contract("name-and-dtype", kinds=("layer",), severity="warning")
+def name_and_dtype(case: Case) -> Iterator[Finding]:
+    """Its constructor takes `name` and `dtype` and hands them to Keras."""
+    cls = case.cls
+    init: Any = getattr(cls, "__init__", None)
+    try:
+        parameters = inspect.signature(init).parameters
+    except (TypeError, ValueError):
+        raise Skip("its constructor has no signature") from None
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) or {"name", "dtype"} <= set(parameters):
+        return
+    yield case.broken(
+        f"{case.subject.name} takes no name and no dtype",
+        "Every layer of Keras takes them. Without, two of them in a model cannot be told apart by name, the layer "
+        "cannot be kept in float32 in a mixed-precision model, and cls.from_config(layer.get_config()) fails as soon as "
+        "get_config hands on what Keras's own gives.",
+        location=case.where("__init__"),
+        fixes=["def __init__(self, ..., **kwargs): super().__init__(**kwargs)"],
+    )

@@ -1,0 +1,285 @@
+"""Losses: one value per sample, smallest where prediction and target agree, finite, and honest about weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import alone as backend
+from kerascope._keras import objects, pairs
+from kerascope.detect.contracts.case import BATCH, Case
+from kerascope.detect.contracts.pairs import Pair, close, same, short, tensors_of, typical
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.values import Evidence, Finding, Fix
+
+LOSS = ("loss",)
+RUNS = ("loss-batch-sizes",)
+
+
+def values(case: Case, pair: Pair, **options: Any) -> np.ndarray:
+    """Returns what the loss's `call` gives for a pair of target and prediction."""
+    found = case.outputs(case.fresh(), tensors_of(pair), **options)
+    if not found:
+        raise Skip("it returns no tensor")
+    return np.asarray(found[0], "float64")
+
+
+@contract("loss-batch-sizes", kinds=LOSS)
+def batch_sizes(case: Case) -> Iterator[Finding]:
+    """A loss takes batches of any size."""
+    for size in (BATCH, 2, 1):
+        with case.attempt(
+            f"{case.subject.name} fails on a batch of {size}",
+            f"It was called on {size} samples. The last batch of an epoch is smaller than the others, so a loss must "
+            "take any number of them; ops.shape(y_pred)[0] is the size of the batch at hand.",
+        ) as found:
+            values(case, typical(case, size))
+        if found:
+            yield found[0]
+            return
+
+
+@contract("loss-per-sample", kinds=LOSS, after=RUNS)
+def per_sample(case: Case) -> Iterator[Finding]:
+    """`call` returns one value per sample and leaves the mean over the batch to Keras."""
+    pair = typical(case)
+    got, wanted = values(case, pair).shape, pair.y_pred.shape
+    if len(got) >= 1 and (got == wanted[: len(got)] or (got[0] == wanted[0] and wanted[0] not in got[1:])):
+        return
+    name = case.subject.name
+    evidence = [Evidence("y_true", str(pair.y_true.shape)), Evidence("y_pred", str(wanted))]
+    evidence.append(Evidence("returned", str(got)))
+    if got == ():
+        deliberate = getattr(case.fresh(), "axis", 0) is None  # asked to reduce over everything
+        yield case.broken(
+            f"{name} returns one value for the whole batch",
+            "It was called on 3 samples and should return 3 values. Keras weighs the values of the samples by "
+            "sample_weight and class_weight before it takes their mean; with one value for all, every sample weighs "
+            "the same.",
+            evidence=evidence,
+            fixes=["Take the mean over the last axis only: ops.mean(..., axis=-1)."],
+            severity="note" if deliberate else None,
+        )
+    elif len(got) >= 2 and got[0] == got[1] == wanted[0]:
+        yield case.broken(
+            f"{name} compares every target with every prediction",
+            "The result has the batch axis twice: a shape (B,) met a shape (B, 1), and broadcasting made (B, B) of "
+            "them. The loss then pulls every prediction towards the mean of all targets.",
+            evidence=evidence,
+            fixes=["y_true = ops.reshape(y_true, ops.shape(y_pred))"],
+        )
+    else:
+        yield case.broken(
+            f"{name} does not return one value per sample",
+            "The first axis of what `call` returns must be the batch. Keras weighs those values by sample_weight and "
+            "takes their mean.",
+            evidence=evidence,
+            fixes=["Reduce over the last axis, axis=-1, and not over axis 0, which is the batch."],
+        )
+
+
+@contract("loss-targets", kinds=LOSS, after=RUNS)
+def targets(case: Case) -> Iterator[Finding]:
+    """Targets of shape (B,) and (B, 1) give the same loss for predictions of shape (B, 1)."""
+    pair = typical(case)
+    if pair.y_pred.shape[-1] != 1 or pair.y_true.size != pair.y_pred.size:
+        raise Skip("its predictions do not end in an axis of size 1")
+    given = pair.y_true.shape != pair.y_pred.shape
+    column = pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape))
+    flat = pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape[:-1]))
+    loss = case.fresh()
+    try:
+        got = [reduced(loss, one) for one in (column, flat)]
+    except Exception:
+        raise Skip("it does not take targets of both shapes, and says so") from None
+    if same(got[0], got[1]):
+        return
+    yield case.broken(
+        f"{case.subject.name} broadcasts targets (B,) against predictions (B, 1)",
+        "The same targets were given in two shapes. A Loss subclass is not reshaped by Keras, as a plain function "
+        "is: (B,) minus (B, 1) gives (B, B), every target against every prediction, and the model learns the mean of "
+        "the targets.",
+        evidence=[
+            Evidence("targets (B, 1)", float(np.mean(got[0]))),
+            Evidence("the same as (B,)", float(np.mean(got[1]))),
+        ],
+        fixes=["y_true = ops.reshape(y_true, ops.shape(y_pred))"],
+        severity="fault" if given else "warning",
+    )
+
+
+@contract("loss-batch-independence", kinds=LOSS, severity="warning", after=(*RUNS, "loss-per-sample"))
+def batch_independence(case: Case) -> Iterator[Finding]:
+    """A sample's value does not depend on the other samples of the batch."""
+    pair = typical(case)
+    whole, part = values(case, pair), values(case, pair.rows(2))
+    if whole.ndim == 0 or whole.shape[0] != BATCH or close(whole[:2], part):
+        return
+    # Comparing embeddings of different samples is what metric learning does; its targets are classes.
+    embeddings = pair.y_true.dtype.kind in "iu" and pair.y_true.size == pair.y_pred.shape[0]
+    yield case.broken(
+        f"{case.subject.name} gives a sample another value when the batch is another",
+        "The first two samples were given alone, and with a third. Their values should be the same. A loss that "
+        "depends on the batch is not the one that is reported for the validation data, and changes with batch_size; "
+        "Keras divides by the number of samples itself.",
+        evidence=[
+            Evidence("2 of 3 samples", short(whole[:2])),
+            Evidence("2 samples alone", short(part)),
+        ],
+        fixes=[
+            "Reduce over axis=-1 only. If samples are meant to be compared, allow `loss-batch-independence`."
+        ],
+        severity="note" if embeddings else None,
+    )
+
+
+@contract("loss-repeatable", kinds=LOSS, after=RUNS)
+def repeatable(case: Case) -> Iterator[Finding]:
+    """The same targets and predictions give the same loss every time."""
+    loss, args = case.fresh(), tensors_of(typical(case))
+    got = [np.asarray(case.outputs(loss, args)[0], "float64") for _ in range(3)]
+    if all(same(got[0], other) for other in got[1:]):
+        return
+    before, after = pairs.plain_state(case.fresh()), pairs.plain_state(loss)
+    changed = sorted(name for name, value in after.items() if before.get(name, value) != value)
+    what = f" Attributes that changed: {', '.join(changed)}." if changed else ""
+    yield case.broken(
+        f"{case.subject.name} gives another value each time",
+        f"It was called three times on the same arrays.{what} A compiled step runs the Python code once and keeps "
+        "what it found: a counter stands still there, and random numbers of Python or NumPy are constants.",
+        evidence=[Evidence(f"call {i + 1}", float(np.mean(value))) for i, value in enumerate(got)],
+        fixes=["Keep what changes in a keras.Variable, and change it in a callback or in train_step."],
+    )
+
+
+@contract("loss-minimum", kinds=LOSS, after=(*RUNS, "loss-repeatable"))
+def minimum(case: Case) -> Iterator[Finding]:
+    """The loss is smaller where prediction and target agree, and takes (y_true, y_pred) in this order."""
+    pair = typical(case)
+    judged = []
+    for right, wrong in pair.answers():
+        low, high = (float(np.mean(values(case, one))) for one in (right, wrong))
+        if np.isfinite(low) and np.isfinite(high):
+            judged.append((low, high, right))
+    if judged and all(low > high + 1e-6 * abs(high) for low, high, _ in judged):
+        low, high, _ = judged[0]
+        yield case.broken(
+            f"{case.subject.name} is larger for right predictions than for wrong ones",
+            "Training makes the loss small, so this one teaches the opposite. Often a minus sign is missing.",
+            evidence=[Evidence("loss when right", low), Evidence("loss when wrong", high)],
+        )
+        return
+    soft = [one.agreeing() for one in (pair, pair.as_distribution()) if one is not None]
+    if not judged and not any(soft):
+        raise Skip("what a right prediction would be is not known for these shapes")
+    for one in soft:
+        if one is not None and not _least(case, one, "y_pred") and _least(case, one, "y_true"):
+            yield case.broken(
+                f"{case.subject.name} seems to take its arguments in the wrong order",
+                "At y_pred = y_true, moving the predictions makes the loss smaller, moving the targets does not: it is "
+                "the second argument that is treated as the target. Keras calls a loss with (y_true, y_pred).",
+                evidence=[Evidence("loss at y_pred = y_true", float(np.mean(values(case, one))))],
+                location=case.where("call", text="y_pred, y_true"),
+                fixes=["def call(self, y_true, y_pred):"],
+            )
+            return
+
+
+def _least(case: Case, pair: Pair, moved: str) -> bool:
+    """Tells whether small moves of one argument only make the loss larger."""
+    start = float(np.mean(values(case, pair)))
+    random = np.random.default_rng(case.seed)
+    array = getattr(pair, moved)
+    steps = [0.03 * random.normal(size=array.shape) * array for _ in range(4)]
+    if pair.like == "probabilities":
+        steps = [step - step.mean(-1, keepdims=True) for step in steps]  # its rows still add up to 1
+    for step in [*steps, *(-step for step in steps)]:
+        value = float(np.mean(values(case, pair._replace(**{moved: (array + step).astype(array.dtype)}))))
+        if not np.isfinite(value) or value < start - 1e-7 * max(abs(start), 1e-3):
+            return False
+    return True
+
+
+@contract("loss-finite", kinds=LOSS, after=(*RUNS, "loss-repeatable"))
+def finite(case: Case) -> Iterator[Finding]:
+    """Value and gradient are finite at 0, 1, equal and extreme predictions."""
+    for what, pair in [("ordinary values", typical(case)), *typical(case).extremes()]:
+        loss = case.fresh()
+        value, gradient = _gradient(case, loss, pair)
+        bad = "value" if not np.isfinite(value).all() else None
+        if bad is None and gradient is not None and not np.isfinite(gradient).all():
+            bad = "gradient"
+        if bad is None:
+            continue
+        shown = value if bad == "value" or gradient is None else gradient
+        at = int(np.argmax(~np.isfinite(shown.reshape(len(shown), -1)).all(-1))) if shown.ndim else 0
+        evidence = [
+            Evidence(bad, str(np.asarray(shown).ravel()[~np.isfinite(np.asarray(shown).ravel())][0])),
+            Evidence("y_true", short(pair.y_true[at])),
+            Evidence("y_pred", short(pair.y_pred[at])),
+        ]
+        yield case.broken(
+            f"{case.subject.name} has a {bad} that is not finite at {what}",
+            "One such sample is enough to make every weight NaN: a saturated sigmoid gives exactly 0 or 1, a dead "
+            "unit exactly 0, an untrained model large numbers."
+            if bad == "value"
+            else "The value is finite but its derivative is not (a square root or a power at 0, a division by a norm): "
+            "one such sample makes every weight NaN, with a loss that looks well until then.",
+            evidence=evidence,
+            fixes=[
+                "Keep the argument of log, sqrt and the divisor away from 0: ops.clip(y_pred, "
+                "eps, 1 - eps), ops.maximum(..., eps), ops.logsumexp; eps = keras.config.epsilon()."
+            ],
+        )
+        return
+
+
+def _gradient(case: Case, loss: Any, pair: Pair) -> tuple[np.ndarray, np.ndarray | None]:
+    y_true, y_pred = tensors_of(pair)
+    kept: list[Any] = []
+
+    def total(y_pred: Any) -> Any:
+        result = case.run(loss, (y_true, y_pred))
+        kept.append(result)
+        return pairs.total(result)
+
+    value, _, (gradient,) = backend.gradients(total, [], [y_pred])
+    result = case.outputs(loss, (y_true, y_pred))
+    return np.asarray(result[0], "float64") if result else value, gradient
+
+
+@contract("loss-gradient", kinds=LOSS, after=RUNS)
+def gradient(case: Case) -> Iterator[Finding]:
+    """The gradient with respect to the predictions is there, and not zero everywhere."""
+    title = f"{case.subject.name} passes no gradient to the predictions"
+    for seed in range(3):
+        with case.attempt(
+            f"{case.subject.name} cannot be differentiated",
+            "Its gradient with respect to the predictions was asked for, as every training step does.",
+            [Fix("Use keras.ops in place of NumPy: NumPy knows no gradients.")],
+        ) as found:
+            _, got = _gradient(case, case.fresh(), typical(case, seed=seed))
+        if found:
+            yield found[0]
+            return
+        if got is not None and got.any():
+            return
+    yield case.broken(
+        title,
+        "The derivative of the loss is zero, or there is none, for three batches of ordinary predictions, so nothing "
+        "is learnt. An argmax, a rounding, a comparison, a cast to integers or stop_gradient cuts it.",
+        fixes=[
+            "Compare probabilities, not decisions: 1 - ops.sum(y_true * y_pred, axis=-1), a cross-entropy, ..."
+        ],
+    )
+
+
+def reduced(loss: Any, pair: Pair, weights: np.ndarray | None = None) -> np.ndarray:
+    """Returns what Keras makes of the values per sample: with its reduction, mostly one number."""
+    y_true, y_pred = tensors_of(pair)
+    if objects.kind_of(loss) != "loss":
+        return np.asarray(objects.to_numpy(pairs.as_loss(loss)(y_true, y_pred)), "float64")
+    options = {} if weights is None else {"sample_weight": objects.to_tensor(weights)}
+    return np.asarray(objects.to_numpy(loss(y_true, y_pred, **options)), "float64")

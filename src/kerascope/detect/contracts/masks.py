@@ -1,0 +1,128 @@
+"""Masks: padding has no say in what comes out, and the next layer still knows where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerascope._backends import tensors
+from kerascope._keras import masking, objects
+from kerascope.detect.contracts.case import BATCH, Case, arrays
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.running import (
+    base,
+    difference,
+    first_to_differ,
+    place,
+    restore,
+    watched_apart,
+)
+from kerascope.values import Evidence, Finding
+
+
+@contract("masks", kinds=("layer",), after=("builds", "inputs-unchanged", "deterministic-inference"))
+def masks(case: Case) -> Iterator[Finding]:
+    """Padded positions change nothing at the others, and the mask is handed on in the shape of the output."""
+    one = base(case)
+    alone = len(one.args) == 1 and not one.kwargs and tensors.kind(one.args[0]) == "tensor"
+    x = tensors.array_of(one.args[0]) if alone else None
+    if x is None or x.ndim != 3 or x.shape[1] < 2 or x.dtype.kind != "f":
+        raise Skip("its input is no sequence of vectors")
+    instance = case.built()
+    if not masking.takes_masks(instance):
+        yield from _stops(case, x)
+        return
+    steps = x.shape[1]
+    mask = np.arange(steps)[None, :] < np.array([steps, steps - 1, max(1, steps // 2)])[:, None]
+    with case.attempt(f"{case.subject.name} fails when its input has a mask") as found:
+        restore(case)
+        result, outgoing = masking.call_masked(instance, x, mask)
+        _, unmasked = masking.call_masked(instance, x, np.ones_like(mask))
+    yield from found
+    if found:
+        return
+    if outgoing is not None and unmasked is not None and np.array_equal(outgoing, unmasked):
+        raise Skip("it makes a mask of its own")
+    outputs = arrays(result)
+    if not outputs or not outputs[0].ndim or outputs[0].shape[0] != BATCH:
+        raise Skip("its result has no batch axis")
+    if outgoing is not None and outgoing.shape != outputs[0].shape[: outgoing.ndim]:
+        yield _misfit(case, outgoing, outputs[0])
+        return
+    yield from _padding(case, x, mask, outputs[0], outgoing)
+
+
+def _misfit(case: Case, outgoing: np.ndarray, output: np.ndarray) -> Finding:
+    return case.broken(
+        f"{case.subject.name} hands on a mask of shape {outgoing.shape} for an output of shape {output.shape}",
+        "supports_masking = True hands the mask on as it is; here the output has other steps than the input. The next "
+        "layer that uses the mask fails, or masks the wrong steps.",
+        evidence=[Evidence("mask", str(outgoing.shape)), Evidence("output", str(output.shape))],
+        location=case.where("compute_mask", "call"),
+        fixes=[
+            "Define compute_mask(self, x, mask=None): return the mask of the output, or None when it has no steps left."
+        ],
+    )
+
+
+def _padding(
+    case: Case, x: np.ndarray, mask: np.ndarray, output: np.ndarray, outgoing: np.ndarray | None
+) -> Iterator[Finding]:
+    """Yields a finding when other values in the padding change the output where it counts."""
+    instance = case.built()
+    noise = np.random.default_rng(case.seed + 7).normal(size=x.shape).astype(x.dtype) * 3
+    wide = mask.reshape(mask.shape + (1,) * (x.ndim - 2))
+    other = np.where(wide, x, noise)
+    restore(case)
+    changed = arrays(masking.call_masked(instance, other, mask)[0])[0]
+    counts = outgoing if outgoing is not None else mask if output.shape[:2] == mask.shape else None
+    if counts is not None and output.ndim >= 2 and counts.shape == output.shape[:2]:
+        apart = difference([output[counts]], [changed[counts]])
+    else:
+        apart = difference([output], [changed])
+    if apart is None:
+        return
+
+    def run(data: np.ndarray) -> None:
+        restore(case)
+        masking.call_masked(instance, data, mask)
+
+    def differs(a: np.ndarray, b: np.ndarray) -> bool:
+        if a.shape[:2] == mask.shape:
+            return difference([a[mask]], [b[mask]]) is not None
+        return difference([a], [b]) is not None
+
+    culprit = first_to_differ(watched_apart(lambda: run(x), lambda: run(other)), differs)
+    yield case.broken(
+        f"{case.subject.name} says that it supports masks, and lets the padding in",
+        "Other values were put into the masked steps, and the result changed at steps that are not masked. What is "
+        "predicted for a sentence then depends on what it was padded with.",
+        evidence=[Evidence("largest change", apart)],
+        location=place(culprit, case),
+        fixes=[
+            "Use the mask in call: ops.where(mask[..., None], x, 0) before a sum and divide by the number of steps that "
+            "count; ops.where(mask[:, None, :], scores, -1e9) before a softmax. Or take supports_masking out."
+        ],
+    )
+
+
+def _stops(case: Case, x: np.ndarray) -> Iterator[Finding]:
+    """Yields a note when a layer treats every step by itself, and yet does not hand the mask on."""
+    instance, one = case.built(), base(case)
+    output = one.arrays[0] if one.arrays else None
+    if output is None or output.shape[:2] != x.shape[:2]:
+        return
+    other = np.array(x)
+    other[:, 1:] = np.roll(x, 1, axis=0)[:, 1:] * 2
+    restore(case)
+    changed = case.outputs(instance, (objects.to_tensor(other),), training=False)
+    if difference([output[:, :1]], [changed[0][:, :1]]) is None:
+        yield case.broken(
+            f"The mask of an Embedding or Masking layer ends at {case.subject.name}",
+            "It treats every step by itself, so the mask is as good behind it as before it; but it does not say that it "
+            "supports masks, and Keras drops the mask there. Layers further on then treat padding as data.",
+            location=case.where("__init__", "call"),
+            fixes=["self.supports_masking = True in __init__, after super().__init__(**kwargs)."],
+            severity="note",
+        )

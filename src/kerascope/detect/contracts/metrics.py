@@ -1,0 +1,392 @@
+"""Metrics: the same figure however the data is cut, after every reset, line by line and compiled."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import alone as backend
+from kerascope._backends import tensors
+from kerascope._keras import alone, objects, pairs
+from kerascope.detect.contracts.case import Case
+from kerascope.detect.contracts.pairs import Pair, close, first_of, same, short, tensors_of, typical
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.values import Evidence, Finding, Fix
+
+METRIC = ("metric",)
+RUNS = ("metric-runs",)
+SAMPLES = 6
+
+
+def samples(case: Case, seed: int = 0) -> Pair:
+    """Returns six samples, targets 0 and 1 where they are labels."""
+    return typical(case, SAMPLES, seed).hardened()
+
+
+def result(metric: Any) -> np.ndarray:
+    """Returns what a metric says, its parts one after the other."""
+    parts = [np.asarray(objects.to_numpy(part), "float64") for part in objects.flatten(metric.result())]
+    return np.concatenate([part.ravel() for part in parts]) if parts else np.zeros(0)
+
+
+def updated(metric: Any, pair: Pair, sizes: Sequence[int] = (SAMPLES,)) -> np.ndarray:
+    """Gives a metric the samples in batches of these sizes and returns its result."""
+    start = 0
+    for size in sizes:
+        metric.update_state(*tensors_of(pair.rows(start + size, start)))
+        start += size
+    return result(metric)
+
+
+@contract("metric-runs", kinds=METRIC)
+def runs(case: Case) -> Iterator[Finding]:
+    """`update_state` and `result` run on batches of any size."""
+    for sizes in ((SAMPLES,), (4, 2)):
+        with case.attempt(
+            f"{case.subject.name} fails when it is updated",
+            f"`update_state` was called on batches of {' and '.join(map(str, sizes))} samples, then `result`.",
+        ) as found:
+            updated(case.fresh(), samples(case), sizes)
+        if found:
+            yield found[0]
+            return
+
+
+@contract("metric-state", kinds=METRIC, after=RUNS)
+def state(case: Case) -> Iterator[Finding]:
+    """Everything a metric remembers lies in its variables."""
+    metric = case.fresh()
+    first = updated(metric, samples(case))
+    variables = alone.variables(metric)
+    values, kept = alone.values(variables), _attributes(metric)
+    updated(metric, samples(case, 1))
+    new = _attributes(metric)
+    changed = sorted(name for name in new if name in kept and new[name] != kept[name])
+    replaced = [name for name in changed if new[name][0] == "tensor"]
+    alone.assign(variables, values)
+    again = result(metric)
+    if same(first, again):
+        return
+    if replaced:
+        fixes = [
+            f"Assign to the variable: self.{name}.assign(...), not self.{name} = ..." for name in replaced
+        ]
+    else:
+        fixes = [
+            'self.total = self.add_weight(name="total", initializer="zeros") in __init__, then self.total.assign_add'
+        ]
+    yield case.broken(
+        f"{case.subject.name} keeps what it has seen outside its variables"
+        + (f": self.{', self.'.join(changed)}" if changed else ""),
+        "After two updates the variables were put back to what they were after the first, and the result was not. "
+        "Keras resets, saves and compiles variables only: other state is not reset between epochs, and a compiled "
+        "step either fails or keeps what it had while it was read.",
+        evidence=[
+            Evidence("result after one update", short(first)),
+            Evidence("with its variables again", short(again)),
+        ],
+        location=case.where("update_state", text=f"self.{changed[0]}" if changed else ""),
+        fixes=fixes,
+    )
+
+
+def _attributes(metric: Any) -> dict[str, tuple[str, Any]]:
+    """Returns what each attribute holds: its value when plain, the identity of a tensor, the length of a list."""
+    plain = pairs.plain_state(metric)
+    found: dict[str, tuple[str, Any]] = {name: ("value", value) for name, value in plain.items()}
+    for name, value in vars(metric).items():
+        if name.startswith("_") or name in plain:
+            continue
+        if isinstance(value, (list, dict, set)):
+            found[name] = ("length", len(value))
+        elif tensors.kind(value) == "tensor":
+            found[name] = ("tensor", id(value))
+    return found
+
+
+@contract("metric-reset", kinds=METRIC, after=RUNS)
+def reset(case: Case) -> Iterator[Finding]:
+    """`reset_state` makes a metric as it was when it was new."""
+    fresh, used = case.fresh(), case.fresh()
+    wanted = updated(fresh, samples(case))
+    start = {path: value for path, value in _named(case.fresh())}
+    updated(used, samples(case, 1))
+    used.reset_state()
+    left = [(name, value) for name, value in _named(used) if name in start and not same(start[name], value)]
+    got = updated(used, samples(case))
+    if same(wanted, got):
+        return
+    names = [name for name, _ in left]
+    own = case.cls is not None and not pairs.is_keras_own(case.cls) and "reset_state" in vars(case.cls)
+    if own:
+        fixes = [f"Assign to {', '.join(names) or 'every variable'} in reset_state() too."]
+    else:
+        fixes = [
+            "The inherited reset_state() sets every variable to 0. Override it and assign the values they start with."
+        ]
+    yield case.broken(
+        f"{case.subject.name} is not new again after reset_state()"
+        + (f": {', '.join(names)}" if names else ""),
+        "It was given some samples, reset, and given others; a new one was given only the others. The results "
+        "differ, so every epoch's figure hangs on the epochs before it.",
+        evidence=[
+            Evidence("new", short(wanted)),
+            Evidence("after a reset", short(got)),
+            *(
+                Evidence(f"{name} starts at {short(start[name])}, after a reset", short(value))
+                for name, value in left
+            ),
+        ],
+        location=case.where("reset_state", "__init__"),
+        fixes=fixes,
+    )
+
+
+def _named(metric: Any) -> list[tuple[str, np.ndarray]]:
+    variables = alone.variables(metric)
+    return [
+        (v.name, np.asarray(x, "float64")) for v, x in zip(variables, alone.values(variables), strict=True)
+    ]
+
+
+@contract("metric-repeatable", kinds=METRIC, after=RUNS)
+def repeatable(case: Case) -> Iterator[Finding]:
+    """Asking for the result changes nothing."""
+    metric = case.fresh()
+    first = updated(metric, samples(case))
+    second = result(metric)
+    if not same(first, second):
+        yield case.broken(
+            f"{case.subject.name} gives another result when it is asked again",
+            "`result()` was called twice with no update between. Keras calls it after every batch to show the "
+            "running figure, so it must leave the variables alone.",
+            evidence=[Evidence("first", short(first)), Evidence("second", short(second))],
+            location=case.where("result"),
+            fixes=["Move what changes variables into update_state() or reset_state()."],
+        )
+
+
+@contract("metric-split", kinds=METRIC, after=(*RUNS, "metric-repeatable"))
+def split(case: Case) -> Iterator[Finding]:
+    """The result does not depend on how the data is cut into batches."""
+    whole = updated(case.fresh(), samples(case))
+    for sizes in ((4, 2), (2, 4)):
+        parts = updated(case.fresh(), samples(case), sizes)
+        if close(whole, parts):
+            continue
+        yield case.broken(
+            f"{case.subject.name} gives another result when the same data comes in other batches",
+            f"Six samples were given at once, and as batches of {sizes[0]} and {sizes[1]}. The mean of the batches' "
+            "means is not the mean of the samples when the last batch is smaller, and no ratio, maximum or root is "
+            "the mean of its batches' values.",
+            evidence=[Evidence("6", short(whole)), Evidence(f"{sizes[0]} + {sizes[1]}", short(parts))],
+            location=case.where("update_state"),
+            fixes=["Add up numerator and denominator in variables over all samples; divide in result()."],
+        )
+        return
+
+
+@contract("metric-finite", kinds=METRIC, severity="warning", after=RUNS)
+def finite(case: Case) -> Iterator[Finding]:
+    """The result is a number before the first update and after a reset."""
+    metric = case.fresh()
+    try:
+        value = result(metric)
+    except Exception:
+        raise Skip("it makes its variables in the first update") from None
+    if not np.isfinite(value).all():
+        yield case.broken(
+            f"{case.subject.name} is {short(value)} before it has seen anything",
+            "Nothing has been counted yet, so 0 is divided by 0 or a logarithm is taken of 0. The same happens in an "
+            "epoch without a case that counts (no positive, all weights 0); early stopping sees NaN then.",
+            evidence=[Evidence("result", short(value))],
+            location=case.where("result"),
+            fixes=["ops.divide_no_nan(self.total, self.count)"],
+        )
+
+
+@contract("metric-sample-weight", kinds=METRIC, after=(*RUNS, "metric-split"))
+def sample_weight(case: Case) -> Iterator[Finding]:
+    """Sample weights count: samples of weight 0 are left out."""
+    parameters = list(inspect.signature(case.fresh().update_state).parameters.values())
+    if not any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters):
+        raise Skip("its update_state takes no sample_weight")
+    if any(p.name == "sample_weight" for p in parameters[:2]):
+        raise Skip("it takes values, not targets and predictions")
+    pair = samples(case)
+    y_true, y_pred = tensors_of(pair)
+    weights = np.array([0, 0, 1, 1, 1, 1], "float32")
+    # One weight per sample is what Keras hands on; a metric that counts pixels may want one for each.
+    for shape in ((SAMPLES,), pair.y_true.shape):
+        metric, spread = case.fresh(), weights.reshape((SAMPLES,) + (1,) * (len(shape) - 1))
+        with case.attempt(
+            f"{case.subject.name} fails when it is given sample_weight",
+            "`update_state` got one weight per sample, as weighted_metrics do.",
+        ) as found:
+            metric.update_state(
+                y_true, y_pred, sample_weight=objects.to_tensor(np.broadcast_to(spread, shape).copy())
+            )
+        if not found:
+            break
+    else:
+        yield found[0]
+        return
+    got, wanted = result(metric), updated(case.fresh(), pair.rows(SAMPLES, 2), (4,))
+    if not close(got, wanted):
+        ignored = close(got, updated(case.fresh(), pair))
+        yield case.broken(
+            f"{case.subject.name} {'ignores sample_weight' if ignored else 'counts samples of weight 0'}",
+            "Two of six samples had the weight 0. The result should be that of the other four: this is how padding "
+            "and left-out samples are expressed."
+            + ("" if ignored else " The number of samples to divide by must be the sum of the weights."),
+            evidence=[
+                Evidence("weights 0, 0, 1, 1, 1, 1", short(got)),
+                Evidence("the other four alone", short(wanted)),
+            ],
+            location=case.where("update_state"),
+            fixes=[
+                "Multiply by the weights, and add up the weights, not the number of samples, in the denominator."
+            ],
+        )
+
+
+@contract("metric-compiled", kinds=METRIC, after=RUNS)
+def compiled(case: Case) -> Iterator[Finding]:
+    """It runs in compiled steps, last batch smaller, with the same result as line by line."""
+    pair, metric = samples(case), case.fresh()
+    title = f"{case.subject.name} cannot be used in fit"
+    explanation = (
+        "Keras runs a metric on tensors without values before the first step, and compiles it. What is tried here is "
+        "what fit does: that, then a batch of 4 and a batch of 2."
+    )
+    advice = "Use keras.ops, and variables for all state; no NumPy, float(), int(), or `if` on tensors."
+
+    def step(y_true: Any, y_pred: Any) -> Any:
+        metric.update_state(y_true, y_pred)
+        return metric.result()
+
+    with case.attempt(title, explanation, [Fix(advice)]) as found:
+        objects.compute_output_spec(step, *case.subject.symbolic()[0][:2])
+        fast = backend.compiled(step, alone.variables(metric))
+        for part in (pair.rows(4), pair.rows(SAMPLES, 4)):
+            y_true, y_pred = tensors_of(part)
+            fast(y_true, backend.from_model(y_pred))
+        got = result(metric)
+    if found:
+        yield found[0]
+        return
+    wanted = updated(case.fresh(), pair, (4, 2))
+    if not close(wanted, got, 1e-3):
+        yield case.broken(
+            f"{case.subject.name} gives another result in fit",
+            explanation
+            + " What is kept outside variables is lost, or is what it was while the code was read.",
+            evidence=[Evidence("line by line", short(wanted)), Evidence("as in fit", short(got))],
+            location=case.where("update_state"),
+            fixes=[advice],
+        )
+
+
+@contract("metric-merge", kinds=METRIC, severity="note", after=(*RUNS, "metric-split"))
+def merge(case: Case) -> Iterator[Finding]:
+    """Two metrics merged say what one says that saw all the data."""
+    one, other = case.fresh(), case.fresh()
+    if not hasattr(one, "merge_state"):
+        raise Skip("it has no merge_state")
+    pair = samples(case)
+    updated(one, pair.rows(4), (4,))
+    updated(other, pair.rows(SAMPLES, 4), (2,))
+    one.merge_state([other])
+    got, wanted = result(one), updated(case.fresh(), pair)
+    if not close(got, wanted):
+        yield case.broken(
+            f"{case.subject.name} merged with another is not the metric of both",
+            "Four samples were given to one and two to another, which were then merged.",
+            evidence=[Evidence("merged", short(got)), Evidence("all six in one", short(wanted))],
+            location=case.where("merge_state", "update_state"),
+        )
+
+
+@contract("metric-targets", kinds=METRIC, after=RUNS)
+def targets(case: Case) -> Iterator[Finding]:
+    """Targets of shape (B,) and (B, 1) give the same result for predictions of shape (B, 1)."""
+    pair = samples(case)
+    if pair.y_pred.shape[-1] != 1 or pair.y_true.size != pair.y_pred.size:
+        raise Skip("its predictions do not end in an axis of size 1")
+    given = pair.y_true.shape != pair.y_pred.shape
+    try:
+        column = updated(case.fresh(), pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape)))
+        flat = updated(case.fresh(), pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape[:-1])))
+    except Exception:
+        raise Skip("it does not take targets of both shapes, and says so") from None
+    if not close(column, flat):
+        yield case.broken(
+            f"{case.subject.name} broadcasts targets (B,) against predictions (B, 1)",
+            "The same targets were given in two shapes. (B,) minus (B, 1) gives (B, B), every target against every "
+            "prediction; Keras does not reshape what a Metric subclass gets.",
+            evidence=[Evidence("targets (B, 1)", short(column)), Evidence("the same as (B,)", short(flat))],
+            location=case.where("update_state"),
+            fixes=["y_true = ops.reshape(y_true, ops.shape(y_pred))"],
+            severity="fault" if given else "warning",
+        )
+
+
+@contract("metric-config", kinds=METRIC, after=RUNS)
+def config(case: Case) -> Iterator[Finding]:
+    """A metric revived from its configuration gives the same result."""
+    metric = case.original if objects.kind_of(case.original) == "metric" else None
+    metric = case.fresh() if metric is None or isinstance(metric, type) else metric
+    try:
+        revived = pairs.revived(metric)
+    except Exception as error:
+        finding = case.failed(error, title=f"{case.subject.name} cannot be revived from its configuration")
+        yield case.broken(
+            finding.title,
+            "`from_config(get_config())` fails, so a model saved with this metric cannot be loaded as it was compiled.",
+            evidence=finding.evidence,
+            location=case.where("__init__"),
+            fixes=[
+                "Take **kwargs in __init__, hand it to super().__init__(**kwargs), and return your own arguments "
+                "from get_config() beside super().get_config()."
+            ],
+            severity="warning",
+        )
+        return
+    plain, other = pairs.plain_state(metric), pairs.plain_state(revived)
+    arguments = inspect.signature(type(metric).__init__).parameters
+    lost = [name for name, value in plain.items() if name in arguments and other.get(name) != value]
+    got, wanted = updated(revived, samples(case)), updated(case.fresh(), samples(case))
+    if lost or not close(wanted, got):
+        yield case.broken(
+            f"{case.subject.name} forgets {', '.join(lost) or 'something'} in its configuration",
+            "The metric revived by `from_config(get_config())` is another one: a model that is loaded reports another "
+            "figure under the same name.",
+            evidence=[Evidence(name, f"{plain[name]!r}, revived {other.get(name)!r}") for name in lost]
+            or [Evidence("before", short(wanted)), Evidence("revived", short(got))],
+            location=case.where("get_config", "__init__"),
+            fixes=[
+                f"Return {{**super().get_config(), {first_of(lost)!r}: self.{first_of(lost)}}} from get_config()."
+            ],
+        )
+
+
+@contract("metric-reference", kinds=METRIC, after=RUNS)
+def reference(case: Case) -> Iterator[Finding]:
+    """The metric agrees with the reference function that was given."""
+    if case.reference is None:
+        raise Skip("no reference was given")
+    for seed in range(3):
+        pair = samples(case, seed)
+        wanted = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64").ravel()
+        got = updated(case.fresh(), pair, (4, 2))
+        if got.shape != wanted.shape or not close(wanted, got, 1e-3):
+            yield case.broken(
+                f"{case.subject.name} does not agree with the reference",
+                "Both were given the same 6 samples; the metric got them as batches of 4 and 2.",
+                evidence=[Evidence("metric", short(got)), Evidence("reference", short(wanted))],
+                location=case.where("update_state", "result"),
+            )
+            return

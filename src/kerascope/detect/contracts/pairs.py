@@ -1,0 +1,215 @@
+"""Targets and predictions made up for losses and metrics: ordinary, right, wrong and extreme ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kerascope._keras import objects
+from kerascope.detect.contracts.case import BATCH, Case
+from kerascope.detect.contracts.registry import Skip
+from kerascope.explain.subject import BATCH as B
+from kerascope.explain.subject import InputSpec
+
+LARGE = 100.0
+"""A prediction that an untrained or diverging model may make; exp of it is infinite in float32."""
+
+
+class Pair(NamedTuple):
+    """A batch of targets and predictions. `like` and `true_like` say what they are drawn from, see `InputSpec`."""
+
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    true_like: str
+    like: str
+
+    def rows(self, stop: int, start: int = 0) -> Pair:
+        """Returns the samples from `start` up to `stop`."""
+        return self._replace(y_true=self.y_true[start:stop], y_pred=self.y_pred[start:stop])
+
+    def replaced(self, row: int, other: Pair) -> Pair:
+        """Returns the pair with one sample taken from another pair."""
+        y_true, y_pred = self.y_true.copy(), self.y_pred.copy()
+        y_true[row], y_pred[row] = other.y_true[row], other.y_pred[row]
+        return self._replace(y_true=y_true, y_pred=y_pred)
+
+    @property
+    def classes(self) -> bool:
+        """Whether the targets are class numbers and the predictions have a figure for each class."""
+        shapes = (self.y_pred.shape[:-1], (*self.y_pred.shape[:-1], 1))
+        return self.y_true.dtype.kind in "iu" and self.y_pred.ndim > 1 and self.y_true.shape in shapes
+
+    def hard(self) -> np.ndarray | None:
+        """Returns targets that leave no doubt (0, 1, or one class), shaped like the predictions."""
+        size = self.y_pred.shape[-1] if self.y_pred.ndim else 1
+        if self.classes:
+            found: np.ndarray = np.eye(size, dtype="float32")[
+                self.y_true.reshape(self.y_pred.shape[:-1]) % size
+            ]
+            return found
+        if self.y_true.shape != self.y_pred.shape or self.y_true.dtype.kind != "f":
+            return None
+        if self.true_like == "probabilities":
+            found = np.eye(size, dtype="float32")[self.y_true.argmax(-1)]
+            return found
+        if self.true_like != "positive":
+            return None
+        found = np.round(self.y_true)
+        if size > 1:  # every sample has a case of either kind: rows of zeros alone are nothing ordinary
+            found[..., 0], found[..., 1] = 1, 0
+        return found
+
+    def hardened(self) -> Pair:
+        """Returns the pair with targets of 0 and 1 where they lie between."""
+        hard = self.hard()
+        return self if hard is None or self.classes else self._replace(y_true=hard)
+
+    def answers(self) -> Iterator[tuple[Pair, Pair]]:
+        """Yields (right predictions, wrong ones), as probabilities, as logits, or as the numbers themselves."""
+        hard = self.hard()
+        if hard is None:
+            if self.y_true.shape == self.y_pred.shape and self.y_true.dtype.kind == "f":
+                yield self._replace(y_pred=self.y_true), self._replace(y_pred=-self.y_true)
+            return
+        one_of_many = self.classes or self.true_like == "probabilities"
+        wrong = np.roll(hard, 1, -1) if one_of_many else 1 - hard
+        pair = self if self.classes else self._replace(y_true=hard)
+        if self.like != "normal":
+            yield (
+                pair._replace(y_pred=np.clip(hard, 0.02, 0.98).astype("float32")),
+                pair._replace(y_pred=np.clip(wrong, 0.02, 0.98).astype("float32")),
+            )
+        yield pair._replace(y_pred=8 * hard - 4), pair._replace(y_pred=8 * wrong - 4)
+
+    def agreeing(self) -> Pair | None:
+        """Returns the pair with predictions equal to its targets, where they are of one kind."""
+        if (
+            self.y_true.shape != self.y_pred.shape
+            or self.y_true.dtype.kind != "f"
+            or self.like != self.true_like
+        ):
+            return None
+        return self._replace(y_pred=self.y_true)
+
+    def as_distribution(self) -> Pair | None:
+        """Returns the pair with rows that add up to 1, where both are between 0 and 1 and have more than one column."""
+        if self.true_like != "positive" or self.like != "positive" or self.y_pred.shape[-1] < 2:
+            return None
+        y_true, y_pred = (a / a.sum(-1, keepdims=True) for a in (self.y_true, self.y_pred))
+        return Pair(y_true, y_pred, "probabilities", "probabilities")
+
+    def extremes(self) -> Iterator[tuple[str, Pair]]:
+        """Yields predictions at the edges of what they may be, each with its name."""
+        hard = self.hard()
+        if hard is not None and self.like != "normal":
+            one_of_many = self.classes or self.true_like == "probabilities"
+            wrong = np.roll(hard, 1, -1) if one_of_many else 1 - hard
+            pair = self if self.classes else self._replace(y_true=hard)
+            yield "predictions of 0 and 1 that are right", pair._replace(y_pred=hard)
+            yield "predictions of 0 and 1 that are wrong", pair._replace(y_pred=wrong)
+            return
+        if self.like == "normal":
+            zeros = np.zeros_like(self.y_pred)
+            yield "predictions of 0", self._replace(y_pred=zeros)
+            if self.y_true.dtype.kind == "f" and self.true_like == "normal":
+                yield "targets and predictions of 0", self._replace(y_true=0 * self.y_true, y_pred=zeros)
+                if self.y_true.shape == self.y_pred.shape:
+                    yield "predictions equal to the targets", self._replace(y_pred=self.y_true)
+            large = LARGE * np.sign(self.y_pred)
+            yield f"predictions of {LARGE:g} and -{LARGE:g}", self._replace(y_pred=large)
+
+
+def typical(case: Case, size: int = BATCH, seed: int = 0) -> Pair:
+    """Returns ordinary targets and predictions; the first rows are the same for every size.
+
+    Raises:
+        Skip: the object takes something other than one target and one prediction.
+    """
+    args = case.subject.args
+    if len(args) < 2 or not all(isinstance(arg, InputSpec) for arg in args[:2]):
+        raise Skip("it takes something other than one array of targets and one of predictions")
+    y_true, y_pred = (
+        arg.array(max(size, 9), np.random.default_rng((case.seed, seed, place)))
+        for place, arg in enumerate(args[:2])
+    )
+    pair = Pair(y_true, y_pred, args[0].like, args[1].like)
+    return pair.rows(size)
+
+
+def tensors_of(pair: Pair) -> tuple[Any, Any]:
+    """Returns targets and predictions as tensors of the backend."""
+    return objects.to_tensor(pair.y_true), objects.to_tensor(pair.y_pred)
+
+
+CANDIDATES: Sequence[tuple[InputSpec, InputSpec]] = (
+    (InputSpec((B, 4), like="positive"), InputSpec((B, 4), like="positive")),
+    (InputSpec((B,), "int32", 0, 4), InputSpec((B, 4), like="probabilities")),
+    (InputSpec((B, 1), like="positive"), InputSpec((B, 1), like="positive")),
+    (InputSpec((B, 4), like="probabilities"), InputSpec((B, 4), like="probabilities")),
+    (InputSpec((B, 4)), InputSpec((B, 4))),
+    (InputSpec((B, 8, 8, 3), like="positive"), InputSpec((B, 8, 8, 3), like="positive")),
+    (InputSpec((B, 2), "int32", 1, 4), InputSpec((B, 6, 5))),
+    (InputSpec((B,), "int32", 0, 8), InputSpec((B, 8), like="probabilities")),
+    (InputSpec((B, 8), like="positive"), InputSpec((B, 8), like="positive")),
+)
+"""What losses and metrics are tried with when nothing is said about their inputs, the likeliest first."""
+
+FLAT: Sequence[tuple[InputSpec, InputSpec]] = (
+    (InputSpec((B,), "int32", 0, 2), InputSpec((B,), "int32", 0, 2)),
+    (InputSpec((B,), like="positive"), InputSpec((B,), like="positive")),
+)
+"""What is tried last: no model's output has one axis only."""
+
+
+def guess(make: Callable[[], Any], kind: str) -> tuple[InputSpec, InputSpec]:
+    """Returns the first kind of targets and predictions that a loss or metric takes and is finite for.
+
+    Args:
+        make: gives a fresh loss, metric or function.
+        kind: "loss", "metric" or "function".
+    """
+    runs: list[tuple[InputSpec, InputSpec]] = []
+    for specs in (*CANDIDATES, *FLAT):
+        if runs and specs in FLAT:
+            break
+        arrays = [spec.array(BATCH, np.random.default_rng(place)) for place, spec in enumerate(specs)]
+        try:
+            obj, args = make(), [objects.to_tensor(array) for array in arrays]
+            if kind == "metric":
+                obj.update_state(*args)
+                result = obj.result()
+            else:
+                result = obj.call(*args) if kind == "loss" else obj(*args)
+            value = objects.to_numpy(objects.flatten(result)[0])
+        except Exception:  # that it does not take these is the answer
+            continue
+        runs.append(specs)
+        per_sample = kind == "metric" or (value.shape[:1] == (BATCH,) and value.shape[1:2] != (BATCH,))
+        if np.isfinite(value).all() and per_sample:
+            return specs
+    return runs[0] if runs else CANDIDATES[0]
+
+
+def close(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-4) -> bool:
+    """Tells whether two results agree within rounding; NaN agrees with NaN."""
+    if a.shape != b.shape:
+        return False
+    scale = float(np.nanmax(np.abs(a), initial=0.0))
+    return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance * min(scale, 1.0), equal_nan=True))
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tells whether two results agree but for the last bits."""
+    return close(a, b, 1e-6)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Returns the first name, or one that stands for it."""
+    return names[0] if names else "argument"
+
+
+def short(array: np.ndarray) -> str:
+    """Returns the first few numbers of an array."""
+    return np.array2string(np.asarray(array).ravel()[:6], precision=4, separator=", ")

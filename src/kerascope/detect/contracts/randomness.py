@@ -1,0 +1,107 @@
+"""Random numbers in training: new ones at every call, from Keras's own generators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kerascope._backends import alone as backend
+from kerascope._keras import alone
+from kerascope.detect.contracts.case import Case, arrays
+from kerascope.detect.contracts.registry import contract
+from kerascope.detect.contracts.running import (
+    LAYERS,
+    base,
+    compiled,
+    difference,
+    first_to_differ,
+    flat,
+    place,
+    restore,
+    watched_apart,
+)
+from kerascope.probe.lines.install import is_users
+from kerascope.values import Evidence, Finding, SourceSpan
+
+_FIX = (
+    "Make self.seed_generator = keras.random.SeedGenerator(seed) in __init__ and draw with "
+    "keras.random.normal(shape, seed=self.seed_generator)."
+)
+
+
+@contract(
+    "training-noise", kinds=LAYERS, after=("builds", "no-new-weights", "python-state", "inputs-unchanged")
+)
+def training_noise(case: Case) -> Iterator[Finding]:
+    """Noise in training is new at every call, compiled too, and repeatable from Keras's seed."""
+    instance, one = case.built(), base(case)
+    restore(case)
+    with alone.seeds_drawn(is_users) as drawn:
+        first = arrays(case.run(instance, one.args, one.kwargs, training=True))
+    second = case.outputs(instance, one.args, one.kwargs, training=True)
+    # What an earlier call changed besides random numbers, such as moving averages, must not count as noise.
+    noisy = difference(first, second, rtol=1e-6) is not None
+    restore(case)
+    alone.set_foreign_seed(case.seed + 1)
+    if difference(first, case.outputs(instance, one.args, one.kwargs, training=True)) is not None:
+        yield _foreign(case, one)
+        return
+    fixed = next((seed for seed in drawn if seed.fixed), None)
+    if fixed is not None:
+        yield case.broken(
+            f"{case.subject.name} draws the same random numbers at every call",
+            f"In training it draws with {fixed.what}, which gives the same numbers each time. Each batch gets the same "
+            "noise, and the model learns around it.",
+            evidence=[Evidence("drawn with", fixed.what)],
+            location=SourceSpan(fixed.file, fixed.line) if fixed.file else case.where("call"),
+            fixes=[_FIX],
+        )
+        return
+    if noisy and backend.compiles():
+        yield from _compiled(case, instance, one)
+
+
+def _foreign(case: Case, one: Any) -> Finding:
+    instance = case.built()
+
+    def run(seed: int) -> None:
+        restore(case)
+        alone.set_foreign_seed(seed)
+        case.run(instance, one.args, one.kwargs, training=True)
+
+    culprit = first_to_differ(
+        watched_apart(lambda: run(1), lambda: run(2)), lambda a, b: difference([a], [b]) is not None
+    )
+    where = place(culprit, case)
+    if culprit is None:
+        for text in ("np.random", "random."):
+            found = case.where("call", text=text)
+            where = found if found.expression else where
+    return case.broken(
+        f"{case.subject.name} takes random numbers from outside Keras",
+        "It was called twice in training with all of Keras's random generators in the same state, and the results "
+        "differ. Compiled code draws such numbers once, while it is traced, and then uses them for ever; and "
+        "keras.utils.set_random_seed does not make a run repeatable.",
+        location=where,
+        fixes=[_FIX],
+    )
+
+
+def _compiled(case: Case, instance: Any, one: Any) -> Iterator[Finding]:
+    restore(case)
+    with case.attempt(
+        f"{case.subject.name} cannot be compiled for training",
+        "Called with training=True line by line it works; compiled, as in `fit`, it fails.",
+        [_FIX],
+    ) as found:
+        function = compiled(case, instance, (one.args, one.kwargs), training=True)
+        leaves = flat(one.args, one.kwargs)
+        first, second = arrays(function(*leaves)), arrays(function(*leaves))
+        if difference(first, second, rtol=1e-6) is None:
+            yield case.broken(
+                f"{case.subject.name} uses the same noise for ever once it is compiled",
+                "Run line by line, two calls in training differ; compiled, as in `fit`, they are equal: the random "
+                "numbers were drawn while the code was traced.",
+                fixes=[_FIX],
+            )
+    yield from found

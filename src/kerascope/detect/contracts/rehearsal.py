@@ -1,0 +1,245 @@
+"""A few training steps of a compiled model, observed once for all contracts that judge them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kerascope._backends import alone as backend
+from kerascope._keras import alone, objects, training
+from kerascope.detect.contracts.case import Case
+from kerascope.detect.contracts.registry import Skip
+
+SIZE = 4
+STEPS = 20
+Values = list[np.ndarray]
+
+
+@dataclasses.dataclass
+class Observed:
+    """What the steps came to. Lists of values are parallel to `paths`; None where it could not be had.
+
+    `eager` and `compiled` hold the values after one step and after two, from the same start. `again` is a second
+    try of the first step. `called` are the values after a call in training, without a step. `gradients` and `reach`
+    are the gradients of the loss and of the output for the trainable variables, zeros where there is none.
+    `losses` are the true loss before and after `STEPS` steps on one batch. `weighted` are the values after a step in
+    which two samples weigh 0, for two choices of these samples; `regularized` those after a step without and with a
+    strong regularizer, and `regularizes` the name of the variable that had it.
+    """
+
+    paths: list[str]
+    trainable: list[bool]
+    start: Values
+    eager: list[Values] = dataclasses.field(default_factory=list)
+    compiled: list[Values] = dataclasses.field(default_factory=list)
+    again: Values = dataclasses.field(default_factory=list)
+    logs: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    iterations: int = 1
+    called: Values = dataclasses.field(default_factory=list)
+    uses_compute_loss: bool = True
+    gradients: Values | None = None
+    reach: Values | None = None
+    loss: float | None = None
+    losses: tuple[float, float] | None = None
+    weighted: tuple[Values, Values] | None = None
+    regularized: tuple[Values, Values] | None = None
+    regularizes: str = ""
+    failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
+
+    def changed(self, values: Values) -> list[bool]:
+        """Tells of each variable whether it differs from the start."""
+        return [not np.array_equal(a, b, equal_nan=True) for a, b in zip(self.start, values, strict=True)]
+
+
+def observed(case: Case) -> Observed:
+    """Returns what a few steps of the model came to; they are run once per case.
+
+    Raises:
+        Skip: there is nothing to run them on.
+    """
+    if "steps" not in case.cache:
+        case.cache["steps"] = _observe(case)
+    found = case.cache["steps"]
+    if isinstance(found, Skip):
+        raise found
+    return found  # type: ignore[no-any-return]
+
+
+def _observe(case: Case) -> Observed | Skip:
+    model = case.original if training.is_compiled(case.original) else case.fresh()
+    if not training.is_compiled(model):
+        return Skip("the model is not compiled")
+    args, kwargs = case.inputs(SIZE)
+    if len(args) != 1 or kwargs:
+        return Skip("a training step calls the model with one argument")
+    model(*args)
+    with training.rehearsal(model):
+        y = next(_targets(case, model, args[0]), None)
+        return _Rehearsal(model, args[0], y, case).run()
+
+
+def _targets(case: Case, model: Any, x: Any) -> Iterator[Any]:
+    """Yields targets that the loss takes, made up to fit the model's outputs."""
+    given = getattr(case, "targets", None)
+    if given is not None:
+        yield given
+        return
+    random = np.random.default_rng(case.seed)
+    y_pred = model(x)
+
+    def numbers(leaf: Any) -> Any:
+        return objects.to_tensor(random.uniform(0.05, 0.95, leaf.shape).astype("float32"))
+
+    def classes(leaf: Any) -> Any:
+        return objects.to_tensor(random.integers(0, max(leaf.shape[-1], 2), leaf.shape[:-1]).astype("int32"))
+
+    for fill in (numbers, classes):
+        y = objects.map_structure(fill, y_pred)
+        try:
+            value = objects.to_numpy(training.loss(model, x, y))
+        except Exception:  # that the loss does not take them is the answer
+            continue
+        if np.isfinite(value).all():
+            yield y
+    yield objects.map_structure(numbers, y_pred)
+
+
+class _Rehearsal:
+    """The steps themselves: each part starts from the same values and leaves what it saw in an `Observed`."""
+
+    def __init__(self, model: Any, x: Any, y: Any, case: Case) -> None:
+        self.model, self.x, self.y, self.case = model, x, y, case
+        alone.perturb(model, case.seed)
+        self.variables = alone.variables(model)
+        self.weights = list(model.variables)
+        self.values = alone.values(self.variables)
+        trainable = {id(v) for v in model.trainable_variables}
+        self._reset()
+        # Where the backend draws from random numbers of its own, their state counts as one more variable.
+        extra = len(self._values()) - len(self.weights)
+        self.seen = Observed(
+            [v.path for v in self.weights] + ["the state of random numbers"] * extra,
+            [id(v) in trainable for v in self.weights] + [False] * extra,
+            self._values(),
+        )
+
+    def run(self) -> Observed:
+        parts = (self._lines, self._loss, self._weights, self._regularizer, self._compiled)
+        for part in parts:
+            if part != self._lines and "_lines" in self.seen.failures:
+                break
+            self._reset()
+            try:
+                part()
+            except Exception as error:
+                self.seen.failures[part.__name__] = error
+        return self.seen
+
+    def _reset(self) -> None:
+        alone.assign(self.variables, self.values)
+        alone.set_seed(self.case.seed)
+        backend.set_seed(self.case.seed)
+
+    def _values(self) -> Values:
+        state = backend.random_state()
+        return alone.values(self.weights) + ([] if state is None else [np.array(state)])
+
+    def _step(self, x: Any = None, y: Any = None, sample_weight: Any = None) -> Values:
+        x, y = (self.x if x is None else x), (self.y if y is None else y)
+        self.seen.logs.append(training.step(self.model, x, y, sample_weight))
+        return self._values()
+
+    def _lines(self) -> None:
+        """Two steps line by line, and the first of them again."""
+        training.begin(self.model, compiled=False)
+        before = training.iterations(self.model)
+        with training.losses_counted(self.model) as calls:
+            self.seen.eager.append(self._step())
+        self.seen.uses_compute_loss = bool(calls)
+        self.seen.iterations = training.iterations(self.model) - before
+        self.seen.eager.append(self._step())
+        self._reset()
+        self.seen.again = self._step()
+        self._reset()
+        self.model(self.x, training=True)
+        self.seen.called = self._values()
+
+    def _loss(self) -> None:
+        model = self.model
+        if not self.seen.uses_compute_loss:
+            return
+        trainable = list(model.trainable_variables)
+        value, found, _ = backend.gradients(lambda: training.loss(model, self.x, self.y), trainable)
+        self.seen.loss, self.seen.gradients = float(value), self._filled(found)
+        self._reset()
+        _, found, _ = backend.gradients(lambda: _probe(model(self.x, training=True)), trainable)
+        self.seen.reach = self._filled(found)
+
+    def _filled(self, gradients: list[np.ndarray | None]) -> Values:
+        """Returns one array for each weight, zeros for those without a gradient."""
+        found = dict(zip((id(v) for v in self.model.trainable_variables), gradients, strict=True))
+        arrays = [
+            np.zeros(tuple(v.shape)) if found.get(id(v)) is None else np.asarray(found[id(v)])
+            for v in self.weights
+        ]
+        return arrays + [np.zeros(()) for _ in self.seen.paths[len(arrays) :]]
+
+    def _weights(self) -> None:
+        """Steps in which the first two samples weigh 0, and are then exchanged for others in the targets."""
+        weights = objects.to_tensor(np.array([0, 0] + [1] * (SIZE - 2), "float32"))
+        other = objects.map_structure(_first_two_rolled, self.y)
+        training.begin(self.model, compiled=False)
+        first = self._step(sample_weight=weights)
+        self._reset()
+        self.seen.weighted = first, self._step(y=other, sample_weight=weights)
+
+    def _regularizer(self) -> None:
+        variable = next((v for v in self.model.trainable_variables if v.regularizer is not None), None)
+        if variable is None:
+            return
+        training.begin(self.model, compiled=False)
+        found = []
+        for regularizer in (None, training.strong_regularizer()):
+            self._reset()
+            with training.regularized(variable, regularizer):
+                found.append(self._step())
+        self.seen.regularized, self.seen.regularizes = (found[0], found[1]), variable.path
+
+    def _compiled(self) -> None:
+        """The first steps compiled, then more of them on the same batch, the loss taken before and after."""
+        training.begin(self.model, compiled=True)
+        self.seen.compiled = [self._step(), self._step()]
+        if self.seen.loss is None:
+            return
+        for _ in range(STEPS - 2):
+            self._step()
+        seeds = [id(v) for v in alone.seed_variables(self.model, global_too=False)]
+        for variable, value in zip(self.variables, self.values, strict=True):
+            if id(variable) in seeds:
+                variable.assign(value)
+        backend.set_seed(self.case.seed)
+        after = float(objects.to_numpy(training.loss(self.model, self.x, self.y)))
+        self.seen.losses = self.seen.loss, after
+
+
+def _probe(structure: Any) -> Any:
+    """Returns a scalar that hangs on every number of an output, with uneven shares."""
+    from kerascope._keras import pairs
+
+    def weighed(leaf: Any) -> Any:
+        shares = np.random.default_rng(0).uniform(0.5, 1.5, tuple(leaf.shape)).astype("float32")
+        return leaf * objects.to_tensor(shares)
+
+    return pairs.total(objects.map_structure(weighed, structure))
+
+
+def _first_two_rolled(leaf: Any) -> Any:
+    array = objects.to_numpy(leaf).copy()
+    if array.dtype.kind in "iu":
+        array[:2] = (array[:2] + 1) % (array.max() + 1)
+    else:
+        array[:2] = 1 - array[:2]
+    return objects.to_tensor(array)

@@ -1,0 +1,117 @@
+"""Made again from its configuration, and read again from a file, it does the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kerascope._keras import alone, saving
+from kerascope.detect.contracts.case import Case, arrays, message
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.running import LAYERS, base, difference, restore
+from kerascope.values import Evidence, Finding
+
+_REGISTER = (
+    "Put @keras.saving.register_keras_serializable() above the class, and give back every constructor argument: "
+    "def get_config(self): return {**super().get_config(), 'units': self.units}."
+)
+
+
+@contract("config", kinds=LAYERS, after=("builds", "tracked-state"))
+def config(case: Case) -> Iterator[Finding]:
+    """Made again from `get_config`, with the same weights, it gives the same result."""
+    instance, one = case.built(), base(case)
+    severity = "warning" if "model" in case.kinds else None
+    try:
+        revived = saving.revived(instance, case.cls)
+    except Exception as error:
+        subclassed = "model" in case.kinds and isinstance(error, NotImplementedError)
+        yield case.broken(
+            f"{case.subject.name} cannot be made again from its configuration",
+            "Saving writes get_config to the file and loading hands it to the constructor, so a model with it cannot "
+            "be saved, or cannot be loaded after its training.",
+            evidence=[Evidence("error", message(error))],
+            location=case.where("get_config", "__init__"),
+            fixes=[_REGISTER],
+            severity="note" if subclassed else severity,  # type: ignore[arg-type]
+        )
+        return
+    restore(case)
+    with case.attempt(f"{case.subject.name}, made again from its configuration, fails when called") as found:
+        case.run(revived, one.args, one.kwargs, training=False)
+        yield from _same(case, instance, revived)
+    yield from found
+
+
+def _same(case: Case, instance: Any, revived: Any) -> Iterator[Finding]:
+    one = base(case)
+    if alone.weight_shapes(instance) != alone.weight_shapes(revived):
+        yield _differs(case, "It has weights of other shapes.", [])
+        return
+    alone.assign(alone.variables(revived), alone.values(alone.variables(instance)))
+    apart = difference(one.arrays, arrays(case.run(revived, one.args, one.kwargs, training=False)))
+    if apart is not None and not _depends_on_chance(case):
+        changed = saving.changed_attributes(instance, revived)
+        evidence = [Evidence("largest difference of the results", apart)]
+        evidence += [
+            Evidence(f"self.{name}", f"{before!r} -> {after!r}") for name, before, after in changed[:3]
+        ]
+        yield _differs(case, "It was given the same weights and the same input.", evidence)
+
+
+def _differs(case: Case, what: str, evidence: list[Evidence]) -> Finding:
+    return case.broken(
+        f"{case.subject.name} is another one after get_config and from_config",
+        f"{what} An argument of the constructor is missing from get_config, or comes back with another value; a model "
+        "that is saved and loaded predicts otherwise, without any error.",
+        evidence=evidence,
+        location=case.where("get_config", "__init__"),
+        fixes=["Return every argument of __init__ from get_config, with the value it has now."],
+    )
+
+
+def _depends_on_chance(case: Case) -> bool:
+    """Tells whether even the object itself gives another result at its second call."""
+    one = base(case)
+    restore(case)
+    first = case.outputs(case.built(), one.args, one.kwargs, training=False)
+    return difference(first, case.outputs(case.built(), one.args, one.kwargs, training=False)) is not None
+
+
+@contract(
+    "save-and-load",
+    kinds=LAYERS,
+    after=("builds", "batch-sizes", "shapes-agree", "build-creates-all", "config"),
+)
+def save_and_load(case: Case) -> Iterator[Finding]:
+    """Saved to a `.keras` file and loaded again it gives the same result."""
+    args, kwargs = case.subject.symbolic()
+    one = base(case)
+    with case.attempt(
+        f"A model with {case.subject.name} cannot be saved and loaded",
+        "It was put into a model, its weights were changed, and the model was saved as .keras and loaded.",
+        [],
+    ) as found:
+        if "model" in case.kinds:
+            model = case.fresh()
+            model(*one.args, **one.kwargs)
+        else:
+            model = saving.wrapped(case.fresh(), args, kwargs)
+            if model is None:
+                raise Skip("it cannot be put into a functional model by itself")
+        alone.perturb(model, case.seed, size=0.3)
+        before, after = saving.through_a_file(model, one.args, one.kwargs, case.cls)
+        apart = difference(arrays(before), arrays(after))
+        if apart is not None and not _depends_on_chance(case):
+            yield case.broken(
+                f"{case.subject.name} gives another result after save and load",
+                "Its weights were changed as a training changes them, the model was saved as .keras and loaded again: the "
+                "loaded one predicts otherwise, without any error. Something that it has learnt is not in the file.",
+                evidence=[Evidence("largest difference", apart)],
+                location=case.where("save_own_variables", "build", "__init__"),
+                fixes=[
+                    "Make all that is learnt with self.add_weight, or layers in attributes, and leave the rest "
+                    "to Keras."
+                ],
+            )
+    yield from found

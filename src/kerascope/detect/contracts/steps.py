@@ -1,0 +1,280 @@
+"""Training steps: what must move moves, what is frozen stays, and the logs say what was made smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from kerascope.detect.contracts.case import Case
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.rehearsal import STEPS, Observed, Values, observed
+from kerascope.values import Evidence, Finding, SourceSpan
+
+STEP = ("train_step",)
+RUNS = ("step-runs",)
+TOLERANCE = 2e-3
+"""Of a compiled step against the same line by line, as a share of the update: fused sums round differently."""
+
+
+def _where(case: Case, text: str = "") -> SourceSpan:
+    return case.where("train_step", "compute_loss", "call", text=text)
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
+
+
+def _different(seen: Observed, a: Values, b: Values, *, tolerance: float = TOLERANCE) -> list[str]:
+    """Returns the variables that differ by more than rounding, next to how far they came from the start."""
+    found = []
+    for path, start, one, other in zip(seen.paths, seen.start, a, b, strict=True):
+        if start.dtype.kind != "f":
+            continue
+        moved = max(float(np.abs(one - start).max(initial=0)), float(np.abs(other - start).max(initial=0)))
+        size = 1e-6 * float(np.abs(start).max(initial=0)) + 1e-7
+        if not np.abs(one - other).max(initial=0) <= tolerance * moved + size:
+            found.append(path)
+    return found
+
+
+def _sure(seen: Observed, part: str) -> None:
+    """Raises Skip when a part of the rehearsal failed."""
+    if (error := seen.failures.get(part)) is not None:
+        raise Skip(f"its steps failed: {type(error).__name__}: {str(error).strip().splitlines()[0][:120]}")
+
+
+@contract("step-runs", kinds=STEP)
+def runs(case: Case) -> Iterator[Finding]:
+    """A training step runs, line by line and compiled."""
+    seen = observed(case)
+    for part, how in (("_lines", "line by line"), ("_compiled", "compiled")):
+        if (error := seen.failures.get(part)) is not None:
+            yield case.failed(
+                error,
+                title=f"{case.subject.name} fails in a training step that runs {how}",
+                explanation="One batch of 4 samples was given to `train_on_batch`.",
+            )
+            return
+
+
+@contract("step-updates", kinds=STEP, after=RUNS)
+def updates(case: Case) -> Iterator[Finding]:
+    """Every trainable weight on which the output depends gets a gradient, and moves."""
+    seen = observed(case)
+    _sure(seen, "_loss")
+    moved = seen.changed(seen.eager[0])
+    if seen.gradients is None or seen.reach is None:
+        raise Skip("the step computes a loss of its own, not by compute_loss")
+    cut = [
+        path
+        for path, used, gradient, trainable in zip(
+            seen.paths, seen.reach, seen.gradients, seen.trainable, strict=True
+        )
+        if trainable and used.any() and not gradient.any()
+    ]
+    if cut:
+        yield case.broken(
+            f"The loss of {case.subject.name} passes no gradient to {_listed(cut)}",
+            "The output depends on them, the loss that compute_loss returns does not: an argmax, a rounding, a "
+            "stop_gradient or a conversion to NumPy lies between. They are never trained.",
+            evidence=[Evidence("weights without a gradient", f"{len(cut)} of {sum(seen.trainable)}")],
+            location=case.where("compute_loss", "train_step"),
+        )
+    still = [
+        path
+        for path, gradient, did, trainable in zip(
+            seen.paths, seen.gradients, moved, seen.trainable, strict=True
+        )
+        if trainable and gradient.any() and not did
+    ]
+    if still:
+        yield case.broken(
+            f"A training step of {case.subject.name} does not move {_listed(still)}",
+            "The loss has a gradient that is not zero for these trainable weights, and they are to the bit the same "
+            "after a step.",
+            evidence=[Evidence("weights that stand still", f"{len(still)} of {sum(seen.trainable)}")],
+            location=_where(case, "apply"),
+            fixes=["Give the optimizer the gradients of all self.trainable_variables, in their order."],
+        )
+
+
+@contract("step-frozen", kinds=STEP, after=RUNS)
+def frozen(case: Case) -> Iterator[Finding]:
+    """Frozen weights stay as they are."""
+    seen = observed(case)
+    rows = zip(
+        seen.paths, seen.trainable, seen.changed(seen.eager[0]), seen.changed(seen.called), strict=True
+    )
+    moved = [path for path, trainable, step, call in rows if step and not call and not trainable]
+    if moved:
+        yield case.broken(
+            f"A training step of {case.subject.name} changes frozen weights: {_listed(moved)}",
+            "They are not trainable, and calling the model in training does not change them as it does the moving "
+            "means of a BatchNormalization. So it is the step that writes to them.",
+            location=_where(case),
+            fixes=["Change self.trainable_variables only."],
+        )
+
+
+@contract("step-learns", kinds=STEP, after=(*RUNS, "step-updates"))
+def learns(case: Case) -> Iterator[Finding]:
+    """The loss falls when the same batch is trained on again and again."""
+    seen = observed(case)
+    if seen.losses is None:
+        raise Skip("the step computes a loss of its own, not by compute_loss")
+    before, after = seen.losses
+    if not np.isfinite(after) or after > before + 1e-6 * abs(before):
+        yield case.broken(
+            f"The loss of {case.subject.name} rises on one batch that is repeated",
+            f"{STEPS} steps were made on the same 4 samples, the learning rate at most 0.01. A model that cannot "
+            "learn 4 samples by heart will not learn many: look for a sign that is wrong, gradients in another order "
+            "than the variables, or a loss that is smaller for worse predictions.",
+            evidence=[Evidence("loss before", before), Evidence(f"after {STEPS} steps", after)],
+            location=_where(case, "apply"),
+        )
+
+
+@contract("step-repeatable", kinds=STEP, after=RUNS)
+def repeatable(case: Case) -> Iterator[Finding]:
+    """A step from the same weights on the same batch comes to the same."""
+    seen = observed(case)
+    if different := _different(seen, seen.eager[0], seen.again, tolerance=1e-4):
+        yield case.broken(
+            f"A training step of {case.subject.name} hangs on the steps before it",
+            "Weights, optimizer and seeds were put back, and the same batch gave another update. Something is kept "
+            "outside variables: gradients that are not cleared (on PyTorch they add up: self.zero_grad()), or a "
+            "counter of Python, which stands still in a compiled step.",
+            evidence=[Evidence("weights that differ", _listed(different))],
+            location=_where(case),
+            fixes=["Call self.zero_grad() before loss.backward(); keep counters in a keras.Variable."],
+        )
+
+
+@contract("step-compiled", kinds=STEP, after=(*RUNS, "step-repeatable"))
+def compiled(case: Case) -> Iterator[Finding]:
+    """A compiled step comes to the same as one that runs line by line."""
+    seen = observed(case)
+    for number, (slow, fast) in enumerate(zip(seen.eager, seen.compiled, strict=False), 1):
+        if different := _different(seen, slow, fast, tolerance=0.02):
+            yield case.broken(
+                f"A compiled training step of {case.subject.name} comes to something else",
+                f"{number} step(s) were made line by line and compiled, from the same weights, seeds and data. What "
+                "Python objects hold is read once, when the step is compiled, and stays as it was then.",
+                evidence=[Evidence("weights that differ", _listed(different))],
+                location=_where(case),
+            )
+            return
+
+
+@contract("step-logs", kinds=STEP, severity="warning", after=(*RUNS, "step-repeatable"))
+def logs(case: Case) -> Iterator[Finding]:
+    """The loss in the logs is the loss that is made smaller."""
+    seen = observed(case)
+    _sure(seen, "_loss")
+    logged = seen.logs[0].get("loss")
+    if seen.loss is None or logged is None:
+        raise Skip("the step has a loss of its own, or logs none")
+    if abs(logged - seen.loss) > 1e-3 * max(abs(seen.loss), 1e-3):
+        yield case.broken(
+            f"{case.subject.name} logs a loss that is not the loss",
+            "The first step's logs were compared with what compute_loss returns for the same weights, batch and "
+            "seeds. Early stopping, checkpoints and curves go by the logs.",
+            evidence=[Evidence("in the logs", logged), Evidence("compute_loss", seen.loss)],
+            location=_where(case, "loss"),
+            fixes=["self._loss_tracker.update_state(loss), or return {'loss': loss} with that value."],
+        )
+
+
+@contract("step-metrics", kinds=STEP, after=(*RUNS, "step-repeatable"))
+def metrics(case: Case) -> Iterator[Finding]:
+    """Metrics begin anew after reset_metrics()."""
+    seen = observed(case)
+    first, again = seen.logs[0], seen.logs[2]
+    stale = [
+        name
+        for name, value in first.items()
+        if name in again and abs(value - again[name]) > 1e-4 * max(abs(value), 1e-3)
+    ]
+    if stale:
+        yield case.broken(
+            f"{case.subject.name} does not reset {_listed(stale)} between epochs",
+            "The same step was made twice from the same weights, with reset_metrics() before each, as an epoch "
+            "begins. A metric that Keras does not know of goes on adding up over all epochs.",
+            evidence=[Evidence(name, f"{first[name]:.4g}, then {again[name]:.4g}") for name in stale],
+            location=_where(case),
+            fixes=["Make it an attribute of the model, or return it from the `metrics` property."],
+        )
+
+
+@contract("step-iterations", kinds=STEP, severity="warning", after=RUNS)
+def iterations(case: Case) -> Iterator[Finding]:
+    """One step updates the weights once."""
+    seen = observed(case)
+    if seen.iterations > 1:
+        yield case.broken(
+            f"A training step of {case.subject.name} applies the optimizer {seen.iterations} times",
+            "optimizer.iterations counts the updates; schedules, Adam's corrections and logs go by it. If several "
+            "updates per step are meant, allow `step-iterations`.",
+            evidence=[Evidence("updates in one step", seen.iterations)],
+            location=_where(case, "apply"),
+        )
+
+
+@contract("step-training-mode", kinds=STEP, after=RUNS)
+def training_mode(case: Case) -> Iterator[Finding]:
+    """The step calls the model in training mode, so that dropout drops and BatchNormalization learns."""
+    seen = observed(case)
+    stepped, called = seen.changed(seen.eager[0]), seen.changed(seen.called)
+    idle = [
+        path
+        for path, trainable, step, call in zip(seen.paths, seen.trainable, stepped, called, strict=True)
+        if call and not step and not trainable
+    ]
+    if idle:
+        yield case.broken(
+            f"The training step of {case.subject.name} does not run the model in training mode",
+            "Calling the model with training=True changes these variables (moving means, states of random numbers), "
+            "a training step does not: dropout does nothing, and BatchNormalization never learns what predict() uses.",
+            evidence=[Evidence("variables that stand still", _listed(idle))],
+            location=_where(case, "self("),
+            fixes=["y_pred = self(x, training=True), and on JAX hand on the new non-trainable variables."],
+        )
+
+
+@contract("step-added-losses", kinds=STEP, after=RUNS)
+def added_losses(case: Case) -> Iterator[Finding]:
+    """Regularizers and add_loss count in the loss that is made smaller."""
+    seen = observed(case)
+    _sure(seen, "_regularizer")
+    if seen.regularized is None:
+        raise Skip("no weight has a regularizer")
+    if not _different(seen, *seen.regularized, tolerance=1e-4):
+        yield case.broken(
+            f"{case.subject.name} leaves its regularizers out of the loss",
+            f"The regularizer of {seen.regularizes} was replaced by a far stronger one, and a training step came to "
+            "the same weights. What kernel_regularizer, activity_regularizer and add_loss ask for does nothing.",
+            evidence=[Evidence("weight with a regularizer", seen.regularizes)],
+            location=case.where("compute_loss", "train_step"),
+            fixes=["Add sum(self.losses) to the loss, or call super().compute_loss(...), which does."],
+        )
+
+
+@contract("step-sample-weight", kinds=STEP, severity="warning", after=(*RUNS, "step-repeatable"))
+def sample_weight(case: Case) -> Iterator[Finding]:
+    """Sample weights reach the loss."""
+    seen = observed(case)
+    _sure(seen, "_weights")
+    if seen.weighted is None:
+        raise Skip("no step with weights was made")
+    if _different(seen, *seen.weighted, tolerance=1e-4):
+        yield case.broken(
+            f"The training step of {case.subject.name} ignores sample_weight",
+            "Two of four samples had the weight 0; when their targets were exchanged, the update was another one. "
+            "`fit(..., sample_weight=...)` and class_weight do nothing here.",
+            location=case.where("compute_loss", "train_step"),
+            fixes=[
+                "x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data); hand it to compute_loss."
+            ],
+        )

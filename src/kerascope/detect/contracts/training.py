@@ -1,0 +1,35 @@
+"""Trained as part of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerascope._backends import tensors
+from kerascope._keras import alone
+from kerascope.detect.contracts.case import BATCH, Case, arrays
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.running import base, flat
+from kerascope.values import Finding
+
+
+@contract("in-models", kinds=("layer",), after=("builds", "batch-sizes", "shapes-agree", "gradients-reach"))
+def in_models(case: Case) -> Iterator[Finding]:
+    """It trains in a model: one compiled epoch of fit, with a smaller last batch."""
+    one = base(case)
+    leaves = flat(one.args, one.kwargs)
+    if len(leaves) != 1 or one.kwargs or len(one.args) != 1:
+        raise Skip("it takes several tensors, so the model around it is a matter of wiring")
+    results = one.leaves
+    if not any(tensors.dtype(tensors.unwrapped(leaf)).startswith(("float", "bfloat")) for leaf in results):
+        raise Skip("its output cannot be trained on")
+    layer = case.fresh()
+    data = np.concatenate([arrays(case.inputs(BATCH, seed=s)[0])[0] for s in (0, 1)])[: 2 * BATCH - 1]
+    with case.attempt(
+        f"{case.subject.name} fails in fit",
+        f"It was put into a Sequential model, compiled, and trained for one epoch on batches of {BATCH} and "
+        f"{BATCH - 1} samples.",
+    ) as found:
+        alone.fit_alone(layer, data, BATCH)
+    yield from found

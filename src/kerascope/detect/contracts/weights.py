@@ -1,0 +1,159 @@
+"""Where weights come from and where they are kept: Keras must be able to see all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kerascope._keras import alone, holdings
+from kerascope.detect.contracts.case import BATCH, Case
+from kerascope.detect.contracts.registry import contract
+from kerascope.detect.contracts.running import LAYERS, base, restore
+from kerascope.probe.lines.install import is_users
+from kerascope.values import Evidence, Finding, SourceSpan
+
+
+@contract("python-state", kinds=LAYERS, after=("builds",))
+def python_state(case: Case) -> Iterator[Finding]:
+    """`call` changes nothing on the layer but its variables."""
+    instance = case.built()
+    one = base(case)
+    restore(case)
+    before = alone.plain_state(instance)
+    case.run(instance, one.args, one.kwargs, training=True)
+    case.run(instance, one.args, one.kwargs, training=False)
+    changed = sorted(
+        k for k, v in alone.plain_state(instance).items() if before.get(k, v) != v or k not in before
+    )
+    case.cache["changed by call"] = changed
+    if changed:
+        name = changed[0]
+        yield case.broken(
+            f"call changes self.{name}" + (f" and {len(changed) - 1} more" if len(changed) > 1 else ""),
+            "Compiled code runs Python only while it is traced: there the attribute keeps what it got then, or holds a "
+            "tensor of a trace that has ended. In Python itself it changes at each call.",
+            evidence=[Evidence("changed by one call", ", ".join(f"self.{one}" for one in changed[:5]))],
+            location=case.where("call", text=f"self.{name.split('.')[-1]}"),
+            fixes=[
+                "Keep it in a variable: self.add_weight(shape=(), initializer='zeros', trainable=False) in build, "
+                "assign to it in call. What is needed only within one call belongs in a local name."
+            ],
+        )
+
+
+@contract("tracked-state", kinds=LAYERS, after=("builds",))
+def tracked_state(case: Case) -> Iterator[Finding]:
+    """Every layer, variable and tensor of its own is where Keras finds it: in an attribute or a list or dict in one."""
+    instance = case.built()
+    for held in holdings.untracked(instance):
+        what = {"layer": "a layer", "variable": "a variable"}[held.what]
+        yield case.broken(
+            f"{case.subject.name} hides {what} from Keras in self.{held.path}",
+            f"Keras looks into attributes, and into lists, tuples, dicts and sets in them, and nowhere else. The weights of "
+            f"self.{held.path} are not in layer.weights: they are not saved, not counted, not frozen by "
+            "trainable = False, and on most backends not trained.",
+            evidence=[Evidence("weights out of sight", held.weights)],
+            location=_assigned(case, held.path),
+            fixes=[f"Keep it in an attribute too: self.{held.name} = ..., or in a list that is one."],
+        )
+        return
+    yield from _tensors(case, instance)
+
+
+def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
+    traced = case.fresh()
+    args, kwargs = case.subject.symbolic()
+    try:
+        alone.call_in_a_trace(traced, args, kwargs)
+    except Exception:  # another contract's business
+        traced = None
+    leaked = holdings.leaked(traced) if traced is not None else []
+    # What `call` itself puts there is the business of the contract before this one.
+    leaked = [path for path in leaked if path not in case.cache.get("changed by call", ())]
+    if leaked:
+        yield case.broken(
+            f"self.{leaked[0]} is a tensor made while the layer was traced",
+            "A Sequential or subclassed model builds its layers while their code is traced, where tensors stand for "
+            "values to come. One that is kept on the layer is out of scope later: an error on JAX and TensorFlow, "
+            "and on torch a weight without values. Nor is it trained or saved.",
+            location=_assigned(case, leaked[0]),
+            fixes=[
+                f"self.{leaked[0]} = self.add_weight(shape=..., initializer=..., trainable=...) for what is to be saved; "
+                "for a constant keep a NumPy array and convert it in call."
+            ],
+        )
+        return
+    drawn = holdings.drawn_anew(instance, case.fresh(seed=case.seed + 1), args, kwargs)
+    if drawn:
+        yield case.broken(
+            f"self.{drawn[0]} is drawn anew by every constructor and is in no file",
+            "Two of these layers were made, and their arrays differ. A model that is saved and loaded again has other "
+            "values there than the one that was trained.",
+            location=_assigned(case, drawn[0]),
+            fixes=[
+                f"self.{drawn[0]} = self.add_weight(shape=..., initializer='random_normal', trainable=False) in build."
+            ],
+        )
+
+
+def _assigned(case: Case, path: str) -> SourceSpan:
+    name = path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0].split("(", maxsplit=1)[0]
+    for text in (
+        f"self.{path} =",
+        f"self.{path.split('[', maxsplit=1)[0]}",
+        f"self.{name} =",
+        f"self.{name}",
+    ):
+        for method in ("__init__", "build", "call"):
+            found = case.where(method, text=text)
+            if found.expression:
+                return found
+    return case.where("__init__")
+
+
+@contract("no-new-weights", kinds=LAYERS, after=("builds",))
+def no_new_weights(case: Case) -> Iterator[Finding]:
+    """Once built it makes no further weights or layers."""
+    instance, one = case.built(), base(case)
+    restore(case)
+    with alone.variables_made(is_users) as made:
+        case.run(instance, one.args, one.kwargs, training=True)
+        case.run(instance, one.args, one.kwargs, training=False)
+    if made:
+        first = made[0]
+        yield case.broken(
+            f"{case.subject.name} makes new weights at every call",
+            f"It had been built, and one more call made {len(made)} variables. New weights are random: what was learnt is "
+            "lost at each call, and nothing of it is saved.",
+            evidence=[Evidence("made by two calls", len(made), "variables")],
+            location=SourceSpan(first.file, first.line) if first.file else case.where("call"),
+            fixes=[
+                "Make the layer in __init__ (self.dense = ...) or the weight in build, and use it in call."
+            ],
+        )
+
+
+@contract("build-creates-all", kinds=LAYERS, after=("builds", "shapes-agree"))
+def build_creates_all(case: Case) -> Iterator[Finding]:
+    """Built from shapes alone it has all the weights that a call makes."""
+    called = case.fresh()
+    args, kwargs = case.inputs(BATCH)
+    case.run(called, args, kwargs, training=False)
+    built = case.fresh()
+    symbolic_args, symbolic_kwargs = case.subject.symbolic()
+    with case.attempt(f"{case.subject.name} cannot be built from shapes") as found:
+        built(*symbolic_args, **symbolic_kwargs)
+    yield from found
+    ours, theirs = alone.weight_shapes(built), alone.weight_shapes(called)
+    if found or ours == theirs:
+        return
+    names = alone.unbuilt(built)
+    yield case.broken(
+        f"build of {case.subject.name} leaves out {len(theirs) - len(ours)} weights",
+        f"Built from the input's shape, as when a model is loaded, it has {len(ours)} weights; a call makes {len(theirs)}. "
+        "A saved model cannot be loaded again, and the missing weights are not in model.weights until the first "
+        "batch.",
+        evidence=[Evidence("not built", ", ".join(names) or "unknown")],
+        location=case.where("build", "__init__"),
+        fixes=[f"In build: self.{name}.build(its input shape)" for name in names[:2]],
+    )

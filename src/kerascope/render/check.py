@@ -1,0 +1,79 @@
+"""A check as a document: the verdict in one line, then each broken contract, then, in full, all that was looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kerascope.render import findings
+from kerascope.render.blocks import (
+    AnyBlock,
+    Column,
+    Document,
+    Heading,
+    Line,
+    More,
+    Section,
+    Span,
+    Style,
+    Table,
+)
+from kerascope.render.clean import clean, shorten
+from kerascope.render.numbers import duration, figure
+from kerascope.values import ContractRow, Report
+
+NAME_CELLS = 60
+MOST_GAPS = 3
+_STYLES: dict[str, Style] = {"kept": "good", "broken": "bad"}
+
+
+def document(report: Report, full: bool) -> Document:
+    """Returns the check as a document; of a sound object one line."""
+    sections: list[tuple[AnyBlock, ...]] = [(_verdict(report),)]
+    sections += [(block,) for block in findings.blocks(report.findings, full)]
+    if not full and len(report.findings) > findings.MOST_FINDINGS:
+        sections.append((More(len(report.findings) - findings.MOST_FINDINGS, "findings"),))
+    if full and report.contracts:
+        sections.append((_table(report.contracts),))
+    sections.append(_gaps(report.gaps, full))
+    return Document(tuple(Section(blocks) for blocks in sections if blocks))
+
+
+def _verdict(report: Report) -> Heading | Line:
+    name = Span(shorten(report.subject, NAME_CELLS), "strong")
+    count = [sum(row.outcome == outcome for row in report.contracts) for outcome in ("kept", "broken")]
+    took = Span(f", {clean(report.headline)} on {clean(report.backend)}")
+    left_out = sum(row.outcome == "allowed" for row in report.contracts)
+    end = Span(f"   ({left_out} allowed)", "dim", True) if left_out else Span("")
+    serious = [f for f in report.findings if f.severity != "note"]
+    if not serious:
+        kept = Span(f"{figure(sum(count))} contract{'' if sum(count) == 1 else 's'}")
+        line = Line((name, Span("   "), Span("sound", "good"), Span("   "), kept, took, end), hang=2)
+        return Heading(line) if report.findings else line
+    kinds = list(dict.fromkeys(finding.kind for finding in serious))
+    if "builds" in kinds:
+        what = Span("FAILS when called", "bad")
+        return Heading(Line((name, Span("   "), what, took, end), hang=2))
+    what = Span(f"breaks {len(kinds)}", "bad")
+    of = Span(f" of {figure(sum(count))} contracts")
+    return Heading(Line((name, Span("   "), what, of, took, end), hang=2))
+
+
+def _table(rows: Sequence[ContractRow]) -> Table:
+    columns = (Column("contract"), Column(""), Column("promise"), Column("took", "right", drop=2))
+    cells = tuple(
+        (
+            Span(row.name, "accent"),
+            Span(row.outcome, _STYLES.get(row.outcome, "dim")),
+            Span(row.reason or row.promise, "dim" if row.reason else "plain"),
+            Span(duration(row.seconds) if row.seconds else "", "dim"),
+        )
+        for row in rows
+    )
+    return Table(columns, cells)
+
+
+def _gaps(gaps: Sequence[str], full: bool) -> tuple[AnyBlock, ...]:
+    shown = gaps if full else gaps[:MOST_GAPS]
+    lines = [Line((Span("Not checked: ", "dim"), Span(gap, "dim")), hang=2) for gap in shown]
+    rest = len(gaps) - len(shown)
+    return (*lines, More(rest, "contracts not checked")) if rest else tuple(lines)

@@ -1,0 +1,110 @@
+"""The pytest plugin, in a pytest of its own: what it adds, and that it costs nothing until it is used."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.backend
+
+PACKAGE = """
+import keras
+from keras import ops
+
+class SoundLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), -1)
+
+class ScalarLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred))
+
+class _Hidden(ScalarLoss):
+    pass
+"""
+
+TESTS = """
+import sys, numpy as np
+
+def test_nothing_is_imported():
+    assert "keras" not in sys.modules and "kerascope" not in sys.modules
+
+def test_sound(kerascope_check):
+    from mylosses import SoundLoss
+    assert kerascope_check(SoundLoss(), np.ones((8, 4), "float32"), np.ones((8, 4), "float32")).ok
+
+def test_scalar(kerascope_check):
+    from mylosses import ScalarLoss
+    kerascope_check(ScalarLoss())
+
+def test_allowed(kerascope_check):
+    from mylosses import ScalarLoss
+    kerascope_check(ScalarLoss(), allow={"loss-per-sample", "loss-sample-weight", "loss-batch-independence"})
+"""
+
+
+@pytest.fixture
+def run(subprocess_env, tmp_path):
+    """Runs pytest in a folder with a package and its tests, with the plugin as the installed package has it."""
+    (tmp_path / "mylosses.py").write_text(PACKAGE)
+    (tmp_path / "test_mine.py").write_text(TESTS)
+
+    def pytest_in(*args):
+        # The entry point comes with an installed kerascope; naming it twice is an error, so it is asked first.
+        code = "import sys, pytest; from importlib.metadata import entry_points as e; " + (
+            "known = any(p.value == 'pytest_kerascope' for p in e(group='pytest11')); "
+            "sys.exit(pytest.main(sys.argv[1:] + ([] if known else ['-p', 'pytest_kerascope'])))"
+        )
+        return subprocess.run(
+            [sys.executable, "-c", code, "-p", "no:cacheprovider", *args],
+            env=subprocess_env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return pytest_in
+
+
+def test_fixture(run, tmp_path):
+    done = run("-q", "-rA", "--junitxml", "junit.xml", "--kerascope-json", "checks.json", "test_mine.py")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "PASSED test_mine.py::test_nothing_is_imported" in done.stdout
+    assert "PASSED test_mine.py::test_sound" in done.stdout
+    assert "PASSED test_mine.py::test_allowed" in done.stdout
+    assert "FAILED test_mine.py::test_scalar" in done.stdout
+    assert "ScalarLoss returns one value for the whole batch" in done.stdout
+    if int(pytest.__version__.split(".")[0]) >= 9:  # which has subtests
+        assert "SUBFAILED[ScalarLoss: loss-per-sample]" in done.stdout
+    junit = (tmp_path / "junit.xml").read_text()
+    assert 'name="kerascope.ScalarLoss.loss-per-sample" value="broken"' in junit
+    assert 'name="kerascope.SoundLoss.loss-per-sample" value="kept"' in junit
+    reports = json.loads((tmp_path / "checks.json").read_text())["reports"]
+    assert [report["test"] for report in reports] == [
+        f"test_mine.py::test_{name}" for name in ("sound", "scalar", "allowed")
+    ]
+    assert [report["verdict"] for report in reports] == ["healthy", "faulty", "healthy"]
+
+
+def test_module(run):
+    done = run("-v", "-rA", "--kerascope-module", "mylosses", "-k", "Loss")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "PASSED mylosses::SoundLoss" in done.stdout, done.stdout
+    assert "FAILED mylosses::ScalarLoss" in done.stdout
+    assert "_Hidden" not in done.stdout
+
+
+def test_a_module_that_is_not_there(run):
+    done = run("--kerascope-module", "no_such_module", "-q")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "no_such_module" in done.stdout + done.stderr
+
+
+def test_without_the_options_nothing_changes(run):
+    done = run("-q", "-k", "nothing_is_imported")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed, 3 deselected" in done.stdout
