@@ -139,11 +139,12 @@ TABLE: dict[str, tuple[Make, tuple[Any, ...]]] = {
     ),
 }
 
+_EVERYWHERE = ("jax", "tensorflow", "torch")
 REAL: dict[str, dict[str, set[str]]] = {
     # Its `mean` is a tensor made in build: on JAX a model that builds it while it is traced cannot be trained.
-    "Normalization": {name: {"tracked-state"} for name in ("jax", "tensorflow", "torch")},
+    "Normalization": {name: {"tracked-state", "in-models"} for name in _EVERYWHERE},
     # In inference it returns the image as it is, and says that it has cropped it.
-    "RandomCrop": {name: {"shapes-agree", "mixed-precision"} for name in ("jax", "tensorflow", "torch")},
+    "RandomCrop": {name: {"shapes-agree", "mixed-precision"} for name in _EVERYWHERE},
     # `images += delta` in training.
     "RandomBrightness": {"torch": {"inputs-unchanged"}},
     # The gradient of the norm at 0.

@@ -371,6 +371,22 @@ def weighed_sum(result: Any, layer: Any, seed: int) -> Any:
     return total
 
 
+def supports_compiling(layer: Any) -> bool:
+    """Tells whether a layer may be compiled; those of input pipelines say themselves that they may not."""
+    if not isinstance(layer, keras.layers.Layer):
+        return True
+    return all(getattr(one, "supports_jit", True) for one in layer._flatten_layers())
+
+
+def as_computed(dtype: str) -> str:
+    """Returns what the backend makes of a dtype: JAX has 64 bits only where that is switched on."""
+    if keras.backend.backend() != "jax":
+        return dtype
+    import jax
+
+    return dtype if jax.config.jax_enable_x64 else dtype.replace("64", "32")
+
+
 def own_policy(layer: Any) -> str:
     """Returns the name of a layer's dtype policy."""
     return str(getattr(layer.dtype_policy, "name", ""))

@@ -87,7 +87,9 @@ def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:
     usual = set(vars(keras.layers.Layer())) | set(vars(keras.Sequential()))
     seen: set[int] = {id(obj)}
     queue: list[tuple[str, Any, int]] = [
-        (name, value, 0) for name, value in vars(obj).items() if name not in usual
+        (name, value, 0)
+        for name, value in vars(obj).items()
+        if name not in usual and not name.startswith("_self_")  # TensorFlow's own bookkeeping
     ]
     while queue and len(seen) < _MOST:
         path, value, depth = queue.pop(0)

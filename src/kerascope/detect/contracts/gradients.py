@@ -45,6 +45,8 @@ def gradients_reach(case: Case) -> Iterator[Finding]:
     weights = list(instance.trainable_variables)
     if not weights:
         raise Skip("it has no trainable weights")
+    if not alone.supports_compiling(instance):
+        raise Skip("it says that it cannot be compiled")
     if not any(array.dtype.kind == "f" for array in base(case).arrays):
         raise Skip("its result has no floats to differentiate")
     missing = set(range(len(weights)))
@@ -179,6 +181,8 @@ def differentiate(
 def gradients_finite(case: Case) -> Iterator[Finding]:
     """Result and gradients are finite, also for zeros, equal values, large values and padding."""
     instance = case.built()
+    if not alone.supports_compiling(instance):
+        raise Skip("it says that it cannot be compiled")
     floats = [a for a in arrays(base(case).args) if a.dtype.kind == "f"]
     if not floats and not instance.trainable_variables:
         raise Skip("it takes no floats and has no weights")

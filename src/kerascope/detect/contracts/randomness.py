@@ -57,7 +57,7 @@ def training_noise(case: Case) -> Iterator[Finding]:
             fixes=[_FIX],
         )
         return
-    if noisy and backend.compiles():
+    if noisy and backend.compiles() and alone.supports_compiling(instance):
         yield from _compiled(case, instance, one)
 
 

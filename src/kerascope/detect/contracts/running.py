@@ -197,7 +197,8 @@ def first_to_differ(
     runs: Sequence[Sequence[Seen]], differs: Callable[[np.ndarray, np.ndarray], bool]
 ) -> Seen | None:
     """Returns the first expression whose values differ between two runs while those of its operands do not."""
-    for a, b in zip(*runs, strict=False):
+    one, two = runs
+    for a, b in zip(one, two, strict=False):
         if a.site is not b.site or a.event.path != b.event.path or a.site.kind == "arguments":
             continue
         if a.value is None or b.value is None or not _differs(a.value, b.value, differs):

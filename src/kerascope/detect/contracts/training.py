@@ -21,6 +21,8 @@ def in_models(case: Case) -> Iterator[Finding]:
     leaves = flat(one.args, one.kwargs)
     if len(leaves) != 1 or one.kwargs or len(one.args) != 1:
         raise Skip("it takes several tensors, so the model around it is a matter of wiring")
+    if not alone.supports_compiling(case.built()):
+        raise Skip("it says that it cannot be compiled")
     results = one.leaves
     if not any(tensors.dtype(tensors.unwrapped(leaf)).startswith(("float", "bfloat")) for leaf in results):
         raise Skip("its output cannot be trained on")
