@@ -31,7 +31,7 @@ class Held:
 
 
 def untracked(obj: Any) -> list[Held]:
-    """Returns the layers and variables that can be reached from an object's attributes and that Keras does not track."""
+    """Returns the layers and variables reached from an object's attributes that Keras does not track."""
     known = {id(v) for v in obj.variables} | {id(layer) for layer in obj._flatten_layers()}
     for metric in getattr(obj, "_metrics", ()):
         known |= {id(metric)} | {id(v) for v in metric.variables}
