@@ -47,7 +47,8 @@ def test_rows_of_a_shared_layer_and_of_a_nested_one():
     assert "norm0" not in repr(kerascope.summary(model, x, depth=1))
 
 
-def test_columns_and_filter():
+def test_columns_and_filter(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     model = architectures.image()
     text = repr(kerascope.summary(model, columns="input,output,dtype,memory,weights", filter="^conv|Dense"))
     header = next(line for line in text.splitlines() if "layer (type)" in line)
