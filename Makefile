@@ -1,4 +1,4 @@
-# kerascope: make demo | test | lint | bench | clean. Everything is installed into VENV, which is made when missing.
+# kerascope: make demo | test | tables | lint | bench | clean. Everything is installed into VENV, which is made when missing.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -23,7 +23,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # TensorFlow and XLA talk about oneDNN and instruction sets otherwise.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test tables lint bench clean
 
 # A training that does not learn, then the same one mended.
 demo: $(VENV)/.demo
@@ -35,11 +35,17 @@ demo: $(VENV)/.demo
 
 # What needs no backend once, everything that trains under each; the slow programs of the docs once.
 test: $(VENV)/.test
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend and not table"
 	set -e; for backend in $(BACKENDS); do \
-	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m "backend and not slow"; \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m "backend and not slow and not table"; \
 	done
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "backend and slow"
+
+# Long tables: every class of Keras, all faulty classes, known models against other counters.
+tables: $(VENV)/.test
+	set -e; for backend in $(BACKENDS); do \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m table; \
+	done
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

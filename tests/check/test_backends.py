@@ -56,7 +56,7 @@ def test_what_is_no_backend(text):
         backends.chosen(text)
 
 
-@pytest.mark.slow
+@pytest.mark.table
 @pytest.mark.backend
 def test_the_command(kerascope, tmp_path):
     (tmp_path / "mine.py").write_text(

@@ -23,12 +23,12 @@ EAGER_COSTS = keras.backend.backend() != "torch"
 
 
 def cases():
-    """Yields every bug; those that take seconds where each operation is compiled are slow."""
+    """Yields every bug; those that take seconds where each operation is compiled are of the long table."""
     for module in MODULES:
         for name, bug in module.BUGS.items():
             if keras.backend.backend() in bug.backends:
                 costly = EAGER_COSTS and (bug.held_out or module is bugs_steps)
-                marks = [pytest.mark.slow] if costly else []
+                marks = [pytest.mark.table] if costly else []
                 yield pytest.param(bug, id=f"{module.__name__}-{name}", marks=marks)
 
 
@@ -57,7 +57,7 @@ def test_there_are_enough_bugs():
     assert sum(bug.held_out for bug in bugs) >= 25
 
 
-@pytest.mark.slow
+@pytest.mark.table
 def test_the_models_weights_and_attributes_are_as_they_were():
     model = bugs_steps.compiled(bugs_steps.CountsSteps)()
     before = [w.numpy() if hasattr(w, "numpy") else w for w in model.get_weights()]

@@ -25,7 +25,7 @@ QUICK = (
     "ConfigOfTheDefault",
     "HalvesTimeNotTheMask",
 )
-"""One for each contract that costs little; the others are slow tests."""
+"""One for each contract that costs little; the others are of the long table."""
 QUICK_LAYERS = ("Dense", "BatchNormalization", "Dropout", "LSTM", "Embedding", "Add")
 
 
@@ -40,7 +40,7 @@ def run(make, bug: Bug):
 
 
 def names(quick):
-    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in BUGS]
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.table) for name in BUGS]
 
 
 @pytest.mark.parametrize("name", names(QUICK))
@@ -58,7 +58,7 @@ def test_sound_twin_raises_no_alarm(name):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in QUICK_LAYERS else pytest.mark.slow) for n in TABLE]
+    "name", [pytest.param(n, marks=() if n in QUICK_LAYERS else pytest.mark.table) for n in TABLE]
 )
 def test_layer_of_keras_raises_no_alarm(name, backend):
     make, inputs = TABLE[name]

@@ -25,7 +25,7 @@ def programs(name):
 
 def layer_pages():
     names = sorted(path.stem for path in PAGES.glob("*.md") if len(programs(path.stem)) == 2)
-    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
+    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.table) for name in names]
 
 
 def test_every_contract_of_layers_has_a_page():

@@ -42,7 +42,7 @@ def classes():
             if inspect.isclass(cls) and issubclass(cls, base) and name not in ABSTRACT:
                 # Where every operation is compiled, one of each family is enough for every day.
                 costly = not TORCH and name not in ("BinaryCrossentropy", "Huber", "F1Score", "Adam")
-                yield pytest.param(cls, id=f"{family}-{name}", marks=[pytest.mark.slow] if costly else [])
+                yield pytest.param(cls, id=f"{family}-{name}", marks=[pytest.mark.table] if costly else [])
 
 
 @pytest.mark.parametrize("cls", list(classes()))

@@ -216,7 +216,7 @@ KNOWN = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.table
 @pytest.mark.parametrize("name", KNOWN)
 def test_counters_agree_on_known_models(name):
     side, padding = KNOWN[name]
