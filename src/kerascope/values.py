@@ -247,7 +247,8 @@ class LineRow(_Json):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ContractRow(_Json):
-    """What came of one contract of a check. `outcome` is "kept", "broken", "allowed" or "skipped", `reason` says why."""
+    """What came of one contract of a check. `outcome` is "kept", "broken", "allowed" or "skipped", "
+    "`reason` says why."""
 
     name: str
     promise: str

@@ -141,7 +141,8 @@ def _unused(case: Case, weights: Sequence[Any]) -> Finding:
     name = weights[0].name
     return case.broken(
         f"{_paths(weights)} never reaches the result",
-        "Any value of this weight gives the same result to the bit, in inference and in training. Either another one is "
+        "Any value of this weight gives the same result to the bit, in inference and in training. Either "
+        "another one is "
         "used in its place, or it is left over. It is saved and counted, and never learns.",
         evidence=[
             Evidence("weights without effect", len(weights), f"of {len(case.built().trainable_variables)}")
@@ -266,7 +267,7 @@ def _not_finite(
         + f" that is not finite at {what}"
     )
     explanation = (
-        "The result is finite and its gradient is not, so the first such batch turns the weights into NaN. The gradient "
+        "The result is finite and its gradient is not, so the first such batch makes the weights NaN. The gradient "
         "of ops.where goes through both branches, and 0 · inf is NaN: the guard belongs inside, around the argument."
         if value_fine
         else "One such value turns the loss, and then every weight, into NaN or infinity."

@@ -196,7 +196,8 @@ def name_and_dtype(case: Case) -> Iterator[Finding]:
     yield case.broken(
         f"{case.subject.name} takes no name and no dtype",
         "Every layer of Keras takes them. Without, two of them in a model cannot be told apart by name, the layer "
-        "cannot be kept in float32 in a mixed-precision model, and cls.from_config(layer.get_config()) fails as soon as "
+        "cannot be kept in float32 in a mixed-precision model, and cls.from_config(layer.get_config()) "
+        "fails as soon as "
         "get_config hands on what Keras's own gives.",
         location=case.where("__init__"),
         fixes=["def __init__(self, ..., **kwargs): super().__init__(**kwargs)"],

@@ -105,7 +105,8 @@ def save_and_load(case: Case) -> Iterator[Finding]:
         if apart is not None and not _depends_on_chance(case):
             yield case.broken(
                 f"{case.subject.name} gives another result after save and load",
-                "Its weights were changed as a training changes them, the model was saved as .keras and loaded again: the "
+                "Its weights were changed as a training changes them, the model was saved as .keras and "
+                "loaded again: the "
                 "loaded one predicts otherwise, without any error. Something that it has learnt is not in the file.",
                 evidence=[Evidence("largest difference", apart)],
                 location=case.where("save_own_variables", "build", "__init__"),
