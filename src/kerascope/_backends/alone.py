@@ -187,6 +187,10 @@ def backend_state() -> Iterator[None]:
         finally:
             logger.setLevel(level)
         return
+    if name() == "jax":
+        with _quick_compilations():
+            yield
+        return
     torch = sys.modules.get("torch")
     if torch is None or name() != "torch":
         yield
@@ -198,6 +202,23 @@ def backend_state() -> Iterator[None]:
     finally:
         torch.set_grad_enabled(enabled)
         torch.random.set_rng_state(state)
+
+
+@contextlib.contextmanager
+def _quick_compilations() -> Iterator[None]:
+    """Has XLA compile without most of its optimisations: what is compiled here runs a few times, on a few numbers."""
+    import jax
+
+    option = "jax_disable_most_optimizations"
+    before = getattr(jax.config, option, None)
+    if before is None:  # not every version has it
+        yield
+        return
+    jax.config.update(option, True)
+    try:
+        yield
+    finally:
+        jax.config.update(option, before)
 
 
 def set_seed(seed: int) -> None:

@@ -184,38 +184,6 @@ def shapes_of(declared: Any) -> list[tuple[Any, ...]]:
     return [shape for item in declared for shape in shapes_of(item)]
 
 
-# -- what a call does beside computing -----------------------------------------------------------------------------
-
-
-def plain_state(layer: Any) -> dict[str, Any]:
-    """Returns what hangs on a layer and its sub-layers of the user's, in a form that shows whether it has changed.
-
-    Variables are left out, and so is what every layer has.
-    """
-    usual = set(vars(keras.layers.Layer())) | set(vars(keras.Sequential()))
-    found: dict[str, Any] = {}
-    for one in layer._flatten_layers():
-        if type(one).__module__.startswith("keras."):
-            continue
-        start = "" if one is layer else f"{one.name}."
-        for name, value in vars(one).items():
-            if name not in usual:
-                found[start + name] = _print(value, 0)
-    return found
-
-
-def _print(value: Any, depth: int) -> Any:
-    if isinstance(value, (str, bytes, int, float, bool, type(None))):
-        return value
-    if isinstance(value, np.ndarray):
-        return (value.shape, value.tobytes() if value.size < 10_000 else id(value))
-    if isinstance(value, (list, tuple, set, frozenset)) and depth < 4:
-        return [len(value), *(_print(item, depth + 1) for item in list(value)[:100])]
-    if isinstance(value, dict) and depth < 4:
-        return [(str(key), _print(item, depth + 1)) for key, item in list(value.items())[:100]]
-    return (type(value).__name__, id(value))
-
-
 def trainable_flags(layer: Any) -> list[tuple[Any, bool]]:
     """Returns `trainable` of every sub-layer and variable."""
     return [(one, one.trainable) for one in [*layer._flatten_layers(), *layer.variables]]
@@ -236,43 +204,6 @@ def unbuilt(layer: Any) -> list[str]:
     """Returns the names of the attributes that hold sub-layers without their weights."""
     own = {id(value): name for name, value in vars(layer).items() if isinstance(value, keras.layers.Layer)}
     return [own.get(id(one), one.name) for one in layer._flatten_layers(include_self=False) if not one.built]
-
-
-def call_in_a_trace(layer: Any, args: Sequence[Any], kwargs: Any) -> None:
-    """Calls, and so builds, a layer while its code is traced for shapes, as a Sequential or subclassed model does."""
-    keras.src.backend.compute_output_spec(layer.__call__, *args, **kwargs)
-
-
-def is_placeholder(value: Any) -> bool:
-    """Tells whether a value is a tensor that stands for one to come, left behind by a trace."""
-    name = type(value).__name__
-    if (
-        name.endswith("Tracer")
-        or name in ("SymbolicTensor", "FakeTensor")
-        or isinstance(value, keras.KerasTensor)
-    ):
-        return True
-    device = getattr(value, "device", None)
-    return keras.backend.backend() == "torch" and str(getattr(device, "type", "")) == "meta"
-
-
-def fit_alone(layer: Any, data: Any, batch_size: int) -> None:
-    """Trains a Sequential model of just this layer for one epoch; its loss is the mean square of the output."""
-
-    def loss(y_true: Any, y_pred: Any) -> Any:
-        return keras.ops.mean(keras.ops.square(keras.ops.cast(y_pred, "float32")))
-
-    model = keras.Sequential([layer])
-    model.compile(
-        optimizer=keras.optimizers.SGD(1e-3), loss=loss, jit_compile=False if _on_tensorflow() else "auto"
-    )
-    model.fit(
-        data, np.zeros((len(data), 1), "float32"), batch_size=batch_size, epochs=1, verbose=0, shuffle=False
-    )
-
-
-def _on_tensorflow() -> bool:
-    return bool(keras.backend.backend() == "tensorflow")
 
 
 # -- differentiation and precision ---------------------------------------------------------------------------------

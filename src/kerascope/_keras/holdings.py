@@ -31,7 +31,8 @@ class Held:
 
 
 def untracked(obj: Any) -> list[Held]:
-    """Returns the layers and variables reached from an object's attributes that Keras does not track."""
+    """Returns the layers and variables that can be reached from an object's attributes and that Keras does "
+    "not track."""
     known = {id(v) for v in obj.variables} | {id(layer) for layer in obj._flatten_layers()}
     for metric in getattr(obj, "_metrics", ()):
         known |= {id(metric)} | {id(v) for v in metric.variables}
@@ -51,7 +52,7 @@ def untracked(obj: Any) -> list[Held]:
 
 def leaked(obj: Any) -> list[str]:
     """Returns the attributes that hold a tensor without values: one that a trace left behind."""
-    from kerascope._keras.alone import is_placeholder
+    from kerascope._keras.effects import is_placeholder
 
     return [path for path, value in walk(obj) if is_placeholder(value)]
 

@@ -84,9 +84,8 @@ def check(
     Other objects are made like it and given made-up values; the object itself and the arrays are left as they are.
 
     Args:
-        subject: an object, a class (made without arguments, or with values told from the arguments' names), or
-            a function. Of a compiled
-            model its train step is tested too.
+        subject: an object, a function, or a class (made without arguments, or with values told from their names). Of a
+            compiled model its train step is tested too.
         *inputs: what it is called with: arrays, shapes such as (32, 10), `keras.Input`, lists and dicts of them. The
             first axis is the batch. None at all: shapes are found by trying.
         allow: names of contracts that are broken on purpose.

@@ -81,8 +81,8 @@ def _text(shape: tuple[Any, ...]) -> str:
 def _unknown(case: Case, instance: Any) -> Iterator[Finding]:
     with case.attempt(
         f"{case.subject.name} fails when the batch size is not known",
-        "It was called on what keras.Input gives, as a functional model or a model's first step does; "
-        "there the size of "
+        "It was called on what keras.Input gives, as a functional model or a model's first step does; there "
+        "the size of "
         "the first axis is None.",
         (
             "Use ops.shape(x)[0] in place of x.shape[0] and of len(x), ops in place of Python's own `if` and `for` on "

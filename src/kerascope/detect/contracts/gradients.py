@@ -267,8 +267,7 @@ def _not_finite(
         + f" that is not finite at {what}"
     )
     explanation = (
-        "The result is finite and its gradient is not, so the first such batch turns the weights into "
-        "NaN. The gradient "
+        "The result is finite and its gradient is not, so the first such batch makes the weights NaN. The gradient "
         "of ops.where goes through both branches, and 0 · inf is NaN: the guard belongs inside, around the argument."
         if value_fine
         else "One such value turns the loss, and then every weight, into NaN or infinity."

@@ -101,8 +101,8 @@ def _padding(
         evidence=[Evidence("largest change", apart)],
         location=place(culprit, case),
         fixes=[
-            "Use the mask in call: ops.where(mask[..., None], x, 0) before a sum and divide by the "
-            "number of steps that "
+            "Use the mask in call: ops.where(mask[..., None], x, 0) before a sum and divide by the number "
+            "of steps that "
             "count; ops.where(mask[:, None, :], scores, -1e9) before a softmax. Or take supports_masking out."
         ],
     )
@@ -121,8 +121,7 @@ def _stops(case: Case, x: np.ndarray) -> Iterator[Finding]:
     if difference([output[:, :1]], [changed[0][:, :1]]) is None:
         yield case.broken(
             f"The mask of an Embedding or Masking layer ends at {case.subject.name}",
-            "It treats every step by itself, so the mask is as good behind it as before it; but it does "
-            "not say that it "
+            "It treats every step by itself, so the mask is as good behind it as before it; yet it does not say it "
             "supports masks, and Keras drops the mask there. Layers further on then treat padding as data.",
             location=case.where("__init__", "call"),
             fixes=["self.supports_masking = True in __init__, after super().__init__(**kwargs)."],

@@ -110,8 +110,8 @@ def _undone(case: Case, instance: Any, name: str, dtype: str) -> Finding:
     )
     return case.broken(
         f"{case.subject.name} returns {dtype} under mixed_{name}",
-        f"From here on the whole model computes in {dtype}, and what mixed precision was to save is "
-        f"lost. On TensorFlow an "
+        f"From here on the whole model computes in {dtype}, and what mixed precision was to save is lost. "
+        "On TensorFlow an "
         "operation between the two types fails.",
         evidence=[Evidence("expected", name), Evidence("returned", dtype)],
         location=place(first, case),

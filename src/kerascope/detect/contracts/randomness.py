@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerascope._backends import alone as backend
-from kerascope._keras import alone, origins
+from kerascope._keras import alone, effects
 from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import contract
 from kerascope.detect.contracts.running import (
@@ -36,7 +36,7 @@ def training_noise(case: Case) -> Iterator[Finding]:
     """Noise in training is new at every call, compiled too, and repeatable from Keras's seed."""
     instance, one = case.built(), base(case)
     restore(case)
-    with origins.seeds_drawn(is_users) as drawn:
+    with effects.seeds_drawn(is_users) as drawn:
         first = arrays(case.run(instance, one.args, one.kwargs, training=True))
     second = case.outputs(instance, one.args, one.kwargs, training=True)
     # What an earlier call changed besides random numbers, such as moving averages, must not count as noise.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerascope._backends import tensors
-from kerascope._keras import alone
+from kerascope._keras import alone, effects
 from kerascope.detect.contracts.case import BATCH, Case, arrays
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import base, flat
@@ -33,5 +33,5 @@ def in_models(case: Case) -> Iterator[Finding]:
         f"It was put into a Sequential model, compiled, and trained for one epoch on batches of {BATCH} and "
         f"{BATCH - 1} samples.",
     ) as found:
-        alone.fit_alone(layer, data, BATCH)
+        effects.fit_alone(layer, data, BATCH)
     yield from found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kerascope._keras import alone, holdings, origins
+from kerascope._keras import alone, effects, holdings
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import contract
 from kerascope.detect.contracts.running import LAYERS, base, restore
@@ -19,11 +19,11 @@ def python_state(case: Case) -> Iterator[Finding]:
     instance = case.built()
     one = base(case)
     restore(case)
-    before = alone.plain_state(instance)
+    before = effects.plain_state(instance)
     case.run(instance, one.args, one.kwargs, training=True)
     case.run(instance, one.args, one.kwargs, training=False)
     changed = sorted(
-        k for k, v in alone.plain_state(instance).items() if before.get(k, v) != v or k not in before
+        k for k, v in effects.plain_state(instance).items() if before.get(k, v) != v or k not in before
     )
     case.cache["changed by call"] = changed
     if changed:
@@ -50,7 +50,7 @@ def tracked_state(case: Case) -> Iterator[Finding]:
         yield case.broken(
             f"{case.subject.name} hides {what} from Keras in self.{held.path}",
             f"Keras looks into attributes, and into lists, tuples, dicts and sets in them, and nowhere "
-            f"else. The weights of "
+            "else. The weights of "
             f"self.{held.path} are not in layer.weights: they are not saved, not counted, not frozen by "
             "trainable = False, and on most backends not trained.",
             evidence=[Evidence("weights out of sight", held.weights)],
@@ -65,7 +65,7 @@ def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
     traced = case.fresh()
     args, kwargs = case.subject.symbolic()
     try:
-        alone.call_in_a_trace(traced, args, kwargs)
+        effects.call_in_a_trace(traced, args, kwargs)
     except Exception:  # another contract's business
         traced = None
     leaked = holdings.leaked(traced) if traced is not None else []
@@ -79,8 +79,7 @@ def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
             "and on torch a weight without values. Nor is it trained or saved.",
             location=_assigned(case, leaked[0]),
             fixes=[
-                f"self.{leaked[0]} = self.add_weight(shape=..., initializer=..., trainable=...) for what "
-                f"is to be saved; "
+                f"self.{leaked[0]} = self.add_weight(shape=..., initializer=..., trainable=...) for what is saved; "
                 "for a constant keep a NumPy array and convert it in call."
             ],
         )
@@ -118,15 +117,14 @@ def no_new_weights(case: Case) -> Iterator[Finding]:
     """Once built it makes no further weights or layers."""
     instance, one = case.built(), base(case)
     restore(case)
-    with origins.variables_made(is_users) as made:
+    with effects.variables_made(is_users) as made:
         case.run(instance, one.args, one.kwargs, training=True)
         case.run(instance, one.args, one.kwargs, training=False)
     if made:
         first = made[0]
         yield case.broken(
             f"{case.subject.name} makes new weights at every call",
-            f"It had been built, and one more call made {len(made)} variables. New weights are random: "
-            f"what was learnt is "
+            f"Once built, two more calls made {len(made)} variables. New weights are random: what is learnt is "
             "lost at each call, and nothing of it is saved.",
             evidence=[Evidence("made by two calls", len(made), "variables")],
             location=SourceSpan(first.file, first.line) if first.file else case.where("call"),
@@ -153,8 +151,7 @@ def build_creates_all(case: Case) -> Iterator[Finding]:
     names = alone.unbuilt(built)
     yield case.broken(
         f"build of {case.subject.name} leaves out {len(theirs) - len(ours)} weights",
-        f"Built from the input's shape, as when a model is loaded, it has {len(ours)} weights; a call "
-        f"makes {len(theirs)}. "
+        f"Built from the input's shape, as on loading, it has {len(ours)} weights; a call makes {len(theirs)}. "
         "A saved model cannot be loaded again, and the missing weights are not in model.weights until the first "
         "batch.",
         evidence=[Evidence("not built", ", ".join(names) or "unknown")],
