@@ -23,6 +23,7 @@ from kerascope.values.report import Evidence as Evidence
 from kerascope.values.report import Finding as Finding
 from kerascope.values.report import Fix as Fix
 from kerascope.values.report import LayerRow as LayerRow
+from kerascope.values.report import Lever as Lever
 from kerascope.values.report import Report as Report
 from kerascope.values.report import RunSummary as RunSummary
 from kerascope.values.report import Severity as Severity

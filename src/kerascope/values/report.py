@@ -59,8 +59,28 @@ class Fix(Json):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Lever(Json):
+    """A setting of the program that a finding would change, in the program's own terms and before any patch exists.
+
+    `target` says what is set: "layer" (then `layer` names it), "optimizer", "compile", "fit", "data" (an expression
+    given to `fit`, named by `argument`: "x", "y", "validation_data") or "line" (the finding's own place).
+    `argument` is the keyword of the call that made it, and `value` the new setting as Python source, None to remove
+    the argument or, without an argument, the whole layer.
+    """
+
+    target: str
+    argument: str | None = None
+    value: str | None = None
+    layer: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Finding(Json):
-    """One thing that is wrong, why we think so and what to do. `confidence` is from 0 to 1."""
+    """One thing that is wrong, why we think so and what to do. `confidence` is from 0 to 1.
+
+    Each of `levers` is one way to mend it (settings to change together), the likeliest first; `fixes` is what became
+    of them.
+    """
 
     kind: str
     severity: Severity
@@ -71,6 +91,7 @@ class Finding(Json):
     evidence: tuple[Evidence, ...] = ()
     fixes: tuple[Fix, ...] = ()
     rank: int = 0
+    levers: tuple[tuple[Lever, ...], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
