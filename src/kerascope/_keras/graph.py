@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from kerascope._keras.sites import Sites, is_users, shown_name
 from kerascope._keras.state import is_default, unique_names
 
 _SOURCE_LIMIT = 200_000
@@ -52,7 +53,7 @@ def own_variables(layer: Any) -> list[Any]:
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
-def facts(model: Any) -> dict[str, Any]:
+def facts(model: Any, sites: Sites | None = None) -> dict[str, Any]:
     """Returns the model's topology and settings; see docs/recording.md for the keys."""
     layer_names = layer_keys(model)
     variable_names = variable_keys(model)
@@ -72,6 +73,7 @@ def facts(model: Any) -> dict[str, Any]:
             "train_step": not is_default(model, "train_step"),
             "compute_loss": not is_default(model, "compute_loss"),
         },
+        **(sites.facts(model, layer_names) if sites is not None else {}),
     }
 
 
@@ -155,23 +157,10 @@ def source_files(model: Any) -> dict[str, str]:
     sources = {}
     for name in sorted({*names, "__main__"}):
         path = getattr(sys.modules.get(name), "__file__", None)
-        if path and _is_users(path):
+        if path and is_users(path):
             try:
-                sources[Path(path).name] = Path(path).read_text(encoding="utf-8", errors="replace")[
-                    :_SOURCE_LIMIT
-                ]
+                text = Path(path).read_text(encoding="utf-8", errors="replace")
+                sources[shown_name(path)] = text[:_SOURCE_LIMIT]
             except OSError:
                 continue  # a module that came from a zip or is gone has no text to keep
     return sources
-
-
-def _is_users(path: str) -> bool:
-    parts = Path(path).parts
-    return (
-        path.endswith(".py")
-        and "site-packages" not in parts
-        and "dist-packages" not in parts
-        and not str(Path(path).resolve()).startswith(
-            (sys.base_prefix + "/lib", str(Path(__file__).resolve().parents[1]))
-        )
-    )

@@ -48,6 +48,7 @@ class Recorder:
         self.session = Session(lambda: self._open(facts), self.options, wanted)
         if hooks:
             self._patches = steps.watch_trainings(self.session)
+            self.session.sites.install(self._patches)
         return self.session
 
     def _open(self, facts: dict[str, Any]) -> Writer:

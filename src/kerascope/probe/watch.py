@@ -11,6 +11,7 @@ from kerascope import _backends
 from kerascope._backends.base import Backend
 from kerascope._keras import graph, steps
 from kerascope._keras import state as keras_state
+from kerascope._keras.sites import Sites
 from kerascope.probe.clock import now
 from kerascope.probe.journal import Failures, Journal
 from kerascope.probe.options import Options
@@ -56,6 +57,7 @@ class Session:
         self._attaching = False
         self._closed = False
         self.detach_on_error = False
+        self.sites = Sites()
 
     @property
     def writer(self) -> Writer:
@@ -199,7 +201,7 @@ class Session:
         self._watched[id(model)] = watched
         for what, why in self._backend.limits(model).items():
             journal.gap(what, why)
-        for name, text in graph.source_files(model).items():
+        for name, text in {**self.sites.files(), **graph.source_files(model)}.items():
             self.writer.source(name, text)
         return watched
 
@@ -226,7 +228,9 @@ class Session:
     def _describe(self, watched: Watched, model: Any) -> None:
         """Records what the model is made of, as soon as it is built."""
         journal = watched.stepper.journal
-        journal.guard("probe.topology", lambda: self.writer.model_facts(journal.model, graph.facts(model)))
+        journal.guard(
+            "probe.topology", lambda: self.writer.model_facts(journal.model, graph.facts(model, self.sites))
+        )
 
     def _epoch_end(self, watched: Watched, epoch: int, logs: dict[str, Any]) -> None:
         stepper = watched.stepper
