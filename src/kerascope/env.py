@@ -291,6 +291,15 @@ def own_version() -> str:
     return version("kerascope") or "unknown (not installed)"
 
 
+def shown_path(file: str) -> str:
+    """Returns a file's path as short as it stays clear: relative to the current folder where it lies in it."""
+    try:
+        short = os.path.relpath(file)
+    except ValueError:  # another drive
+        return file
+    return file if short.startswith("..") else short
+
+
 def surroundings() -> Surroundings:
     """Returns where this process shows things: in a notebook, on a terminal, or to a pipe or file."""
     ipython = sys.modules.get("IPython")

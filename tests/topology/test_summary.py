@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import architectures
 import keras
@@ -93,6 +94,19 @@ def test_a_broken_model_is_shown_up_to_the_error():
     assert not summary.ok
     (finding,) = summary.findings
     assert (finding.kind, finding.severity, finding.location.layer) == ("call-fails", "fault", "block/add")
+
+
+@pytest.mark.parametrize("near", [True, False])
+def test_the_line_that_fails_stays_whole_at_every_width(near, workdir, monkeypatch):
+    if near:
+        monkeypatch.chdir(Path(architectures.__file__).parent)
+    summary = kerascope.summary(architectures.Broken(), (None, 4))
+    assert summary.findings[0].location.file == ("architectures.py" if near else architectures.__file__)
+    for width in range(40, 160, 3):
+        monkeypatch.setenv("COLUMNS", str(width))
+        text = repr(summary)
+        assert "return ops.relu(x + y) * 2.0" in text
+        assert max(map(len, text.splitlines())) <= width
 
 
 def test_untracked_layers_are_findings():

@@ -195,6 +195,25 @@ def test_a_model_that_fails_half_way():
     assert "11" not in graph.error
 
 
+@pytest.mark.parametrize("name", ["broken", "net", "native", "transformer"])
+def test_the_same_model_gives_the_same_graph_whatever_ran_before(name):
+    model, inputs = make(name)
+    topology(model, *inputs)  # what is not built is built by this
+    before = topology(model, *inputs)
+    x = keras.Input((4,))
+    keras.Model(x, layers.Dense(4)(x + x) + ops.relu(x))
+    topology(architectures.Broken(), (None, 4))
+    again = topology(model, *inputs)
+    assert again == before
+    # A second one, made after all of this, differs in the numbers that Keras gives to layers without a name.
+    build = architectures.ZOO[name][0] if name != "broken" else architectures.Broken
+    other = topology(build(), *inputs)
+    assert fingerprint(other) == fingerprint(before)
+    assert [c.path for c in other.calls if c.category == "op"] == [
+        c.path for c in before.calls if c.category == "op"
+    ]
+
+
 def test_an_input_that_a_layer_refuses_is_an_error_at_that_layer():
     class Refused(keras.Model):
         def __init__(self):

@@ -13,6 +13,7 @@ import numpy as np
 
 from kerascope._keras.drafts import code_line, is_users
 from kerascope._keras.graph import own_variables, plain
+from kerascope.env import shown_path
 from kerascope.values import SourceSpan, TensorStats, WeightFacts
 
 _BITS = {"bool": 8, "int4": 4, "uint4": 4}
@@ -140,4 +141,4 @@ def called_at(file: str | None, line: int | None) -> SourceSpan | None:
     """Returns the place of a call."""
     if file is None:
         return None
-    return SourceSpan(file=file, line=line, expression=code_line(file, line))
+    return SourceSpan(file=shown_path(file), line=line, expression=code_line(file, line))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib.util
 import inspect
 import linecache
-import sys
+import os
 import sysconfig
 import weakref
 from pathlib import Path
@@ -152,20 +153,22 @@ def is_users(filename: str) -> bool:
     """Tells whether code of this file was written by the user or by a library that is none of ours or Keras's."""
     if filename.startswith("<"):
         return filename.startswith("<ipython") or filename == "<stdin>"
-    return not filename.startswith(_libraries())
+    if filename.startswith(_libraries()):
+        return False
+    # Outside a virtual environment site-packages lie in the standard library's folder; users' libraries live there.
+    installed = "site-packages" in filename or "dist-packages" in filename
+    return installed or not filename.startswith(sysconfig.get_path("stdlib") + os.sep)
 
 
 @functools.lru_cache(1)
 def _libraries() -> tuple[str, ...]:
-    places = [sysconfig.get_path("stdlib"), str(Path(__file__).resolve().parents[1])]
+    """Returns the folders of Keras, of the backends and of ourselves, imported by now or not."""
+    places = [str(Path(__file__).resolve().parents[1])]
     for name in ("keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "optree"):
-        module = sys.modules.get(name)
-        if getattr(module, "__file__", None):
-            places.append(str(Path(module.__file__).parent) + "/")  # type: ignore[union-attr,arg-type]
-    outside = [place for place in places if place]
-    # The standard library's folder holds site-packages too, where users' own libraries may live.
-    outside[0] = outside[0].rstrip("/") + "/"
-    return tuple(outside)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin:
+            places.append(str(Path(spec.origin).parent))
+    return tuple(place + os.sep for place in places)
 
 
 def code_line(file: str | None, line: int | None) -> str | None:

@@ -154,6 +154,8 @@ class Recorder:
     def _cut(self, mark: int) -> list[Draft]:
         kept = self.drafts[mark:]
         del self.drafts[mark:]
+        # What is tried again is numbered again from the start; `mark - 1` is the layer that is tried again.
+        self._names = {key: count for key, count in self._names.items() if key[0] < mark - 1}
         return kept
 
     @staticmethod

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import linecache
-import os
 from collections.abc import Mapping
 
+from kerascope.env import shown_path
 from kerascope.record.lines import Event, LineLog, Row
 from kerascope.values import Finding, LineRow, SourceSpan
 
@@ -60,15 +60,6 @@ def shape_text(shape: tuple[int | str | None, ...] | None) -> str:
         return "?"
     sizes = ["?" if size is None else str(size) for size in shape]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
-
-
-def shown_path(file: str) -> str:
-    """Returns a file's path as short as it stays clear: relative to the current folder where it lies in it."""
-    try:
-        short = os.path.relpath(file)
-    except ValueError:  # another drive
-        return file
-    return file if short.startswith("..") else short
 
 
 def columns(file: str, line: int, start: int, end: int | None) -> tuple[int, int]:

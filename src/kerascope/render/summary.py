@@ -103,8 +103,9 @@ def _head(graph: Topology) -> tuple[AnyBlock, ...]:
     ]
     if place is not None and place.source is not None:
         span = place.source
-        spans = [Span(f"{span.file}:{span.line}", "accent"), Span(f"   {span.expression or ''}", "code")]
-        blocks.append(Line(tuple(spans), indent=2, hang=2))
+        place_text = Span(f"{span.file}:{span.line}", "accent")
+        code = Span(span.expression or "", "code", whole=True)
+        blocks.append(Line((place_text, Span("   "), code), indent=2, hang=2))
     blocks.append(Line((Span(graph.error.splitlines()[0] if graph.error else ""),), indent=2, hang=2))
     return tuple(blocks)
 
