@@ -13,7 +13,7 @@ it does not; then changes are tried. Columns:
 - tried: changes tried in all; seconds: until the first change that passes was known
 - alarm: something was found wrong with the healthy twin
 
-The half called held out was run only to score, never looked at while the search was tuned.
+The cases called held out (`trace_bugs/held.py`) are run only to score, never looked at while the search is tuned.
 """
 
 from __future__ import annotations
@@ -275,8 +275,8 @@ def main() -> None:
     )
     parser.add_argument("--backend", choices=BACKENDS, default=os.environ.get("KERAS_BACKEND", "jax"))
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME")
-    parser.add_argument("--held-out", action="store_true", help="the held-out half alone")
-    parser.add_argument("--tuning", action="store_true", help="the other half alone")
+    parser.add_argument("--held-out", action="store_true", help="the held-out cases alone")
+    parser.add_argument("--tuning", action="store_true", help="the others alone")
     parser.add_argument("--quiet", action="store_true", help="figures only, nothing of single cases")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--json", metavar="FILE")

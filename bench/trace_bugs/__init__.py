@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from trace_bugs.case import Case, Loaded, load
+from trace_bugs.held import CASES as HELD
 from trace_bugs.layers import CASES as LAYERS
 from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
 
-ALL: tuple[Case, ...] = (*LAYERS, *MORE, *LOSSES, *METRICS)
+ALL: tuple[Case, ...] = (
+    *(*LAYERS, *MORE, *LOSSES, *METRICS),
+    *(dataclasses.replace(case, held_out=True) for case in HELD),
+)
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

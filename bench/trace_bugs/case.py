@@ -1,7 +1,7 @@
 """One case of the suite: the source of a healthy class, and the change that breaks it.
 
 The faulty module is the healthy one with `good` replaced by `bad`; both are written to files and imported, as a user's
-would be. Which cases are held out is told by the checksum of their name, so nobody chose.
+would be. The cases of `held.py` are held out: they are only run to score.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import sys
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +42,7 @@ class Case:
     as_list: bool = False
     batch: int = BATCH
     header: str = HEADER
-
-    @property
-    def held_out(self) -> bool:
-        """True for the half that is only ever run to score."""
-        return zlib.crc32(self.name.encode()) % 2 == 1
+    held_out: bool = False
 
     def healthy(self) -> str:
         """Returns the source of the healthy module."""

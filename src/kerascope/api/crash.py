@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kerascope.api.script import Outcome
 from kerascope.values import Finding, Report, RunSummary, SourceSpan
+
+if TYPE_CHECKING:
+    from kerascope.api.script import Outcome
+    from kerascope.record.reader import RunView
+    from kerascope.record.writer import Writer
+
+EVENT = "crash"
+"""The kind of event that holds an explanation in a recording."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,19 +44,39 @@ def explanation(error: BaseException) -> Why | None:
     return Why(found, f"{type(underlying(error)).__name__}: {said(error)}")
 
 
-def with_explanation(
-    report: Report | None, why: Why, subject: str, outcome: Outcome, seconds: float
-) -> Report:
-    """Returns the report with the explanation in front; one of its own where no training was seen."""
-    if report is None:
-        from kerascope._keras import objects
+def keep(why: Why, writer: Writer, at: float) -> None:
+    """Writes the explanation into the recording, so that a later report has it too."""
+    held = Report("", "", "crashed", findings=(why.finding,), headline=why.error)
+    writer.event(EVENT, at, held.to_json())
 
-        run = RunSummary(
-            subject, objects.backend_name(), seconds=seconds, exit_code=outcome.exit_code, error=outcome.error
-        )
-        report = Report(subject, run.backend, "crashed", run=run)
+
+def kept(view: RunView) -> tuple[Why | None, str | None]:
+    """Returns the explanation that a recording holds, and what is to be said when it holds one that is damaged."""
+    from kerascope.render.machine import ReportError, from_json_text
+
+    for event in view.events(EVENT)[:1]:
+        try:
+            held = from_json_text(json.dumps(event.facts))
+        except ReportError as error:
+            return None, f"why the script died: the recording's explanation cannot be read ({error})"
+        return (Why(held.findings[0], held.headline) if held.findings else None), None
+    return None, None
+
+
+def explained(report: Report, why: Why) -> Report:
+    """Returns the report with the explanation in front."""
     others = (dataclasses.replace(other, rank=other.rank + 1) for other in report.findings)
     return dataclasses.replace(report, findings=(why.finding, *others), headline=f"CRASHED   {why.error}")
+
+
+def alone(why: Why, subject: str, outcome: Outcome, seconds: float) -> Report:
+    """Returns the report of a script that trained nothing before it died."""
+    from kerascope._keras import objects
+
+    run = RunSummary(
+        subject, objects.backend_name(), seconds=seconds, exit_code=outcome.exit_code, error=outcome.error
+    )
+    return explained(Report(subject, run.backend, "crashed", run=run), why)
 
 
 def _near(location: SourceSpan) -> SourceSpan:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+from kerascope.api.crash import explained, kept
 from kerascope.api.curves import curves
 from kerascope.api.layers import layer_rows
 from kerascope.detect.registry import run_detectors
@@ -111,7 +112,8 @@ def build_report(view: RunView, *, recording: str | None = None) -> Report:
     findings = rank(run_detectors(view))
     summary = _summary(view, recording)
     verdict = _verdict(view, findings)
-    return Report(
+    why, damaged = kept(view)
+    report = Report(
         subject=summary.subject,
         backend=summary.backend,
         verdict=verdict,
@@ -120,8 +122,9 @@ def build_report(view: RunView, *, recording: str | None = None) -> Report:
         run=summary,
         layers=layer_rows(view),
         curves=curves(view),
-        gaps=_gaps(view),
+        gaps=(*_gaps(view), *([damaged] if damaged else [])),
     )
+    return report if why is None else explained(report, why)
 
 
 def _verdict(view: RunView, findings: tuple[Finding, ...]) -> Verdict:

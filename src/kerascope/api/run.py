@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerascope.api.crash import Why, explanation, with_explanation
+from kerascope.api.crash import Why, alone, explanation, keep
 from kerascope.api.hook import KerasHook
 from kerascope.api.paths import chosen_path
 from kerascope.api.script import execute, prepare_module, prepare_script
@@ -49,14 +49,16 @@ def run(
 
     def failed(error: BaseException) -> None:
         why[0] = explanation(error)
+        if why[0] is not None and recorder.writer is not None:
+            keep(why[0], recorder.writer, recorder.at())
 
     with hook:
         outcome = execute(code, namespace, [argv0, *args], first_path, failed)
         report = recorder.finish(
             outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, seconds=started()
         )
-    if why[0] is not None:
-        report = with_explanation(report, why[0], subject, outcome, recorder.at())
+    if why[0] is not None and report is None:
+        report = alone(why[0], subject, outcome, recorder.at())
     return outcome.exit_code, report
 
 

@@ -59,7 +59,8 @@ CREATE TABLE batches (model INTEGER NOT NULL, step INTEGER NOT NULL, facts TEXT 
 CREATE TABLE sources (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 
 -- Everything that happened once. kind: "gap" (could not be watched, and why), "internal" (kerascope's own
--- failure), "nonfinite" (where the first NaN or infinity was traced to), "note". facts is JSON.
+-- failure), "nonfinite" (where the first NaN or infinity was traced to), "crash" (why the script died: a report),
+-- "note". facts is JSON.
 CREATE TABLE events (id INTEGER PRIMARY KEY, at REAL NOT NULL, model INTEGER, step INTEGER,
                      kind TEXT NOT NULL, facts TEXT NOT NULL);
 """

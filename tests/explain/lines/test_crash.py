@@ -8,7 +8,10 @@ import crashing
 import keras
 import pytest
 
+from kerascope.api.crash import EVENT
+from kerascope.api.report import report as judged
 from kerascope.explain.lines.crash import explain_crash
+from kerascope.record.writer import Writer
 
 pytestmark = pytest.mark.backend
 
@@ -56,7 +59,13 @@ def test_an_explainer_that_fails_adds_nothing(tmp_path, monkeypatch):
 
 
 def test_the_report_of_a_crashed_script_says_why(kerascope, tmp_path):
-    (tmp_path / "train.py").write_text(SCRIPTS["sequential"].text)
+    sound = """
+sound = keras.Sequential([layers.Dense(1)])
+sound.compile("sgd", "mse")
+sound.fit(x, y, epochs=1, verbose=0)
+"""
+    text = SCRIPTS["sequential"].text.replace("\nclass Own", f"{sound}\nclass Own")
+    (tmp_path / "train.py").write_text(text)
     done = kerascope("run", "--json", "report.json", "train.py")
     assert done.returncode == 1
     assert done.stderr.count("Traceback (most recent call last)") >= 1
@@ -65,3 +74,16 @@ def test_the_report_of_a_crashed_script_says_why(kerascope, tmp_path):
     first = report["findings"][0]
     assert (first["kind"], first["rank"], first["location"]["file"]) == ("shape-mismatch", 1, "train.py")
     assert "^^^^" in done.stderr and "(2·B, 5)" in done.stderr
+    again = kerascope("report", "--json", "again.json", report["run"]["recording"])
+    assert "(2·B, 5)" in again.stdout
+    kept = json.loads((tmp_path / "again.json").read_text())
+    assert (kept["headline"], kept["findings"]) == (report["headline"], report["findings"])
+
+
+def test_a_damaged_explanation_in_a_recording_is_said_to_be_so(tmp_path):
+    writer = Writer(tmp_path / "a.kscope", {"subject": "a.py", "outcome": "failed"})
+    writer.event(EVENT, 0.0, {"schema": "kerascope/report/1", "findings": "gone"})
+    writer.close()
+    report = judged(tmp_path / "a.kscope")
+    assert report.verdict == "crashed" and report.findings == ()
+    assert any("why the script died" in gap for gap in report.gaps)
