@@ -7,6 +7,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from kerascope.budget import Budget
 from kerascope.explain.fixes import retrace
 from kerascope.explain.fixes.candidates import Candidate, after, candidates
 from kerascope.explain.fixes.outcome import Outcome, Trial, quiet, written
@@ -56,7 +57,7 @@ class _Search:
     ):
         self.failure = failure
         self.begun = time.perf_counter()
-        self.until = self.begun + seconds
+        self.budget = Budget(seconds)
         self.trial = Trial(subject)
         self.found = found
         self.passing: list[_Passing] = []
@@ -66,7 +67,7 @@ class _Search:
         self.further: list[tuple[Candidate, Outcome]] = []
 
     def late(self) -> bool:
-        return time.perf_counter() > self.until
+        return self.budget.over()
 
     def run(self) -> None:
         with quiet():

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import gc
 import sys
-import time
 import types
 from collections.abc import Iterator
 from typing import Any
 
+from kerascope.budget import Budget
 from kerascope.explain.lines.failure import Failure, innermost
 from kerascope.explain.lines.source import site_of
 from kerascope.probe.lines.install import is_users
@@ -56,9 +56,9 @@ def _explained(error: BaseException) -> Finding | None:
     site = site_of(frame, where)
     if site is None:
         return None
-    began = time.perf_counter()
+    budget = Budget(SECONDS / 2)
     for about in _subjects(frame):
-        if time.perf_counter() - began > SECONDS / 2:
+        if budget.over():
             break
         found = _again(about, site)
         if found is not None and found.kind != "error-in-user-code":
