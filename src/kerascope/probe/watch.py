@@ -257,7 +257,7 @@ class Session:
     def _data(self, model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         """Looks at the whole data, and at what the trained model makes of a sample of them."""
 
-        def predict(x: Any) -> list[Any]:
+        def predict(x: Any) -> dict[str, Any]:
             return predicting.predict(model, x)
 
         return data_facts(arguments, predict)
