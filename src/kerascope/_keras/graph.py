@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 import keras
 
+from kerascope._keras import program
+from kerascope._keras.plain import plain
 from kerascope._keras.sites import Sites, is_users, shown_name
 from kerascope._keras.state import is_default, unique_names
 
@@ -73,6 +74,7 @@ def facts(model: Any, sites: Sites | None = None) -> dict[str, Any]:
             "train_step": not is_default(model, "train_step"),
             "compute_loss": not is_default(model, "compute_loss"),
         },
+        "program": program.settings(model, layer_names),
         **(sites.facts(model, layer_names) if sites is not None else {}),
     }
 
@@ -88,6 +90,7 @@ def _layer_facts(layer: Any, key: str, depth: int, weights: list[str]) -> dict[s
         "parameters": sum(_size(v) for v in own_variables(layer)),
         "weights": weights,
         "activation": getattr(activation, "__name__", None) if activation is not None else None,
+        **program.layer_settings(layer, own_variables(layer)),
     }
 
 
@@ -136,15 +139,6 @@ def _optimizer_facts(optimizer: Any) -> dict[str, Any]:
     except Exception as error:  # a user's optimizer may have no working get_config
         config = {"error": f"{type(error).__name__}: {error}"}
     return {"class": type(optimizer).__name__, "config": config}
-
-
-def plain(value: Any) -> Any:
-    """Returns `value` as JSON data; what JSON cannot hold becomes its repr, shortened."""
-    return json.loads(
-        json.dumps(value, default=lambda item: repr(item)[:200])
-        .replace("NaN", '"nan"')
-        .replace("Infinity", '"inf"')
-    )
 
 
 def source_files(model: Any) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ class Observer(Protocol):
     """Who wants to know about trainings. Methods must not raise."""
 
     def make_train_function(self, model: Any) -> None: ...
-    def fit_enter(self, model: Any) -> None: ...
+    def fit_enter(self, model: Any, arguments: dict[str, Any]) -> None: ...
     def fit_begin(self, model: Any, params: dict[str, Any]) -> None: ...
     def fit_end(self, model: Any, outcome: str) -> None: ...
     def epoch_begin(self, model: Any, epoch: int) -> None: ...
@@ -84,10 +85,12 @@ def hide_from_tracebacks(patches: Patches) -> None:
 
 
 def _fit(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
+    names = list(inspect.signature(original).parameters)[1:]
+
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         outcome = "failed"
-        observer.fit_enter(self)
+        observer.fit_enter(self, {**dict(zip(names, args, strict=False)), **kwargs})
         try:
             result = original(self, *args, **kwargs)
             outcome = "stopped" if getattr(self, "stop_training", False) else "finished"

@@ -160,10 +160,10 @@ def _of_call(
         lever.target in ("data", "fit")
         and (inner := _data_argument(module, call, argument, names)) is not None
     ):
-        node, selected = inner
+        given, selected = inner
         if lever.target == "data":
-            return [Place(m, n, call, True) for m, n in trail.preparation(module, node, outer, selected)]
-        return [Place(m, n, call, True) for m, n in trail.values(module, node, outer)]
+            return [Place(m, n, call, True) for m, n in trail.preparation(module, given, outer, selected)]
+        return [Place(m, n, call, True) for m, n in trail.values(module, given, outer)]
     node: ast.expr | None = scopes.argument(call, argument, names)
     if node is None and (unpacked := scopes.unpacked(call)) is not None:
         held = next(

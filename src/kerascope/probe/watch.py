@@ -9,10 +9,11 @@ from typing import Any
 
 from kerascope import _backends
 from kerascope._backends.base import Backend
-from kerascope._keras import graph, steps
+from kerascope._keras import graph, predicting, steps
 from kerascope._keras import state as keras_state
 from kerascope._keras.sites import Sites
 from kerascope.probe.clock import now
+from kerascope.probe.dataset.facts import data_facts, settings_of_fit
 from kerascope.probe.journal import Failures, Journal
 from kerascope.probe.options import Options
 from kerascope.probe.sampling import CompileBudget
@@ -53,7 +54,7 @@ class Session:
         self._compiles = CompileBudget()
         self._watched: dict[int, Watched] = {}
         self._gone: list[Watched] = []
-        self._fitting: set[int] = set()
+        self._fitting: dict[int, dict[str, Any]] = {}
         self._attaching = False
         self._closed = False
         self.detach_on_error = False
@@ -88,9 +89,9 @@ class Session:
         """Keras has made (or kept) its step function: put the shell around it."""
         self._guarded("probe.attach", lambda: self._attach(model, begin=id(model) not in self._fitting))
 
-    def fit_enter(self, model: Any) -> None:
+    def fit_enter(self, model: Any, arguments: dict[str, Any]) -> None:
         """`fit` was called; it will make its step function next."""
-        self._fitting.add(id(model))
+        self._fitting[id(model)] = arguments
 
     def fit_begin(self, model: Any, params: dict[str, Any]) -> None:
         """`fit` is about to run its first epoch."""
@@ -98,8 +99,8 @@ class Session:
 
     def fit_end(self, model: Any, outcome: str) -> None:
         """`fit` has ended, for whatever reason."""
-        self._fitting.discard(id(model))
         self._guarded("probe.fit_end", lambda: self._detach(model, outcome))
+        self._fitting.pop(id(model), None)
 
     def epoch_begin(self, model: Any, epoch: int) -> None:
         """An epoch begins."""
@@ -222,7 +223,8 @@ class Session:
             return
         if watched.method is not None:
             self._end(watched, model, "finished")
-        self._begin(watched, "fit", {"epochs": params.get("epochs"), "steps_per_epoch": params.get("steps")})
+        facts = {"epochs": params.get("epochs"), "steps_per_epoch": params.get("steps")}
+        self._begin(watched, "fit", {**facts, "fit": settings_of_fit(self._fitting.get(id(model), {}))})
         self._describe(watched, model)
 
     def _describe(self, watched: Watched, model: Any) -> None:
@@ -242,11 +244,23 @@ class Session:
         stepper = watched.stepper
         stepper.finish()
         mean = watched.method == "train_on_batch" or keras_state.loss_is_mean(model)
-        facts = {"loss_log": "mean" if mean else "batch"}
+        facts: dict[str, Any] = {"loss_log": "mean" if mean else "batch"}
+        arguments = self._fitting.get(id(model))
+        if arguments is not None:
+            journal = stepper.journal
+            facts["data"] = journal.guard("probe.dataset", lambda: self._data(model, arguments)) or {}
         self.writer.training_ended(stepper.training, self.at(), outcome, facts)
         self._describe(watched, model)
         watched.method = None
         self.writer.flush()
+
+    def _data(self, model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Looks at the whole data, and at what the trained model makes of a sample of them."""
+
+        def predict(x: Any) -> list[Any]:
+            return predicting.predict(model, x)
+
+        return data_facts(arguments, predict)
 
     def _detach(self, model: Any, outcome: str) -> None:
         """Ends a training and gives the model back the function that Keras made."""

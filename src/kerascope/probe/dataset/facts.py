@@ -1,0 +1,229 @@
+"""Facts of the whole training and validation data, from a bounded sample of their rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerascope.probe.clock import now
+from kerascope.probe.dataset.answers import answers
+from kerascope.probe.dataset.learnable import learnable
+from kerascope.probe.dataset.rows import Part, parts
+
+_ROWS = 1500
+_VALIDATION_ROWS = 600
+_ELEMENTS = 4_000_000
+_FEATURES = 512
+_CLASSES = 200
+_HASHED = 100_000_000  # bytes
+_PREDICTED = 512
+_SECONDS = 1.5
+
+
+def data_facts(
+    arguments: dict[str, Any], predict: Callable[[Any], list[np.ndarray]] | None
+) -> dict[str, Any]:
+    """Returns what docs/recording.md says of `data`, for the arguments of one `fit`.
+
+    Args:
+        arguments: of `fit`, by name.
+        predict: the trained model's answers for inputs in the structure given to `fit`; None: not asked.
+    """
+    train, validation = parts(arguments)
+    rng = np.random.default_rng(0)
+    facts: dict[str, Any] = {"given": type(arguments.get("x")).__name__}
+    began = now()
+    samples: dict[str, Part] = {}
+    for name, part, most in (("train", train, _ROWS), ("validation", validation, _VALIDATION_ROWS)):
+        if part is not None and part.rows:
+            samples[name] = part.sample(_affordable(part, most), rng)
+            facts[name] = _part_facts(part, samples[name])
+    if "train" in samples and "validation" in samples and train is not None and validation is not None:
+        facts["between"] = _between(train, samples["train"], samples["validation"])
+    if "train" in samples:
+        facts["learnable"] = learnable(samples["train"], samples.get("validation"), rng)
+    if predict is not None:
+        for name, sample in samples.items():
+            if now() - began < _SECONDS:
+                facts.setdefault("answers", {})[name] = answers(sample.sample(_PREDICTED, rng), predict)
+    facts["seconds"] = now() - began
+    return facts
+
+
+_PLAIN = ("batch_size", "epochs", "shuffle", "validation_split", "initial_epoch", "steps_per_epoch")
+_OBJECTS = ("validation_data", "class_weight", "sample_weight")
+
+
+def settings_of_fit(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of `fit` that are plain values, and which of the others were given."""
+    facts: dict[str, Any] = {
+        name: arguments[name] for name in _PLAIN if isinstance(arguments.get(name), (bool, int, float, str))
+    }
+    facts |= {name: arguments.get(name) is not None for name in _OBJECTS}
+    given = arguments.get("callbacks") or ()
+    listed = given if isinstance(given, (list, tuple)) else [given]
+    facts["callbacks"] = [type(callback).__name__ for callback in listed]
+    return facts
+
+
+def _affordable(part: Part, most: int) -> int:
+    """Returns how many rows keep the sample within `_ELEMENTS`."""
+    width = sum(int(np.prod(array.shape[1:])) for _, array in _first(part).arrays("x"))
+    return max(16, min(most, _ELEMENTS // max(1, width)))
+
+
+def _first(part: Part) -> Part:
+    return Part(part.x, part.y, part.index[:1], 1)
+
+
+def _part_facts(part: Part, sample: Part) -> dict[str, Any]:
+    whole = part if part.rows <= 200_000 else sample
+    return {
+        "rows": part.rows,
+        "x": [array_facts(name, array) for name, array in sample.arrays("x")],
+        "y": [label_facts(name, array) for name, array in whole.arrays("y")],
+    }
+
+
+def array_facts(name: str, array: np.ndarray) -> dict[str, Any]:
+    """Returns shape, range and the scale of each feature."""
+    facts: dict[str, Any] = {"name": name, "dtype": str(array.dtype), "shape": [None, *array.shape[1:]]}
+    values = array.astype(np.float64)
+    facts |= figures(values)
+    facts["whole"] = bool(array.dtype.kind in "iub" or (values == np.round(values)).all())
+    if array.ndim in (2, 3) and 1 <= array.shape[-1] <= _FEATURES and array.size:
+        rows = values.reshape(-1, array.shape[-1])
+        facts["features"] = {
+            "mean": rows.mean(0).tolist(),
+            "std": rows.std(0).tolist(),
+            "min": rows.min(0).tolist(),
+            "max": rows.max(0).tolist(),
+        }
+    return facts
+
+
+def figures(values: np.ndarray) -> dict[str, Any]:
+    """Returns range, mean and spread of the finite values."""
+    good = values[np.isfinite(values)]
+    if not good.size:
+        return {"finite": 0.0 if values.size else 1.0}
+    return {
+        "min": float(good.min()),
+        "max": float(good.max()),
+        "mean": float(good.mean()),
+        "std": float(good.std()),
+        "zeros": float((good == 0).mean()),
+        "finite": good.size / values.size,
+    }
+
+
+def label_facts(name: str, array: np.ndarray) -> dict[str, Any]:
+    """Returns how labels are written, how often each class occurs and in what order they come."""
+    facts: dict[str, Any] = {"name": name, "dtype": str(array.dtype), "shape": [None, *array.shape[1:]]}
+    values = array.astype(np.float64)
+    facts |= figures(values)
+    facts["whole"] = bool(np.isfinite(values).all() and (values == np.round(values)).all())
+    columns = int(array.shape[1]) if array.ndim == 2 else 1
+    facts["written"] = _written(values, facts["whole"], columns)
+    classes = values.argmax(1) if facts["written"] == "one-hot" else values.reshape(len(values), -1)[:, 0]
+    distinct, counts = (
+        np.unique(classes, return_counts=True) if array.ndim <= 2 else (np.zeros(0), np.zeros(0))
+    )
+    facts["distinct"] = len(distinct)
+    if facts["written"] in ("one-hot", "classes") and len(distinct) <= _CLASSES:
+        facts["counts"] = {f"{v:g}": int(n) for v, n in zip(distinct, counts, strict=True)}
+    elif len(distinct) <= 50:
+        facts["values"] = {f"{v:.6g}": int(n) for v, n in zip(distinct, counts, strict=True)}
+    if facts["written"] == "multi-hot":
+        facts["columns"] = values.mean(0).tolist()
+    elif columns > 1 and facts["written"] == "numbers" and columns <= _FEATURES:
+        facts["features"] = {"mean": values.mean(0).tolist(), "std": values.std(0).tolist()}
+    if len(classes) > 1 and array.ndim <= 2:
+        facts["repeats"] = float((classes[1:] == classes[:-1]).mean())
+        facts["repeats_by_chance"] = float(((counts / counts.sum()) ** 2).sum())
+        spread = float(classes.std())
+        if spread > 0:
+            middle = classes - classes.mean()
+            facts["lag"] = float((middle[1:] * middle[:-1]).mean() / spread**2)
+    return facts
+
+
+def _written(values: np.ndarray, whole: bool, columns: int) -> str:
+    if values.ndim > 2 or not values.size:
+        return "other"
+    zero_one = bool(((values == 0) | (values == 1)).all())
+    if columns > 1 and zero_one:
+        return "one-hot" if bool((values.sum(1) == 1).all()) else "multi-hot"
+    if columns == 1 and whole:
+        distinct = len(np.unique(values))
+        if (
+            distinct <= max(2, min(_CLASSES, len(values) // 5))
+            and values.min() > -2
+            and values.max() < 10_000
+        ):
+            return "classes"
+    return "numbers"
+
+
+# -- between training and validation -----------------------------------------------------------------------------
+
+
+def _between(train: Part, sample: Part, validation: Part) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "shift": [_shift(a, b) for a, b in zip(sample.arrays("x"), validation.arrays("x"), strict=False)]
+    }
+    known = _hashes(train)
+    if known is not None:
+        asked = _hashes(validation)
+        if asked:
+            facts["shared"] = sum(h in known for h in asked) / len(asked)
+            facts["doubles"] = 1 - len(known) / max(1, len(train.index))
+    return facts
+
+
+def _shift(train: tuple[str, np.ndarray], validation: tuple[str, np.ndarray]) -> dict[str, Any]:
+    """Compares two samples of one array: spread and, per feature, how far the means lie apart."""
+    a, b = train[1].astype(np.float64), validation[1].astype(np.float64)
+    facts: dict[str, Any] = {
+        "name": train[0],
+        "std": [float(a.std()), float(b.std())],
+        "mean": [float(a.mean()), float(b.mean())],
+        "max": [float(np.abs(a).max()), float(np.abs(b).max())] if a.size and b.size else [],
+    }
+    if a.shape[1:] == b.shape[1:] and len(a) > 1 and len(b) > 1:
+        a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+        spread = np.sqrt((a.var(0) + b.var(0)) / 2)
+        good = spread > 1e-12
+        if good.any():
+            apart = np.abs(a.mean(0) - b.mean(0))[good] / spread[good]
+            error = np.sqrt(1 / len(a) + 1 / len(b))
+            facts["apart"] = {
+                "median": float(np.median(apart)),
+                "max": float(apart.max()),
+                "error": float(error),
+            }
+            ratio = (b.std(0)[good] + 1e-12) / (a.std(0)[good] + 1e-12)
+            facts["ratio"] = {
+                "median": float(np.median(ratio)),
+                "min": float(ratio.min()),
+                "max": float(ratio.max()),
+            }
+    return facts
+
+
+def _hashes(part: Part) -> set[bytes] | None:
+    """Returns a hash of each row's inputs; None when there is too much of it."""
+    arrays = _first(part).arrays("x")
+    width = sum(array.nbytes for _, array in arrays)
+    if not width or width * len(part.index) > _HASHED:
+        return None
+    rows = [np.ascontiguousarray(array).reshape(len(array), -1) for _, array in part.arrays("x")]
+    found = set()
+    for i in range(len(part.index)):
+        found.add(
+            hashlib.blake2b(b"".join(a[i].astype(np.float32).tobytes() for a in rows), digest_size=8).digest()
+        )
+    return found
