@@ -37,7 +37,14 @@ ALLOWED: dict[str, set[str]] = {
     # Contracts run the object itself. A key with a dot is for that part of a part, in place of the part's own.
     "detect.contracts": {"detect", "record.lines", "probe.lines", "explain.subject", "_backends", "_keras"},
     # Fixes are tried and steps run again, which needs the patient.
-    "explain": {"detect.registry", "record.lines", "probe.lines", "_backends.tensors", "_keras.objects"},
+    "explain": {
+        "detect.registry",
+        "record.reader",
+        "record.lines",
+        "probe.lines",
+        "_backends.tensors",
+        "_keras.objects",
+    },
     "render": set(),
     "api": STAGES | GATES,
     "cli": {"api"},

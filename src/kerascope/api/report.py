@@ -5,8 +5,10 @@ Here record, detect, explain and render meet.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +17,7 @@ from kerascope.api.curves import curves
 from kerascope.api.layers import layer_rows
 from kerascope.detect.registry import run_detectors
 from kerascope.errors import RecordingError, UsageError
+from kerascope.explain.experiments.verdicts import EVENT, judged
 from kerascope.explain.place import placed
 from kerascope.explain.rank import model_of, rank
 from kerascope.record.reader import RunView
@@ -125,7 +128,26 @@ def build_report(view: RunView, *, recording: str | None = None) -> Report:
         curves=curves(view),
         gaps=(*_gaps(view), *([damaged] if damaged else [])),
     )
-    return report if why is None else explained(report, why)
+    report = report if why is None else explained(report, why)
+    return with_experiments(report, [event.facts for event in view.events(EVENT)])
+
+
+def with_experiments(report: Report, facts: Sequence[Mapping[str, Any]]) -> Report:
+    """Returns a report with what experiments made of its findings.
+
+    Args:
+        report: as the detectors gave it.
+        facts: what `kerascope.api.experiments` kept of each series of experiments.
+    """
+    if not facts:
+        return report
+    findings = judged(report.findings, facts)
+    if report.verdict == "crashed":
+        return dataclasses.replace(report, findings=findings)
+    bad = any(finding.severity in ("fault", "warning") for finding in findings)
+    return dataclasses.replace(
+        report, findings=findings, verdict="faulty" if bad else "healthy", headline=_headline(findings)
+    )
 
 
 def _placed(view: RunView, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -12,6 +12,7 @@ from kerascope.api.crash import Why, alone, explanation, keep
 from kerascope.api.hook import KerasHook
 from kerascope.api.paths import chosen_path
 from kerascope.api.script import execute, prepare_module, prepare_script
+from kerascope.api.verify import verify
 from kerascope.api.watching import Recorder
 from kerascope.values import Report
 
@@ -23,6 +24,9 @@ def run(
     module: bool = False,
     out: str | Path | None = None,
     options: dict[str, Any] | None = None,
+    experiments: float = 0.0,
+    engine: str = "local",
+    jobs: int | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[int, Report | None]:
     """Runs a script or module watched; returns its exit code and the report (None when nothing was watched).
@@ -33,6 +37,9 @@ def run(
         module: run `target` as ``python -m`` does.
         out: the recording's path; by default ``runs/<script>-<time>.kscope``.
         options: arguments of `kerascope.probe.options.Options`.
+        experiments: seconds to spend, after the run, on trying changes for what was found; 0 tries none.
+        engine: where they are tried, "local" or "ray".
+        jobs: how many are tried at once; None for as many as there are processors.
         say: told one line about every decision taken for the user (the backend, for example).
 
     Raises:
@@ -46,6 +53,7 @@ def run(
     hook = KerasHook(recorder, say)
     started = recorder.at
     why: list[Why | None] = [None]
+    cwd = Path.cwd()  # the script may change it
 
     def failed(error: BaseException) -> None:
         why[0] = explanation(error)
@@ -59,6 +67,20 @@ def run(
         )
     if why[0] is not None and report is None:
         report = alone(why[0], subject, outcome, recorder.at())
+    if report is not None and experiments > 0 and outcome.kind != "interrupted":
+        recording = recorder.writer.path if recorder.writer is not None else None
+        report = verify(
+            report,
+            recording,
+            (cwd / (argv0 if module else target)).resolve(),
+            args,
+            cwd=cwd,
+            module=target if module else None,
+            seconds=experiments,
+            engine=engine,
+            jobs=jobs,
+            say=say,
+        )
     return outcome.exit_code, report
 
 

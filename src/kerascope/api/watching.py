@@ -72,8 +72,9 @@ class Recorder:
         exit_code: int | None = None,
         error: str | None = None,
         seconds: float | None = None,
+        judge: bool = True,
     ) -> Report | None:
-        """Stops watching, closes the recording and judges it; None when no training was seen."""
+        """Stops watching, closes the recording and judges it; None when no training was seen, or without `judge`."""
         self.stop(outcome)
         if self.session is None or self.writer is None:
             return None
@@ -87,6 +88,8 @@ class Recorder:
         )
         with contextlib.suppress(Exception):  # the writer keeps its troubles itself; the report must come
             self.writer.close()
+        if not judge:
+            return None
         self._final = self._judge()  # after closing: only then is it known where the file is
         return self._final
 

@@ -39,6 +39,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="leave with 3 when there is such a finding, or a worse one",
     )
     parser.add_argument(
+        "--experiments",
+        type=float,
+        metavar="SECONDS",
+        default=60.0,
+        help="time for trying changes when something is wrong, after the run (default: 60; 0: none)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where changes are tried: processes on this machine (default), or a Ray cluster",
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="changes tried at once (default: one per processor)"
+    )
+    parser.add_argument(
         "--every",
         type=int,
         metavar="N",
@@ -65,7 +81,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def split(argv: Sequence[str]) -> tuple[list[str], str | None, list[str]]:
     """Splits a command line into our options, the script or module, and the script's own arguments."""
-    takes_value = {"--out", "--json", "--fail-on", "--every", "--budget", "--memory"}
+    takes_value = {
+        "--out",
+        "--json",
+        "--fail-on",
+        "--every",
+        "--budget",
+        "--memory",
+        "--experiments",
+        "--engine",
+        "--jobs",
+    }
     index = 0
     while index < len(argv):
         word = argv[index]
@@ -95,6 +121,11 @@ def main(argv: Sequence[str]) -> int:
     from kerascope.api import run as api
     from kerascope.api.report import emit, exit_code
 
+    if options.experiments < 0 or (options.jobs is not None and options.jobs < 1):
+        raise UsageError(
+            "`--experiments` is a time in seconds, `--jobs` a number of processes. "
+            f"Received: --experiments {options.experiments:g}, --jobs {options.jobs}. Give 0 or more, and 1 or more."
+        )
     if options.json and options.json != "-":
         _check_writable(options.json)
     code, report = api.run(
@@ -108,6 +139,9 @@ def main(argv: Sequence[str]) -> int:
             "budget": options.budget / 100,
             "memory": int(options.memory * 1024 * 1024),
         },
+        experiments=options.experiments,
+        engine=options.engine,
+        jobs=options.jobs,
         say=_say,
     )
     if report is None:

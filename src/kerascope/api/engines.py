@@ -1,0 +1,87 @@
+"""Where trial runs go: processes on this machine, or the workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import importlib
+import os
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from kerascope.api.sandbox import Request, run_trial
+from kerascope.errors import SetupError, UsageError
+from kerascope.explain.experiments.outcome import Outcome
+
+ENGINES = ("local", "ray")
+
+
+class Engine(Protocol):
+    """Runs trials, `jobs` at once."""
+
+    jobs: int
+
+    def submit(self, request: Request) -> Future[Outcome]:
+        """Begins a trial; the future holds its outcome."""
+        ...
+
+    def close(self) -> None:
+        """Begins no further trials and lets go of what was held."""
+        ...
+
+
+class Local:
+    """Trials in processes on this machine."""
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self.jobs = jobs or max(1, os.cpu_count() or 1)
+        self._pool = concurrent.futures.ThreadPoolExecutor(self.jobs, thread_name_prefix="kerascope-trial")
+
+    def submit(self, request: Request) -> Future[Outcome]:
+        """Begins a trial in a process of its own."""
+        return self._pool.submit(run_trial, request)
+
+    def close(self) -> None:
+        """Begins no further trials."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Ray:
+    """Trials on a Ray cluster: the one that RAY_ADDRESS names, else one that is started on this machine."""
+
+    def __init__(self, jobs: int | None = None) -> None:
+        try:
+            self._ray: Any = importlib.import_module("ray")
+        except ImportError as error:
+            raise SetupError(
+                f"The engine 'ray' needs Ray, which is not installed ({error}). Install it with "
+                "`pip install kerascope[ray]`, or leave `--engine` out."
+            ) from error
+        self._started = not self._ray.is_initialized()
+        if self._started:
+            self._ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
+        self.jobs = jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._remote = self._ray.remote(num_cpus=1, max_retries=0)(run_trial)
+
+    def submit(self, request: Request) -> Future[Outcome]:
+        """Begins a trial on some worker."""
+        future: Future[Outcome] = self._remote.remote(request).future()
+        return future
+
+    def close(self) -> None:
+        """Leaves the cluster, and stops it when it was started here."""
+        if self._started:
+            self._ray.shutdown()
+
+
+def engine(name: str, jobs: int | None = None) -> Engine:
+    """Returns the engine of this name, "local" or "ray", with room for `jobs` trials at once.
+
+    Raises:
+        UsageError: there is no such engine.
+        SetupError: Ray is asked for and not installed.
+    """
+    if name == "local":
+        return Local(jobs)
+    if name == "ray":
+        return Ray(jobs)
+    raise UsageError(f"There is no such engine. Received: engine={name!r}. Use one of {', '.join(ENGINES)}.")

@@ -1,0 +1,187 @@
+"""Copies of a script's folder to try changes in: what is small is copied, what is large is linked and never written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kerascope.api.trial import Spec
+from kerascope.errors import KerascopeError
+from kerascope.explain.experiments.outcome import Outcome, outcome_of
+from kerascope.record.reader import RunView
+from kerascope.values import encode
+
+MOST_FILES, MOST_BYTES, LARGE = 2000, 64_000_000, 1_000_000
+_SKIPPED = {
+    ".git",
+    ".hg",
+    ".venv",
+    "venv",
+    "node_modules",
+    "__pycache__",
+    "runs",
+    ".ipynb_checkpoints",
+    ".mypy_cache",
+}
+_REWRITTEN = (".h5", ".hdf5", ".keras", ".ckpt", ".kscope", ".pt", ".npz")
+"""Written by libraries that do not ask Python: never linked."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A folder as it was: small files by content, the others by where they lie.
+
+    `folder` is where the script lies in it, `script` its path, `cwd` the folder it runs in; all relative.
+    """
+
+    files: Mapping[str, bytes]
+    links: Mapping[str, str]
+    folders: tuple[str, ...]
+    folder: str
+    script: str
+    cwd: str
+
+    def write(self, root: Path, changes: Mapping[str, str]) -> None:
+        """Makes the folder below `root`, with other texts for some files (by their names as seen from the script)."""
+        for folder in self.folders:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        for name, content in self.files.items():
+            (root / name).write_bytes(content)
+        for name, target in self.links.items():
+            os.symlink(target, root / name)
+        for name, text in changes.items():
+            place = root / self.folder / name
+            newline = "\r\n" if b"\r\n" in self.files.get(str(Path(self.folder) / name), b"") else "\n"
+            if place.is_symlink():
+                place.unlink()
+            with place.open("w", encoding="utf-8", newline="") as file:
+                file.write(text.replace("\r\n", "\n").replace("\n", newline))
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A trial to run: the snapshot, the changed texts, the limits, and how long it may take."""
+
+    snapshot: Snapshot
+    changes: Mapping[str, str]
+    args: tuple[str, ...]
+    module: str | None
+    environment: Mapping[str, str]
+    timeout: float
+    epochs: int | None = None
+    steps: int | None = None
+    seed: int = 0
+
+
+def snapshot(script: Path, cwd: Path) -> Snapshot:
+    """Returns the folder that a script lies in, and the folder it runs in, as they are now."""
+    script, cwd = script.resolve(), cwd.resolve()
+    folder = script.parent
+    base = cwd if folder.is_relative_to(cwd) else folder
+    files: dict[str, bytes] = {}
+    links: dict[str, str] = {}
+    folders = ["."]
+    size = 0
+    for path in _walk(base):
+        name = path.relative_to(base).as_posix()
+        if path.is_dir() and not path.is_symlink():
+            full = len(files) + len(links) >= MOST_FILES or size >= MOST_BYTES
+            if full and not folder.is_relative_to(path):
+                links[name] = str(path)
+            else:
+                folders.append(name)
+            continue
+        length = path.stat().st_size if path.is_file() else 0
+        rewritten = path.name.endswith(_REWRITTEN)
+        if (
+            path.is_file()
+            and (length <= LARGE or rewritten)
+            and size + length <= MOST_BYTES
+            and len(files) < MOST_FILES
+        ):
+            files[name] = path.read_bytes()
+            size += length
+        elif not rewritten:
+            links[name] = str(path)
+    links = {name: target for name, target in links.items() if not _below(name, links)}
+    files = {name: content for name, content in files.items() if not _below(name, links)}
+    inside = cwd.relative_to(base).as_posix() if cwd.is_relative_to(base) else "."
+    name = script.relative_to(base).as_posix()
+    files[name] = script.read_bytes()
+    return Snapshot(files, links, tuple(folders), folder.relative_to(base).as_posix(), name, inside)
+
+
+def _walk(base: Path) -> Iterator[Path]:
+    """Yields what lies in a folder, files of a folder before what is below it."""
+    for place, folders, files in os.walk(base):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
+        for name in sorted(files):
+            yield Path(place) / name
+        for name in list(folders):
+            yield Path(place) / name
+
+
+def _below(name: str, links: Mapping[str, str]) -> bool:
+    parts = Path(name).parts
+    return any("/".join(parts[:depth]) in links for depth in range(1, len(parts)))
+
+
+def run_trial(request: Request) -> Outcome:
+    """Runs one trial in a scratch folder and a process of its own; returns what it came to."""
+    with tempfile.TemporaryDirectory(prefix="kerascope-trial-") as scratch:
+        root = Path(scratch) / "tree"
+        root.mkdir()
+        request.snapshot.write(root, request.changes)
+        out = Path(scratch) / "trial.kscope"
+        script = root / request.snapshot.script
+        spec = Spec(
+            request.module or str(script),
+            request.args,
+            request.module is not None,
+            str(out),
+            scratch,
+            request.epochs,
+            request.steps,
+            request.seed,
+        )
+        place = Path(scratch) / "spec.json"
+        place.write_text(json.dumps(encode(spec)), encoding="utf-8")
+        command = [sys.executable, "-m", "kerascope.api.trial", str(place)]
+        # Our own folder is not on the path of a program that runs elsewhere.
+        ours = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(p for p in (request.environment.get("PYTHONPATH"), ours) if p)
+        try:
+            done = subprocess.run(
+                command,
+                cwd=root / request.snapshot.cwd,
+                env={**request.environment, "PYTHONPATH": path},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=max(1.0, request.timeout),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Outcome("timeout", error=f"it did not end within {request.timeout:.0f} s")
+        return _read(out, done)
+
+
+def _read(out: Path, done: subprocess.CompletedProcess[str]) -> Outcome:
+    last = next(iter(reversed(done.stderr.strip().splitlines())), "")
+    ended = "finished" if done.returncode == 0 else "failed"
+    try:
+        figures = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
+        view = RunView.open(out)
+    except (OSError, ValueError, KerascopeError):
+        return Outcome("failed", error=last or f"exit code {done.returncode}, and no training was seen")
+    try:
+        return outcome_of(view, ended, figures.get("skill"))
+    finally:
+        view.close()
