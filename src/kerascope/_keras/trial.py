@@ -191,3 +191,8 @@ def mask_of(tensor: Any) -> Any:
 def set_mask(tensor: Any, mask: Any) -> None:
     """Lets a tensor carry a mask."""
     keras.src.backend.set_keras_mask(tensor, mask)
+
+
+def reset_metrics(model: Any) -> None:
+    """Begins the metrics anew, as an epoch does."""
+    model.reset_metrics()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from kerascope.detect.reading import Checks, model_tag
+from kerascope.detect.reading import Anatomy, Checks, Samples, listed, model_tag
 from kerascope.detect.registry import detector
 from kerascope.record.reader import ModelView, RunView
-from kerascope.values import Finding
+from kerascope.values import Evidence, Finding
 from kerascope.values.encoding import decode
 
 
@@ -36,8 +36,12 @@ def examined(view: RunView) -> Iterator[Finding]:
         model = models.get(event.model)
         if model is None or not isinstance(event.facts.get("finding"), dict):
             continue
-        finding = decode(Finding, event.facts["finding"])
-        if _stands(view, model, str(event.facts.get("when")), event.facts.get("paths") or ()):
+        finding: Finding | None = decode(Finding, event.facts["finding"])
+        if not _stands(view, model, str(event.facts.get("when")), event.facts.get("paths") or ()):
+            continue
+        if finding is not None and finding.kind == "disconnected-gradient":
+            finding = _confirmed(model, finding)
+        if finding is not None:
             yield dataclasses.replace(finding, evidence=(*model_tag(view, model), *finding.evidence))
 
 
@@ -48,3 +52,23 @@ def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
         checks = Checks.of(model)
         return isinstance(paths, list) and all(checks.constant(str(path)) is not False for path in paths)
     return True
+
+
+def _confirmed(model: ModelView, finding: Finding) -> Finding | None:
+    """A gradient that is cut shows in the recorded ones; where all of them arrive, nothing is cut."""
+    samples, anatomy = Samples.of(model, "gradient"), Anatomy(model.facts)
+    columns = {v.path: samples.column(v.path) for v in anatomy.trainable()}
+    if not len(samples.step) or not columns:
+        return finding
+    dead = [path for path, norms in columns.items() if not (norms > 0).any()]
+    if not dead:
+        return None
+    layer = anatomy.layer_of(dead[-1])
+    return dataclasses.replace(
+        finding,
+        severity="fault",
+        confidence=0.97,
+        explanation=f"{finding.explanation} In the recorded steps no gradient arrived at {listed(dead)}.",
+        evidence=(*finding.evidence, Evidence("weights without a gradient", f"{len(dead)} of {len(columns)}")),
+        location=dataclasses.replace(finding.location, layer=finding.location.layer or layer),
+    )

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kerascope.detect.second import stepping
+from kerascope.detect.second import stepping, updating
 from kerascope.detect.second.trial import Found, Trial
 
 Part = Callable[[Trial], Iterator[Found]]
 PARTS: tuple[tuple[str, Part], ...] = (
     ("step", stepping.look),
     ("nonfinite", stepping.look_at_bad),
+    ("updates", updating.look),
 )
 
 
