@@ -74,6 +74,11 @@ def loss_objects(model: Any) -> list[Any]:
     return [leaf for leaf in leaves if leaf is not None and not isinstance(leaf, str)]
 
 
+def sums_up(model: Any) -> bool:
+    """Tells whether a loss is asked for its sum over the batch."""
+    return any(getattr(one, "reduction", None) == "sum" for one in loss_objects(model))
+
+
 def metric_objects(model: Any) -> list[Any]:
     """Returns the metrics of a model, those that it was compiled with one by one."""
     found: list[Any] = []
@@ -196,3 +201,21 @@ def set_mask(tensor: Any, mask: Any) -> None:
 def reset_metrics(model: Any) -> None:
     """Begins the metrics anew, as an epoch does."""
     model.reset_metrics()
+
+
+def rows(data: Any) -> int:
+    """Returns how many samples a batch has."""
+    return next((int(t.shape[0]) for t in keras.tree.flatten(data) if getattr(t, "ndim", 0)), 0)
+
+
+def loss_is_settable(model: Any) -> bool:
+    """Tells whether a model's loss can be asked for: it was compiled with one, or computes one of its own."""
+    return getattr(model, "_compile_loss", None) is not None or not state.is_default(model, "compute_loss")
+
+
+def data_loss(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
+    """Returns the loss of a batch in inference, without what regularisers and layers add to it."""
+    y_pred = model(x, training=False)
+    if state.is_default(model, "compute_loss") and model._compile_loss is not None:
+        return model._compile_loss(y, y_pred, sample_weight)
+    return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)

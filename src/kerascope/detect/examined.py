@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
+
+import numpy as np
 
 from kerascope.detect.reading import Anatomy, Checks, Samples, listed, model_tag
 from kerascope.detect.registry import detector
@@ -47,11 +50,49 @@ def examined(view: RunView) -> Iterator[Finding]:
 
 def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
     if when == "nonfinite":
-        return any(event.model == model.id for event in view.events("nonfinite"))
+        return _nonfinite(view, model)
     if when == "still":
         checks = Checks.of(model)
         return isinstance(paths, list) and all(checks.constant(str(path)) is not False for path in paths)
+    if when == "explodes":
+        return _nonfinite(view, model) or _runs_away(model)
+    if when == "worse":
+        return not _gets_better(model)
     return True
+
+
+def _nonfinite(view: RunView, model: ModelView) -> bool:
+    return any(event.model == model.id for event in view.events("nonfinite"))
+
+
+def _runs_away(model: ModelView) -> bool:
+    """The loss ends well above where it has been."""
+    losses = np.asarray(model.batch_loss(), np.float64)
+    losses = losses[np.isfinite(losses)]
+    if len(losses) < 10:
+        return False
+    tail = float(np.median(losses[-max(3, len(losses) // 10) :]))
+    return tail > 3 * float(np.min(losses)) and tail > 1.5 * float(np.median(losses[:3]))
+
+
+_BETTER_HIGH = re.compile("acc|auc|precision|recall|f1|iou|dice|r2", re.IGNORECASE)
+_BETTER_LOW = re.compile("mae|mse|rmse|error", re.IGNORECASE)
+
+
+def _gets_better(model: ModelView) -> bool:
+    """A metric other than the loss says that the training went well, whatever its loss looks like."""
+    epochs = model.epochs()
+    if len(epochs) < 2:
+        return False
+    for name, first in epochs[0].logs.items():
+        last = epochs[-1].logs.get(name)
+        if "loss" in name or last is None:
+            continue
+        if _BETTER_HIGH.search(name) and last > first + 0.1:
+            return True
+        if _BETTER_LOW.search(name) and last < 0.7 * first:
+            return True
+    return False
 
 
 def _confirmed(model: ModelView, finding: Finding) -> Finding | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kerascope.detect.second import stepping, updating
+from kerascope.detect.second import losses, metrics, stepping, updating
 from kerascope.detect.second.trial import Found, Trial
 
 Part = Callable[[Trial], Iterator[Found]]
@@ -14,6 +14,8 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("step", stepping.look),
     ("nonfinite", stepping.look_at_bad),
     ("updates", updating.look),
+    ("losses", losses.look),
+    ("metrics", metrics.look),
 )
 
 
@@ -22,7 +24,7 @@ def worth(model: Any) -> bool:
     from kerascope._keras import trial
     from kerascope.probe.lines.install import is_users
 
-    return bool(trial.own_code(model, is_users))
+    return bool(trial.own_code(model, is_users)) or trial.sums_up(model)
 
 
 def examine(

@@ -74,6 +74,11 @@ class Method:
         ]
         return self.span_of(max(found, key=lambda s: s.lineno)) if found else None
 
+    def last_return(self) -> SourceSpan | None:
+        """Returns its last return statement."""
+        found = [s for s in self.statements() if isinstance(s, ast.Return)]
+        return self.span_of(max(found, key=lambda s: s.lineno)) if found else None
+
     def statements(self) -> Iterator[Any]:
         """Yields every statement in it that holds no others."""
         for node in ast.walk(self.node):
@@ -134,3 +139,14 @@ def class_node(cls: type) -> tuple[str, ast.ClassDef] | None:
     return next(
         ((file, n) for n in ast.walk(parsed) if isinstance(n, ast.ClassDef) and n.name == cls.__name__), None
     )
+
+
+def keyword(files: Iterator[str] | list[str], name: str, value: str) -> SourceSpan | None:
+    """Returns the first place in these files where a call is given this keyword with this value."""
+    for file in files:
+        parsed = tree(file)
+        for node in ast.walk(parsed) if parsed is not None else ():
+            for given in node.keywords if isinstance(node, ast.Call) else ():
+                if given.arg == name and ast.unparse(given.value).replace("'", '"') == value:
+                    return SourceSpan(file, given.value.lineno, given.value.end_lineno, f"{name}={value}")
+    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 from kerascope.detect.second.trial import Found, Trial
@@ -15,8 +14,10 @@ def look(trial: Trial) -> Iterator[Found]:
     """Yields what the numbers of the first step's lines show."""
     smells = Smells()
     trial.at_begin()
-    trial.traced(lambda: trial.step(), [smells])
+    trial.traced(lambda: trial.step(), [smells, trial.arguments])
     for one in smells.findings():
+        if one.kind == "nan-operation" and trial.bad is not None:
+            continue  # the step in which it happened tells more
         if one.kind in _TAKEN:
             yield Found(one, "nonfinite" if one.kind == "nan-operation" else "always")
 
@@ -29,6 +30,6 @@ def look_at_bad(trial: Trial) -> Iterator[Found]:
     trial.at_bad()
     data = trial._batch(trial.bad)
     trial.traced(lambda: trial.step(data), [smells])
-    for one in smells.findings():
-        if one.kind == "nan-operation":
-            yield Found(dataclasses.replace(one), "nonfinite")
+    found = [one for one in smells.findings() if one.kind == "nan-operation"]
+    sure = [one for one in found if one.severity == "fault"] or found
+    yield from (Found(one, "nonfinite") for one in sure[:2])

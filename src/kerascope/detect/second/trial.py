@@ -57,6 +57,7 @@ class Trial:
         self.x, self.y, self.weights = trial.unpacked(self.data)
         self.paths = {id(v): v.path for v in model.variables}
         self.last: list[np.ndarray] = []
+        self.arguments = Arguments()
         self.notes: list[str] = []
         self._deadline = time.monotonic() + seconds
 
@@ -127,6 +128,11 @@ class Trial:
         """Runs a function with its lines shown to the listeners."""
         with recording(statistics=True, listeners=list(listeners)):
             function()
+
+    def files(self) -> list[str]:
+        """Returns the user's files that are loaded, the script first."""
+        named = [(name != "__main__", getattr(m, "__file__", None) or "") for name, m in list(sys.modules.items())]
+        return [file for _, file in sorted(named) if file.endswith(".py") and is_users(file)]
 
     def name(self, variable: Any) -> str:
         return self.paths.get(id(variable), str(getattr(variable, "path", "")))
