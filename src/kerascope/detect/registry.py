@@ -21,6 +21,7 @@ FAMILIES = (
     "silent",
     "gradients",
     "loss",
+    "examined",
     "wiring",
     "causes.objective",
     "causes.data",
