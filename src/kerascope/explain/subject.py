@@ -24,7 +24,8 @@ class InputSpec:
     """What one tensor among the arguments looks like. `shape` has "B" where the batch size stands.
 
     `low` and `high` bound made-up integers (`high` not included); `like` says what floats are drawn from: "normal",
-    "positive" (between 0 and 1) or "probabilities" (positive, the last axis adds up to 1).
+    "positive" (between 0 and 1), "binary" (zeros and ones, as in a mask) or "probabilities" (positive, the last axis
+    adds up to 1).
     """
 
     shape: tuple[int | str, ...]
@@ -42,6 +43,10 @@ class InputSpec:
             return random.integers(self.low, max(self.high, self.low + 1), shape).astype(self.dtype)
         if self.like == "normal":
             values = random.normal(size=shape)
+        elif self.like == "binary":
+            values = random.integers(0, 2, shape).astype("float64")
+            if len(shape) > 1 and shape[-1] > 1:
+                values[..., 0] = 1.0  # no row of a mask leaves nothing
         else:
             values = random.uniform(0.05, 0.95, shape)
             if self.like == "probabilities":
@@ -148,5 +153,9 @@ def _spec(value: Any, batch: Any) -> InputSpec:
         elif values.dtype.kind == "f" and float(values.min()) >= 0:
             total = values.sum(-1) if values.ndim > 1 else None
             rows = total is not None and values.shape[-1] > 1 and bool(np.allclose(total, 1, atol=1e-3))
-            like = "probabilities" if rows else "positive" if float(values.max()) <= 1 else "normal"
+            like = "positive" if float(values.max()) <= 1 else "normal"
+            if set(np.unique(values)) == {0.0, 1.0}:
+                like = "binary"
+            if rows:
+                like = "probabilities"
     return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like)

@@ -19,7 +19,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
-from kerascope.explain.lines.failure import innermost
+from kerascope.explain.lines.failure import innermost, said, underlying
 from kerascope.explain.subject import BATCH, Subject
 from kerascope.record.lines import Position
 
@@ -108,9 +108,7 @@ class Trial:
         except _Broken as broken:
             outcome.reason = str(broken)
         except Exception as error:  # the user's code with a change in it: that it fails is the answer
-            outcome.reason = (
-                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
-            )
+            outcome.reason = f"{type(underlying(error)).__name__}: {said(error)}"
             outcome.error = error
             found = innermost(error)
             if found is not None and None not in found[1]:

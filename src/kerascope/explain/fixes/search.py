@@ -24,6 +24,8 @@ _BASES, _SECOND = 8, 40
 """How many changes are taken as the first of a pair, and how many second ones are tried with each."""
 _PROMISING = 1.8
 """A change that merely fails otherwise is taken as the first of a pair only when it costs less."""
+_PER_STAGE, _CHEAPEST = 0.1, 0.7
+"""How much coming further counts among the firsts of a pair, and what the second of one costs at least."""
 _LOST = 0.8
 """Added for each tensor that a change leaves out of an expression."""
 
@@ -152,9 +154,9 @@ class _Search:
 
     def _pairs(self) -> None:
         """Changes that came further are each taken as a new beginning."""
-        order = sorted(self.further, key=lambda pair: (-pair[1].stage, pair[0].cost))
+        order = sorted(self.further, key=lambda pair: pair[0].cost - _PER_STAGE * pair[1].stage)
         for base, outcome in order[:_BASES]:
-            if self.late() or len(self.passing) >= 3:
+            if self.late() or self._enough(base.cost + _CHEAPEST):
                 return
             with contextlib.suppress(Refused), base.program.trying(base.edits):
                 second = Program(base.program.file, after(base), base.program)
@@ -163,11 +165,12 @@ class _Search:
                 for candidate in candidates(second, logs, places, None)[:_SECOND]:
                     if self.late():
                         return
+                    cost = dataclasses.replace(candidate, cost=candidate.cost + base.cost)
+                    if self._enough(cost.cost):
+                        break
                     result = self._try(candidate, second)
                     if result is not None and result.passed:
-                        cost = dataclasses.replace(candidate, cost=candidate.cost + base.cost)
                         self._keep(cost, base.program.source, after(candidate), result, base.description)
-                        break
 
     def repairs(self, most: int) -> Repairs:
         best: list[_Passing] = []
