@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 
 from kerascope.explain.fixes.edits import arguments, einsum, operands, shapes, structure, weights
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, position
@@ -14,8 +15,9 @@ from kerascope.explain.fixes.patch import Edit, splice
 from kerascope.explain.fixes.swap import Program
 from kerascope.record.lines import LineLog, Position
 
-_FAMILIES = (arguments, einsum, operands, shapes, weights, structure)
-_MADE_BEFORE = ("__init__", "build", "compute_output_shape")
+FAMILIES: tuple[ModuleType, ...] = (arguments, einsum, operands, shapes, weights, structure)
+"""The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
+_MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def candidates(
     logs: Sequence[LineLog],
     places: Sequence[Position],
     culprit: Position | None,
+    families: Sequence[ModuleType] = FAMILIES,
 ) -> list[Candidate]:
     """Returns the changes of a file worth trying, the likeliest first.
 
@@ -114,14 +117,20 @@ def candidates(
 
     for function in functions:
         made_before = 0.1 if function.name in _MADE_BEFORE else 0.0
-        for proposal in structure.of_function(context, function):
-            add(proposal, 0.0, 0)
+        for family in families:
+            for proposal in getattr(family, "of_function", _none)(context, function):
+                add(proposal, 0.0, 0)
         for node in _expressions(context, function):
             cost = near.cost(node) + made_before
-            for family in _FAMILIES:
-                for proposal in family.propose(context, node):
+            for family in families:
+                for proposal in getattr(family, "propose", _none)(context, node):
                     add(proposal, cost, _lost(context, node, proposal))
     return sorted(found.values(), key=lambda c: c.cost)
+
+
+def _none(context: Context, node: ast.AST) -> Iterator[Proposal]:
+    """A family that has nothing to propose for this sort of node."""
+    yield from ()
 
 
 def _expressions(context: Context, function: ast.FunctionDef) -> Iterator[ast.expr]:
