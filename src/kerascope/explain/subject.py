@@ -60,7 +60,8 @@ class Subject:
     """What is traced or checked.
 
     `kind` is as in `objects.kind_of`. `make` gives a fresh one, None when there is no way to make one; of a function
-    it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor.
+    it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `batch` is the batch
+    size of the inputs that were given, None where that is open.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Subject:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     run: Callable[..., Any] | None = None
+    batch: int | None = None
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments for a batch of this size, as tensors of the backend."""
@@ -133,7 +135,8 @@ def subject(obj: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, make: A
     if make is None:
         make = (lambda: obj) if kind in ("function", "other") else objects.maker(obj)
     name = getattr(obj, "__name__", None) or type(obj).__name__
-    return Subject(kind, name, make, tuple(args), dict(kwargs))
+    size = batch if isinstance(batch, int) else None
+    return Subject(kind, name, make, tuple(args), dict(kwargs), batch=size)
 
 
 def _spec(value: Any, batch: Any) -> InputSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from types import ModuleType
 
 from kerascope.explain.fixes.edits import (
     arguments,
@@ -24,9 +25,10 @@ from kerascope.explain.fixes.patch import Edit, splice
 from kerascope.explain.fixes.swap import Program
 from kerascope.record.lines import LineLog, Position
 
-_FAMILIES = (arguments, peraxis, einsum, operands, shapes, weights, idiom, structure)
+FAMILIES: tuple[ModuleType, ...] = (arguments, peraxis, einsum, operands, shapes, weights, idiom, structure)
+"""The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, peraxis, shapes)
-_MADE_BEFORE = ("__init__", "build", "compute_output_shape")
+_MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
 _MOST_PLACES = 4
 _TOGETHER = 0.2
 """Added to the cost of a change that is made in several places at once."""
@@ -115,6 +117,7 @@ def candidates(
     logs: Sequence[LineLog],
     places: Sequence[Position],
     culprit: Position | None,
+    families: Sequence[ModuleType] = FAMILIES,
 ) -> list[Candidate]:
     """Returns the changes of a file worth trying, the likeliest first.
 
@@ -148,12 +151,13 @@ def candidates(
 
     for function in functions:
         made_before = 0.1 if function.name in _MADE_BEFORE else 0.0
-        for proposal in structure.of_function(context, function):
-            add(proposal, 0.0, 0)
+        for family in families:
+            for proposal in getattr(family, "of_function", _none)(context, function):
+                add(proposal, 0.0, 0)
         for node in _expressions(context, function):
             cost = near.cost(node) + made_before
-            for family in _FAMILIES:
-                for proposal in family.propose(context, node):
+            for family in families:
+                for proposal in getattr(family, "propose", _none)(context, node):
                     orphaned = ORPHANED if left_out.orphans(proposal) else 0.0
                     add(proposal, cost + orphaned, left_out.tensors(proposal))
                     if family in _REPEATED and cost < FAR:
@@ -181,6 +185,11 @@ def _in_all_places(alike: Iterable[list[Proposal]]) -> Iterator[Proposal]:
 
 def _order(edit: Edit) -> Position:
     return edit.position
+
+
+def _none(context: Context, node: ast.AST) -> Iterator[Proposal]:
+    """A family that has nothing to propose for this sort of node."""
+    yield from ()
 
 
 def _expressions(context: Context, function: ast.FunctionDef) -> Iterator[ast.expr]:

@@ -35,7 +35,8 @@ class Outcome:
     """What came of one try. `stage` grows with how far it came; `reason` is empty when everything passed.
 
     `place` is where the user's code raised. `output` is the shape of what came out, with "B" for the batch.
-    `demerits` name what is odd about a result that passes, such as a weight without effect.
+    `demerits` name what is odd about a result that passes, such as a weight without effect; `facts` is what else is
+    worth showing of it.
     """
 
     reason: str = ""
@@ -45,6 +46,7 @@ class Outcome:
     file: str = ""
     output: Shape | None = None
     demerits: dict[str, float] = dataclasses.field(default_factory=dict)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

@@ -146,7 +146,7 @@ class Context:
 
     def swap(self, cost: float, node: ast.AST, new: str) -> Proposal:
         """Returns the proposal to write `new` in place of a node."""
-        return Proposal(cost, f"{_short(self.text(node))} -> {_short(new)}", (Edit(position(node), new),))
+        return Proposal(cost, f"{short(self.text(node))} -> {short(new)}", (Edit(position(node), new),))
 
     def insert(self, cost: float, call: ast.Call, argument: str) -> Proposal:
         """Returns the proposal to give a call one more argument."""
@@ -161,7 +161,7 @@ class Context:
 
     def replace(self, cost: float, place: Position, old: str, new: str) -> Proposal:
         """Returns the proposal to write `new` in place of what stands at `place`."""
-        return Proposal(cost, f"{_short(old)} -> {_short(new)}", (Edit(place, new),))
+        return Proposal(cost, f"{short(old)} -> {short(new)}", (Edit(place, new),))
 
     # -- what was seen --------------------------------------------------------------------------------------------
 
@@ -367,7 +367,7 @@ def _kind(value: Any) -> str | None:
     return None
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 60 else line[:57] + "..."
 
