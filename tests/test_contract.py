@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).resolve().parents[1] / "src"
-OPEN = {"values", "errors", "env", "budget"}
+OPEN = {"values", "errors", "env", "budget", "whose"}
 GATES = {"_keras", "_backends"}
 STAGES = {"record", "probe", "detect", "explain", "render"}
 BACKENDS = {"keras", "jax", "tensorflow", "torch"}
@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "env": set(),
     "budget": set(),
+    "whose": set(),
     "_keras": set(),
     "_backends": {"_keras"},
     "record": set(),

@@ -14,8 +14,8 @@ import numpy as np
 from kerascope._backends import jax_taps as taps
 from kerascope._backends.base import Data, Inline, Leaf, Logs, Part, Sample, State, Stepper
 from kerascope._backends.common import quiet_python
+from kerascope._keras import quirks, steps
 from kerascope._keras import state as keras_state
-from kerascope._keras import steps
 
 _copy = jax.jit(lambda tree: jax.tree_util.tree_map(jnp.copy, tree))
 
@@ -138,7 +138,7 @@ class JaxBackend:
         def shadow(state: State, data: Data) -> dict[str, Any]:
             model = reference()
             assert model is not None
-            with self.quiet(), taps.tapped(model) as collected:
+            with self.quiet(), quirks.step_outside_fit(model), taps.tapped(model) as collected:
                 model.train_step(state, data)
                 parts = collected.parts()
             _fill(traced, collected, parts)

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kerascope._keras import alone, state
+from kerascope._keras import alone, quirks, state
 from kerascope._keras.steps import Patches
 
 _METHODS = ("train_step", "compute_loss", "call", "compute_metrics", "test_step")
@@ -135,7 +135,8 @@ def train_step(model: Any, data: Any) -> Any:
     """Runs the model's train step once, line by line."""
     if keras.backend.backend() == "jax":
         groups = tuple([v.value for v in group] for group in state.state_variables(model))
-        return model.train_step(groups, data)
+        with quirks.step_outside_fit(model):
+            return model.train_step(groups, data)
     return model.train_step(data)
 
 
