@@ -1,4 +1,4 @@
-"""The second look: faults in the user's own code are named at their line, sound code is left alone, nothing is touched."""
+"""The second look: faults in the user's own code are named at their line, and sound code is left alone."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ _QUICK = ("rounds", "hides", "attends", "negates", "overwrites", "forces", "pool
 def marks(module, function):
     """Returns (line, kind) of the marks that belong to a training: those since the training before it."""
     lines = Path(module.__file__).read_text().splitlines()
+    if module is STEPS:  # the same class for each backend: any mark of the file will do
+        return [
+            (n, m.group(1)) for n, line in enumerate(lines, 1) if (m := re.search(r"# <- ([\w-]+)", line))
+        ]
     starts = sorted(inspect.getsourcelines(one)[1] for one in (*module.SEEN, *module.ASIDE))
     start = inspect.getsourcelines(function)[1]
     first = max((one for one in starts if one < start), default=0)
@@ -77,7 +81,9 @@ def test_faults_of_train_steps_are_named_at_their_line(name, tmp_path):
 
 
 def quiet(report):
-    return [(one.kind, one.title) for one in report.findings if one.severity != "note"]
+    """What is worse than a note; that the training is short is no matter here."""
+    found = [one for one in report.findings if one.severity != "note" and one.kind != "too-few-epochs"]
+    return [(one.kind, one.title) for one in found]
 
 
 @pytest.mark.backend
@@ -120,7 +126,8 @@ def test_the_second_look_leaves_everything_as_it_was(tmp_path, capsys):
 
     def state():
         variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-        return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables], list(layer.seen), np.random.get_state()
+        values = [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
+        return values, list(layer.seen), np.random.get_state()
 
     before = state()
     capsys.readouterr()

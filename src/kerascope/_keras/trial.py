@@ -76,6 +76,14 @@ def loss_objects(model: Any) -> list[Any]:
     return [leaf for leaf in leaves if leaf is not None and not isinstance(leaf, str)]
 
 
+def is_distributed(model: Any) -> bool:
+    """Tells whether a model's training is spread over several devices: nothing of it is run again then."""
+    return (
+        getattr(model, "_distribute_strategy", None) is not None
+        or keras.distribution.distribution() is not None
+    )
+
+
 def sums_up(model: Any) -> bool:
     """Tells whether a loss is asked for its sum over the batch."""
     return any(getattr(one, "reduction", None) == "sum" for one in loss_objects(model))
