@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from kerascope.probe.watch import Session
     from kerascope.record.writer import Writer
 
+_SLOWER = 20.0
+"""How many of the training's steps one that runs line by line may well take."""
+
 
 def examine(session: Session, writer: Writer, seconds: float) -> None:
     """Examines every model whose training has ended since the last time, and records what is found.
@@ -18,11 +21,20 @@ def examine(session: Session, writer: Writer, seconds: float) -> None:
         writer: where the events go.
         seconds: for all models together, counted as the watch's own.
     """
+    from kerascope.detect.second.look import worth
+
     began = time.perf_counter()
     for watched, model in session.ended():
         left = seconds - (time.perf_counter() - began)
         journal = watched.stepper.journal
-        if left <= 0:
+        if not worth(model):
+            watched.examined()
+            continue
+        if _SLOWER * watched.stepper.clock.typical > left:
+            journal.gap(
+                "a second look at the user's own code", "its steps are too slow for the time there is"
+            )
+        elif left <= 0:
             journal.gap("a second look at the code of further models", f"the {seconds:g} s for it were over")
         else:
             journal.guard("examine", lambda: _one(watched, model, writer, session, left))  # noqa: B023
@@ -39,7 +51,7 @@ def _one(watched: Any, model: Any, writer: Writer, session: Session, seconds: fl
     def failed(where: str, error: Exception) -> None:
         journal.failed(where, error, "this part of the second look is missing")
 
-    found, left_out = look(model, stepper.beginning, stepper.before_bad, seconds, failed)
+    found, left_out = look(model, stepper.beginning, stepper.before_bad, seconds, stepper.number, failed)
     for facts in found:
         writer.event("examined", session.at(), facts, model=journal.model)
     if left_out:

@@ -46,6 +46,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="time for trying changes when something is wrong, after the run (default: 60; 0: none)",
     )
     parser.add_argument(
+        "--examine",
+        type=float,
+        metavar="SECONDS",
+        default=10.0,
+        help="time for running your own layers, losses, metrics and train steps once more (default: 10; 0: none)",
+    )
+    parser.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
@@ -89,6 +96,7 @@ def split(argv: Sequence[str]) -> tuple[list[str], str | None, list[str]]:
         "--budget",
         "--memory",
         "--experiments",
+        "--examine",
         "--engine",
         "--jobs",
     }
@@ -138,6 +146,7 @@ def main(argv: Sequence[str]) -> int:
             "inline": options.inline,
             "budget": options.budget / 100,
             "memory": int(options.memory * 1024 * 1024),
+            "examine": options.examine,
         },
         experiments=options.experiments,
         engine=options.engine,
