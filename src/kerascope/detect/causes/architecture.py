@@ -101,14 +101,22 @@ def _squashed(situation: Situation) -> Iterator[Finding]:
         + 0.1 * (len(squashed) >= 5)
         - 0.25 * (unscaled(situation) is not None)
     )
+    yield _vanishing(situation, squashed, min(0.92, sure), decay, first)
+    if len(hidden) >= _TOWER:
+        yield _tower(situation, decay)
+
+
+def _vanishing(
+    situation: Situation, squashed: list[Node], sure: float, decay: float, first: float
+) -> Finding:
     levers = tuple(
         Lever("layer", "activation", '"relu"', node.path) for node in _setters(situation, squashed)
     )
     name = situation.activation_after(squashed[0])
-    yield cause(
+    return cause(
         situation,
         "wrong-hidden-activation",
-        min(0.92, sure),
+        sure,
         f"{len(squashed)} hidden layer{'s' if len(squashed) > 1 else ''} of {name} let hardly any gradient through",
         f"The slope of {name} is at most {'a quarter' if 'sigmoid' in name else '1'} and near zero for large "
         "inputs, and each "
@@ -128,22 +136,25 @@ def _squashed(situation: Situation) -> Iterator[Finding]:
             *standing_evidence(worst(situation)),
         ],
     )
-    if len(hidden) >= _TOWER:
-        yield cause(
-            situation,
-            "wrong-layer",
-            0.5,
-            f"{len(hidden)} hidden layers one behind the other, without a way around them",
-            "Each further layer weakens the signal on its way up and the gradient on its way back. A few wider "
-            "layers learn "
-            "the same faster.",
-            tuple(Lever("layer", None, None, node.path) for node in hidden[1:-1]),
-            layer=hidden[1].path,
-            evidence=[
-                Evidence("hidden layers", len(hidden)),
-                Evidence("gradient, first over last", float(f"{decay:.3g}")),
-            ],
-        )
+
+
+def _tower(situation: Situation, decay: float) -> Finding:
+    hidden = situation.hidden
+    return cause(
+        situation,
+        "wrong-layer",
+        0.5,
+        f"{len(hidden)} hidden layers one behind the other, without a way around them",
+        "Each further layer weakens the signal on its way up and the gradient on its way back. A few wider "
+        "layers learn "
+        "the same faster.",
+        tuple(Lever("layer", None, None, node.path) for node in hidden[1:-1]),
+        layer=hidden[1].path,
+        evidence=[
+            Evidence("hidden layers", len(hidden)),
+            Evidence("gradient, first over last", float(f"{decay:.3g}")),
+        ],
+    )
 
 
 def _setters(situation: Situation, nodes: list[Node]) -> list[Node]:

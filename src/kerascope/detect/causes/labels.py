@@ -92,21 +92,25 @@ def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:
         and not scaled_apart(situation)
         and not unseen(target)
     ):
-        yield cause(
-            situation,
-            "train-val-mismatch",
-            0.7,
-            "What holds in the training rows does not hold in the validation rows",
-            "Similar inputs have similar labels within each of the two parts, but not across them: the "
-            "labels or the "
-            "inputs of one part were prepared in another way.",
-            on("data", "validation_data", None),
-            evidence=[
-                Evidence("nearest neighbours within the training rows", round(own, 3)),
-                found,
-                Evidence("from training to validation rows", round(across, 3)),
-            ],
-        )
+        yield _apart(situation, own, found, across)
+
+
+def _apart(situation: Situation, own: float, found: Evidence, across: float) -> Finding:
+    return cause(
+        situation,
+        "train-val-mismatch",
+        0.7,
+        "What holds in the training rows does not hold in the validation rows",
+        "Similar inputs have similar labels within each of the two parts, but not across them: the "
+        "labels or the "
+        "inputs of one part were prepared in another way.",
+        on("data", "validation_data", None),
+        evidence=[
+            Evidence("nearest neighbours within the training rows", round(own, 3)),
+            found,
+            Evidence("from training to validation rows", round(across, 3)),
+        ],
+    )
 
 
 def _imbalance(situation: Situation, target: Target) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kerascope.detect.causes.common import cause, harm, on, standing_evidence
+from kerascope.detect.causes.common import Way, cause, harm, on, standing_evidence
 from kerascope.detect.reading import listing, mapping, number, show
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
@@ -69,6 +69,11 @@ def _mismatch(situation: Situation) -> Iterator[Finding]:
             ],
         )
         return
+    yield from _drifted(situation, lever)
+
+
+def _drifted(situation: Situation, lever: Way) -> Iterator[Finding]:
+    """Inputs from different distributions."""
     found = worst(situation)
     for shift in _shifts(situation):
         distance, ratio = mapping(shift.get("apart")), mapping(shift.get("ratio"))
