@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascope.detect.reading import Anatomy, listing, mapping, number
+from kerascope.detect.reading import Anatomy, listing, mapping, number, whole
 from kerascope.detect.trend import Trend, trend
 from kerascope.record.reader import ModelView, RunView
 
@@ -110,8 +110,7 @@ class Target:
     @property
     def classes(self) -> int:
         """Number of different labels seen."""
-        value = number(self.labels.get("distinct"))
-        return int(value) if math.isfinite(value) else 0
+        return whole(self.labels.get("distinct"))
 
     @property
     def columns(self) -> int:
@@ -224,6 +223,12 @@ class Situation:
                 continue
             break
         return "linear"
+
+    @functools.cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the variables by path."""
+        entries = [mapping(e) for e in listing(self.model.facts.get("variables"))]
+        return {str(e.get("path")): tuple(whole(n) for n in listing(e.get("shape"))) for e in entries}
 
     # -- the objective -------------------------------------------------------------------------------------------
 
@@ -373,9 +378,7 @@ def _nodes(facts: Mapping[str, Any]) -> Iterator[Node]:
             activation=str(entry.get("activation") or ""),
             config=mapping(entry.get("config")),
             shape=tuple(n if isinstance(n, int) else None for n in shape),
-            parameters=int(number(entry.get("parameters")))
-            if math.isfinite(number(entry.get("parameters")))
-            else 0,
+            parameters=whole(entry.get("parameters")),
             trainable=entry.get("trainable") is True,
             custom=entry.get("custom") is True,
             weights=tuple(str(w) for w in listing(entry.get("weights"))),

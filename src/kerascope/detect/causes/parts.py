@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope.detect.causes.common import Way, cause, harm, on, standing_evidence
-from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing, worst
@@ -167,7 +167,7 @@ def _order(situation: Situation, target: Target) -> Iterator[Finding]:
 
 def _shares(facts: Mapping[str, Any]) -> str:
     counts = mapping(facts.get("counts"))
-    return ", ".join(f"{name}: {int(number(count))}" for name, count in list(counts.items())[:8])
+    return ", ".join(f"{name}: {whole(count)}" for name, count in list(counts.items())[:8])
 
 
 def _shared(situation: Situation) -> Iterator[Finding]:
@@ -200,7 +200,7 @@ def _single_feature(situation: Situation, target: Target) -> Iterator[Finding]:
     found = standing(target)
     if not found.own > 0.97:
         return
-    column = int(number(single.get("feature")))
+    column = whole(single.get("feature"))
     yield cause(
         situation,
         "data-leakage",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
 from kerascope.detect.causes.objective import data_name, layer_name, outside, zero_one
-from kerascope.detect.reading import show
+from kerascope.detect.reading import show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import BINARY, CROSS_ENTROPY, NUMERIC, Situation, Target, situations
 from kerascope.detect.standing import standing
@@ -171,14 +171,14 @@ def _units(situation: Situation, target: Target) -> Iterator[Finding]:
     setter = target.layer
     if target.loss == "sparse_categorical_crossentropy" and target.labels.get("whole") is True:
         high, low = target.figure("max"), target.figure("min")
-        needed = int(high) + 1
+        needed = whole(high) + 1
         if low >= 0 and high >= target.units:
             offset = low >= 1 and high - low + 1 <= target.units
             yield cause(
                 situation,
                 "wrong-labels" if offset else "wrong-output-units",
                 0.92,
-                f"The labels go up to {int(high)}; {target.units} units are for labels 0 to {target.units - 1}",
+                f"The labels go up to {whole(high)}; {target.units} units are for labels 0 to {target.units - 1}",
                 "Labels beyond the last unit have no unit of their own: their probability cannot rise. "
                 + (
                     "They begin at 1 here, so subtracting 1 makes them fit."
@@ -188,7 +188,7 @@ def _units(situation: Situation, target: Target) -> Iterator[Finding]:
                 *((on("data", data_name(target), None),) if offset else ()),
                 on_layer(setter, "units", str(needed)),
                 layer=setter.path if setter is not None else None,
-                evidence=[Evidence("largest label", int(high)), Evidence("units", target.units)],
+                evidence=[Evidence("largest label", whole(high)), Evidence("units", target.units)],
             )
         elif low < 0:
             yield _negative(situation, target)
