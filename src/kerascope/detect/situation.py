@@ -148,6 +148,7 @@ class Situation:
         facts = self.training.facts if self.training is not None else {}
         self.data = mapping(mapping(facts).get("data"))
         self.fit = mapping(mapping(facts).get("fit"))
+        self.memo: dict[object, float] = {}
 
     # -- layers --------------------------------------------------------------------------------------------------
 
@@ -386,5 +387,9 @@ def _nodes(facts: Mapping[str, Any]) -> Iterator[Node]:
 
 
 def situations(view: RunView) -> Sequence[Situation]:
-    """Returns the situation of every model that was trained."""
-    return [Situation(view, model) for model in view.models if len(model.steps().step)]
+    """Returns the situation of every model that was trained; the same ones for every detector."""
+    known = view.memo.get("situations")
+    if known is None:
+        known = [Situation(view, model) for model in view.models if len(model.steps().step)]
+        view.memo["situations"] = known
+    return known

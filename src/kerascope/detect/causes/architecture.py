@@ -40,9 +40,14 @@ def architecture(view: RunView) -> Iterator[Finding]:
         yield from _dead_from_start(situation)
 
 
+def _other(node: Node) -> bool:
+    """Tells whether a layer bends in a way of its own."""
+    return node.custom or node.kind in RECURRENT or "Attention" in node.kind
+
+
 def _linear(situation: Situation) -> Iterator[Finding]:
     hidden = situation.hidden
-    if not hidden or any(n.custom or n.kind in RECURRENT or "Attention" in n.kind for n in situation.working):
+    if not situation.targets or not hidden or any(_other(n) for n in situation.working):
         return
     bent = [n for n in hidden if situation.activation_after(n) not in ("linear", "")]
     if bent:

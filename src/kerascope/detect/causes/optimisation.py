@@ -167,6 +167,8 @@ def _too_slow(situation: Situation) -> Iterator[Finding]:
         yield _slow(situation, "lr-too-low", 0.92 if path < _STILL / 5 or reach < 0.2 else 0.8, path)
     elif adaptive and situation.rate < 1e-4 and path < 0.5:
         yield _slow(situation, "lr-too-low", 0.6, path)
+    elif found is None or not math.isfinite(found.gap):
+        return  # without a yardstick nobody knows how far there was to go
     elif not adaptive and situation.rate <= 2e-3 and path < 0.5:
         yield _slow(situation, "lr-too-low", 0.85, path)
     elif not adaptive and _still_on_its_way(situation, path):
