@@ -38,6 +38,7 @@ def architecture(view: RunView) -> Iterator[Finding]:
         yield from _linear(situation)
         yield from _squashed(situation)
         yield from _dead_from_start(situation)
+        yield from _recurrent(situation)
 
 
 def _other(node: Node) -> bool:
@@ -242,3 +243,24 @@ def _dead_from_start(situation: Situation) -> Iterator[Finding]:
             evidence=[Evidence("share of zeros in the outputs", 1.0), *curve(situation)],
         )
         return
+
+
+def _recurrent(situation: Situation) -> Iterator[Finding]:
+    """Recurrent layers without the tanh that keeps their state within bounds."""
+    if not harm(situation) > _HARM:
+        return
+    for node in situation.working:
+        if node.kind in ("LSTM", "GRU", "SimpleRNN") and node.activation in ("relu", "linear", "elu"):
+            yield cause(
+                situation,
+                "wrong-hidden-activation",
+                0.65,
+                f"The state of `{node.path}` is not kept within bounds: its activation is {node.activation}",
+                "A recurrent layer applies the same weights at every time step. Without tanh its state grows "
+                "or dies out over the "
+                "sequence, and so do gradients.",
+                on_layer(node, "activation", '"tanh"'),
+                layer=node.path,
+                evidence=[*curve(situation), *standing_evidence(worst(situation))],
+            )
+            return

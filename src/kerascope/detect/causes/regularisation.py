@@ -39,7 +39,8 @@ def regularisation(view: RunView) -> Iterator[Finding]:
         yield from (f for f in _dropped(situation) if f.location.layer not in places)
         yield from _penalised(situation)
         yield from _noisy(situation)
-        yield from _by_heart(situation)
+        found = list(_by_heart(situation))
+        yield from found or _remembers(situation)
 
 
 def rate_of(node: Node) -> float:
@@ -246,5 +247,30 @@ def _by_heart(situation: Situation) -> Iterator[Finding]:
             Evidence("validation loss by epoch", round(end, 4), plot=thin(held)),
             Evidence("training loss by epoch", round(float(own[-1]), 4), plot=thin(own)),
             Evidence("weights per training row", round(weights / rows, 2) if rows > 0 else None),
+        ],
+    )
+
+
+def _remembers(situation: Situation) -> Iterator[Finding]:
+    """Training rows answered next to perfectly, others worse than simple methods answer them."""
+    found = worst(situation)
+    if found is None or not found.poor or found.poor_fit or broken(situation):
+        return
+    rows = situation.rows
+    weights = sum(n.parameters for n in situation.working)
+    if not (found.fitted > 0.93 and found.fitted - found.own > 0.2 and weights > rows):
+        return
+    yield cause(
+        situation,
+        "overfitting",
+        0.55,
+        f"Training rows are answered right ({show(found.fitted)}), new ones much less often ({show(found.own)})",
+        "The network knows its training rows by heart, and simple methods do better on new ones: what it has "
+        "learnt is special "
+        "to the rows it saw. Fewer weights, regularisation, or more rows.",
+        on("fit", "callbacks", "[keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)]"),
+        evidence=[
+            Evidence("weights per training row", round(weights / rows, 2) if rows > 0 else None),
+            *standing_evidence(found),
         ],
     )
