@@ -37,6 +37,7 @@ _CUT = (
     "lr-too-high",
     "nan-loss",
     "gradients-not-applied",
+    "normalisation-misuse",
 )
 """Causes that make gradients exactly zero without any operation being in the way."""
 
@@ -181,7 +182,7 @@ def _explains(cause: Finding, finding: Finding) -> bool:
         kept = finding.kind == "nan-loss" and cause.kind in _FINITE
         return cause.confidence >= 0.4 and cause.kind not in _SILENT and not kept
     if finding.kind == "disconnected-gradient" and _nothing_gets_through(finding):
-        return cause.kind in _CUT
+        return cause.kind in _CUT and cause.confidence >= 0.7
     if finding.kind in _OF_DATA and finding.confidence >= 0.85:
         return False  # seen in the data themselves, whatever else is wrong
     hidden = finding.kind in _HIDES.get(cause.kind, ())
@@ -210,7 +211,9 @@ _SILENT = (
 
 
 def _nothing_gets_through(finding: Finding) -> bool:
-    return any(e.label == "trainable variables with a gradient" and e.value == 0 for e in finding.evidence)
+    """Tells whether gradients are there and exactly zero, which saturated and dead units also bring about."""
+    zero = any(e.label == "trainable variables with a gradient" and e.value == 0 for e in finding.evidence)
+    return zero or "exactly zero" in finding.title
 
 
 def _with(cause: Finding, symptoms: Sequence[Finding]) -> Finding:
