@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from kerascope.detect.batches import from_batches
 from kerascope.detect.reading import Anatomy, listing, mapping, number, whole
 from kerascope.detect.trend import Trend, trend
 from kerascope.record.reader import ModelView, RunView
@@ -147,6 +148,8 @@ class Situation:
         self.training = trainings[-1] if trainings else None
         facts = self.training.facts if self.training is not None else {}
         self.data = mapping(mapping(facts).get("data"))
+        if not mapping(self.data.get("train")):
+            self.data = {**from_batches(model), **self.data}
         self.fit = mapping(mapping(facts).get("fit"))
         self.memo: dict[object, float] = {}
 
@@ -267,7 +270,7 @@ class Situation:
             validation_labels=_keyed(mapping(self.data.get("validation")).get("y"), key),
             train=answers["train"],
             validation=answers["validation"],
-            yardstick=_keyed(self.data.get("learnable"), key),
+            yardstick={} if _sequence(loss, labels) else _keyed(self.data.get("learnable"), key),
         )
 
     def _answers(self, part: str, key: str) -> Mapping[str, Any]:
@@ -355,6 +358,14 @@ def activation_of(node: Node) -> str:
         return node.activation or "linear"
     return {"ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "PReLU": "prelu"}.get(
         node.kind, node.kind.lower()
+    )
+
+
+def _sequence(loss: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Tells whether a label is a row of classes (one per time step, say), for which there is no yardstick."""
+    several = len(listing(labels.get("shape"))) > 1 and listing(labels.get("shape"))[-1] != 1
+    return (
+        loss.get("function") in (*CROSS_ENTROPY, *BINARY) and labels.get("written") == "numbers" and several
     )
 
 
