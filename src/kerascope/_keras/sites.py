@@ -49,6 +49,9 @@ class Sites:
             self._note(obj, "made", once=True)
             original(obj, *args, **kwargs)
 
+        # Keras reads the parameters of `__init__` to fill in configurations, and not all ways of reading look behind
+        # a wrapper.
+        __init__.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
         return __init__
 
     def _calling(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
