@@ -287,11 +287,6 @@ class Situation:
         width = shape[-1] if len(shape) > 1 else 1
         return int(width) if isinstance(width, int) else None
 
-    @property
-    def differ(self) -> float:
-        """How far two passes without training differ, relative to the outputs' spread; NaN when not tried."""
-        return number(mapping(mapping(self.data.get("answers")).get("train")).get("differ"))
-
     def metric_names(self) -> list[tuple[str, str, bool]]:
         """Returns (name, function or class, the user's own) of the compiled metrics."""
         entries = [mapping(e) for e in listing(self.program.get("measures"))]
