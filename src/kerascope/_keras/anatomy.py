@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from kerascope._keras.drafts import code_line
-from kerascope._keras.graph import own_variables, plain
+from kerascope._keras.graph import own_variables
+from kerascope._keras.plain import plain
 from kerascope.env import shown_path
 from kerascope.values import SourceSpan, TensorStats, WeightFacts
 from kerascope.whose import is_users

@@ -169,18 +169,24 @@ def _verdict(view: RunView, findings: tuple[Finding, ...]) -> Verdict:
 
 
 def _headline(findings: tuple[Finding, ...]) -> str:
-    """Returns the verdict in words of the first finding, e.g. "DOES NOT LEARN   loss 2.41 -> 2.35 ...".
+    """Returns the verdict in words: what one sees, e.g. "DOES NOT LEARN   loss 2.41 -> 2.35 ...", else the first cause.
 
     Empty when nothing is wrong. A failed script's error is in the run's summary.
     """
     if not findings or findings[0].severity == "note":
         return ""
     first = findings[0]
+    seen = {
+        e.label.removeprefix("with it: "): str(e.value)
+        for e in first.evidence
+        if e.label.startswith("with it")
+    }
+    kind = next((kind for kind in _HEADLINES if kind in seen), first.kind)
     # Two spaces would part the verdict from its reason once more.
-    title = " ".join(first.title.split())
-    if first.title[:1].isupper() and not first.title[1:2].isupper():
+    title = " ".join(seen.get(kind, first.title).split())
+    if title[:1].isupper() and not title[1:2].isupper():
         title = title[:1].lower() + title[1:]
-    return f"{_HEADLINES.get(first.kind, 'FAULTY')}   {title}"
+    return f"{_HEADLINES.get(kind, 'FAULTY')}   {title}"
 
 
 def _summary(view: RunView, recording: str | None) -> RunSummary:

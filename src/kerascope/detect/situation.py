@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from kerascope.detect.reading import Anatomy, listing, mapping, number
+from kerascope.detect.batches import from_batches
+from kerascope.detect.reading import Anatomy, listing, mapping, number, whole
 from kerascope.detect.trend import Trend, trend
 from kerascope.record.reader import ModelView, RunView
 
@@ -110,8 +111,7 @@ class Target:
     @property
     def classes(self) -> int:
         """Number of different labels seen."""
-        value = number(self.labels.get("distinct"))
-        return int(value) if math.isfinite(value) else 0
+        return whole(self.labels.get("distinct"))
 
     @property
     def columns(self) -> int:
@@ -148,7 +148,10 @@ class Situation:
         self.training = trainings[-1] if trainings else None
         facts = self.training.facts if self.training is not None else {}
         self.data = mapping(mapping(facts).get("data"))
+        if not mapping(self.data.get("train")):
+            self.data = {**from_batches(model), **self.data}
         self.fit = mapping(mapping(facts).get("fit"))
+        self.memo: dict[object, float] = {}
 
     # -- layers --------------------------------------------------------------------------------------------------
 
@@ -225,6 +228,12 @@ class Situation:
             break
         return "linear"
 
+    @functools.cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the variables by path."""
+        entries = [mapping(e) for e in listing(self.model.facts.get("variables"))]
+        return {str(e.get("path")): tuple(whole(n) for n in listing(e.get("shape"))) for e in entries}
+
     # -- the objective -------------------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -261,7 +270,7 @@ class Situation:
             validation_labels=_keyed(mapping(self.data.get("validation")).get("y"), key),
             train=answers["train"],
             validation=answers["validation"],
-            yardstick=_keyed(self.data.get("learnable"), key),
+            yardstick={} if _sequence(loss, labels) else _keyed(self.data.get("learnable"), key),
         )
 
     def _answers(self, part: str, key: str) -> Mapping[str, Any]:
@@ -277,11 +286,6 @@ class Situation:
             return None
         width = shape[-1] if len(shape) > 1 else 1
         return int(width) if isinstance(width, int) else None
-
-    @property
-    def differ(self) -> float:
-        """How far two passes without training differ, relative to the outputs' spread; NaN when not tried."""
-        return number(mapping(mapping(self.data.get("answers")).get("train")).get("differ"))
 
     def metric_names(self) -> list[tuple[str, str, bool]]:
         """Returns (name, function or class, the user's own) of the compiled metrics."""
@@ -352,6 +356,14 @@ def activation_of(node: Node) -> str:
     )
 
 
+def _sequence(loss: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Tells whether a label is a row of classes (one per time step, say), for which there is no yardstick."""
+    several = len(listing(labels.get("shape"))) > 1 and listing(labels.get("shape"))[-1] != 1
+    return (
+        loss.get("function") in (*CROSS_ENTROPY, *BINARY) and labels.get("written") == "numbers" and several
+    )
+
+
 def _keyed(entries: Any, key: str) -> Mapping[str, Any]:
     """Returns the facts of the labels that belong to an output: those under its key, or the only ones there are."""
     found = [mapping(e) for e in listing(entries)]
@@ -373,9 +385,7 @@ def _nodes(facts: Mapping[str, Any]) -> Iterator[Node]:
             activation=str(entry.get("activation") or ""),
             config=mapping(entry.get("config")),
             shape=tuple(n if isinstance(n, int) else None for n in shape),
-            parameters=int(number(entry.get("parameters")))
-            if math.isfinite(number(entry.get("parameters")))
-            else 0,
+            parameters=whole(entry.get("parameters")),
             trainable=entry.get("trainable") is True,
             custom=entry.get("custom") is True,
             weights=tuple(str(w) for w in listing(entry.get("weights"))),
@@ -383,5 +393,9 @@ def _nodes(facts: Mapping[str, Any]) -> Iterator[Node]:
 
 
 def situations(view: RunView) -> Sequence[Situation]:
-    """Returns the situation of every model that was trained."""
-    return [Situation(view, model) for model in view.models if len(model.steps().step)]
+    """Returns the situation of every model that was trained; the same ones for every detector."""
+    known = view.memo.get("situations")
+    if known is None:
+        known = [Situation(view, model) for model in view.models if len(model.steps().step)]
+        view.memo["situations"] = known
+    return known

@@ -7,13 +7,15 @@ import math
 
 import numpy as np
 
-from kerascope.detect.reading import number
+from kerascope.detect.reading import listing, mapping, number
 from kerascope.detect.situation import Situation, Target
 
 _ROOM = 0.25
 _ACCURACY = 0.08
 _FRACTION = 0.12
+_TIMES = 1.8
 _COPY = 0.5
+_BY_HEART = 0.95
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +31,15 @@ class Standing:
     fitted: float
     simple: float
     chance: float
+    rows: float = math.nan
+
+    @property
+    def noise(self) -> float:
+        """By how much two accuracies on so few rows differ by chance."""
+        if self.score != "accuracy" or not self.rows > 0:
+            return 0.0
+        share = min(0.95, max(0.05, self.own))
+        return _TIMES * math.sqrt(share * (1 - share) / self.rows)
 
     @property
     def gap(self) -> float:
@@ -45,7 +56,7 @@ class Standing:
     @property
     def poor(self) -> bool:
         """Tells whether the model does clearly worse than simple methods on the same rows."""
-        return self.gap > _FRACTION and self.simple - self.own > _ACCURACY
+        return self.gap > _FRACTION and self.simple - self.own > max(_ACCURACY, self.noise)
 
     @property
     def at_chance(self) -> bool:
@@ -64,12 +75,15 @@ def standing(target: Target) -> Standing:
     """Returns how well the model does on one output."""
     yard = target.yardstick
     score = str(yard.get("score") or "")
-    held = target.validation if target.validation else target.train
+    few = yard.get("few") is True  # a handful of rows: any network can know them by heart
+    held = target.validation if target.validation and not few else target.train
     key = "accuracy" if score == "accuracy" else "r2"
     part = "validation_" if target.validation and math.isfinite(number(yard.get("validation_linear"))) else ""
     simple = [number(yard.get(f"{part}neighbours")), number(yard.get(f"{part}linear"))]
     if yard.get("copies") is True:
         simple = [_COPY]  # a linear map copies perfectly, which is no yardstick for a bottleneck
+    if few:
+        simple = [_BY_HEART]
     known = [s for s in simple if math.isfinite(s)]
     return Standing(
         score=score,
@@ -77,6 +91,7 @@ def standing(target: Target) -> Standing:
         fitted=_answer(target.train, key),
         simple=max(known) if known else math.nan,
         chance=number(yard.get(f"{part}chance") if part else yard.get("chance")),
+        rows=sum(number(listing(row)[0]) for row in mapping(held.get("classes")).values() if listing(row)),
     )
 
 
