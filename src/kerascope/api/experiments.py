@@ -52,7 +52,7 @@ class Bench:
     cwd: Path
     program: Program
     baseline: Outcome
-    crashed: bool = False
+    backend: str = ""
 
 
 @dataclasses.dataclass
@@ -166,7 +166,7 @@ class Search:
             if kind in known:
                 continue
             guess = Finding(kind, "warning", 0.5, _TITLES[kind], "")
-            if found := remedies(self.bench.program, guess, 2):
+            if found := remedies(self.bench.program, guess, 3):
                 self.findings.append(guess)
                 self.singles.append(found)
 
@@ -226,7 +226,7 @@ class Search:
                 changes,
                 bench.args,
                 bench.module,
-                dict(os.environ),
+                {**os.environ, **({"KERAS_BACKEND": bench.backend} if bench.backend else {})},
                 left,
                 self.epochs,
                 self.steps,

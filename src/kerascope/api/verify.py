@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kerascope.api.corpus import BACKENDS
 from kerascope.api.engines import engine as engine_named
 from kerascope.api.experiments import TESTED, Bench, Search
 from kerascope.api.report import with_experiments
@@ -96,7 +97,8 @@ def _bench(
     if report.verdict == "crashed":
         baseline = Outcome("failed", error=report.run.error if report.run is not None else None)
     program = Program(sources, facts, arrays)
-    return Bench(script, tuple(args), module, cwd, program, baseline)
+    backend = report.backend if report.backend in BACKENDS else ""
+    return Bench(script, tuple(args), module, cwd, program, baseline, backend)
 
 
 def _same(path: Path, text: str) -> bool:
