@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).resolve().parents[1] / "src"
-OPEN = {"values", "errors", "env"}
+OPEN = {"values", "errors", "env", "budget"}
 GATES = {"_keras", "_backends"}
 STAGES = {"record", "probe", "detect", "explain", "render"}
 BACKENDS = {"keras", "jax", "tensorflow", "torch"}
@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "values": set(),
     "errors": set(),
     "env": set(),
+    "budget": set(),
     "_keras": set(),
     "_backends": {"_keras"},
     "record": set(),

@@ -101,6 +101,11 @@ def symbolic(shape: tuple[int | None, ...], dtype: str) -> Any:
     return keras.KerasTensor(shape, dtype)
 
 
+def is_variable(value: Any) -> bool:
+    """Tells whether a value is a variable of Keras or TensorFlow."""
+    return isinstance(value, keras.Variable) or type(value).__name__.endswith("Variable")
+
+
 def is_symbolic(value: Any) -> bool:
     """Tells whether a value is what `keras.Input` gives, or was made of it."""
     return isinstance(value, keras.KerasTensor)

@@ -66,6 +66,7 @@ def _losses(model: Any) -> Iterator[dict[str, Any]]:
         inner = getattr(function, "fn", None)
         yield {
             "name": str(entry.name),
+            "key": "/".join(str(part) for part in entry.path),
             "class": type(function).__name__,
             "function": getattr(inner or function, "__name__", None),
             "custom": not _is_keras(function) or (inner is not None and not _is_keras(inner)),
@@ -100,19 +101,33 @@ def _number(value: Any) -> float | None:
 
 def _outputs(model: Any, names: dict[int, str]) -> list[dict[str, Any]]:
     """Returns for each output its shape and the layers before it, the last one first, up to where several meet."""
-    tensors = keras.tree.flatten(getattr(model, "outputs", None) or [])
+    structure = getattr(model, "_outputs_struct", None) or getattr(model, "outputs", None) or []
     found = []
-    for tensor in tensors:
+    for key, tensor in keyed(structure):
         if not hasattr(tensor, "_keras_history"):
             return []
         found.append(
             {
                 "name": str(getattr(tensor, "name", "")),
+                "key": key,
                 "shape": [None if n is None else int(n) for n in tensor.shape],
                 "before": list(_before(tensor, names)),
             }
         )
     return found
+
+
+def keyed(structure: Any) -> list[tuple[str, Any]]:
+    """Returns the leaves of nested outputs with their keys, e.g. "price" or "0/mean"; "" for a single one."""
+    if isinstance(structure, dict):
+        parts = [(str(key), value) for key, value in structure.items()]
+    elif isinstance(structure, (list, tuple)):
+        if len(structure) == 1:
+            return keyed(structure[0])
+        parts = [(str(index), value) for index, value in enumerate(structure)]
+    else:
+        return [("", structure)]
+    return [(f"{name}/{inner}".rstrip("/"), leaf) for name, value in parts for inner, leaf in keyed(value)]
 
 
 def _before(tensor: Any, names: dict[int, str]) -> Iterator[str]:

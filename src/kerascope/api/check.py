@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kerascope.errors import UsageError
 from kerascope.values import ContractRow, Finding, Report
 
 if TYPE_CHECKING:
+    from kerascope.api.mending import Mended
+    from kerascope.detect.contracts.case import Case
     from kerascope.detect.contracts.registry import Outcome
     from kerascope.explain.subject import Subject
 
@@ -73,6 +76,7 @@ def check(
     budget: float = BUDGET,
     seed: int = 0,
     only: Sequence[str] | None = None,
+    fixes: bool = True,
     progress: Callable[[str], None] | None = None,
     **kwargs: Any,
 ) -> Check:
@@ -93,6 +97,8 @@ def check(
         budget: seconds after which no further contract is begun; the report says which were left out.
         seed: of the weights and inputs that are made up.
         only: the names of the contracts to test; all that fit when it is not given.
+        fixes: False to try no changes of the source for a contract that is broken. They are tried on fresh objects,
+            for some seconds, and nothing is written.
         progress: called with the name of each contract as it begins.
         **kwargs: keyword arguments of the call.
 
@@ -111,6 +117,7 @@ def check(
         budget=budget,
         seed=seed,
         only=only,
+        fixes=fixes,
         progress=progress,
     )
 
@@ -123,9 +130,11 @@ def checked(
     make: Callable[[], Any] | None = None,
     budget: float = BUDGET,
     seed: int = 0,
+    fixes: bool = True,
     **options: Any,
 ) -> Check:
     """Does what `check` does; `make` is a function that makes another `subject`, where that is known."""
+    from kerascope.api.mending import SECONDS, mended
     from kerascope.api.subjects import prepared
     from kerascope.detect.contracts.case import isolated
 
@@ -136,29 +145,34 @@ def checked(
     start = time.monotonic()
     with isolated(seed):
         choices, kinds = prepared(subject, inputs, kwargs, make, seed)
-        about, outcome = _best(subject, choices, kinds, budget=budget, seed=seed, **options)
-        report = _report(about, outcome, time.monotonic() - start)
+        about, outcome, another = _best(subject, choices, kinds, budget=budget, seed=seed, **options)
+        left = budget - (time.monotonic() - start)
+        told = mended(about, outcome, another, fixes=fixes and left > 0, seconds=min(SECONDS, left))
+        report = _report(about, outcome, told, time.monotonic() - start)
     return Check(report, time.monotonic() - start)
 
 
 def _best(
     original: Any, choices: Sequence[Subject], kinds: Sequence[str], *, budget: float, **options: Any
-) -> tuple[Subject, Outcome]:
-    """Runs the contracts; where inputs were guessed and something seems wrong, a second guess may prove it right."""
+) -> tuple[Subject, Outcome, Callable[[], Case]]:
+    """Runs the contracts; where inputs were guessed and something seems wrong, a second guess may prove it right.
+
+    The last thing returned makes a new case of what was judged.
+    """
     from kerascope.detect.contracts.case import Case
     from kerascope.detect.contracts.registry import run_contracts
 
     only = options.pop("only", None)
     end = time.monotonic() + budget
-    best: tuple[Subject, Outcome] | None = None
+    best: tuple[Subject, Outcome, Callable[[], Case]] | None = None
     for about in choices:
         left = end - time.monotonic()
         if best is not None and left <= 0:
             break
-        case = Case(about, original=original, kinds=kinds, budget=left, **options)
-        outcome = run_contracts(case, only)
+        outcome = run_contracts(Case(about, original=original, kinds=kinds, budget=left, **options), only)
         if best is None or _faults(outcome) < _faults(best[1]):
-            best = about, outcome
+            quietly = {**options, "progress": None}
+            best = about, outcome, partial(Case, about, original=original, kinds=kinds, **quietly)
         if not _faults(outcome):
             break
     assert best is not None
@@ -169,12 +183,12 @@ def _faults(outcome: Outcome) -> int:
     return len({finding.kind for finding in outcome.findings if finding.severity != "note"})
 
 
-def _report(about: Subject, outcome: Outcome, seconds: float) -> Report:
+def _report(about: Subject, outcome: Outcome, told: Mended, seconds: float) -> Report:
     from kerascope._backends import alone
     from kerascope.api.lines import with_code
 
     worst = {"fault": 0, "warning": 1, "note": 2}
-    findings = sorted(outcome.findings, key=lambda finding: worst[finding.severity])
+    findings = sorted(told.findings, key=lambda finding: worst[finding.severity])
     ranked = tuple(with_code(dataclasses.replace(f, rank=rank)) for rank, f in enumerate(findings, 1))
     serious = any(finding.severity != "note" for finding in findings)
     return Report(
@@ -184,6 +198,7 @@ def _report(about: Subject, outcome: Outcome, seconds: float) -> Report:
         findings=ranked,
         headline=f"{seconds:.1f} s",
         gaps=tuple(f"{name}: {reason}" for name, reason in outcome.skipped.items() if "budget" in reason),
+        lines=told.lines,
         contracts=_rows(outcome),
         verb="check",
     )

@@ -36,6 +36,7 @@ def check_target(
     reference: str | None = None,
     budget: float = BUDGET,
     seed: int = 0,
+    fixes: bool = True,
     say: Callable[[str], None] = lambda text: None,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[Check | Missed]:
@@ -49,6 +50,7 @@ def check_target(
         reference: "module:function" that a loss or metric must agree with.
         budget: seconds for each object.
         seed: of what is made up.
+        fixes: False to try no changes of the source.
         say: is told what the user should know.
         progress: is told what is looked at.
 
@@ -61,6 +63,7 @@ def check_target(
         "allow": allow,
         "budget": budget,
         "seed": seed,
+        "fixes": fixes,
         "reference": _reference(reference),
     }
     file, name = targets.split(target)

@@ -78,7 +78,7 @@ class KerasHook(importlib.abc.MetaPathFinder):
                 self.recorder.problem = problem
                 if env.keras_unwatchable(str(getattr(keras, "__version__", "unknown"))):
                     return
-            self.recorder.start()
+            self.recorder.start(keep=True)
         except Exception as error:
             self.recorder.problem = f"the watch could not begin: {type(error).__name__}: {error}"
             self.say(self.recorder.problem)

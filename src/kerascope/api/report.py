@@ -18,7 +18,8 @@ from kerascope.api.layers import layer_rows
 from kerascope.detect.registry import run_detectors
 from kerascope.errors import RecordingError, UsageError
 from kerascope.explain.experiments.verdicts import EVENT, judged
-from kerascope.explain.rank import rank
+from kerascope.explain.place import placed
+from kerascope.explain.rank import model_of, rank
 from kerascope.record.reader import RunView
 from kerascope.values import SEVERITIES, Finding, Report, RunSummary, Severity, Verdict
 
@@ -112,7 +113,7 @@ def report(path: str | Path) -> Report:
 
 def build_report(view: RunView, *, recording: str | None = None) -> Report:
     """Returns the judgement of a recording that is open; `recording` is the path to show for it."""
-    findings = rank(run_detectors(view))
+    findings = _placed(view, rank(run_detectors(view)))
     summary = _summary(view, recording)
     verdict = _verdict(view, findings)
     why, damaged = kept(view)
@@ -147,6 +148,18 @@ def with_experiments(report: Report, facts: Sequence[Mapping[str, Any]]) -> Repo
     return dataclasses.replace(
         report, findings=findings, verdict="faulty" if bad else "healthy", headline=_headline(findings)
     )
+
+
+def _placed(view: RunView, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Returns the findings with their lines in the user's source."""
+    sources = view.sources()
+    by_name = {str(model.name): model.facts for model in view.models}
+    found = []
+    for finding in findings:
+        name = model_of(finding)
+        facts = by_name.get(name, {}) if name is not None else next(iter(by_name.values()), {})
+        found.append(placed(finding, facts, sources))
+    return tuple(found)
 
 
 def _verdict(view: RunView, findings: tuple[Finding, ...]) -> Verdict:

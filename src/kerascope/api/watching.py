@@ -39,13 +39,20 @@ class Recorder:
         """Returns seconds since this recorder was made."""
         return time.perf_counter() - self.began
 
-    def start(self, wanted: list[Any] | None = None, *, hooks: bool = True) -> Session:
-        """Begins to watch: all trainings, or those of `wanted`. Keras is imported by now."""
+    def start(self, wanted: list[Any] | None = None, *, hooks: bool = True, keep: bool = False) -> Session:
+        """Begins to watch: all trainings, or those of `wanted`. Keras is imported by now.
+
+        With `keep` a few small models are kept alive for the second look at the end.
+        """
         from kerascope._keras import steps, versions
         from kerascope.probe.watch import Session
 
         facts = {**self.meta, **versions.facts()}
         self.session = Session(lambda: self._open(facts), self.options, wanted)
+        if keep:
+            from kerascope.detect.second.look import worth
+
+            self.session.worth_keeping = worth
         if hooks:
             self._patches = steps.watch_trainings(self.session)
             self.session.sites.install(self._patches)
@@ -78,6 +85,8 @@ class Recorder:
         self.stop(outcome)
         if self.session is None or self.writer is None:
             return None
+        if outcome == "finished":
+            self._examine()
         self._write_meta(
             {
                 "seconds": self.at() if seconds is None else seconds,
@@ -107,8 +116,16 @@ class Recorder:
             return Report(
                 str(self.meta.get("subject")), "unknown", "healthy", headline="no training was seen yet"
             )
+        self._examine()
         self._write_meta({"seconds": self.at()})
         return self._judge()
+
+    def _examine(self) -> None:
+        """Takes a second look at the user's own code in the models whose training is over."""
+        from kerascope.api.examining import examine
+
+        assert self.session is not None and self.writer is not None
+        examine(self.session, self.writer, self.options.examine)
 
     def _write_meta(self, facts: dict[str, Any]) -> None:
         assert self.writer is not None and self.session is not None

@@ -58,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--json", metavar="FILE", help="write the reports as JSON too (- for standard output)"
     )
     parser.add_argument("--full", action="store_true", help="print every contract")
+    parser.add_argument("--no-fixes", action="store_true", help="try no changes of the source")
     parser.add_argument(
         "--backends",
         metavar="NAMES",
@@ -82,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
         reference=options.reference,
         budget=options.budget,
         seed=options.seed,
+        fixes=not options.no_fixes,
         say=_say,
         progress=progress,
     ):

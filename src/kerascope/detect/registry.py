@@ -15,7 +15,20 @@ from kerascope.values import Evidence, Finding
 
 Judge = Callable[[RunView], Iterable[Finding]]
 
-FAMILIES = ("numerics", "updates", "silent", "gradients", "loss", "wiring")
+FAMILIES = (
+    "numerics",
+    "updates",
+    "silent",
+    "gradients",
+    "loss",
+    "examined",
+    "wiring",
+    "causes.objective",
+    "causes.data",
+    "causes.optimisation",
+    "causes.architecture",
+    "causes.regularisation",
+)
 """The modules of this package that register detectors, in the order in which they run."""
 
 

@@ -12,59 +12,131 @@ from collections.abc import Sequence
 from kerascope.values import SEVERITIES, Evidence, Finding
 
 MOST = 20
+CAUSES_SHOWN = 4
+"""How many causes of one model are worth acting on at once; those behind become notes."""
 
-_FOLLOWS: dict[str, tuple[str, ...]] = {
-    # symptom: what it follows from, nearest first
-    "no-learning": (
-        "nan-loss",
-        "gradients-not-applied",
-        "frozen-weights",
-        "lr-too-low",
-        "disconnected-gradient",
-        "dying-relu",
-        "exploding-gradient",
-    ),
-    "exploding-gradient": ("nan-loss",),
-    "disconnected-gradient": ("nan-loss", "gradients-not-applied"),
-    "dying-relu": ("nan-loss",),
-    "frozen-weights": ("nan-loss", "disconnected-gradient"),
-    "gradients-not-applied": ("nan-loss",),
+SYMPTOMS = (
+    "nan-loss",
+    "no-learning",
+    "exploding-gradient",
+    "vanishing-gradient",
+    "dying-relu",
+    "saturated-activation",
+    "oscillating-loss",
+    "posterior-collapse",
+)
+"""What one sees, and not what one would change."""
+
+_CUT = (
+    "softmax-one-unit",
+    "wrong-loss",
+    "wrong-output-activation",
+    "unscaled-inputs",
+    "bad-initialisation",
+    "wrong-hidden-activation",
+    "lr-too-high",
+    "nan-loss",
+    "gradients-not-applied",
+)
+"""Causes that make gradients exactly zero without any operation being in the way."""
+
+_SLOWNESS = ("lr-too-low", "wrong-optimizer", "too-few-epochs", "batch-size", "insufficient-capacity")
+_OBJECTIVE = ("lr-too-high", "wrong-hidden-activation", "bad-initialisation", *_SLOWNESS, "unscaled-targets")
+_HIDES: dict[str, tuple[str, ...]] = {
+    # cause: what looks likely beside it only because of it, and is folded unless it is the surer of the two
+    "softmax-one-unit": _OBJECTIVE,
+    "logits-mismatch": _OBJECTIVE,
+    "wrong-output-activation": _OBJECTIVE,
+    "wrong-output-units": _OBJECTIVE,
+    "wrong-loss": _OBJECTIVE,
+    "wrong-labels": ("overfitting", "train-val-mismatch", "unshuffled-data", *_OBJECTIVE),
+    "train-val-mismatch": ("overfitting", "wrong-labels", "class-imbalance", *_OBJECTIVE),
+    "unshuffled-data": ("overfitting", "train-val-mismatch", "class-imbalance", *_OBJECTIVE),
+    "unscaled-inputs": ("lr-too-high", "wrong-hidden-activation", "overfitting", *_SLOWNESS),
+    "dropout-misuse": ("over-regularised", *_OBJECTIVE),
+    "over-regularised": _OBJECTIVE,
+    "nan-operation": _OBJECTIVE,
+    "custom-loss-bug": _OBJECTIVE,
+    "broadcast-shape": _OBJECTIVE,
+    "scale-mismatch": _OBJECTIVE,
+    "wrong-axis": _OBJECTIVE,
+    "training-flag": ("overfitting", "over-regularised", *_OBJECTIVE),
+    "frozen-weights": ("disconnected-gradient", *_OBJECTIVE),
+    "gradients-not-applied": ("frozen-weights", "disconnected-gradient", *_OBJECTIVE),
+    "wrong-variables": ("frozen-weights", "disconnected-gradient", *_OBJECTIVE),
+    "disconnected-gradient": ("frozen-weights", *_OBJECTIVE),
+    "bad-initialisation": ("wrong-hidden-activation", "wrong-layer", *_SLOWNESS),
+    "lr-too-high": _SLOWNESS,
+    "lr-too-low": ("too-few-epochs", "wrong-optimizer", "insufficient-capacity"),
+    "insufficient-capacity": _SLOWNESS,
+    "missing-activation": _SLOWNESS,
+    "normalisation-misuse": ("batch-size", "overfitting", "insufficient-capacity"),
+    "wrong-hidden-activation": _SLOWNESS,
 }
 
-_SEQUEL = ("frozen-weights", "gradients-not-applied", "disconnected-gradient", "dying-relu")
-"""Kinds that fold under a NaN only when they begin with or after it; before it they are a matter of their own."""
+_SEQUEL = ("frozen-weights", "gradients-not-applied", "disconnected-gradient")
+"""Kinds that fold under a NaN when they begin with or after it; before it they are a matter of their own."""
 
 
 def rank(findings: Sequence[Finding], most: int = MOST) -> tuple[Finding, ...]:
-    """Returns the findings in order, the most important first, each with its rank from 1.
+    """Returns the findings in order, the likeliest cause first, each with its rank from 1.
 
     Args:
         findings: what the detectors returned, in any order.
         most: how many to return; a note says what was left out.
     """
-    ordered = sorted(_once(findings), key=_weight)
-    causes = _folded(ordered)
-    causes.sort(key=_weight)
+    causes = _folded(sorted(_once(findings), key=_weight))
+    causes = sorted(_few(sorted(causes, key=_weight)), key=_weight)
     if len(causes) > most:
         causes = [*causes[: most - 1], _left_out(causes[most - 1 :])]
     return tuple(dataclasses.replace(finding, rank=place) for place, finding in enumerate(causes, start=1))
 
 
-def _weight(finding: Finding) -> tuple[int, int, float]:
-    """Severity first, then confidence; kerascope's own troubles stand behind everything about the training."""
-    severity = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else len(SEVERITIES)
-    return severity, int(finding.kind == "kerascope-internal"), -finding.confidence
+def _weight(finding: Finding) -> tuple[int, int, int, float]:
+    """What is worth acting on first: causes by confidence, then symptoms; our own troubles stand behind everything."""
+    note = finding.severity == "note" or finding.severity not in SEVERITIES
+    symptom = finding.kind in SYMPTOMS
+    return int(note), int(finding.kind == "kerascope-internal"), int(symptom), -finding.confidence
 
 
 def _once(findings: Sequence[Finding]) -> list[Finding]:
-    """Drops findings that say the same of the same place."""
-    seen: set[tuple[str, str, str | None]] = set()
-    kept = []
-    for finding in findings:
-        key = (finding.kind, finding.title, model_of(finding))
-        if key not in seen:
-            seen.add(key)
-            kept.append(finding)
+    """Drops findings that say the same of the same place; of one kind about one model the surest stays.
+
+    What the others know of places and ways to mend it is kept.
+    """
+    kept: dict[tuple[object, ...], Finding] = {}
+    for finding in sorted(findings, key=_weight):
+        own = finding.kind in _PER_PLACE or finding.kind.startswith("kerascope")
+        key = (finding.kind, model_of(finding), finding.title if own else None)
+        first = kept.setdefault(key, finding)
+        if first is not finding:
+            ways = tuple(way for way in finding.levers if way not in first.levers)
+            kept[key] = dataclasses.replace(first, levers=(*first.levers, *ways))
+    return list(kept.values())
+
+
+_PER_PLACE = (
+    "metric-bug",
+    "mask-ignored",
+    "wrong-axis",
+    "training-flag",
+    "nan-operation",
+    "disconnected-gradient",
+)
+"""Kinds that may hold of several places at once, each with a change of its own."""
+
+
+def _few(ordered: Sequence[Finding]) -> list[Finding]:
+    """Makes notes of causes far behind: many suspicions at once are none."""
+    kept: list[Finding] = []
+    counts: dict[str | None, int] = {}
+    for finding in ordered:
+        first = next((f for f in kept if model_of(f) == model_of(finding) and f.severity != "note"), None)
+        count = counts[model_of(finding)] = counts.get(model_of(finding), 0) + (finding.severity != "note")
+        behind = first is not None and first.confidence >= 0.8 and finding.confidence < 0.55
+        if finding.severity != "note" and (count > CAUSES_SHOWN or behind):
+            finding = dataclasses.replace(finding, severity="note")
+        kept.append(finding)
     return kept
 
 
@@ -74,14 +146,12 @@ def model_of(finding: Finding) -> str | None:
 
 
 def _folded(ordered: Sequence[Finding]) -> list[Finding]:
-    """Moves each symptom under the nearest cause that is there; what is folded can carry others with it."""
+    """Moves what follows from a cause under it; what is folded can carry others with it."""
     parent: dict[int, int] = {}
-    for index, symptom in enumerate(ordered):
-        for kind in _FOLLOWS.get(symptom.kind, ()):
-            cause = next((i for i, other in enumerate(ordered) if _explains(other, kind, symptom)), None)
-            if cause is not None:
-                parent[index] = cause
-                break
+    for index, finding in enumerate(ordered):
+        above = next((i for i, other in enumerate(ordered) if i != index and _explains(other, finding)), None)
+        if above is not None and _root(parent, above) != index:
+            parent[index] = above
     kept = []
     for index, finding in enumerate(ordered):
         if index not in parent:
@@ -96,16 +166,49 @@ def _root(parent: dict[int, int], index: int) -> int:
     return index
 
 
-def _explains(cause: Finding, kind: str, symptom: Finding) -> bool:
-    """Tells whether `cause` is of this kind and can be behind `symptom`."""
-    if cause is symptom or cause.kind != kind or model_of(cause) != model_of(symptom):
+def _explains(cause: Finding, finding: Finding) -> bool:
+    """Tells whether `finding` follows from `cause`."""
+    if model_of(cause) != model_of(finding) or cause.kind == finding.kind:
         return False
-    if cause.severity == "note" and symptom.severity != "note":
+    if cause.severity == "note" or cause.kind.startswith("kerascope"):
         return False  # what may well be meant so is no cause of what is certainly wrong
-    if kind == "nan-loss" and symptom.kind in _SEQUEL:
-        first, then = cause.location.step, symptom.location.step
-        return first is not None and then is not None and then >= first
-    return True
+    if cause.kind == "nan-loss":
+        first, then = cause.location.step, finding.location.step
+        late = first is not None and then is not None and then >= first
+        return finding.kind in ("no-learning", "exploding-gradient", "dying-relu") or (
+            finding.kind in _SEQUEL and late
+        )
+    if finding.kind in SYMPTOMS:
+        if cause.kind in SYMPTOMS:
+            return (finding.kind, cause.kind) in _AMONG_SYMPTOMS
+        return cause.confidence >= 0.4 and cause.kind not in _SILENT
+    if finding.kind == "disconnected-gradient" and _nothing_gets_through(finding):
+        return cause.kind in _CUT
+    return finding.kind in _HIDES.get(cause.kind, ()) and cause.confidence >= max(
+        0.7, finding.confidence - 0.05
+    )
+
+
+_AMONG_SYMPTOMS = (
+    ("no-learning", "dying-relu"),
+    ("no-learning", "exploding-gradient"),
+    ("no-learning", "vanishing-gradient"),
+    ("no-learning", "saturated-activation"),
+)
+_OF_DATA = ("wrong-labels", "train-val-mismatch", "unshuffled-data", "data-leakage")
+_SILENT = (
+    "metric-bug",
+    "wrong-metric",
+    "data-leakage",
+    "overfitting",
+    "class-imbalance",
+    "train-val-mismatch",
+)
+"""Causes that leave the training itself as it is: no symptom of it follows from them."""
+
+
+def _nothing_gets_through(finding: Finding) -> bool:
+    return any(e.label == "trainable variables with a gradient" and e.value == 0 for e in finding.evidence)
 
 
 def _with(cause: Finding, symptoms: Sequence[Finding]) -> Finding:

@@ -117,7 +117,7 @@ def _key(sites: Mapping[str, Any], lever: Lever) -> str:
         return next(
             (k for k in known if k.endswith("/" + name) or k.partition(":")[2].endswith("/" + name)), exact
         )
-    if lever.target == "data":
+    if lever.target in ("data", "order"):
         return "fit" if "fit" in sites else "train_on_batch"
     if lever.target == "metric":
         return f"metric:{lever.layer or ''}"
@@ -134,7 +134,7 @@ def _called(facts: Mapping[str, Any], lever: Lever) -> str:
     if lever.target == "optimizer":
         optimizer = facts.get("optimizer")
         return str(optimizer.get("class") or "") if isinstance(optimizer, Mapping) else ""
-    return {"data": "fit", "compile": "compile", "fit": "fit"}.get(lever.target, "")
+    return {"data": "fit", "order": "fit", "compile": "compile", "fit": "fit"}.get(lever.target, "")
 
 
 # -- the argument ----------------------------------------------------------------------------------------------
@@ -157,12 +157,15 @@ def _of_call(
     if argument is None:
         return [Place(module, call, call, False)]
     if (
-        lever.target in ("data", "fit")
+        lever.target in ("data", "order", "fit")
         and (inner := _data_argument(module, call, argument, names)) is not None
     ):
         given, selected = inner
-        if lever.target == "data":
-            return [Place(m, n, call, True) for m, n in trail.preparation(module, given, outer, selected)]
+        if lever.target in ("data", "order"):
+            found = trail.preparation(module, given, outer, selected)
+            if lever.target == "order":  # where rows are selected or reordered, not where they are made
+                found = sorted(found, key=lambda place: not _reorders(place[1]))
+            return [Place(m, n, call, True) for m, n in found]
         return [Place(m, n, call, True) for m, n in trail.values(module, given, outer)]
     node: ast.expr | None = scopes.argument(call, argument, names)
     if node is None and (unpacked := scopes.unpacked(call)) is not None:
@@ -324,6 +327,14 @@ class _Trail:
     ) -> tuple[Module, ast.expr, Outer] | None:
         steps = self._of_name(module, node, outer)
         return steps[0] if steps else None
+
+
+def _reorders(node: ast.expr) -> bool:
+    return any(
+        isinstance(n, ast.Call)
+        and scopes.called(n) in ("permutation", "shuffle", "choice", "sample", "argsort", "sort")
+        for n in ast.walk(node)
+    )
 
 
 def _selected_from(node: ast.expr) -> ast.expr | None:

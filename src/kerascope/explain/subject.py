@@ -24,7 +24,8 @@ class InputSpec:
     """What one tensor among the arguments looks like. `shape` has "B" where the batch size stands.
 
     `low` and `high` bound made-up integers (`high` not included); `like` says what floats are drawn from: "normal",
-    "positive" (between 0 and 1) or "probabilities" (positive, the last axis adds up to 1).
+    "positive" (between 0 and 1), "binary" (zeros and ones, as in a mask) or "probabilities" (positive, the last axis
+    adds up to 1).
     """
 
     shape: tuple[int | str, ...]
@@ -42,6 +43,10 @@ class InputSpec:
             return random.integers(self.low, max(self.high, self.low + 1), shape).astype(self.dtype)
         if self.like == "normal":
             values = random.normal(size=shape)
+        elif self.like == "binary":
+            values = random.integers(0, 2, shape).astype("float64")
+            if len(shape) > 1 and shape[-1] > 1:
+                values[..., 0] = 1.0  # no row of a mask leaves nothing
         else:
             values = random.uniform(0.05, 0.95, shape)
             if self.like == "probabilities":
@@ -55,7 +60,8 @@ class Subject:
     """What is traced or checked.
 
     `kind` is as in `objects.kind_of`. `make` gives a fresh one, None when there is no way to make one; of a function
-    it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor.
+    it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `batch` is the batch
+    size of the inputs that were given, None where that is open.
     """
 
     kind: str
@@ -64,6 +70,7 @@ class Subject:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     run: Callable[..., Any] | None = None
+    batch: int | None = None
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments for a batch of this size, as tensors of the backend."""
@@ -128,7 +135,8 @@ def subject(obj: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, make: A
     if make is None:
         make = (lambda: obj) if kind in ("function", "other") else objects.maker(obj)
     name = getattr(obj, "__name__", None) or type(obj).__name__
-    return Subject(kind, name, make, tuple(args), dict(kwargs))
+    size = batch if isinstance(batch, int) else None
+    return Subject(kind, name, make, tuple(args), dict(kwargs), batch=size)
 
 
 def _spec(value: Any, batch: Any) -> InputSpec:
@@ -148,5 +156,9 @@ def _spec(value: Any, batch: Any) -> InputSpec:
         elif values.dtype.kind == "f" and float(values.min()) >= 0:
             total = values.sum(-1) if values.ndim > 1 else None
             rows = total is not None and values.shape[-1] > 1 and bool(np.allclose(total, 1, atol=1e-3))
-            like = "probabilities" if rows else "positive" if float(values.max()) <= 1 else "normal"
+            like = "positive" if float(values.max()) <= 1 else "normal"
+            if set(np.unique(values)) == {0.0, 1.0}:
+                like = "binary"
+            if rows:
+                like = "probabilities"
     return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like)

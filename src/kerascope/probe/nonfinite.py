@@ -65,6 +65,8 @@ def _trace_from(stepper: Stepper, start: Point, seen: int) -> bool:
     entry = window.entry(step)
     assert entry is not None
     state = window.prepared(state, entry, first=step == start.step)
+    if stepper.examines:
+        stepper.before_bad = Point(step, backend.save(stepper.model, state), entry.data)
     sample = (
         stepper.journal.guard("probe.sample", lambda: backend.sample(stepper.model, state, entry.data))
         or Sample()

@@ -18,6 +18,7 @@ class Options:
     memory: bytes for snapshots and held batches together.
     snapshot_every: steps between snapshots at most (fewer batches are held when memory does not suffice).
     inline: adds gradient norms of every step, computed inside the step.
+    examine: seconds for running the user's own code again when a training is over; 0 leaves it out.
     """
 
     every: int | None = None
@@ -25,6 +26,7 @@ class Options:
     memory: int = 512 * MIB
     snapshot_every: int = 50
     inline: bool = False
+    examine: float = 10.0
 
     def __post_init__(self) -> None:
         if self.every is not None and (not isinstance(self.every, int) or self.every < 0):
@@ -40,6 +42,11 @@ class Options:
         if self.memory < 0:
             raise UsageError(
                 f"`memory` is a number of bytes. Received: memory={self.memory!r}. Give 0 or more."
+            )
+        if not self.examine >= 0:
+            raise UsageError(
+                f"`examine` is a number of seconds. Received: examine={self.examine!r}. Give 0 or more; 0 does not look "
+                "at the user's own code after the training."
             )
         if self.snapshot_every < 1:
             raise UsageError(

@@ -18,11 +18,12 @@ from kerascope.probe.journal import Journal
 from kerascope.probe.options import Options
 from kerascope.probe.rows import Row, Rows
 from kerascope.probe.sampling import CompileBudget, Sampler
-from kerascope.probe.window import Entry, Point, Window
+from kerascope.probe.window import Entry, Point, Window, data_bytes
 
 _POLL = 16
 _DATA_FIRST = 3
 _DATA_MOST = 64
+_BATCH_KEPT = 64 * 1024 * 1024
 
 
 class Stepper:
@@ -47,6 +48,8 @@ class Stepper:
         self.traced = False
         self.dead = False
         self.on_error: Callable[[], None] | None = None
+        self.beginning: Point | None = None  # the first step's state and batch, for a second look afterwards
+        self.before_bad: Point | None = None  # those of the first step that was not finite
         self._options = options
         self._returned: Any = None
         self._last_data: Any = None
@@ -64,6 +67,11 @@ class Stepper:
     def model(self) -> Any:
         """The model, which is held only weakly: the watch must not keep a model alive."""
         return self._model()
+
+    @property
+    def examines(self) -> bool:
+        """Whether a second look is wanted when the training is over."""
+        return self._options.examine > 0
 
     # -- the hot path ------------------------------------------------------------------------------------------
 
@@ -116,6 +124,8 @@ class Stepper:
         if not self.backend.functional or changes is not None or self._returned is None:
             self._rate = self.backend.learning_rate(self.model, state)
         self._snapshot(state, held, size)
+        if self.examines and (self.beginning is None or self.beginning.snapshot is None):
+            self._keep_beginning(held)
         self.window.add(Entry(self.number, held, changes, self._reset, self._rate))
         self._reset = False
         self._last_data = held
@@ -218,6 +228,15 @@ class Stepper:
             self.journal.gap("snapshots", self.window.off)
         elif self.window.due(self.number):
             self.journal.guard("probe.snapshot", lambda: self._take(state, held), self._no_window)
+
+    def _keep_beginning(self, held: Any) -> None:
+        """Keeps what the second look begins from: the batch at least, where it is not too large to be kept."""
+        if self.number > 3:
+            return
+        point = self.window.taken(self.number)
+        if point is None and self.beginning is None and data_bytes(held) <= _BATCH_KEPT:
+            point = Point(self.number, None, held)
+        self.beginning = point or self.beginning
 
     def _take(self, state: Any, held: Any) -> None:
         timed = self.number > 16 and not self._timed_snapshot

@@ -18,7 +18,11 @@ from kerascope.probe.journal import Failures, Journal
 from kerascope.probe.options import Options
 from kerascope.probe.sampling import CompileBudget
 from kerascope.probe.stepper import Stepper
+from kerascope.probe.window import state_bytes
 from kerascope.record.writer import Writer
+
+_KEPT_MODELS = 4
+_KEPT_BYTES = 256 * 1024 * 1024
 
 
 class Watched:
@@ -31,6 +35,11 @@ class Watched:
         self.shell: Callable[..., Any] | None = None
         self.method: str | None = None
         self.epoch_began = 0.0
+        self.kept: Any = None  # the model itself, where it is to be looked at again when the program is over
+
+    def examined(self) -> None:
+        """Lets go of what was kept for a second look."""
+        self.kept = self.stepper.beginning = self.stepper.before_bad = None
 
 
 class Session:
@@ -59,6 +68,7 @@ class Session:
         self._closed = False
         self.detach_on_error = False
         self.sites = Sites()
+        self.worth_keeping: Callable[[Any], bool] | None = None
 
     @property
     def writer(self) -> Writer:
@@ -252,12 +262,13 @@ class Session:
         self.writer.training_ended(stepper.training, self.at(), outcome, facts)
         self._describe(watched, model)
         watched.method = None
+        self._keep(watched, model)
         self.writer.flush()
 
     def _data(self, model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         """Looks at the whole data, and at what the trained model makes of a sample of them."""
 
-        def predict(x: Any) -> list[Any]:
+        def predict(x: Any) -> dict[str, Any]:
             return predicting.predict(model, x)
 
         return data_facts(arguments, predict)
@@ -275,6 +286,24 @@ class Session:
                 steps.replace_train_function(model, watched.raw)
             # Keras's function holds its model, and the watch must not.
             watched.shell = watched.raw = watched.stepper.raw = watched.stepper.rows.inline = None
+
+    def _keep(self, watched: Watched, model: Any) -> None:
+        """Keeps a small model alive for the second look, where that is wanted and there is something to look at."""
+        if self.worth_keeping is None or not self.options.examine or watched.kept is not None:
+            return
+        kept = [one for one in self._watched.values() if one.kept is not None]
+        room = _KEPT_BYTES - sum(state_bytes(one.kept) for one in kept)
+        if len(kept) < _KEPT_MODELS and state_bytes(model) <= room and self.worth_keeping(model):
+            watched.kept = model
+
+    def ended(self) -> list[tuple[Watched, Any]]:
+        """Returns the models, with their watch, whose training is over and that can be looked at again."""
+        found = []
+        for watched in self._watched.values():
+            model = watched.model()
+            if model is not None and watched.method is None and watched.stepper.beginning is not None:
+                found.append((watched, model))
+        return found
 
     def close(self, outcome: str = "finished") -> None:
         """Ends all trainings still open and takes every shell off. Closes no writer."""

@@ -84,7 +84,7 @@ class Window:
         self._batch_bytes = size
         if self._state_bytes < 0:
             self._state_bytes = state_bytes(self.model)
-        room = self.memory - 3 * self._state_bytes
+        room = self.memory - 4 * self._state_bytes - size  # two generations, one on its way, the first for later
         if room < 2 * size:
             self.off = (
                 f"two copies of the state ({_mib(self._state_bytes)} each) and the batches between them "
@@ -105,6 +105,10 @@ class Window:
         """Moves snapshots further apart when one (and the check beside it) takes a large part of a step."""
         if step_seconds > 0:
             self._wanted = min(math.ceil(2 * seconds / (_SHARE * step_seconds)), _FURTHEST)
+
+    def taken(self, step: int) -> Point | None:
+        """Returns the snapshot that was taken before `step`, None when there is none."""
+        return next((point for point in (*self.points, *self._snapshots) if point.step == step), None)
 
     def newest(self) -> Any:
         """Returns the newest snapshot held, None when there is none."""

@@ -87,6 +87,62 @@ def sum_of_gradients():
     return [a + b for a, b in zip(first, second, strict=True)]
 
 
+@faulty("scale-mismatch", "sum([price, kind])")
+def losses_in_a_list():
+    def loss(y_true, y_pred):
+        price = ops.mean(ops.square(y_true - y_pred) * 1e9)
+        kind = ops.mean(ops.abs(y_true - y_pred))
+        return sum([price, kind])
+
+    return as_loss(loss, tensor(32, 1), tensor(32, 1))
+
+
+@faulty("scale-mismatch", "total += ops.mean(ops.square(y_true - y_pred) * 1e9)")
+def loss_added_to():
+    def loss(y_true, y_pred):
+        total = ops.mean(ops.abs(y_true - y_pred))
+        total += ops.mean(ops.square(y_true - y_pred) * 1e9)
+        return total
+
+    return as_loss(loss, tensor(32, 1), tensor(32, 1))
+
+
+@faulty("scale-mismatch", "ops.mean(ops.stack([a, b]), axis=0)")
+def mean_of_a_stack():
+    first, second = [tensor(20, 4), tensor(4)], [tensor(20, 4, scale=200), tensor(4, scale=90)]
+    return [ops.mean(ops.stack([a, b]), axis=0) for a, b in zip(first, second, strict=True)]
+
+
+@faulty("scale-mismatch", "ops.add(0.5 * a, 0.5 * b)")
+def weighed_in_a_call():
+    first, second = [tensor(20, 4), tensor(4)], [tensor(20, 4, scale=200), tensor(4, scale=90)]
+    return [ops.add(0.5 * a, 0.5 * b) for a, b in zip(first, second, strict=True)]
+
+
+@healthy
+def sums_of_like_terms():
+    def loss(y_true, y_pred):
+        parts = [ops.mean(ops.square(y_true - y_pred)), 20 * ops.mean(ops.abs(y_true - y_pred))]
+        total = 0.0
+        for part in parts:
+            total += part
+        return total + sum(parts)
+
+    mean = ops.mean(ops.stack([tensor(20, 4), tensor(20, 4, scale=5)]), axis=0)
+    return as_loss(loss, tensor(32, 1), tensor(32, 1)), mean
+
+
+@healthy
+def small_steps_added_in_place():
+    def steps(x):
+        h = x
+        for _ in range(3):
+            h += 1e-5 * ops.tanh(tensor(20, 4))
+        return h
+
+    return Run(steps)(tensor(20, 4, scale=100))
+
+
 @healthy
 def weights_and_their_updates():
     weights, velocity = [tensor(20, 4)], [tensor(20, 4, scale=1e-5)]
@@ -271,6 +327,45 @@ def log_near_zero():
     p = np.full((16, 2), 0.5, "float32")
     p[3] = [1e-30, 1]
     return as_loss(lambda y_true, y_pred: -ops.mean(ops.log(y_pred)), tensor(16, 2), ops.convert_to_tensor(p))
+
+
+@faulty("nan-operation", "ops.log(p)")
+def log_guarded_in_its_value_only():
+    def loss(y_true, y_pred):
+        p = ops.relu(y_pred)
+        return ops.mean(ops.where(p > 0, ops.log(p), 0.0))
+
+    return as_loss(loss, tensor(16, 3), tensor(16, 3))
+
+
+@faulty("nan-operation", "ops.sqrt(y)")
+def root_guarded_in_its_value_only():
+    def roots(x):
+        y = x * 2.0
+        root = ops.sqrt(y)
+        return ops.where(y > 0, root, 0.0)
+
+    return Run(roots)(tensor(16, 3))
+
+
+@healthy
+def guarded_on_both_sides():
+    def loss(y_true, y_pred):
+        p = ops.relu(y_pred)
+        safe = ops.where(p > 0, p, 1.0)
+        return ops.mean(ops.where(p > 0, ops.log(safe), 0.0))
+
+    return as_loss(loss, tensor(16, 3), tensor(16, 3))
+
+
+@healthy
+def a_mask_as_logarithm():
+    def attend(scores, mask):
+        return ops.softmax(scores + ops.log(mask))
+
+    mask = np.ones((4, 6), "float32")
+    mask[:, 4:] = 0
+    return Run(attend)(tensor(4, 6), ops.convert_to_tensor(mask))
 
 
 @healthy

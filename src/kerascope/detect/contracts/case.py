@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import alone, objects
+from kerascope.budget import Budget
 from kerascope.detect.contracts.registry import Contract, Skip, in_users_code
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.session import recording
@@ -57,7 +57,7 @@ class Case:
         self.allow = frozenset(allow)
         self.reference = reference
         self.cache: dict[Any, Any] = {}
-        self._deadline = time.monotonic() + budget
+        self._budget = Budget(budget)
         self._progress = progress
         self._contract: Contract | None = None
         self._built: tuple[Any, list[np.ndarray]] | None = None
@@ -73,7 +73,7 @@ class Case:
 
     def seconds_left(self) -> float:
         """Returns how much of the budget is left."""
-        return self._deadline - time.monotonic()
+        return self._budget.left()
 
     # -- instances ---------------------------------------------------------------------------------------------
 

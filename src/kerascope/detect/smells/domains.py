@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from kerascope.detect.smells import flow, names
+from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import (
     CLEAR,
     Hit,
@@ -94,6 +94,27 @@ def _not_finite(moment: Moment, what: str, operands: list[Operand]) -> Verdict:
         ),
         score=undefined + infinite + 1.0,
         disproved=lambda: healed(site, activation),
+        instead=_guarded_in_value_only(moment, what, operands, undefined + infinite),
+    )
+
+
+def _guarded_in_value_only(moment: Moment, what: str, operands: list[Operand], share: float) -> Hit | None:
+    """A `where` around it selects the value away, but its gradient is zero times infinity: NaN."""
+    asked = any(_asked_for(moment, operand) for operand in operands)
+    if not asked or not source.is_selected(moment.site):
+        return None
+    blamed = operands[-1] if what == "divide" else operands[0]
+    inner = blamed.event.site.source
+    return Hit(
+        "nan-operation",
+        "warning",
+        0.8,
+        f"`{moment.site.source}` is guarded by a `where` in its value, but not in its gradient",
+        f"{_reason(what)}, and {share:.0%} of it is not finite here. The `where` around it takes another value there, "
+        "but the gradient of the other branch is still computed: zero times infinity, which is NaN. Guard what goes "
+        f"in as well: `where(condition, {inner}, 1.0)` inside.",
+        _range_of(operands),
+        score=share,
     )
 
 

@@ -149,7 +149,9 @@ def _finding(tally: _Tally) -> Finding | None:
     if hit is None or tally.hits < tally.rule.share * tally.judged:
         return None
     if hit.disproved is not None and hit.disproved():
-        return None
+        hit = hit.instead
+        if hit is None:
+            return None
     site = tally.site
     place = SourceSpan(site.file, site.line, site.position[1], site.source)
     times = Evidence("executions in which this was so", f"{tally.hits} of {tally.judged}")

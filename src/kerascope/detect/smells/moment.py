@@ -30,7 +30,8 @@ class Operand(Protocol):
 class Hit:
     """One execution in which a rule found something. `score` orders executions from mild to bad.
 
-    `disproved`, asked when the trace is over, tells that what came later made it harmless.
+    `disproved`, asked when the trace is over, tells that what came later made it harmless; `instead` is what is then
+    still to be said.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Hit:
     score: float = 1.0
     site: Site | None = None
     disproved: Callable[[], bool] | None = None
+    instead: Hit | None = None
 
 
 CLEAR = "clear"

@@ -6,10 +6,12 @@ import ast
 
 import numpy as np
 
-from kerascope.detect.smells import flow, names, origin, weights
-from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, floats, is_variable, rms
-from kerascope.record.lines import Event, Site
+from kerascope.detect.smells import flow, names, origin, summands, weights
+from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, is_variable, rms
+from kerascope.detect.smells.summands import Term
 from kerascope.values import Evidence
+
+Pair = tuple[Term, Term]
 
 MIXED = 30.0
 """Terms that are weighed against each other, such as `0.5 * a + 0.5 * b`, and gradients, must be closer than this."""
@@ -21,36 +23,42 @@ INTENDED = 10.0
 """Weights that differ by more than this say that the terms are meant to count differently."""
 
 
-def concerns(site: Site) -> bool:
-    """Additions."""
-    return names.called(site.node) == "add" and not isinstance(site.node, ast.AugAssign)
+concerns = summands.concerns
 
 
 def judge(moment: Moment) -> Verdict:
-    """Compares the two terms' root mean squares."""
-    terms, sides = moment.terms(), moment.sides()
-    if terms is None or sides is None or terms[0].event.facts.shape != terms[1].event.facts.shape:
+    """Compares the root mean squares of the largest and the smallest term."""
+    found = summands.terms(moment)
+    if len(found) < 2:
         return None
-    a, b = floats(terms[0].value), floats(terms[1].value)
-    if a is None or b is None:
-        return None
+    by_size = sorted(found, key=lambda term: rms(term.values))
+    pair = (by_size[0], by_size[-1])
+    terms = pair if found.index(pair[0]) < found.index(pair[1]) else pair[::-1]
+    a, b = terms[0].values, terms[1].values
     sizes = rms(a), rms(b)
     if not (min(sizes) > 0 and np.isfinite(sizes).all()):
         return None
-    ratio = max(sizes) / min(sizes)
-    if ratio <= MIXED:
+    if max(sizes) / min(sizes) <= MIXED:
         return CLEAR
-    factors = weights.coefficients(sides, moment.frame, moment.activation)
+    return _hit(moment, terms, sizes) if _matters(moment, terms, sizes) else CLEAR
+
+
+def _matters(moment: Moment, terms: Pair, sizes: tuple[float, float]) -> bool:
+    """Tells whether terms of so different a size are not meant to be so."""
+    a, b = terms[0].values, terms[1].values
+    factors = weights.coefficients((terms[0].node, terms[1].node), moment.frame, moment.activation)
     if _intended(factors, sizes) or any(_is_mask(term) for term in (a, b)):
-        return CLEAR
-    mixed = None not in factors or all(origin.is_gradient(side, moment.site) for side in sides)
-    if ratio <= _limit(moment, mixed, sizes, a.size) or not _unrelated(a, b):
-        return CLEAR
-    if _is_running(moment, sides):
-        return CLEAR
-    if not mixed and (any(is_variable(term.value) for term in terms) or _residual(moment)):
-        return CLEAR
-    return _hit(moment, a, b, sizes)
+        return False
+    mixed = (
+        None not in factors
+        or names.called(moment.node) in ("mean", "average")
+        or all(term.node is not None and origin.is_gradient(term.node, moment.site) for term in terms)
+    )
+    if max(sizes) / min(sizes) <= _limit(moment, mixed, sizes, a.size) or not _unrelated(a, b):
+        return False
+    if _is_running(moment, terms):
+        return False
+    return mixed or not (any(is_variable(term.value) for term in terms) or _residual(moment, terms))
 
 
 def _intended(factors: tuple[float | None, float | None], sizes: tuple[float, float]) -> bool:
@@ -87,10 +95,12 @@ def _unrelated(a: np.ndarray, b: np.ndarray) -> bool:
     return a.size == 1 or bool(abs(cosine) < 0.9)
 
 
-def _is_running(moment: Moment, sides: tuple[ast.expr, ast.expr]) -> bool:
+def _is_running(moment: Moment, terms: Pair) -> bool:
     """A state that is carried on, as a moving average is: it is assigned what it is computed from, or a variable."""
+    if isinstance(moment.node, ast.AugAssign):
+        return moment.role not in ("loss", "train") or moment.event.facts.shape != ()
     targets = set(moment.site.targets)
-    parts = [node for side in sides for node in ast.walk(side)]
+    parts = [node for term in terms if term.node is not None for node in ast.walk(term.node)]
     if any(
         ast.unparse(node) in targets
         for node in parts
@@ -101,19 +111,16 @@ def _is_running(moment: Moment, sides: tuple[ast.expr, ast.expr]) -> bool:
     return any(value is not None and is_variable(value) for value in kept)
 
 
-def _residual(moment: Moment) -> bool:
+def _residual(moment: Moment, terms: Pair) -> bool:
     """In a layer: what is added to something that it was computed from may well be small."""
-    terms = moment.terms()
-    if terms is None or moment.role != "layer":
-        return False
     a, b = terms[0].event, terms[1].event
+    if a is None or b is None or moment.role != "layer":
+        return False
     return flow.derived_from(a, b, moment.activation) or flow.derived_from(b, a, moment.activation)
 
 
-def _hit(moment: Moment, a: np.ndarray, b: np.ndarray, sizes: tuple[float, float]) -> Hit:
-    terms = moment.terms()
-    assert terms is not None
-    events: list[Event] = [terms[0].event, terms[1].event]
+def _hit(moment: Moment, terms: Pair, sizes: tuple[float, float]) -> Hit:
+    a, b = terms[0].values, terms[1].values
     large, small = (0, 1) if sizes[0] > sizes[1] else (1, 0)
     ratio = sizes[large] / sizes[small]
     values = (a, b)
@@ -121,8 +128,8 @@ def _hit(moment: Moment, a: np.ndarray, b: np.ndarray, sizes: tuple[float, float
     follows = float(np.mean(np.sign(a + b) == np.sign(values[large])))
     role = moment.role
     sure = ratio > 100 and role in ("train", "other")
-    big, little = (events[i].site.source for i in (large, small))
-    shown = tuple(Evidence(f"rms of `{events[i].site.source}`", float(f"{sizes[i]:.4g}")) for i in (0, 1))
+    big, little = (terms[i].source for i in (large, small))
+    shown = tuple(Evidence(f"rms of `{terms[i].source}`", float(f"{sizes[i]:.4g}")) for i in (0, 1))
     return Hit(
         "scale-mismatch",
         "fault" if sure else "warning",

@@ -7,6 +7,7 @@ import functools
 import itertools
 import linecache
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from kerascope.record.lines import Site
 
@@ -172,3 +173,28 @@ def mentions(node: ast.AST | None, *names: str) -> bool:
         (isinstance(n, ast.Name) and n.id in names) or (isinstance(n, ast.Attribute) and n.attr in names)
         for n in ast.walk(node)
     )
+
+
+_SELECTS = ("where", "select", "cond")
+
+
+def is_selected(site: Site) -> bool:
+    """Tells whether an expression is one of the values that a `where` chooses from, directly or through a name."""
+    nodes = above(site)
+    if any(_selects(node) for node in nodes[1:]):
+        return True
+    scope = function(site)
+    statement = next((n for n in nodes if isinstance(n, ast.Assign)), None)
+    names = {t.id for t in statement.targets if isinstance(t, ast.Name)} if statement is not None else set()
+    if scope is None or not names:
+        return False
+    calls = [n for n in ast.walk(scope) if _selects(n)]
+    return any(mentions(value, name) for call in calls for value in call.args[1:] for name in names)
+
+
+def _selects(node: ast.AST) -> TypeGuard[ast.Call]:
+    if not isinstance(node, ast.Call):
+        return False
+    return (
+        node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    ) in _SELECTS

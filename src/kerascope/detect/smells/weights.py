@@ -14,7 +14,7 @@ _DEEP = 6
 
 
 def coefficients(
-    sides: tuple[ast.expr, ast.expr], frame: types.FrameType, activation: Activation
+    sides: tuple[ast.expr | None, ast.expr | None], frame: types.FrameType, activation: Activation
 ) -> tuple[float | None, float | None]:
     """Returns the numbers that two terms are multiplied by in the source, None for one that is not multiplied.
 

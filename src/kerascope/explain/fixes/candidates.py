@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from types import ModuleType
 
-from kerascope.explain.fixes.edits import arguments, einsum, operands, shapes, structure, weights
+from kerascope.explain.fixes.edits import (
+    arguments,
+    einsum,
+    idiom,
+    operands,
+    peraxis,
+    shapes,
+    structure,
+    weights,
+)
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, position
-from kerascope.explain.fixes.near import Nearness
+from kerascope.explain.fixes.left_out import ORPHANED, LeftOut
+from kerascope.explain.fixes.near import FAR, Nearness
 from kerascope.explain.fixes.outcome import label
 from kerascope.explain.fixes.patch import Edit, splice
 from kerascope.explain.fixes.swap import Program
 from kerascope.record.lines import LineLog, Position
 
-_FAMILIES = (arguments, einsum, operands, shapes, weights, structure)
-_MADE_BEFORE = ("__init__", "build", "compute_output_shape")
+FAMILIES: tuple[ModuleType, ...] = (arguments, peraxis, einsum, operands, shapes, weights, idiom, structure)
+"""The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
+_REPEATED = (arguments, peraxis, shapes)
+_MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
+_MOST_PLACES = 4
+_TOGETHER = 0.2
+"""Added to the cost of a change that is made in several places at once."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,28 +45,38 @@ class Candidate:
     lost: int = 0
 
 
-def known_shapes(
-    file: str, logs: Sequence[LineLog]
-) -> tuple[dict[Position, Shape], dict[Position, str], int | None]:
-    """Returns shape and data type of each expression of a file by its place, and the batch size of the first log.
-
-    Sizes that differ between runs with other batch sizes are given in terms of B.
+@dataclasses.dataclass
+class Seen:
+    """Shape and data type of each expression of a file by its place, the places of what yielded several tensors at
+    once, and the batch size of the first run. Sizes that differ between runs with other batch sizes are in terms of B.
     """
+
+    shapes: dict[Position, Shape] = dataclasses.field(default_factory=dict)
+    types: dict[Position, str] = dataclasses.field(default_factory=dict)
+    several: set[Position] = dataclasses.field(default_factory=set)
+    batch: int | None = None
+
+
+def seen_in(file: str, logs: Sequence[LineLog]) -> Seen:
+    """Returns what runs with different batch sizes have shown of a file."""
     batches = [_batch(log) for log in logs]
-    shapes_: dict[Position, Shape] = {}
-    types: dict[Position, str] = {}
+    seen = Seen(batch=batches[0] if batches else None)
     for index, log in enumerate(logs):
         for (site, path), row in log.rows.items():
             shape = row.last.facts.shape
-            if site.file != file or path or shape is None or site.kind == "arguments":
+            if site.file != file or shape is None or site.kind == "arguments":
                 continue
             place = site.position
-            types.setdefault(place, row.last.facts.dtype)
-            if place not in shapes_:
-                shapes_[place] = _one(shape, batches[index] if len(logs) == 1 or index else None)
-            elif index and len(shapes_[place]) == len(shape) and batches[0] and batches[index] != batches[0]:
-                shapes_[place] = _together(shapes_[place], shape, batches[0], batches[index])
-    return shapes_, types, batches[0] if batches else None
+            if path:
+                seen.several.add(place)
+                continue
+            seen.types.setdefault(place, row.last.facts.dtype)
+            known = seen.shapes.get(place)
+            if known is None:
+                seen.shapes[place] = _one(shape, batches[index] if len(logs) == 1 or index else None)
+            elif index and len(known) == len(shape) and batches[0] and batches[index] != batches[0]:
+                seen.shapes[place] = _together(known, shape, batches[0], batches[index])
+    return seen
 
 
 def _batch(log: LineLog) -> int | None:
@@ -91,19 +117,30 @@ def candidates(
     logs: Sequence[LineLog],
     places: Sequence[Position],
     culprit: Position | None,
+    families: Sequence[ModuleType] = FAMILIES,
 ) -> list[Candidate]:
     """Returns the changes of a file worth trying, the likeliest first.
 
     `places` are where it failed: the failing expression, or what the result comes from.
     """
-    seen, types, batch = known_shapes(program.file, logs)
-    context = Context(program.source, program.tree, program.names(), seen, types, batch)
+    seen = seen_in(program.file, logs)
+    context = Context(
+        program.source,
+        program.tree,
+        program.names(),
+        seen.shapes,
+        seen.types,
+        seen.batch,
+        frozenset(seen.several),
+    )
     executed = {a.function for log in logs for a in log.activations if a.file == program.file}
     functions = list(_functions(program.tree, executed))
     if not places and culprit is None:
         places = [_place(n) for f in functions for n in ast.walk(f) if isinstance(n, ast.Return)]
     near = Nearness(context, places, culprit)
+    left_out = LeftOut(context)
     found: dict[tuple[Edit, ...], Candidate] = {}
+    alike: dict[tuple[ast.AST, str], list[Proposal]] = {}
 
     def add(proposal: Proposal, cost: float, lost: int) -> None:
         known = found.get(proposal.edits)
@@ -114,14 +151,45 @@ def candidates(
 
     for function in functions:
         made_before = 0.1 if function.name in _MADE_BEFORE else 0.0
-        for proposal in structure.of_function(context, function):
-            add(proposal, 0.0, 0)
+        for family in families:
+            for proposal in getattr(family, "of_function", _none)(context, function):
+                add(proposal, 0.0, 0)
         for node in _expressions(context, function):
             cost = near.cost(node) + made_before
-            for family in _FAMILIES:
-                for proposal in family.propose(context, node):
-                    add(proposal, cost, _lost(context, node, proposal))
+            for family in families:
+                for proposal in getattr(family, "propose", _none)(context, node):
+                    orphaned = ORPHANED if left_out.orphans(proposal) else 0.0
+                    add(proposal, cost + orphaned, left_out.tensors(proposal))
+                    if family in _REPEATED and cost < FAR:
+                        alike.setdefault((function, proposal.kind or proposal.description), []).append(
+                            dataclasses.replace(proposal, cost=proposal.cost + cost)
+                        )
+    for proposal in _in_all_places(alike.values()):
+        add(proposal, 0.0, 0)
     return sorted(found.values(), key=lambda c: c.cost)
+
+
+def _in_all_places(alike: Iterable[list[Proposal]]) -> Iterator[Proposal]:
+    """Yields the changes that can be made in several places of a function, made in all: a slip is often repeated."""
+    for proposals in alike:
+        edits = {edit for proposal in proposals for edit in proposal.edits}
+        lines = {edit.position[:2] for edit in edits}
+        if not 1 < len(proposals) <= _MOST_PLACES or len({e.position for e in edits}) < len(proposals):
+            continue
+        cost = max(proposal.cost for proposal in proposals) + _TOGETHER + 0.05 * (len(lines) - 1)
+        first = proposals[0]
+        yield Proposal(
+            cost, f"{first.description}, in {len(proposals)} places", tuple(sorted(edits, key=_order))
+        )
+
+
+def _order(edit: Edit) -> Position:
+    return edit.position
+
+
+def _none(context: Context, node: ast.AST) -> Iterator[Proposal]:
+    """A family that has nothing to propose for this sort of node."""
+    yield from ()
 
 
 def _expressions(context: Context, function: ast.FunctionDef) -> Iterator[ast.expr]:
@@ -151,31 +219,6 @@ def _functions(tree: ast.Module, executed: set[str]) -> Iterator[ast.FunctionDef
                 yield from visit(child, prefix)
 
     yield from visit(tree, "")
-
-
-def _lost(context: Context, node: ast.expr, proposal: Proposal) -> int:
-    """Counts the names that an edit takes out of an expression."""
-    if len(proposal.edits) != 1:
-        return 0
-    old = {
-        n.id if isinstance(n, ast.Name) else n.attr
-        for n in ast.walk(node)
-        if isinstance(n, (ast.Name, ast.Attribute))
-    }
-    edit = proposal.edits[0]
-    if edit.position != (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset):
-        return 0
-    try:
-        tree = ast.parse(edit.text.strip(), mode="eval")
-    except SyntaxError:
-        return 0
-    new = {
-        n.id if isinstance(n, ast.Name) else n.attr
-        for n in ast.walk(tree)
-        if isinstance(n, (ast.Name, ast.Attribute))
-    }
-    shown = {name for name in old - new if any(name == part for part in context.tensor_names)}
-    return len(shown)
 
 
 def after(candidate: Candidate) -> str:

@@ -86,8 +86,22 @@ def _attempt(trial: Trial, instance: Any, args: Any, kwargs: Any) -> list[np.nda
         return None
 
 
+TURNED = "Keras passes y_true first, but its first parameter is named as the prediction"
+
+
+def turned(function: Any) -> bool:
+    """Tells whether a loss or metric names its first parameter as the prediction and its second as the target."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return False
+    names = [name for name in code.co_varnames[: code.co_argcount] if name != "self"][:2]
+    return len(names) == 2 and "pred" in names[0].lower() and "true" in names[1].lower()
+
+
 def of_loss(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outcome) -> None:
-    """Notes arguments without effect, values not per sample, and a loss that is not least where both are equal."""
+    """Notes arguments without effect or turned, values not per sample, and a loss not least where both are equal."""
+    if turned(type(instance).call):
+        outcome.demerits[TURNED] = 2.0
     specs = trial.subject.specs()
     for index, name in enumerate(("y_true", "y_pred")[: len(specs)]):
         if not _differs(_with_other_input(trial, instance, index), result):
@@ -106,6 +120,8 @@ def of_metric(trial: Trial, outcome: Outcome) -> None:
     """Notes a result that depends on how the data is split into batches, and arguments without effect."""
     first = trial.sizes[0]
     whole, parts = trial._make(), trial._make()
+    if turned(type(whole).update_state):
+        outcome.demerits[TURNED] = 2.0
     args, kwargs = trial.inputs(first)
     once = _attempt(trial, whole, args, kwargs)
     split = None

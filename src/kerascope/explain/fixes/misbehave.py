@@ -11,6 +11,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
+from kerascope.explain.fixes.demerits import TURNED
 from kerascope.explain.fixes.outcome import Outcome, Shape, Trial, quiet, written
 from kerascope.explain.lines.explanation import explain
 from kerascope.explain.lines.failure import Failure
@@ -51,7 +52,7 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, shape="row's output" not in outcome.reason)
     # Odd, but right in some objects: said only when the trace shows why.
-    if outcome.passed and (culprit is None or not _squared(logs, culprit)):
+    if outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
         return None
     reason = outcome.reason or odd
     return Misbehaviour(
@@ -60,7 +61,7 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
 
 
 def _odd(outcome: Outcome) -> str:
-    return next((text for text in outcome.demerits if "split into batches" in text), "")
+    return next((text for text in outcome.demerits if text == TURNED or "split into batches" in text), "")
 
 
 def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:

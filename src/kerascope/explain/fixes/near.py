@@ -31,12 +31,13 @@ class Nearness:
         starts = [node for place in places for node in at.get(place, ())]
         if culprit is not None:
             for node in at.get(culprit, ()):
-                self._culprit |= set(ast.walk(node))
+                # Not the contexts such as `ast.Load`, which are one object in the whole tree.
+                self._culprit |= {n for n in ast.walk(node) if isinstance(n, ast.expr)}
         self._spread(starts)
         # A weight that does not fit may as well be right and what is done with it wrong.
         same = {context.function(node) for node in starts}
         self._bonus = (
-            0.3 if not starts or any(context.function(node) in same for node in self._culprit) else 0.0
+            0.3 if not starts or any(context.function(node) in same for node in self._culprit) else -0.05
         )
         self.any = bool(starts) or bool(self._culprit)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
-from kerascope.explain.lines.failure import innermost
+from kerascope.explain.lines.failure import innermost, said, underlying
 from kerascope.explain.subject import BATCH, Subject
 from kerascope.record.lines import Position
 
@@ -35,7 +35,8 @@ class Outcome:
     """What came of one try. `stage` grows with how far it came; `reason` is empty when everything passed.
 
     `place` is where the user's code raised. `output` is the shape of what came out, with "B" for the batch.
-    `demerits` name what is odd about a result that passes, such as a weight without effect.
+    `demerits` name what is odd about a result that passes, such as a weight without effect; `facts` is what else is
+    worth showing of it.
     """
 
     reason: str = ""
@@ -45,6 +46,7 @@ class Outcome:
     file: str = ""
     output: Shape | None = None
     demerits: dict[str, float] = dataclasses.field(default_factory=dict)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -108,9 +110,7 @@ class Trial:
         except _Broken as broken:
             outcome.reason = str(broken)
         except Exception as error:  # the user's code with a change in it: that it fails is the answer
-            outcome.reason = (
-                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
-            )
+            outcome.reason = f"{type(underlying(error)).__name__}: {said(error)}"
             outcome.error = error
             found = innermost(error)
             if found is not None and None not in found[1]:

@@ -6,9 +6,11 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 
+from kerascope.budget import Budget
 from kerascope.explain.fixes import retrace
-from kerascope.explain.fixes.candidates import Candidate, after, candidates
+from kerascope.explain.fixes.candidates import FAMILIES, Candidate, after, candidates
 from kerascope.explain.fixes.outcome import Outcome, Trial, quiet, written
 from kerascope.explain.fixes.patch import Patch
 from kerascope.explain.fixes.swap import Program, Refused
@@ -23,6 +25,8 @@ _BASES, _SECOND = 8, 40
 """How many changes are taken as the first of a pair, and how many second ones are tried with each."""
 _PROMISING = 1.8
 """A change that merely fails otherwise is taken as the first of a pair only when it costs less."""
+_PER_STAGE, _CHEAPEST = 0.1, 0.7
+"""How much coming further counts among the firsts of a pair, and what the second of one costs at least."""
 _LOST = 0.8
 """Added for each tensor that a change leaves out of an expression."""
 
@@ -52,13 +56,19 @@ class _Passing:
 
 class _Search:
     def __init__(
-        self, subject: Subject, failure: Failure, seconds: float, found: Callable[[Fix, int], None] | None
+        self,
+        trial: Trial,
+        failure: Failure,
+        seconds: float,
+        found: Callable[[Fix, int], None] | None,
+        families: Sequence[ModuleType],
     ):
         self.failure = failure
         self.begun = time.perf_counter()
-        self.until = self.begun + seconds
-        self.trial = Trial(subject)
+        self.budget = Budget(seconds)
+        self.trial = trial
         self.found = found
+        self.families = families
         self.passing: list[_Passing] = []
         self.tried = 0
         self.first: float | None = None
@@ -66,7 +76,7 @@ class _Search:
         self.further: list[tuple[Candidate, Outcome]] = []
 
     def late(self) -> bool:
-        return time.perf_counter() > self.until
+        return self.budget.over()
 
     def run(self) -> None:
         with quiet():
@@ -89,9 +99,10 @@ class _Search:
             except (SyntaxError, ValueError):
                 continue
             site, culprit = failure.site, failure.culprit
-            places = [site.position] if site is not None and site.file == file else []
+            places = [position for marked, position in failure.marks if marked == file]
+            places += [site.position] if site is not None and site.file == file else []
             place = culprit.position if culprit is not None and culprit.file == file else None
-            found += candidates(program, logs, places, place)
+            found += candidates(program, logs, places, place, self.families)
         return sorted(found, key=lambda c: c.cost)
 
     def _singles(self, listed: Sequence[Candidate]) -> None:
@@ -146,27 +157,30 @@ class _Search:
 
     def _fix(self, passing: _Passing) -> Fix:
         before = {"result": self.base.reason} if self.base.reason else {}
-        result = {"output": written(passing.outcome.output), "tried": passing.tried}
-        return Fix(passing.description, passing.patch.diff(), True, before, result)
+        output = passing.outcome.output
+        shape = {} if output is None else {"output": written(output)}
+        after = {**shape, **passing.outcome.facts, "tried": passing.tried}
+        return Fix(passing.description, passing.patch.diff(), True, before, after)
 
     def _pairs(self) -> None:
         """Changes that came further are each taken as a new beginning."""
-        order = sorted(self.further, key=lambda pair: (-pair[1].stage, pair[0].cost))
+        order = sorted(self.further, key=lambda pair: pair[0].cost - _PER_STAGE * pair[1].stage)
         for base, outcome in order[:_BASES]:
-            if self.late() or len(self.passing) >= 3:
+            if self.late() or self._enough(base.cost + _CHEAPEST):
                 return
             with contextlib.suppress(Refused), base.program.trying(base.edits):
                 second = Program(base.program.file, after(base), base.program)
                 logs = retrace.variant(self.trial, second)
                 places = [outcome.place] if outcome.place is not None and outcome.file == second.file else []
-                for candidate in candidates(second, logs, places, None)[:_SECOND]:
+                for candidate in candidates(second, logs, places, None, self.families)[:_SECOND]:
                     if self.late():
                         return
+                    cost = dataclasses.replace(candidate, cost=candidate.cost + base.cost)
+                    if self._enough(cost.cost):
+                        break
                     result = self._try(candidate, second)
                     if result is not None and result.passed:
-                        cost = dataclasses.replace(candidate, cost=candidate.cost + base.cost)
                         self._keep(cost, base.program.source, after(candidate), result, base.description)
-                        break
 
     def repairs(self, most: int) -> Repairs:
         best: list[_Passing] = []
@@ -199,6 +213,8 @@ def repair(
     seconds: float = 10.0,
     most: int = 3,
     found: Callable[[Fix, int], None] | None = None,
+    trial: Trial | None = None,
+    families: Sequence[ModuleType] = FAMILIES,
 ) -> Repairs:
     """Returns changes of the user's source with which a fresh object passes, the likeliest first.
 
@@ -212,9 +228,11 @@ def repair(
         seconds: for how long changes are tried.
         most: how many fixes are returned.
         found: called with the first fix that passes, and the number of changes tried, as soon as it is known.
+        trial: what a change has to pass; `Trial(subject)` when it is not given.
+        families: modules of edits to try; those for code that fails when it is not given.
     """
     if subject.make is None:
         return Repairs()
-    search = _Search(subject, failure, seconds, found)
+    search = _Search(trial or Trial(subject), failure, seconds, found, families)
     search.run()
     return search.repairs(most)

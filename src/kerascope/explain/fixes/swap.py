@@ -52,6 +52,7 @@ class Program:
         for _, code in self.functions:
             self._flags |= code.co_flags & _FUTURE
         self._old: dict[int, types.CodeType] = {}
+        self._defaults: dict[tuple[str, int], tuple[object, ...] | None] = {}
         self._imports = list(_imports(self.tree.body))
 
     def names(self) -> dict[str, object]:
@@ -94,6 +95,7 @@ class Program:
         found: list[tuple[types.FunctionType, types.CodeType]] = []
         for old_code, new_code in _differing(self._old[start], new):
             found += [(fn, new_code) for fn, code in self.functions if code == old_code]
+        self._defaults = _defaults(_lines(after, start, end + grown), start)
         if not found:
             raise Refused("no live function has this code")
         return found
@@ -104,6 +106,7 @@ class Program:
         with contextlib.ExitStack() as stack:
             for function, code in self.changed(edits):
                 before = function.__code__
+                self._set_defaults(function, code, stack)
                 try:
                     function.__code__ = code
                 except ValueError:  # other free variables than before
@@ -111,6 +114,32 @@ class Program:
                 else:
                     stack.callback(setattr, function, "__code__", before)
             yield
+
+    def _set_defaults(
+        self, function: types.FunctionType, code: types.CodeType, stack: contextlib.ExitStack
+    ) -> None:
+        """Gives a function with more parameters than before their defaults, which are no part of its code."""
+        if code.co_argcount == function.__code__.co_argcount:
+            return
+        values = self._defaults.get((code.co_name, code.co_firstlineno))
+        if values is None:
+            raise Refused("the new parameters have no plain defaults")
+        stack.callback(setattr, function, "__defaults__", function.__defaults__)
+        function.__defaults__ = values
+
+
+def _defaults(text: str, start: int) -> dict[tuple[str, int], tuple[object, ...] | None]:
+    """Returns the defaults of each function in a source, by its name and first line; None where they are not plain."""
+    found: dict[tuple[str, int], tuple[object, ...] | None] = {}
+    for node in ast.walk(ast.parse("\n" * (start - 1) + text)):
+        if isinstance(node, ast.FunctionDef):
+            try:
+                values = tuple(ast.literal_eval(default) for default in node.args.defaults)
+            except ValueError:
+                found[node.name, _start(node)] = None
+            else:
+                found[node.name, _start(node)] = values
+    return found
 
 
 def _in_class(function: types.FunctionType, code: types.CodeType, stack: contextlib.ExitStack) -> None:

@@ -6,13 +6,15 @@ the failing expression, and the operands that are plain names or attributes.
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import sys
-import time
 import types
 from collections.abc import Iterator
 from typing import Any
 
+from kerascope.budget import Budget
+from kerascope.explain.lines.explanation import span
 from kerascope.explain.lines.failure import Failure, innermost
 from kerascope.explain.lines.source import site_of
 from kerascope.probe.lines.install import is_users
@@ -56,9 +58,9 @@ def _explained(error: BaseException) -> Finding | None:
     site = site_of(frame, where)
     if site is None:
         return None
-    began = time.perf_counter()
+    budget = Budget(SECONDS / 2)
     for about in _subjects(frame):
-        if time.perf_counter() - began > SECONDS / 2:
+        if budget.over():
             break
         found = _again(about, site)
         if found is not None and found.kind != "error-in-user-code":
@@ -96,7 +98,30 @@ def _again(about: Any, site: Site) -> Finding | None:
     same = (
         failure.site is not None and failure.site.position == site.position and failure.site.file == site.file
     )
-    return found if same else None
+    return _by_cause(failure, found) if same and found is not None else None
+
+
+_ALONG_AN_AXIS = {
+    "concatenate", "stack", "append", "softmax", "log_softmax", "normalize", "mean", "sum", "max", "min", "std", "var",
+    "prod", "norm", "cumsum", "flip", "roll", "repeat", "split", "argmax", "argmin", "logsumexp", "expand_dims",
+    "squeeze", "take", "swapaxes", "moveaxis", "transpose", "cat", "concat",
+}  # fmt: skip
+
+
+def _by_cause(failure: Failure, found: Finding) -> Finding:
+    """Returns the finding where a person would change something: at the operation along the wrong axis, if it is one.
+
+    That one operation failed and another is to blame is told by the evidence.
+    """
+    culprit = failure.culprit
+    if found.kind != "shape-mismatch" or culprit is None or culprit.name not in _ALONG_AN_AXIS:
+        return found
+    return dataclasses.replace(
+        found,
+        kind="wrong-axis",
+        title=f"{found.title}: `{culprit.source}` goes along another axis than it should",
+        location=span(culprit),
+    )
 
 
 def _subjects(frame: types.FrameType | None) -> Iterator[Any]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from kerascope._keras import objects
+from kerascope.budget import Budget
 from kerascope.explain.lines.failure import underlying
 from kerascope.explain.subject import BATCH, Subject
 from kerascope.probe.lines import recorder as hooks
@@ -64,11 +64,10 @@ def run_probes(subject: Subject, batches: Sequence[int], seconds: float = SECOND
     found = Probes()
     if subject.make is None:
         return found
-    began = time.perf_counter()
+    budget = Budget(seconds)
     with recording(statistics=False), objects.undisturbed(), silent():
         for batch in batches:
-            spent = time.perf_counter() - began
-            if found.runs and spent + spent / len(found.runs) > seconds:
+            if found.runs and budget.spent() / len(found.runs) > budget.left():
                 break
             recorder, outcome = _run(subject, batch)
             found.runs.append(Probe(recorder.log, outcome))

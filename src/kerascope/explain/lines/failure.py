@@ -10,7 +10,7 @@ import types
 from kerascope.explain.lines.source import Place, site_of
 from kerascope.probe.lines.install import is_users
 from kerascope.probe.lines.recorder import Recorder
-from kerascope.record.lines import Activation, LineLog, Site
+from kerascope.record.lines import Activation, LineLog, Position, Site
 
 _WRAPPINGS = (
     "Exception encountered when calling",
@@ -28,7 +28,8 @@ class Failure:
 
     `error` is None where nothing was raised but the result is not what it should be. `site` is the expression that
     raised, `activation` the execution it stands in, `culprit` the expression where a dimension went wrong, when that
-    is known. `logs` are the trace itself and, after it, those of probing with other batch sizes.
+    is known. `logs` are the trace itself and, after it, those of probing with other batch sizes. `marks` are further
+    places that have to do with it, each with its file.
     """
 
     error: BaseException | None
@@ -37,6 +38,7 @@ class Failure:
     frame: types.FrameType | None = None
     culprit: Site | None = None
     logs: tuple[LineLog, ...] = ()
+    marks: tuple[tuple[str, Position], ...] = ()
 
 
 def locate(error: BaseException, recorder: Recorder) -> Failure:

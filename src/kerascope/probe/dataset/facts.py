@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerascope.probe.clock import now
-from kerascope.probe.dataset.answers import answers
+from kerascope.probe.dataset.answers import Answers, answers
 from kerascope.probe.dataset.learnable import learnable
 from kerascope.probe.dataset.rows import Part, parts
 
@@ -23,9 +23,7 @@ _PREDICTED = 512
 _SECONDS = 1.5
 
 
-def data_facts(
-    arguments: dict[str, Any], predict: Callable[[Any], list[np.ndarray]] | None
-) -> dict[str, Any]:
+def data_facts(arguments: dict[str, Any], predict: Callable[[Any], Answers] | None) -> dict[str, Any]:
     """Returns what docs/recording.md says of `data`, for the arguments of one `fit`.
 
     Args:

@@ -39,7 +39,8 @@ def learnable(train: Part, validation: Part | None, rng: np.random.Generator) ->
         own = targets.get(name)
         if own is None and len(targets) == len(names_seen):
             own = list(targets.values())[index]
-        found.append({"name": name, **_scores(table, labels, other, own, rng)})
+        copies = any(labels.shape == a.shape and np.array_equal(labels, a) for _, a in inputs)
+        found.append({"name": name, "copies": copies, **_scores(table, labels, other, own, rng)})
     return found
 
 

@@ -11,9 +11,9 @@ import ast
 import builtins
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from kerascope.probe.lines.targets import pairs, target_names
 from kerascope.record.lines import Position, Site
 
 PREFIX = "\0kerascope "
@@ -234,7 +234,11 @@ class _Transformer(ast.NodeTransformer):
     def _assigned(self, value: ast.expr, targets: list[ast.expr]) -> ast.expr:
         count = len(self.sites)
         new: ast.expr = self.visit(value)
-        self._name(count, value, tuple(_target_names(targets, self._text)))
+        self._name(count, value, tuple(target_names(targets, self._text)))
+        for element, target in pairs(value, targets):
+            for site in self.sites[count:]:
+                if site.node is element:
+                    site.targets = tuple(target_names([target], self._text))
         return new
 
     def _name(self, index: int, value: ast.expr, targets: tuple[str, ...]) -> None:
@@ -258,7 +262,7 @@ class _Transformer(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST | list[ast.AST]:
         new = _copy(node)
         site = self._site(node, "augmented")
-        site.targets = tuple(_target_names([node.target], self._text))
+        site.targets = tuple(target_names([node.target], self._text))
         new.value = self._inside(site, ast.Expr(node.value)).value
         if isinstance(node.target, ast.Name):
             again = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
@@ -378,13 +382,3 @@ class _Entered:
 
     def __exit__(self, *_: object) -> None:
         self._scopes.pop()
-
-
-def _target_names(targets: list[ast.expr], text: Callable[[ast.AST], str]) -> Iterator[str]:
-    for target in targets:
-        if isinstance(target, (ast.Tuple, ast.List)):
-            yield from _target_names(target.elts, text)
-        elif isinstance(target, ast.Starred):
-            yield text(target.value)
-        else:
-            yield text(target)

@@ -35,6 +35,8 @@ _ALONG = {
     "repeat",
     "gather",
 }
+_STEPWISE = {"cumsum", "cumprod", "cummax", "flip", "roll", "diff", "associative_scan", "take"}
+_ONES = {"squeeze", "concatenate", "concat", "cat", "stack", "expand_dims", "unsqueeze", "repeat"}
 _PERMUTING = {"transpose", "permute", "Permute", "permute_dims"}
 _KEEP = {"ops": "keepdims", "jnp": "keepdims", "tf": "keepdims", "torch": "keepdim"}
 _SWITCHES = {
@@ -70,16 +72,58 @@ def rank_of(context: Context, call: ast.Call) -> int:
         shape = context.shape(call.func.value)
     if shape is None:
         shape = context.shape(call)
+        if shape is not None and called(call) == "stack":
+            shape = shape[1:]
     return 3 if shape is None else len(shape)
 
 
-def _choices(rank: int, now: int | None) -> list[int]:
-    """Returns the other axes, the last one first (as -1), the batch axis last."""
+def _choices(context: Context, call: ast.Call, rank: int, now: int | None) -> list[tuple[float, int]]:
+    """Returns the other axes, each with its cost: features last (as -1), steps on axis 1, the batch least of all."""
     if rank < 1:
         return []
     current = None if now is None else now % rank if -rank <= now < rank else None
-    order = [rank - 1, *range(1, rank - 1), 0] if rank > 1 else [0]
-    return [-1 if axis == rank - 1 and rank > 1 else axis for axis in order if axis != current]
+    steps = rank > 2 and _along_steps(context, call)
+    shape = context.shape(_first(call)) or ()
+    leaving = 0.25 if rank > 1 and current == rank - 1 else 0.0  # -1 is seldom written by mistake
+    found = []
+    for axis in range(rank):
+        if axis == current:
+            continue
+        cost = leaving + (0.5 if axis == 0 and rank > 1 else 0.0)
+        if axis != (1 if steps else rank - 1):
+            cost += 0.02 + 0.01 * axis
+        if len(shape) == rank and shape[axis] == 1 and called(call) not in _ONES:
+            cost += 0.5  # nothing is to be summed up or normalised along an axis of one
+        found.append((cost, -1 if axis == rank - 1 and rank > 1 else axis))
+    return sorted(found)
+
+
+def _along_steps(context: Context, call: ast.Call) -> bool:
+    """Tells whether a function works along the steps of a sequence rather than along the features."""
+    name = called(call).removeprefix("reduce_")
+    if name in _STEPWISE:
+        return True
+    if name == "stack":
+        return not (call.args and isinstance(call.args[0], (ast.List, ast.Tuple)))  # a list made step by step
+    function = context.function(call)
+    keeps = any(k.arg in ("keepdims", "keepdim") for k in call.keywords)
+    pools = name in ("mean", "max", "sum", "min", "amax", "amin")
+    return (
+        pools
+        and not keeps
+        and function is not None
+        and function.name == "call"
+        and not _in_loss(context, call)
+    )
+
+
+def _in_loss(context: Context, call: ast.Call) -> bool:
+    function = context.function(call)
+    return function is not None and "y_true" in {a.arg for a in function.args.args}
+
+
+def _first(call: ast.Call) -> ast.expr | None:
+    return call.args[0] if call.args else None
 
 
 def _axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -103,17 +147,17 @@ def _axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
     for name, value in slots:
         prefix = f"{name}=" if name else ""
         wide = rank + 1 if called(call) in ("expand_dims", "unsqueeze", "stack") else rank
-        for index, (cost, new) in enumerate(_other_axes(value, wide)):
-            edit = context.swap(cost + 0.01 * index, value, new)
+        for index, (cost, new) in enumerate(_other_axes(context, call, value, wide)):
+            edit = context.swap(cost + 0.001 * index, value, new)
             text = context.text(value)
             yield Proposal(edit.cost, f"{prefix}{text} -> {prefix}{new}", edit.edits)
 
 
-def _other_axes(value: ast.expr, rank: int) -> Iterator[tuple[float, str]]:
+def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) -> Iterator[tuple[float, str]]:
     now = integer(value)
     if now is not None:
-        for axis in _choices(rank, now):
-            yield (1.0 if axis else 1.5), str(axis)
+        for cost, axis in _choices(context, call, rank, now):
+            yield 1.0 + cost, str(axis)
         return
     if isinstance(value, (ast.Tuple, ast.List)):
         current = tuple(integer(x) for x in value.elts)
@@ -125,11 +169,11 @@ def _other_axes(value: ast.expr, rank: int) -> Iterator[tuple[float, str]]:
                     far = abs(count - len(current)) * 0.2
                     yield (1.1 if 0 not in axes else 1.7) + far, f"{left}{inner}{right}"
     elif isinstance(value, (ast.Attribute, ast.Name)):
-        for axis in _choices(rank, None):
-            yield (1.6 if axis else 2.0), str(axis)
+        for cost, axis in _choices(context, call, rank, None):
+            yield 1.6 + cost, str(axis)
     elif isinstance(value, ast.Constant) and value.value is None:
-        for axis in _choices(rank, None):
-            yield (1.1 if axis else 1.6), str(axis)
+        for cost, axis in _choices(context, call, rank, None):
+            yield 1.1 + cost, str(axis)
 
 
 def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -140,9 +184,9 @@ def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
     names = context.parameters(call)
     if word is None or (word in names and names.index(word) < len(call.args)):
         return
-    rank = rank_of(context, call)
-    for axis in _choices(rank, None):
-        yield context.insert(1.1 if axis == -1 else 1.15 if axis else 1.7, call, f"{word}={axis}")
+    rank = rank_of(context, call) + (name == "stack")
+    for cost, axis in _choices(context, call, rank, None):
+        yield context.insert(1.1 + cost, call, f"{word}={axis}")
     if name in REDUCTIONS and rank > 2:
         axes = ", ".join(map(str, range(1, rank)))
         yield context.insert(1.2, call, f"{word}=({axes})")

@@ -28,6 +28,8 @@ _SPELLINGS: dict[str, dict[str, str]] = {
         "mean": "{p}.mean({x}, axis={a})",
         "rows": "{p}.shape({x})[0]",
         "repeat": "{p}.repeat({x}, {y}, axis={a})",
+        "argmax": "{p}.argmax({x}, axis={a})",
+        "dots": "{p}.sum({x} * {y}, axis=-1, keepdims=True)",
     },
     "torch": {
         "expand": "{p}.unsqueeze({x}, {a})",
@@ -40,6 +42,8 @@ _SPELLINGS: dict[str, dict[str, str]] = {
         "mean": "{p}.mean({x}, dim={a})",
         "rows": "{x}.shape[0]",
         "repeat": "{p}.repeat_interleave({x}, {y}, dim={a})",
+        "argmax": "{p}.argmax({x}, dim={a})",
+        "dots": "{p}.sum({x} * {y}, dim=-1, keepdim=True)",
     },
     "tf": {
         "expand": "{p}.expand_dims({x}, {a})",
@@ -52,6 +56,8 @@ _SPELLINGS: dict[str, dict[str, str]] = {
         "mean": "{p}.reduce_mean({x}, axis={a})",
         "rows": "{p}.shape({x})[0]",
         "repeat": "{p}.repeat({x}, {y}, axis={a})",
+        "argmax": "{p}.argmax({x}, axis={a})",
+        "dots": "{p}.reduce_sum({x} * {y}, axis=-1, keepdims=True)",
     },
 }
 _SPELLINGS["jnp"] = {**_SPELLINGS["ops"], "cast": "{x}.astype({a})", "rows": "{x}.shape[0]"}
@@ -60,11 +66,15 @@ _MODULES = {"jax.numpy": "jnp", "torch": "torch", "tensorflow": "tf"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change worth trying. The lower `cost`, the likelier; `description` is "old -> new"."""
+    """A change worth trying. The lower `cost`, the likelier; `description` is "old -> new".
+
+    Changes of one `kind` (the same description where it is empty) are also tried in all places of a function at once.
+    """
 
     cost: float
     description: str
     edits: tuple[Edit, ...]
+    kind: str = ""
 
 
 def position(node: ast.AST) -> Position:
@@ -94,7 +104,8 @@ class Context:
     """The source of one file, and what a trace has seen in it.
 
     `shapes` has the shape of each expression by its place, with "B" or "2·B" where it follows the batch; `types` its
-    data type; `names` are the file's global names; `batch` is the batch size of the call that was traced.
+    data type; `names` are the file's global names; `batch` is the batch size of the call that was traced; `several`
+    are the places of what yielded several tensors at once.
     """
 
     def __init__(
@@ -105,8 +116,10 @@ class Context:
         shapes: Mapping[Position, Shape],
         types_: Mapping[Position, str],
         batch: int | None,
+        several: frozenset[Position] = frozenset(),
     ) -> None:
         self.source, self.tree, self.names, self.batch = source, tree, names, batch
+        self._several = several
         self._shapes, self._types = shapes, types_
         self._lines = source.encode().splitlines(keepends=True)
         self.parents: dict[ast.AST, ast.AST] = {
@@ -133,7 +146,7 @@ class Context:
 
     def swap(self, cost: float, node: ast.AST, new: str) -> Proposal:
         """Returns the proposal to write `new` in place of a node."""
-        return Proposal(cost, f"{_short(self.text(node))} -> {_short(new)}", (Edit(position(node), new),))
+        return Proposal(cost, f"{short(self.text(node))} -> {short(new)}", (Edit(position(node), new),))
 
     def insert(self, cost: float, call: ast.Call, argument: str) -> Proposal:
         """Returns the proposal to give a call one more argument."""
@@ -148,7 +161,7 @@ class Context:
 
     def replace(self, cost: float, place: Position, old: str, new: str) -> Proposal:
         """Returns the proposal to write `new` in place of what stands at `place`."""
-        return Proposal(cost, f"{_short(old)} -> {_short(new)}", (Edit(place, new),))
+        return Proposal(cost, f"{short(old)} -> {short(new)}", (Edit(place, new),))
 
     # -- what was seen --------------------------------------------------------------------------------------------
 
@@ -159,6 +172,10 @@ class Context:
     def dtype(self, node: ast.AST) -> str:
         """Returns the data type an expression had; "" when it was not seen."""
         return self._types.get(position(node), "")
+
+    def parts(self, node: ast.AST) -> bool:
+        """Tells whether an expression yielded several tensors at once, such as a tuple."""
+        return position(node) in self._several
 
     def function(self, node: ast.AST) -> ast.FunctionDef | None:
         """Returns the function a node stands in."""
@@ -350,7 +367,7 @@ def _kind(value: Any) -> str | None:
     return None
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 60 else line[:57] + "..."
 

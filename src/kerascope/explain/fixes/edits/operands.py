@@ -56,6 +56,7 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
     swapped = _replaced(context, node, a, context.atom(b), b, context.atom(a))
     one, two = context.shape(a), context.shape(b)
     fits = _multiply(one, two)
+    yield from _row_dots(context, node, a, b)
     yield Proposal(
         1.1 if _multiply(two, one) else 1.9, f"{context.text(node)} -> operands swapped", swapped.edits
     )
@@ -71,9 +72,21 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
             good = _multiply(turned, context.shape(other)) if operand is a else _multiply(one, turned)
             # A weight that lies the wrong way round is rather made the right way round.
             weight = (
-                0.25 if isinstance(operand, ast.Attribute) and shape is not None and "B" not in shape else 0.0
+                0.35 if isinstance(operand, ast.Attribute) and shape is not None and "B" not in shape else 0.0
             )
             yield context.swap(cost + weight + (0.0 if good else 0.7), operand, new)
+
+
+def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
+    """Every row against every row, where each row against its own was meant."""
+    if (context.shape(node) or ())[:2] != ("B", "B") or called(b) not in ("transpose", "swapaxes", "permute"):
+        return
+    assert isinstance(b, ast.Call)
+    inner = b.args[0] if b.args else None
+    if inner is not None and context.shape(inner) is not None:
+        text = context.spell("dots", node, context.atom(a), y=context.atom(inner))
+        if text is not None:
+            yield context.swap(1.2, node, text)
 
 
 def _multiply(a: Shape | None, b: Shape | None) -> bool:
@@ -116,6 +129,10 @@ def _given_axes(
     if not shape or not 1 <= missing <= 3:
         return
     rank = len(shape) + missing
+    weight = isinstance(operand, ast.Attribute) and "B" not in shape  # it can be made to fit
+    lacking = _broadcast(shape, target) is None and not weight
+    if missing > 1 and "B" not in shape:
+        yield from _trailing(context, operand, shape, target, 0.8 if lacking else 1.1)
     for index, places in enumerate(itertools.combinations(range(rank), missing)):
         rest = iter(shape)
         grown = tuple(1 if axis in places else next(rest) for axis in range(rank))
@@ -123,6 +140,8 @@ def _given_axes(
         if result is None or (grown[0] != "B" and "B" in shape) or "B" in result[1:]:
             continue
         base = 1.1 if len(result) == len(target) else 1.8
+        if lacking and result == target:
+            base = 0.8  # all of its sizes are there in the other one, on other axes
         # Where the batch already lines up, the new axis belongs behind it.
         cost = base + 0.02 * index + (0.6 if grown == (1,) * missing + shape else 0.0)
         if missing == 1:
@@ -132,6 +151,15 @@ def _given_axes(
                 continue
         parts = ["None" if axis in places else ":" for axis in range(rank)]
         yield cost, f"{context.atom(operand)}[{', '.join(parts)}]"
+
+
+def _trailing(
+    context: Context, operand: ast.expr, shape: Shape, target: Shape, cost: float
+) -> Iterator[tuple[float, str]]:
+    """Yields the axes that are needed behind a tensor without a batch; those in front come by themselves."""
+    for count in range(1, len(target) - len(shape)):
+        if _broadcast((*shape, *(1,) * count), target) == target:
+            yield cost - 0.01, f"{context.atom(operand)}[{', '.join([':'] * len(shape) + ['None'] * count)}]"
 
 
 def _axis(axis: int, rank: int) -> str:

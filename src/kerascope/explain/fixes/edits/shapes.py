@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterator
@@ -153,15 +154,14 @@ def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
     number = integer(index)
     if tensor and (number is not None or isinstance(index, ast.Slice)):
         shape = context.shape(node.value) or ()
-        yield context.swap(1.0, index, f":, {text}")
+        yield dataclasses.replace(context.swap(1.0, index, f":, {text}"), kind="index behind the batch")
         if len(shape) > 2:
-            yield context.swap(1.2, index, f"..., {text}")
+            yield dataclasses.replace(context.swap(1.2, index, f"..., {text}"), kind="index at the end")
     if number is not None and not tensor:
         for value in (-1, 1, 2, 0, 3, -2):
             if value != number:
-                yield context.swap(
-                    1.1 if value in (-1, 1) else 1.25 if value == 2 else 1.6, index, str(value)
-                )
+                cost = 1.1 if value in (-1, 1) else 1.25 if value == 2 else 1.6
+                yield context.swap(cost + (0.15 if number else 0.0), index, str(value))
     elif isinstance(index, ast.Slice):
         yield from _slices(context, index)
 

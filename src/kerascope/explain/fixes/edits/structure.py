@@ -58,6 +58,12 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     function = context.function(node)
     if function is None:
         return
+    beside = {
+        context.text(other)
+        for other in ast.iter_child_nodes(parent)
+        if isinstance(other, ast.expr) and other is not node
+    }
     for name in context.tensors_near(function, node):
         if name != context.text(node):
-            yield context.swap(1.5, node, name)
+            # `left - left`, `x * x`: seldom what was meant.
+            yield context.swap(2.3 if name in beside else 1.5, node, name)

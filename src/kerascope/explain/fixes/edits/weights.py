@@ -21,6 +21,18 @@ _SIZED = {
     "k",
 }
 _NOT_SIZES = {"axis", "dim", "axes", "seed", "name", "dtype", "rate", "keepdims"}
+_SMALL = {
+    "strides",
+    "kernel_size",
+    "pool_size",
+    "size",
+    "dilation_rate",
+    "groups",
+    "padding",
+    "num_heads",
+    "k",
+}
+"""Sizes that are never those of a tensor's axis."""
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
@@ -104,7 +116,7 @@ def _numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
             continue
         if isinstance(value, (ast.Name, ast.Attribute)) and not inside:
             continue
-        for proposal in _sizes(context, value, now):
+        for proposal in _sizes(context, value, now, name in _SMALL):
             # `output_dim=dim` says what it is: a name like the parameter's is likely right, another one is not.
             hint = _alike(proposal.edits[0].text, name) - _alike(context.text(value), name)
             yield dataclasses.replace(proposal, cost=proposal.cost - 0.2 * hint)
@@ -116,7 +128,7 @@ def _alike(text: str, parameter: str) -> bool:
     return bool(words & set(parameter.lower().split("_"))) and not text.isdigit()
 
 
-def _sizes(context: Context, value: ast.expr, now: int | None) -> Iterator[Proposal]:
+def _sizes(context: Context, value: ast.expr, now: int | None, small: bool) -> Iterator[Proposal]:
     text = context.text(value)
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult):
         for side in (value.left, value.right):
@@ -129,13 +141,13 @@ def _sizes(context: Context, value: ast.expr, now: int | None) -> Iterator[Propo
     for name in context.sizes_near(value):
         if name != text and "shape" not in name:
             yield context.swap(1.3, value, name)
-    for size in context.dims:
+    for size in () if small else context.dims:
         if size != now:
             yield context.swap(1.35, value, str(size))
     if now is not None:
         for new in (now + 1, now * 2, now // 2, now - 1):
-            if new > 0 and new not in context.dims and new != now:
-                yield context.swap(1.6, value, str(new))
+            if new > 0 and (small or new not in context.dims) and new != now:
+                yield context.swap(1.3 if small else 1.6, value, str(new))
     elif isinstance(value, (ast.Name, ast.Attribute)):
         yield context.swap(1.5, value, f"2 * {text}")
         yield context.swap(1.7, value, f"{text} // 2")

@@ -1,0 +1,47 @@
+"""How variables were made: the initialisers of layers, and what they draw."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerascope._keras import state
+
+_CONSTANT = ("Zeros", "Ones", "Constant")
+
+
+def initialised(model: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Yields (layer, variable, initialiser) for every variable of a model; None where the initialiser is not known.
+
+    Layers keep theirs in attributes called after the weight: `kernel_initializer` for `kernel`.
+    """
+    for layer in state.layers_of(model):
+        known = {id(value): name for name, value in vars(layer).items() if isinstance(value, keras.Variable)}
+        for variable in [*layer._trainable_variables, *layer._non_trainable_variables]:
+            names = {known.get(id(variable), variable.name).lstrip("_"), variable.name}
+            found = [getattr(layer, f"{name}_initializer", None) for name in names]
+            yield layer, variable, next((one for one in found if one is not None), None)
+
+
+def kind_of(initializer: Any) -> str:
+    """Returns "constant" or "random" for one of Keras's initialisers, "other" for the rest and None."""
+    name = type(initializer).__name__
+    if initializer is None or not type(initializer).__module__.startswith("keras."):
+        return "other"
+    if name == "Constant":
+        return "constant" if np.ndim(initializer.value) == 0 else "other"
+    return "constant" if name in _CONSTANT else "random" if hasattr(initializer, "seed") else "other"
+
+
+def drawn(initializer: Any, variable: Any) -> Any:
+    """Returns what another initialiser of this kind draws for a variable, None where that fails."""
+    try:
+        config = {**copy.deepcopy(initializer.get_config()), "seed": 7}
+        other = type(initializer).from_config(config)
+        return keras.ops.convert_to_numpy(other(tuple(variable.shape), dtype="float32"))
+    except Exception:  # a subclass may take other arguments; then nothing is said about it
+        return None

@@ -1,0 +1,46 @@
+"""The second look when a training is over: who is looked at, within which time, and where it is written down."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerascope.probe.watch import Session
+    from kerascope.record.writer import Writer
+
+
+def examine(session: Session, writer: Writer, seconds: float) -> None:
+    """Examines every model whose training has ended since the last time, and records what is found.
+
+    Args:
+        session: the watch; what it has kept for this is let go of.
+        writer: where the events go.
+        seconds: for all models together, counted as the watch's own.
+    """
+    began = time.perf_counter()
+    for watched, model in session.ended():
+        left = seconds - (time.perf_counter() - began)
+        journal = watched.stepper.journal
+        if left <= 0:
+            journal.gap("a second look at the code of further models", f"the {seconds:g} s for it were over")
+        else:
+            journal.guard("examine", lambda: _one(watched, model, writer, session, left))  # noqa: B023
+        watched.examined()
+    session.watch_seconds += time.perf_counter() - began
+
+
+def _one(watched: Any, model: Any, writer: Writer, session: Session, seconds: float) -> None:
+    from kerascope.detect.second.look import examine as look
+
+    stepper = watched.stepper
+    journal = stepper.journal
+
+    def failed(where: str, error: Exception) -> None:
+        journal.failed(where, error, "this part of the second look is missing")
+
+    found, left_out = look(model, stepper.beginning, stepper.before_bad, seconds, failed)
+    for facts in found:
+        writer.event("examined", session.at(), facts, model=journal.model)
+    if left_out:
+        journal.gap(f"a second look at {', '.join(left_out)}", f"the {seconds:.0f} s for it were over")

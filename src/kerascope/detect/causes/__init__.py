@@ -1,0 +1,1 @@
+"""Causes, one module per group: what a person would change, judged from program, data and run together."""

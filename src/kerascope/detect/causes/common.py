@@ -1,0 +1,146 @@
+"""What the detectors of causes share: making a finding, and the sentences and evidence that many of them use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from kerascope.detect.reading import Checks, Samples, epochs_done, median, model_tag, show, thin
+from kerascope.detect.situation import Node, Situation, Target
+from kerascope.detect.standing import Standing, standing, worst
+from kerascope.values import Evidence, Finding, Lever, Severity, SourceSpan
+
+Way = tuple[Lever, ...]
+
+
+def cause(
+    situation: Situation,
+    kind: str,
+    confidence: float,
+    title: str,
+    explanation: str,
+    *ways: Way,
+    severity: Severity | None = None,
+    layer: str | None = None,
+    evidence: Sequence[Evidence] = (),
+) -> Finding:
+    """Returns a finding; its severity follows from the confidence unless one is given.
+
+    Args:
+        situation: of the model it is about.
+        kind: a cause from the vocabulary.
+        confidence: how many of such findings are right, from 0 to 1.
+        title: one line without a full stop.
+        explanation: what is wrong and how it does harm.
+        ways: each one way to mend it, the likeliest first.
+        severity: "note" for what is true but does no harm here.
+        layer: path of the layer it is about.
+        evidence: measured facts, the telling one first.
+    """
+    judged: Severity = severity or (
+        "fault" if confidence >= 0.75 else "warning" if confidence >= 0.4 else "note"
+    )
+    return Finding(
+        kind=kind,
+        severity=judged,
+        confidence=round(confidence, 2),
+        title=title,
+        explanation=explanation,
+        location=SourceSpan(layer=layer),
+        evidence=(*model_tag(situation.view, situation.model), *evidence),
+        levers=tuple(ways),
+    )
+
+
+def on_layer(layer: Node | None, argument: str | None, value: str | None) -> Way:
+    """Returns the way of setting one argument of a layer."""
+    return (Lever("layer", argument, value, layer.path if layer is not None else None),)
+
+
+def on(target: str, argument: str | None, value: str | None) -> Way:
+    """Returns the way of setting one argument of "compile", "fit", "optimizer" or "data"."""
+    return (Lever(target, argument, value),)
+
+
+def standing_evidence(found: Standing | None, held_out: bool = True) -> Iterator[Evidence]:
+    """Yields the model's score beside that of the simple methods."""
+    if found is None or not math.isfinite(found.simple):
+        return
+    what = "accuracy" if found.score == "accuracy" else "R2"
+    rows = "held-out rows" if held_out else "training rows"
+    if math.isfinite(found.own):
+        yield Evidence(f"{what} of the model on {rows}", round(found.own, 4))
+    yield Evidence(f"{what} of nearest neighbours or a linear map, same rows", round(found.simple, 4))
+    if found.score == "accuracy":
+        yield Evidence("accuracy of always answering the commonest class", round(found.chance, 4))
+
+
+def curve(situation: Situation) -> Iterator[Evidence]:
+    """Yields the course of the loss."""
+    moves = situation.trend
+    if moves is not None:
+        yield Evidence("loss", f"{show(moves.start)} -> {show(moves.end)}", plot=moves.levels)
+
+
+def harm(situation: Situation, target: Target | None = None) -> float:
+    """Returns how clearly the training went wrong, from 0 (no sign of it) to 1 (knows nothing, or is not finite)."""
+    found = standing(target) if target is not None else worst(situation)
+    answers = situation.targets[0].train if situation.targets else {}
+    if broken(situation):
+        return 1.0
+    if answers and answers.get("finite") is not None and float(answers["finite"]) < 1:
+        return 1.0
+    if found is not None and math.isfinite(found.gap):
+        return min(1.0, max(0.0, found.gap)) if found.poor else 0.0
+    moves = situation.trend
+    if (
+        moves is not None
+        and situation.updates >= 60
+        and epochs_done(situation.model.steps(), situation.model) >= 2
+    ):
+        if moves.rose(0.5):
+            return 0.9
+        if moves.flat(0.03):
+            return 0.7
+    return math.nan
+
+
+def broken(situation: Situation) -> bool:
+    """Tells whether the training loss stopped being finite."""
+    losses = situation.model.steps().logs.get("loss")
+    return losses is not None and len(losses) > 0 and not math.isfinite(float(losses[-1]))
+
+
+def step_size(situation: Situation) -> float:
+    """Returns the median over samples and weight matrices of norm of update / norm of weight; NaN when unknown."""
+    weights, updates = Samples.of(situation.model, "weight"), Samples.of(situation.model, "update")
+    if len(weights.step) != len(updates.step) or not len(weights.step):
+        return math.nan
+    known = situation.anatomy.variables
+    with np.errstate(all="ignore"):
+        table = {n: updates.column(n) / weights.column(n) for n in weights.names}
+    ratios = [
+        median(table[name])
+        for name in weights.names
+        if name in known and known[name].trainable and known[name].dimensions > 1
+    ]
+    return median([r for r in ratios if math.isfinite(r)])
+
+
+def moved(situation: Situation, path: str) -> float:
+    """Returns how far the norm of a weight moved over the run, relative to where it began; NaN when unknown."""
+    norms = Checks.of(situation.model).weight(path)
+    if norms is None or len(norms) < 2 or not norms[0]:
+        return math.nan
+    return float(abs(norms[-1] - norms[0]) / norms[0])
+
+
+def gradient_plot(situation: Situation) -> Iterator[Evidence]:
+    """Yields the norm of all gradients together over the samples."""
+    gradients = Samples.of(situation.model, "gradient")
+    total = gradients.total()
+    good = [v for v in total if math.isfinite(v)]
+    if good:
+        yield Evidence("gradient norm, all weights", median(good), plot=thin(good))

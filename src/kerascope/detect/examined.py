@@ -1,0 +1,115 @@
+"""What the second look at the user's own code found, as far as the rest of the recording lets it stand."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerascope.detect.reading import Anatomy, Checks, Samples, listed, model_tag
+from kerascope.detect.registry import detector
+from kerascope.record.reader import ModelView, RunView
+from kerascope.values import Evidence, Finding
+from kerascope.values.encoding import decode
+
+
+@detector(
+    kinds=(
+        "scale-mismatch",
+        "broadcast-shape",
+        "wrong-axis",
+        "disconnected-gradient",
+        "nan-operation",
+        "gradients-not-applied",
+        "wrong-variables",
+        "frozen-weights",
+        "custom-loss-bug",
+        "metric-bug",
+        "mask-ignored",
+        "training-flag",
+    ),
+    slug="examined",
+)
+def examined(view: RunView) -> Iterator[Finding]:
+    """Turns each recorded result into a finding."""
+    models = {model.id: model for model in view.models}
+    for event in view.events("examined"):
+        model = models.get(event.model)
+        if model is None or not isinstance(event.facts.get("finding"), dict):
+            continue
+        finding: Finding | None = decode(Finding, event.facts["finding"])
+        if not _stands(view, model, str(event.facts.get("when")), event.facts.get("paths") or ()):
+            continue
+        if finding is not None and finding.kind == "disconnected-gradient":
+            finding = _confirmed(model, finding)
+        if finding is not None:
+            yield dataclasses.replace(finding, evidence=(*model_tag(view, model), *finding.evidence))
+
+
+def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
+    if when == "nonfinite":
+        return _nonfinite(view, model)
+    if when == "still":
+        checks = Checks.of(model)
+        return isinstance(paths, list) and all(checks.constant(str(path)) is not False for path in paths)
+    if when == "explodes":
+        return _nonfinite(view, model) or _runs_away(model)
+    if when == "worse":
+        return not _gets_better(model)
+    return True
+
+
+def _nonfinite(view: RunView, model: ModelView) -> bool:
+    return any(event.model == model.id for event in view.events("nonfinite"))
+
+
+def _runs_away(model: ModelView) -> bool:
+    """The loss ends well above where it has been."""
+    losses = np.asarray(model.batch_loss(), np.float64)
+    losses = losses[np.isfinite(losses)]
+    if len(losses) < 10:
+        return False
+    tail = float(np.median(losses[-max(3, len(losses) // 10) :]))
+    return tail > 3 * float(np.min(losses)) and tail > 1.5 * float(np.median(losses[:3]))
+
+
+_BETTER_HIGH = re.compile("acc|auc|precision|recall|f1|iou|dice|r2", re.IGNORECASE)
+_BETTER_LOW = re.compile("mae|mse|rmse|error", re.IGNORECASE)
+
+
+def _gets_better(model: ModelView) -> bool:
+    """A metric other than the loss says that the training went well, whatever its loss looks like."""
+    epochs = model.epochs()
+    if len(epochs) < 2:
+        return False
+    for name, first in epochs[0].logs.items():
+        last = epochs[-1].logs.get(name)
+        if "loss" in name or last is None:
+            continue
+        if _BETTER_HIGH.search(name) and last > first + 0.1:
+            return True
+        if _BETTER_LOW.search(name) and last < 0.7 * first:
+            return True
+    return False
+
+
+def _confirmed(model: ModelView, finding: Finding) -> Finding | None:
+    """A gradient that is cut shows in the recorded ones; where all of them arrive, nothing is cut."""
+    samples, anatomy = Samples.of(model, "gradient"), Anatomy(model.facts)
+    columns = {v.path: samples.column(v.path) for v in anatomy.trainable()}
+    if not len(samples.step) or not columns:
+        return finding
+    dead = [path for path, norms in columns.items() if not (norms > 0).any()]
+    if not dead:
+        return None
+    layer = anatomy.layer_of(dead[-1])
+    return dataclasses.replace(
+        finding,
+        severity="fault",
+        confidence=0.97,
+        explanation=f"{finding.explanation} In the recorded steps no gradient arrived at {listed(dead)}.",
+        evidence=(*finding.evidence, Evidence("weights without a gradient", f"{len(dead)} of {len(columns)}")),
+        location=dataclasses.replace(finding.location, layer=finding.location.layer or layer),
+    )

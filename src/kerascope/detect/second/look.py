@@ -1,0 +1,56 @@
+"""The second look at one model: what is looked at, in which order, until its time is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kerascope.detect.second import losses, metrics, stepping, updating
+from kerascope.detect.second.trial import Found, Trial
+
+Part = Callable[[Trial], Iterator[Found]]
+PARTS: tuple[tuple[str, Part], ...] = (
+    ("step", stepping.look),
+    ("nonfinite", stepping.look_at_bad),
+    ("updates", updating.look),
+    ("losses", losses.look),
+    ("metrics", metrics.look),
+)
+
+
+def worth(model: Any) -> bool:
+    """Tells whether there is anything in a model that a second look is for."""
+    from kerascope._keras import trial
+    from kerascope.probe.lines.install import is_users
+
+    return bool(trial.own_code(model, is_users)) or trial.sums_up(model)
+
+
+def examine(
+    model: Any, begin: Any, bad: Any, seconds: float, failed: Callable[[str, Exception], None]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Returns what a second look at a model finds, as facts for the recording, and what there was no time for.
+
+    Args:
+        model: the user's own, put back to the bit afterwards.
+        begin: the point of its first step: `snapshot` (None when none was kept) and `data`.
+        bad: the point of the first step that was not finite, None when all were.
+        seconds: after which nothing further is begun.
+        failed: told of each part that raised.
+    """
+    found: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    trial = Trial(model, begin, bad, seconds)
+    with trial.open():
+        for name, part in PARTS:
+            if trial.seconds_left() <= 0:
+                left_out.append(name)
+                continue
+            began = time.monotonic()
+            try:
+                found += [one.facts() for one in part(trial)]
+            except Exception as error:
+                failed(f"examine.{name}", error)
+            trial.notes.append(f"{name}: {time.monotonic() - began:.2f} s")
+    return found, left_out

@@ -1,0 +1,35 @@
+"""The user's lines in one training step: smells, with what else is known of the run to confirm or drop them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kerascope.detect.second.trial import Found, Trial
+from kerascope.detect.smells import Smells
+
+_TAKEN = ("scale-mismatch", "broadcast-shape", "wrong-axis", "disconnected-gradient", "nan-operation")
+
+
+def look(trial: Trial) -> Iterator[Found]:
+    """Yields what the numbers of the first step's lines show."""
+    smells = Smells()
+    trial.at_begin()
+    trial.traced(lambda: trial.step(), [smells, trial.arguments])
+    for one in smells.findings():
+        if one.kind == "nan-operation" and trial.bad is not None:
+            continue  # the step in which it happened tells more
+        if one.kind in _TAKEN:
+            yield Found(one, "nonfinite" if one.kind == "nan-operation" else "always")
+
+
+def look_at_bad(trial: Trial) -> Iterator[Found]:
+    """Yields the operation that made the first number that is not finite."""
+    if trial.bad is None:
+        return
+    smells = Smells()
+    trial.at_bad()
+    data = trial._batch(trial.bad)
+    trial.traced(lambda: trial.step(data), [smells])
+    found = [one for one in smells.findings() if one.kind == "nan-operation"]
+    sure = [one for one in found if one.severity == "fault"] or found
+    yield from (Found(one, "nonfinite") for one in sure[:2])

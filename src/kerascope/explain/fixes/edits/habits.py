@@ -1,0 +1,229 @@
+"""Edits for code that runs and yet breaks a promise: the training flag, guards, precision, configuration, inputs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, position, short
+from kerascope.explain.fixes.patch import Edit
+from kerascope.record.lines import Position
+
+_SMALL = "1e-6"
+_NOT_KEPT = ("self", "name", "dtype", "trainable", "args", "kwargs")
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """Yields edits of a whole function."""
+    if function.name == "__init__":
+        yield from _handed_on(context, function)
+    if function.name == "get_config":
+        yield from _keys(context, function)
+    for statement in ast.walk(function):
+        if isinstance(statement, ast.AugAssign):
+            yield from _not_in_place(context, function, statement)
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields edits of an expression."""
+    if isinstance(node, ast.Call):
+        yield from _training(context, node)
+        yield from _guarded(context, node)
+        yield from _precision(context, node)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        yield from _divided(context, node)
+
+
+# -- modes -------------------------------------------------------------------------------------------------------------
+
+
+def _training(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`training=True` inside `call`: the caller's mode in its place."""
+    function = context.function(call)
+    if function is None or function.name not in ("call", "__call__"):
+        return
+    for keyword in call.keywords:
+        if keyword.arg != "training" or not isinstance(keyword.value, ast.Constant):
+            continue
+        edits = [Edit(position(keyword.value), "training")]
+        if "training" not in _names(function):
+            end = _end_of_parameters(function)
+            if end is None:
+                return
+            edits.append(Edit(end, ", training=False"))
+        yield Proposal(0.7, f"training={keyword.value.value} -> training=training", tuple(edits))
+
+
+def _names(function: ast.FunctionDef) -> list[str]:
+    return [a.arg for a in (*function.args.args, *function.args.kwonlyargs)]
+
+
+def _end_of_parameters(function: ast.FunctionDef) -> Position | None:
+    """Returns where a further parameter with a default can be put; None where something must stand last."""
+    arguments = function.args
+    if arguments.kwonlyargs or arguments.vararg or arguments.kwarg or not arguments.args:
+        return None
+    last: ast.AST = arguments.defaults[-1] if arguments.defaults else arguments.args[-1]
+    _, line, _, end = position(last)
+    return line, line, end, end
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Something small under a root or logarithm, and the stable form of the logarithm of a softmax or sigmoid."""
+    name = called(call)
+    if name not in ("sqrt", "rsqrt", "log", "reciprocal") or len(call.args) != 1 or call.keywords:
+        return
+    inner, prefix = call.args[0], _prefix(context, call)
+    if prefix is None:
+        return
+    share = name == "log" and called(inner) in ("softmax", "sigmoid")
+    if share and isinstance(inner, ast.Call) and prefix == _prefix(context, inner):
+        yield context.swap(0.8, call, f"{prefix}.log_{called(inner)}({_arguments(context, inner)})")
+    added = context.swap(1.0, inner, f"{context.atom(inner)} + {_SMALL}")
+    yield Proposal(1.0, f"add {_SMALL} inside {name}", added.edits)
+    limited = context.swap(1.1, inner, f"{prefix}.maximum({context.text(inner)}, {_SMALL})")
+    yield Proposal(1.1, f"at least {_SMALL} inside {name}", limited.edits)
+
+
+def _arguments(context: Context, call: ast.Call) -> str:
+    given = [context.text(a) for a in call.args]
+    return ", ".join([*given, *(f"{k.arg}={context.text(k.value)}" for k in call.keywords)])
+
+
+def _divided(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    divisor = node.right
+    if isinstance(divisor, ast.Constant):
+        return
+    prefix = next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None)
+    if prefix is not None:
+        text = f"{prefix}.divide_no_nan({context.text(node.left)}, {context.text(divisor)})"
+        yield Proposal(
+            1.0, f"divide_no_nan by {short(context.text(divisor))}", context.swap(1.0, node, text).edits
+        )
+    added = context.swap(1.1, divisor, f"({context.text(divisor)} + {_SMALL})")
+    yield Proposal(1.1, f"add {_SMALL} to the divisor {short(context.text(divisor))}", added.edits)
+
+
+def _precision(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A float type by its name inside `call`: the type that the layer computes in."""
+    function = context.function(call)
+    if function is None or function.name != "call" or "self" not in _names(function):
+        return
+    given = [k.value for k in call.keywords if k.arg == "dtype"]
+    if called(call) == "cast" and len(call.args) == 2:
+        given.append(call.args[1])
+    for value in given:
+        if isinstance(value, ast.Constant) and value.value in _FLOATS:
+            yield context.swap(0.9, value, "self.compute_dtype")
+    prefix = _prefix(context, call)
+    if called(call) == "convert_to_tensor" and len(call.args) == 1 and not given and prefix is not None:
+        yield context.insert(1.0, call, "dtype=self.compute_dtype")
+
+
+def _prefix(context: Context, call: ast.Call) -> str | None:
+    """Returns how the file writes the module of tensor functions that a call is of; None for other calls."""
+    func = call.func
+    if not isinstance(func, ast.Attribute) or context.kind(func.value) is None:
+        return None
+    return ast.unparse(func.value)
+
+
+# -- constructor and configuration -------------------------------------------------------------------------------------
+
+
+def _handed_on(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """`**kwargs` for Keras: taken when it is not, and handed on to `super().__init__`."""
+    call = next(
+        (
+            n
+            for n in ast.walk(function)
+            if isinstance(n, ast.Call) and ast.unparse(n.func) == "super().__init__"
+        ),
+        None,
+    )
+    if call is None or any(k.arg is None for k in call.keywords):
+        return
+    kwarg = function.args.kwarg
+    name = kwarg.arg if kwarg else "kwargs"
+    hand_on = context.insert(0.8, call, f"**{name}").edits
+    if kwarg is not None:
+        yield Proposal(0.8, f"hand **{name} on to super().__init__", hand_on)
+        return
+    end = _end_of_parameters(function)
+    if end is not None:
+        yield Proposal(
+            0.8, "take **kwargs and hand them on to super().__init__", (Edit(end, ", **kwargs"), *hand_on)
+        )
+
+
+def _keys(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """The constructor's arguments that the configuration lacks, or holds with another value."""
+    table = next((n for n in ast.walk(function) if isinstance(n, ast.Dict)), None)
+    owner = context.owner(function)
+    if table is None or owner is None:
+        return
+    held = _held(owner)
+    values = {
+        k.value: v for k, v in zip(table.keys, table.values, strict=True) if isinstance(k, ast.Constant)
+    }
+    missing = [f'"{name}": self.{attribute}' for name, attribute in held.items() if name not in values]
+    if missing:
+        text = context.text(table)
+        inner = text[:-1].rstrip()
+        comma = "" if inner.endswith(("{", ",")) else ", "
+        added = ", ".join(missing)
+        yield Proposal(
+            0.6,
+            f"add {added}",
+            context.swap(0.6, table, f"{inner}{comma}{added}}}").edits,
+        )
+    for name, attribute in held.items():
+        value = values.get(name)
+        if value is not None and context.text(value) != f"self.{attribute}":
+            yield context.swap(0.8, value, f"self.{attribute}")
+
+
+def _held(owner: ast.ClassDef) -> dict[str, str]:
+    """Returns the attribute that each argument of the constructor is kept in."""
+    init = next((n for n in owner.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    if init is None:
+        return {}
+    found: dict[str, str] = {}
+    for statement in ast.walk(init):
+        if not isinstance(statement, ast.Assign):
+            continue
+        pairs = [(target, statement.value) for target in statement.targets]
+        for target, value in list(pairs):
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                pairs += zip(target.elts, value.elts, strict=False)
+        for target, value in pairs:
+            if isinstance(target, ast.Attribute) and isinstance(value, ast.Name):
+                found.setdefault(value.id, target.attr)
+    names = [name for name in _names(init) if name not in _NOT_KEPT]
+    return {name: found[name] for name in names if name in found}
+
+
+# -- inputs ------------------------------------------------------------------------------------------------------------
+
+_SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+
+
+def _not_in_place(
+    context: Context, function: ast.FunctionDef, statement: ast.AugAssign
+) -> Iterator[Proposal]:
+    """`x += y` of what was given: `x = x + y`, which makes another tensor."""
+    sign = _SIGNS.get(type(statement.op))
+    if sign is None or not isinstance(statement.target, ast.Name):
+        return
+    if statement.target.id in _names(function):
+        name = statement.target.id
+        yield context.swap(0.6, statement, f"{name} = {name} {sign} {_atom(context, statement.value)}")
+
+
+def _atom(context: Context, node: ast.expr) -> str:
+    text = context.text(node)
+    return f"({text})" if isinstance(node, (ast.BinOp, ast.IfExp, ast.Compare, ast.BoolOp)) else text

@@ -1,0 +1,148 @@
+"""Edits that the surrounding code asks for: a variable nobody reads, what a like call says, a count that must agree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
+
+_PLACES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.List, ast.Tuple, ast.Return, ast.Subscript)
+_SPLITS = ("split", "unstack", "tensor_split", "array_split", "chunk", "unbind")
+_ACCUMULATE = ("assign_add", "assign_sub", "append")
+_MEANS = {"mean": "sum", "reduce_mean": "reduce_sum"}
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    yield from _unread(context, node)
+    if isinstance(node, ast.Call):
+        yield from _like_its_siblings(context, node)
+        yield from _factors(context, node)
+        yield from _batch_means(context, node)
+        yield from _first_of_several(context, node)
+    if isinstance(node, (ast.Compare, ast.Call)):
+        yield from _forgotten_argmax(context, node)
+
+
+def unread(context: Context, function: ast.FunctionDef) -> dict[str, ast.expr]:
+    """Returns the local names of a function that are given a tensor and never read, each with what it is given."""
+    read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    found: dict[str, ast.expr] = {}
+    for statement in ast.walk(function):
+        if isinstance(statement, ast.Assign) and context.shape(statement.value) is not None:
+            for target in statement.targets:
+                if isinstance(target, ast.Name) and target.id not in read and target.id[:1] != "_":
+                    found[target.id] = statement.value
+    return found
+
+
+def _unread(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """A variable that is computed and never read was most likely meant where something like it stands."""
+    function = context.function(node)
+    if function is None or context.shape(node) is None or not isinstance(context.parents.get(node), _PLACES):
+        return
+    text = "".join(context.text(node).split())
+    for name, value in unread(context, function).items():
+        inside = position(value)[0] <= position(node)[0] <= position(value)[1]
+        if inside or node.lineno <= value.lineno:
+            continue
+        # What it was computed from, or part of that, is the likeliest to stand in its place.
+        related = text in "".join(context.text(value).split())
+        yield context.swap(0.7 if related else 1.3, node, name)
+
+
+def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """The value that another call of the same kind in the class gives for the same keyword."""
+    owner = context.owner(call)
+    if owner is None:
+        return
+    others = [
+        n for n in ast.walk(owner) if isinstance(n, ast.Call) and n is not call and called(n) == called(call)
+    ]
+    for keyword in call.keywords:
+        if keyword.arg in (None, "name", "seed"):
+            continue
+        now = context.text(keyword.value)
+        values = {
+            context.text(k.value): None
+            for other in others
+            for k in other.keywords
+            if k.arg == keyword.arg and isinstance(k.value, (ast.Constant, ast.UnaryOp, ast.Tuple))
+        }
+        for value in values:
+            if value != now:  # what is written out and is not the usual 1 is likely meant
+                yield context.swap(1.1 if value == "1" else 1.0, keyword.value, value)
+
+
+def _factors(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`Dense(2 * dim)` whose result is taken apart into three: the factor is the number of parts."""
+    owner = context.owner(call)
+    if owner is None or not called(call)[:1].isupper():
+        return
+    counts = _counts(owner)
+    for value in (*call.args, *(k.value for k in call.keywords)):
+        if not (isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult)):
+            continue
+        for side in (value.left, value.right):
+            number = integer(side)
+            for count in sorted(counts):
+                if number is not None and number != count and number not in counts:
+                    yield context.swap(0.7, side, str(count))
+
+
+def _counts(owner: ast.ClassDef) -> set[int]:
+    """Returns into how many parts the class takes tensors apart."""
+    found: set[int] = set()
+    for node in ast.walk(owner):
+        if called(node) in _SPLITS:
+            assert isinstance(node, ast.Call)
+            numbers = [
+                integer(v) for v in (*node.args[1:2], *(k.value for k in node.keywords if k.arg != "axis"))
+            ]
+            found |= {n for n in numbers if n is not None and n > 1}
+    return found
+
+
+def _batch_means(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A mean that is added up over batches gives small batches too much weight: a sum does not."""
+    parent = context.parents.get(call)
+    function = context.function(call)
+    if called(call) not in _MEANS or function is None or function.name != "update_state":
+        return
+    if called(parent) in _ACCUMULATE and isinstance(call.func, ast.Attribute):  # type: ignore[arg-type]
+        new = f"{context.text(call.func.value)}.{_MEANS[called(call)]}"
+        yield context.swap(1.1, call.func, new)
+
+
+def _first_of_several(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A call that gives several tensors, used as if it gave one."""
+    parts = context.parts(call)
+    if parts and isinstance(context.parents.get(call), (ast.Assign, *_PLACES)):
+        for index in (0, -1):
+            yield context.swap(1.1 if index == 0 else 1.4, call, f"{context.text(call)}[{index}]")
+
+
+def _forgotten_argmax(context: Context, node: ast.Compare | ast.Call) -> Iterator[Proposal]:
+    """Class numbers compared with scores for each class."""
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+    elif called(node) in ("equal", "not_equal", "eq"):
+        sides = list(node.args)
+    else:
+        return
+    if len(sides) != 2:
+        return
+    for scores, labels in (sides, sides[::-1]):
+        one, two = context.shape(scores), context.shape(labels)
+        whole = context.dtype(labels).startswith(("int", "uint"))
+        if (
+            one
+            and two is not None
+            and len(one) == len(two) + 1
+            and whole
+            and context.dtype(scores).startswith("float")
+        ):
+            text = context.spell("argmax", node, context.text(scores), "-1")
+            if text is not None:
+                yield context.swap(1.1, scores, text)

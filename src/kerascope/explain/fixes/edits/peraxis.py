@@ -1,0 +1,57 @@
+"""Edits of lists that have an entry for each axis: widths of padding, multiples, axes within lists."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+
+_PER_AXIS = ("pad", "tile", "strided_slice", "constant_pad", "roll")
+_NESTED = ("tensordot", "dot", "Dot")
+_NEUTRAL = {"1", "(0,0)", "[0,0]", "0"}
+_MOST = 5
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if not isinstance(node, ast.Call):
+        return
+    values = [*node.args, *(k.value for k in node.keywords)]
+    for value in values:
+        if not isinstance(value, (ast.Tuple, ast.List)):
+            continue
+        if called(node) in _PER_AXIS:
+            yield from _orders(context, value)
+        if called(node) in _NESTED:
+            yield from _axes(context, node, value)
+
+
+def _orders(context: Context, value: ast.Tuple | ast.List) -> Iterator[Proposal]:
+    """The same entries for other axes; the batch is left alone."""
+    parts = [context.text(e) for e in value.elts]
+    if not 1 < len(parts) <= _MOST or len(set(parts)) == 1:
+        return
+    text = context.text(value)
+    for order in dict.fromkeys(itertools.permutations(parts)):
+        if list(order) == parts:
+            continue
+        moved = sum(a != b for a, b in zip(order, parts, strict=True))
+        batch = 0.0 if "".join(order[0].split()) in _NEUTRAL else 0.6
+        late = 0.02 * next((i for i, part in enumerate(order) if "".join(part.split()) not in _NEUTRAL), 0)
+        yield context.swap(0.8 + 0.1 * moved + batch + late, value, f"{text[0]}{', '.join(order)}{text[-1]}")
+
+
+def _axes(context: Context, call: ast.Call, value: ast.Tuple | ast.List) -> Iterator[Proposal]:
+    """`axes=[[1], [0]]`: each of the axes for each operand."""
+    operands = call.args[:2]
+    for index, element in enumerate(value.elts):
+        inner = element.elts if isinstance(element, (ast.List, ast.Tuple)) else [element]
+        shape = context.shape(operands[index]) if index < len(operands) else None
+        rank = len(shape) if shape else 3
+        for one in inner:
+            now = integer(one)
+            for axis in (*range(rank - 1, 0, -1), 0):
+                if now is not None and axis != now % rank:
+                    yield context.swap(1.0 if axis else 1.5, one, str(axis))
