@@ -24,9 +24,14 @@ FAMILIES = (
     "examined",
     "wiring",
     "causes.objective",
-    "causes.data",
+    "causes.task",
+    "causes.scales",
+    "causes.labels",
+    "causes.parts",
     "causes.optimisation",
     "causes.architecture",
+    "causes.weights",
+    "causes.capacity",
     "causes.regularisation",
 )
 """The modules of this package that register detectors, in the order in which they run."""

@@ -1,4 +1,4 @@
-"""Layers that cannot learn what they should: no bends, dead or saturated units, odd first weights, too few units."""
+"""Hidden layers that cannot learn what they should: without a bend, saturated, or dead from the start."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerascope.detect.causes.common import broken, cause, curve, harm, on_layer, standing_evidence
-from kerascope.detect.causes.data import unscaled
 from kerascope.detect.causes.optimisation import fast
-from kerascope.detect.reading import Samples, median, number, show
+from kerascope.detect.causes.scales import unscaled
+from kerascope.detect.reading import Samples, median, number
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import RECURRENT, SQUASHING, Node, Situation, situations
-from kerascope.detect.standing import standing, worst
+from kerascope.detect.standing import worst
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding, Lever
 
@@ -28,22 +28,16 @@ _TOWER = 8
     kinds=(
         "missing-activation",
         "wrong-hidden-activation",
-        "bad-initialisation",
-        "insufficient-capacity",
-        "normalisation-misuse",
         "wrong-layer",
     ),
     slug="architecture",
 )
 def architecture(view: RunView) -> Iterator[Finding]:
-    """Finds hidden layers that are linear, dead, saturated, badly initialised, too narrow or badly normalised."""
+    """Finds hidden layers that are linear, saturated or dead from the start."""
     for situation in situations(view):
         yield from _linear(situation)
         yield from _squashed(situation)
-        yield from _initial(situation)
         yield from _dead_from_start(situation)
-        yield from _narrow(situation)
-        yield from _normalised(situation)
 
 
 def _linear(situation: Situation) -> Iterator[Finding]:
@@ -107,14 +101,22 @@ def _squashed(situation: Situation) -> Iterator[Finding]:
         + 0.1 * (len(squashed) >= 5)
         - 0.25 * (unscaled(situation) is not None)
     )
+    yield _vanishing(situation, squashed, min(0.92, sure), decay, first)
+    if len(hidden) >= _TOWER:
+        yield _tower(situation, decay)
+
+
+def _vanishing(
+    situation: Situation, squashed: list[Node], sure: float, decay: float, first: float
+) -> Finding:
     levers = tuple(
         Lever("layer", "activation", '"relu"', node.path) for node in _setters(situation, squashed)
     )
     name = situation.activation_after(squashed[0])
-    yield cause(
+    return cause(
         situation,
         "wrong-hidden-activation",
-        min(0.92, sure),
+        sure,
         f"{len(squashed)} hidden layer{'s' if len(squashed) > 1 else ''} of {name} let hardly any gradient through",
         f"The slope of {name} is at most {'a quarter' if 'sigmoid' in name else '1'} and near zero for large "
         "inputs, and each "
@@ -134,22 +136,25 @@ def _squashed(situation: Situation) -> Iterator[Finding]:
             *standing_evidence(worst(situation)),
         ],
     )
-    if len(hidden) >= _TOWER:
-        yield cause(
-            situation,
-            "wrong-layer",
-            0.5,
-            f"{len(hidden)} hidden layers one behind the other, without a way around them",
-            "Each further layer weakens the signal on its way up and the gradient on its way back. A few wider "
-            "layers learn "
-            "the same faster.",
-            tuple(Lever("layer", None, None, node.path) for node in hidden[1:-1]),
-            layer=hidden[1].path,
-            evidence=[
-                Evidence("hidden layers", len(hidden)),
-                Evidence("gradient, first over last", float(f"{decay:.3g}")),
-            ],
-        )
+
+
+def _tower(situation: Situation, decay: float) -> Finding:
+    hidden = situation.hidden
+    return cause(
+        situation,
+        "wrong-layer",
+        0.5,
+        f"{len(hidden)} hidden layers one behind the other, without a way around them",
+        "Each further layer weakens the signal on its way up and the gradient on its way back. A few wider "
+        "layers learn "
+        "the same faster.",
+        tuple(Lever("layer", None, None, node.path) for node in hidden[1:-1]),
+        layer=hidden[1].path,
+        evidence=[
+            Evidence("hidden layers", len(hidden)),
+            Evidence("gradient, first over last", float(f"{decay:.3g}")),
+        ],
+    )
 
 
 def _setters(situation: Situation, nodes: list[Node]) -> list[Node]:
@@ -200,96 +205,6 @@ def _decay(situation: Situation) -> tuple[float, float, float]:
     return (first / last if last else math.nan), first, last
 
 
-# -- first weights -----------------------------------------------------------------------------------------------
-
-
-def _initial(situation: Situation) -> Iterator[Finding]:
-    """First weights whose size does not fit the layer, all alike, or biases far from zero."""
-    damage = harm(situation)
-    if not damage > _HARM:
-        return
-    weights = Samples.of(situation.model, "weight")
-    if not len(weights.step) or weights.step[0] > 2:
-        return
-    for node in situation.hidden:
-        finding = _kernel(situation, node, weights) or _bias(situation, node, weights)
-        if finding is not None:
-            yield finding
-            return
-
-
-def _kernel(situation: Situation, node: Node, weights: Samples) -> Finding | None:
-    path = next((p for p in node.weights if p.endswith("kernel")), "")
-    shape = next(
-        (v.get("shape") for v in situation.model.facts.get("variables") or () if v.get("path") == path), None
-    )
-    if not path or path not in weights.index or not shape or len(shape) < 2:
-        return None
-    spread, middle = float(weights.column(path, "std")[0]), float(weights.column(path, "mean")[0])
-    receptive = float(np.prod(shape[:-2])) if len(shape) > 2 else 1.0
-    usual = math.sqrt(2.0 / (receptive * (shape[-2] + shape[-1])))
-    times = math.hypot(spread, middle) / usual
-    alike = spread < 0.02 * max(abs(middle), usual)
-    if not (alike or times > 6 or times < 0.1):
-        return None
-    what = "all alike" if alike else f"{show(times)} times as large as usual for this layer"
-    return cause(
-        situation,
-        "bad-initialisation",
-        0.85 if alike else 0.6 if times < 30 else 0.7,
-        f"The first weights of `{node.path}` are {what}",
-        "Units that begin alike get the same gradient and stay alike: the layer has one unit only, however "
-        "many there are. "
-        "Keras's own initialisers draw each weight at random."
-        if alike
-        else "First weights have to fit the number of inputs, so that a signal keeps its size from layer to layer. Too large "
-        "ones saturate or blow up what follows, too small ones let it die out. Keras's own initialisers do this by "
-        "themselves.",
-        on_layer(node, "kernel_initializer", None),
-        layer=node.path,
-        evidence=[
-            Evidence("spread of the first weights", float(f"{spread:.3g}")),
-            Evidence("usual for a layer of this shape (Glorot)", float(f"{usual:.3g}")),
-            *standing_evidence(worst(situation)),
-        ],
-    )
-
-
-def _bias(situation: Situation, node: Node, weights: Samples) -> Finding | None:
-    path = next((p for p in node.weights if p.endswith("bias")), "")
-    if not path or path not in weights.index:
-        return None
-    middle = float(weights.column(path, "mean")[0])
-    if not abs(middle) >= 1.0 or node.kind in RECURRENT:
-        return None
-    dead = middle < 0 and situation.activation_after(node) in _RELU
-    return cause(
-        situation,
-        "bad-initialisation",
-        0.92 if dead else 0.6,
-        f"The biases of `{node.path}` begin at {show(middle)}",
-        "Inputs of moderate size cannot lift the units above such a bias, so that a relu answers 0 for every "
-        "row and, having no "
-        "slope there, never changes."
-        if dead
-        else "A bias of this size decides alone what the units answer; their inputs have little say.",
-        on_layer(node, "bias_initializer", None),
-        layer=node.path,
-        evidence=[
-            Evidence("mean of the first biases", float(f"{middle:.3g}")),
-            *_zeros(situation, node),
-            *standing_evidence(worst(situation)),
-        ],
-    )
-
-
-def _zeros(situation: Situation, node: Node) -> Iterator[Evidence]:
-    outputs = Samples.of(situation.model, "output")
-    share = outputs.column(node.path, "zeros")
-    if len(share) and math.isfinite(share[0]):
-        yield Evidence(f"zeros in the first outputs of `{node.path}`", round(float(share[0]), 3))
-
-
 def _dead_from_start(situation: Situation) -> Iterator[Finding]:
     """relu units that answer 0 for all rows from the first step on, without odd weights or inputs to blame."""
     if not harm(situation) > _HARM:
@@ -322,122 +237,3 @@ def _dead_from_start(situation: Situation) -> Iterator[Finding]:
             evidence=[Evidence("share of zeros in the outputs", 1.0), *curve(situation)],
         )
         return
-
-
-# -- capacity ----------------------------------------------------------------------------------------------------
-
-
-def _narrow(situation: Situation) -> Iterator[Finding]:
-    found = worst(situation)
-    if found is None or not found.poor or not found.poor_fit or broken(situation):
-        return
-    if any(t.yardstick.get("copies") is True for t in situation.targets):
-        return  # a narrow middle is the point of an autoencoder
-    dense = [n for n in situation.hidden if n.kind == "Dense" and n.units is not None]
-    outputs = max((t.units or 1 for t in situation.targets), default=1)
-    tight = [n for n in dense if n.units is not None and n.units <= max(1, min(3, outputs // 3))]
-    if tight:
-        node = tight[0]
-        yield cause(
-            situation,
-            "insufficient-capacity",
-            0.85 if node.units == 1 else 0.7,
-            f"Everything has to pass through {node.units} unit{'s' if node.units != 1 else ''} in `{node.path}`",
-            "What is not in these few numbers is lost to all layers behind. Simple methods on the same rows do "
-            "better, so there is "
-            "more to be learnt than they let through.",
-            on_layer(node, "units", "32"),
-            layer=node.path,
-            evidence=[Evidence("units", node.units), *standing_evidence(found)],
-        )
-    elif not situation.hidden and not any(n.custom or n.kind in RECURRENT for n in situation.working):
-        yard = situation.targets[0].yardstick if situation.targets else {}
-        linear = number(yard.get("validation_linear", yard.get("linear")))
-        bent = number(yard.get("validation_neighbours", yard.get("neighbours")))
-        if bent - linear > 0.12 and found.own <= linear + 0.05:
-            yield cause(
-                situation,
-                "insufficient-capacity",
-                0.7,
-                "A single layer can only learn a linear map, and these data are not linear",
-                "Nearest neighbours answer much better than any linear map on the same rows. A hidden layer "
-                "with an activation is "
-                "what a network needs to bend.",
-                on_layer(situation.targets[0].layer, None, None),
-                layer=situation.targets[0].layer.path if situation.targets[0].layer is not None else None,
-                evidence=[Evidence("best linear map", round(linear, 3)), *standing_evidence(found)],
-            )
-
-
-# -- normalisation -----------------------------------------------------------------------------------------------
-
-
-def _normalised(situation: Situation) -> Iterator[Finding]:
-    """Normalisation over too little: batches of one row, an axis of one number, statistics that never settled."""
-    damage = harm(situation)
-    sizes = np.asarray(situation.model.steps().batch_size, np.float64)
-    size = float(np.median(sizes[np.isfinite(sizes)])) if np.isfinite(sizes).any() else math.nan
-    for node in situation.working:
-        if node.kind == "BatchNormalization" and size <= 2 and len(node.shape) == 2:
-            yield cause(
-                situation,
-                "normalisation-misuse",
-                0.88 if damage > _HARM else 0.5,
-                f"`{node.path}` normalises over batches of {int(size)}",
-                "Batch normalisation subtracts the mean of the batch. In a batch of one row that is the row "
-                "itself, so 0 is left; "
-                "with two only the sign of their difference. Use larger batches, or `LayerNormalization`.",
-                (Lever("fit", "batch_size", "32"),),
-                (Lever("layer", None, None, node.path),),
-                layer=node.path,
-                evidence=[Evidence("rows per batch", int(size)), *standing_evidence(worst(situation))],
-            )
-            return
-        if node.kind == "LayerNormalization" and node.shape and node.shape[-1] == 1 and damage > _HARM:
-            yield cause(
-                situation,
-                "normalisation-misuse",
-                0.9,
-                f"`{node.path}` normalises over an axis of one number",
-                "One number minus its own mean is 0, whatever it was: nothing passes this layer.",
-                (Lever("layer", None, None, node.path),),
-                layer=node.path,
-                evidence=[Evidence("size of the axis", 1)],
-            )
-            return
-    yield from _unsettled(situation)
-
-
-def _unsettled(situation: Situation) -> Iterator[Finding]:
-    """The moving statistics of batch normalisation lag behind, so the model does badly only when it is used."""
-    layers = [n for n in situation.working if n.kind == "BatchNormalization"]
-    if not layers or len(situation.targets) != 1:
-        return
-    found = standing(situation.targets[0])
-    logged = max(
-        (
-            float(v[-1])
-            for v in (situation.epoch_logs(n) for n, _, _ in situation.metric_names() if "acc" in n)
-            if len(v)
-        ),
-        default=math.nan,
-    )
-    momentum = number(layers[0].config.get("momentum"))
-    if not (logged - found.fitted > 0.2 and momentum > 0.9 and situation.updates * (1 - momentum) < 3):
-        return
-    yield cause(
-        situation,
-        "normalisation-misuse",
-        0.75,
-        f"The moving averages of `{layers[0].path}` have not settled after {situation.updates} steps",
-        "In training the layer uses the statistics of the batch, afterwards moving averages. With a momentum "
-        f"of {momentum:g} they "
-        f"need some {int(3 / (1 - momentum))} steps to get there. Until then the model does badly whenever it is used.",
-        on_layer(layers[0], "momentum", "0.9"),
-        layer=layers[0].path,
-        evidence=[
-            Evidence("accuracy while training", round(logged, 3)),
-            Evidence("accuracy of the same rows when used", round(found.fitted, 3)),
-            Evidence("momentum", momentum),
-        ],
-    )

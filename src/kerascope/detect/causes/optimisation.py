@@ -17,7 +17,7 @@ from kerascope.detect.causes.common import (
     standing_evidence,
     step_size,
 )
-from kerascope.detect.causes.data import unscaled
+from kerascope.detect.causes.scales import unscaled
 from kerascope.detect.context import adversarial, rate_is_zero
 from kerascope.detect.reading import Samples, mapping, number, plural, show
 from kerascope.detect.registry import detector

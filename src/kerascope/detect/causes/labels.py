@@ -1,0 +1,154 @@
+"""Labels that say nothing about the inputs, are no classes, or hardly ever say one thing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kerascope.detect.causes.common import cause, on, standing_evidence
+from kerascope.detect.causes.parts import scaled_apart, unseen
+from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.registry import detector
+from kerascope.detect.situation import Situation, Target, situations
+from kerascope.detect.standing import standing
+from kerascope.record.reader import RunView
+from kerascope.values import Evidence, Finding
+
+
+@detector(kinds=("wrong-labels", "class-imbalance"), slug="labels")
+def labels(view: RunView) -> Iterator[Finding]:
+    """Finds labels that say nothing about the inputs, are no classes, or hardly ever say one thing."""
+    for situation in situations(view):
+        for target in situation.targets:
+            yield from _fractions(situation, target)
+            yield from _unrelated(situation, target)
+            yield from _imbalance(situation, target)
+
+
+def _fractions(situation: Situation, target: Target) -> Iterator[Finding]:
+    name = str(target.labels.get("name") or "y")
+    if target.loss == "sparse_categorical_crossentropy" and target.labels.get("whole") is False:
+        if target.columns == 1:
+            yield cause(
+                situation,
+                "wrong-labels",
+                0.95,
+                f"The class labels are no whole numbers ({show(target.figure('min'))} to {show(target.figure('max'))})",
+                "Sparse categorical cross-entropy takes each label as the number of a unit and drops the "
+                "fraction, so that "
+                "different classes become one. Labels must not be scaled as inputs are.",
+                on("data", name, None),
+                evidence=[
+                    Evidence("different labels", target.classes),
+                    Evidence("largest label", target.figure("max")),
+                ],
+            )
+    elif target.labels.get("distinct") == 1 and target.columns == 1:
+        yield cause(
+            situation,
+            "wrong-labels",
+            0.9,
+            f"All labels are {show(target.figure('min'))}",
+            "There is nothing to tell apart: the model needs to learn one number only.",
+            on("data", name, None),
+            evidence=[Evidence("different labels", 1)],
+        )
+
+
+def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:
+    """The training labels do not depend on the inputs, those of the validation rows do."""
+    yard = target.yardstick
+    inside, chance = number(yard.get("within_validation")), number(yard.get("validation_chance"))
+    own = max(number(yard.get("neighbours")), number(yard.get("linear")))
+    across = max(number(yard.get("validation_neighbours")), number(yard.get("validation_linear")))
+    base = number(yard.get("chance"))
+    if not all(map(math.isfinite, (inside, chance, own, across, base))) or not situation.rows >= 150:
+        return
+    related = inside - chance > 0.4 * (1 - chance)
+    found = Evidence("nearest neighbours within the validation rows", round(inside, 3))
+    if related and own - base < 0.2 * (1 - base) and across - chance < 0.3 * (1 - chance):
+        yield cause(
+            situation,
+            "wrong-labels",
+            0.9,
+            "The training labels do not go with their inputs; the validation labels do",
+            "Rows with similar inputs have similar labels in the validation data, but not in the training "
+            "data: there the "
+            "labels look drawn at random. Inputs and labels were probably shuffled or sorted apart. The "
+            "network can only "
+            "learn such labels by heart.",
+            on("order", str(target.labels.get("name") or "y"), None),
+            evidence=[
+                Evidence("nearest neighbours within the training rows", round(own, 3)),
+                found,
+                Evidence("by chance", round(base, 3)),
+            ],
+        )
+    elif (
+        related
+        and own - base > 0.4 * (1 - base)
+        and across - chance < 0.15 * (1 - chance)
+        and not scaled_apart(situation)
+        and not unseen(target)
+    ):
+        yield _apart(situation, own, found, across)
+
+
+def _apart(situation: Situation, own: float, found: Evidence, across: float) -> Finding:
+    return cause(
+        situation,
+        "train-val-mismatch",
+        0.7,
+        "What holds in the training rows does not hold in the validation rows",
+        "Similar inputs have similar labels within each of the two parts, but not across them: the "
+        "labels or the "
+        "inputs of one part were prepared in another way.",
+        on("data", "validation_data", None),
+        evidence=[
+            Evidence("nearest neighbours within the training rows", round(own, 3)),
+            found,
+            Evidence("from training to validation rows", round(across, 3)),
+        ],
+    )
+
+
+def _imbalance(situation: Situation, target: Target) -> Iterator[Finding]:
+    """A rare class that the model never answers."""
+    counts = mapping(target.labels.get("counts"))
+    total = sum(number(c) for c in counts.values())
+    answers = target.validation or target.train
+    per_class = mapping(answers.get("classes"))
+    if len(counts) < 2 or not total or not per_class or situation.fit.get("class_weight") is True:
+        return
+    share = max(number(c) for c in counts.values()) / total
+    if share < 0.8 or len(counts) > 10:
+        return
+    rare = [(name, listing(row)) for name, row in per_class.items() if number(counts.get(name)) / total < 0.2]
+    missed = [name for name, row in rare if len(row) == 3 and row[0] >= 4 and row[2] <= 0.25 * row[0]]
+    if not missed or len(missed) < len([r for r in rare if r[1] and r[1][0] >= 4]):
+        return
+    name = missed[0]
+    wanted, _, hit = (int(v) for v in listing(per_class[name]))
+    yield cause(
+        situation,
+        "class-imbalance",
+        0.8,
+        f"Class {name} is rare ({show(100 * number(counts.get(name)) / total)} % of the rows) and hardly ever found",
+        f"{show(100 * share)} % of the rows are of one class, so always answering that class is right nearly "
+        "always and the "
+        f"loss has little to gain from the rest: of {wanted} rows of class {name} the model finds {hit}. Weigh "
+        "the rare "
+        "class higher (`class_weight`), draw it more often, and look at recall or AUC instead of accuracy.",
+        on("fit", "class_weight", _weights(counts, total)),
+        on("compile", "metrics", "[keras.metrics.Recall()]"),
+        evidence=[
+            Evidence("rows of each class", ", ".join(f"{n}: {c}" for n, c in list(counts.items())[:8])),
+            Evidence(f"rows of class {name} that are found", f"{hit} of {wanted}"),
+            *standing_evidence(standing(target)),
+        ],
+    )
+
+
+def _weights(counts: Mapping[str, Any], total: float) -> str:
+    return "{" + ", ".join(f"{n}: {total / (len(counts) * number(c)):.3g}" for n, c in counts.items()) + "}"

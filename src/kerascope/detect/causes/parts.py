@@ -1,0 +1,220 @@
+"""Training and validation rows that differ in kind, or share what they must not share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kerascope.detect.causes.common import Way, cause, harm, on, standing_evidence
+from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.registry import detector
+from kerascope.detect.situation import Situation, Target, situations
+from kerascope.detect.standing import standing, worst
+from kerascope.record.reader import RunView
+from kerascope.values import Evidence, Finding
+
+_HARM = 0.15
+_TIMES = 15.0  # largest value of validation over training data, or the reverse
+_SPREADS = 3.0
+
+
+@detector(kinds=("train-val-mismatch", "unshuffled-data", "data-leakage"), slug="parts")
+def parts(view: RunView) -> Iterator[Finding]:
+    """Finds training and validation rows that differ in kind, or share what they must not share."""
+    for situation in situations(view):
+        yield from _mismatch(situation)
+        for target in situation.targets:
+            yield from _order(situation, target)
+            yield from _single_feature(situation, target)
+        yield from _shared(situation)
+
+
+def _shifts(situation: Situation) -> list[Mapping[str, Any]]:
+    return [mapping(e) for e in listing(mapping(situation.data.get("between")).get("shift"))]
+
+
+def scaled_apart(situation: Situation) -> tuple[float, float] | None:
+    """Returns the largest absolute values of training and validation inputs when they are far apart."""
+    for shift in _shifts(situation):
+        largest = [number(v) for v in listing(shift.get("max"))]
+        if len(largest) == 2 and min(largest) > 0 and max(largest) / min(largest) > _TIMES:
+            spread = [number(v) for v in listing(shift.get("std"))]
+            if min(spread) > 0 and max(spread) / min(spread) > _SPREADS:
+                return largest[0], largest[1]
+    return None
+
+
+def _mismatch(situation: Situation) -> Iterator[Finding]:
+    apart = scaled_apart(situation)
+    split = bool(situation.fit.get("validation_data"))
+    lever = on("data", "validation_data[0]" if split else "x", None)
+    if apart is not None:
+        # The smaller one was brought to scale: there stands what has to be done to the other, too.
+        if apart[0] < apart[1]:
+            lever = on("data", "x", None)
+        yield cause(
+            situation,
+            "train-val-mismatch",
+            0.93,
+            f"Training inputs reach {show(apart[0])}, validation inputs {show(apart[1])}",
+            "The two parts were not prepared in the same way: what was done to the one (a division, a "
+            "standardisation) was "
+            "not done to the other. Scores on the validation rows say nothing about the model then.",
+            lever,
+            evidence=[
+                Evidence("largest training input", apart[0]),
+                Evidence("largest validation input", apart[1]),
+                *standing_evidence(worst(situation)),
+            ],
+        )
+        return
+    yield from _drifted(situation, lever)
+
+
+def _drifted(situation: Situation, lever: Way) -> Iterator[Finding]:
+    """Inputs from different distributions."""
+    found = worst(situation)
+    for shift in _shifts(situation):
+        distance, ratio = mapping(shift.get("apart")), mapping(shift.get("ratio"))
+        median, error = number(distance.get("median")), number(distance.get("error"))
+        wide = number(ratio.get("median"))
+        moved = median > 0.8 + 6 * error or wide > 2.5 or 0 < wide < 0.4
+        # Much better on its own training rows than on the validation rows: the shift does harm.
+        worse = found is not None and found.fitted - found.own > 0.15
+        if moved and worse and not any(unseen(t) for t in situation.targets):
+            yield cause(
+                situation,
+                "train-val-mismatch",
+                0.75,
+                "Training and validation inputs come from different distributions",
+                "The means of the features lie further apart than their own spread explains, or they scatter "
+                "differently, "
+                "and the model does much worse on the validation rows. Prepare both in the same way (with "
+                "figures of the "
+                "training rows) and draw both from the same source.",
+                lever,
+                evidence=[
+                    Evidence("distance of the means in units of spread, median feature", round(median, 3)),
+                    Evidence("spread of validation over training, median feature", round(wide, 3)),
+                    *standing_evidence(found),
+                ],
+            )
+            return
+
+
+def unseen(target: Target) -> float:
+    """Returns how far the shares of the classes differ between the two parts, from 0 to 1; 0 when unknown."""
+    train, held = mapping(target.labels.get("counts")), mapping(target.validation_labels.get("counts"))
+    a, b = sum(number(v) for v in train.values()), sum(number(v) for v in held.values())
+    if not a or not b or b < 10:
+        return 0.0
+    names = set(train) | set(held)
+    distance = 0.5 * sum(abs(number(train.get(n, 0)) / a - number(held.get(n, 0)) / b) for n in names)
+    return distance if distance > 0.3 + 2 * math.sqrt(len(names) / b) else 0.0
+
+
+def _order(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Rows that come sorted by label, where their order matters."""
+    far = unseen(target)
+    split = number(situation.fit.get("validation_split"))
+    repeats, chance = number(target.labels.get("repeats")), number(target.labels.get("repeats_by_chance"))
+    if far:
+        cut = split > 0
+        yield cause(
+            situation,
+            "unshuffled-data",
+            0.93 if cut and repeats > chance + 0.3 else 0.7,
+            "The validation rows are of other classes than the training rows",
+            (
+                "`validation_split` takes the last rows as they come, before any shuffling, and the rows come "
+                "sorted by class. "
+                "So the model is asked for classes that it hardly saw. Shuffle rows and labels together first."
+                if cut
+                else "The shares of the classes differ far more than chance allows: the rows were split while they "
+                "were sorted. Shuffle rows and labels together before splitting."
+            ),
+            on("fit", "validation_split", None) if cut else on("data", "x", None),
+            on("data", "x", None),
+            evidence=[
+                Evidence("classes of training rows", _shares(target.labels)),
+                Evidence("classes of validation rows", _shares(target.validation_labels)),
+                *standing_evidence(standing(target)),
+            ],
+        )
+    elif (
+        situation.fit.get("shuffle") is False
+        and repeats > chance + 0.5 * (1 - chance)
+        and target.is_class_task
+    ):
+        damage = harm(situation, target)
+        yield cause(
+            situation,
+            "unshuffled-data",
+            0.88 if damage > _HARM else 0.5,
+            "The rows come sorted by class and are not shuffled",
+            "With `shuffle=False` every batch holds rows of one class only, so each step unlearns what the "
+            "steps before had "
+            "learned of the others.",
+            on("fit", "shuffle", "True"),
+            evidence=[
+                Evidence("neighbouring rows with the same label", round(repeats, 3)),
+                Evidence("by chance", round(chance, 3)),
+                *standing_evidence(standing(target)),
+            ],
+        )
+
+
+def _shares(facts: Mapping[str, Any]) -> str:
+    counts = mapping(facts.get("counts"))
+    return ", ".join(f"{name}: {int(number(count))}" for name, count in list(counts.items())[:8])
+
+
+def _shared(situation: Situation) -> Iterator[Finding]:
+    between = mapping(situation.data.get("between"))
+    shared, doubles = number(between.get("shared")), number(between.get("doubles"))
+    if not (shared > 0.1 and shared > 4 * doubles):
+        return
+    yield cause(
+        situation,
+        "data-leakage",
+        0.9,
+        f"{show(100 * shared)} % of the validation rows are also training rows",
+        "The model has seen these rows together with their answers. The validation scores say how well it "
+        "remembers, not how "
+        "well it will do on new rows.",
+        on("data", "validation_data", None),
+        evidence=[
+            Evidence("validation rows that are in the training data", round(shared, 3)),
+            Evidence("doubles within the training data", round(doubles, 3)),
+        ],
+    )
+
+
+def _single_feature(situation: Situation, target: Target) -> Iterator[Finding]:
+    """One column that is next to the answer itself, beside others that say little."""
+    single = mapping(target.yardstick.get("single"))
+    best, second = number(single.get("best")), number(single.get("second"))
+    if target.yardstick.get("score") != "accuracy" or not (best > 0.9 and second < 0.35):
+        return
+    found = standing(target)
+    if not found.own > 0.97:
+        return
+    column = int(number(single.get("feature")))
+    yield cause(
+        situation,
+        "data-leakage",
+        0.75,
+        f"Column {column} of the inputs all but gives the answer away",
+        f"By itself it explains {show(100 * best)} % of the labels; the next best column {show(100 * second)} "
+        "%. A column like "
+        "this is often written down together with the answer, or after it, and will not be there when the "
+        "model is used. "
+        "If it will be, this is no fault.",
+        on("data", "x", None),
+        evidence=[
+            Evidence(f"share of the labels that column {column} explains", round(best, 3)),
+            Evidence("share that the next best column explains", round(second, 3)),
+            *standing_evidence(found),
+        ],
+    )

@@ -1,0 +1,128 @@
+"""Inputs and targets of a size that the network cannot work with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from kerascope.detect.causes.common import cause, harm, on, standing_evidence
+from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.registry import detector
+from kerascope.detect.situation import NORMALISING, NUMERIC, Situation, Target, situations
+from kerascope.detect.standing import standing, worst
+from kerascope.record.reader import RunView
+from kerascope.values import Evidence, Finding
+
+_LARGE = 10.0  # root mean square of all inputs together
+_LARGE_FEATURE = 30.0
+_UNEVEN = 100.0  # largest spread of a feature over the median one
+_TARGETS = 30.0
+_HARM = 0.15
+
+
+@detector(kinds=("unscaled-inputs", "unscaled-targets"), slug="scales")
+def scales(view: RunView) -> Iterator[Finding]:
+    """Finds inputs and targets of a size that the network cannot work with."""
+    for situation in situations(view):
+        found = unscaled(situation)
+        if found is not None:
+            yield _unscaled_inputs(situation, *found)
+        for target in situation.targets:
+            yield from _unscaled_targets(situation, target)
+
+
+def unscaled(situation: Situation) -> tuple[Mapping[str, Any], float, float] | None:
+    """Returns the worst input array, its size and its unevenness, None when all are of a moderate scale."""
+    if _prepared(situation):
+        return None
+    worst_found: tuple[Mapping[str, Any], float, float] | None = None
+    for array in situation.inputs():
+        if str(array.get("dtype")).startswith(("int", "uint")) and _embedded(situation):
+            continue
+        size = math.hypot(number(array.get("mean")), number(array.get("std")))
+        features = mapping(array.get("features"))
+        spread = np.array([number(v) for v in listing(features.get("std"))])
+        mean = np.array([number(v) for v in listing(features.get("mean"))])
+        good = spread[spread > 0]
+        uneven = float(good.max() / np.median(good)) if len(good) > 1 else 1.0
+        largest = float(np.hypot(mean, spread).max()) if len(spread) else size
+        large = size > _LARGE or largest > _LARGE_FEATURE or (uneven > _UNEVEN and largest > 3)
+        if large and (worst_found is None or size > worst_found[1]):
+            worst_found = (array, max(size, largest), uneven)
+    return worst_found
+
+
+def _prepared(situation: Situation) -> bool:
+    """Tells whether something brings the inputs to scale before the first weights: a layer, or a calculation."""
+    for node in situation.working:
+        if node.kind in NORMALISING:
+            return True
+        if node.weighted or node.custom or node.parameters:
+            break
+    return any(name.startswith("op:") for chain in situation.chains for name in chain[-4:])
+
+
+def _embedded(situation: Situation) -> bool:
+    return any(node.kind in ("Embedding", "CategoryEncoding", "Hashing") for node in situation.working)
+
+
+def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float, uneven: float) -> Finding:
+    damage = harm(situation)
+    bad = damage > _HARM
+    sure = min(0.93, 0.72 + 0.07 * math.log10(max(size, 1)) + (0.05 if uneven > _UNEVEN else 0.0))
+    name = str(array.get("name"))
+    plot = tuple(
+        math.log10(max(number(v), 1e-9)) for v in listing(mapping(array.get("features")).get("std"))[:48]
+    )
+    low, high = number(array.get("min")), number(array.get("max"))
+    return cause(
+        situation,
+        "unscaled-inputs",
+        sure if bad else 0.4,
+        f"The inputs reach from {show(low)} to {show(high)} and nothing brings them to scale",
+        "Weights begin at a size made for inputs of about 1. Larger inputs saturate sigmoid and tanh units, "
+        "push relu units "
+        "far to one side, and make gradients as much larger as themselves, so that no learning rate suits all "
+        "weights; a "
+        "feature that is a hundred times larger than the others drowns them. Subtract the mean and divide by "
+        "the spread of "
+        "the training rows (pictures: divide by 255), or begin with a `Normalization` layer.",
+        on("data", name, None),
+        severity=None if bad else "note",
+        evidence=[
+            Evidence("inputs, smallest to largest", f"{show(low)} to {show(high)}"),
+            Evidence("largest spread of a feature over the median one", round(uneven, 2), plot=plot),
+            *standing_evidence(worst(situation)),
+        ],
+    )
+
+
+def _unscaled_targets(situation: Situation, target: Target) -> Iterator[Finding]:
+    if target.loss not in NUMERIC or target.is_class_task or target.activation not in ("linear", ""):
+        return
+    if target.loss in ("mean_squared_logarithmic_error", "mean_absolute_percentage_error"):
+        return
+    mean, std = target.figure("mean"), target.figure("std")
+    size = math.hypot(mean, std)
+    if not size > _TARGETS:
+        return
+    damage = harm(situation, target)
+    bad = damage > _HARM
+    yield cause(
+        situation,
+        "unscaled-targets",
+        min(0.85, 0.45 + 0.13 * math.log10(size)) if bad else 0.3,
+        f"The targets are of size {show(size)}, far from what the network begins with",
+        "A network begins with answers of about 1 and moves them by little steps, while the squared error of large "
+        "targets makes gradients huge. Divide the targets by their spread after subtracting the mean, and undo it "
+        "when you use the model.",
+        on("data", str(target.labels.get("name") or "y"), None),
+        severity=None if bad else "note",
+        evidence=[
+            Evidence("mean and spread of the targets", f"{show(mean)} +- {show(std)}"),
+            *standing_evidence(standing(target)),
+        ],
+    )

@@ -1,0 +1,264 @@
+"""Losses, units and metrics that do not suit the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
+from kerascope.detect.causes.objective import data_name, layer_name, outside, zero_one
+from kerascope.detect.reading import show
+from kerascope.detect.registry import detector
+from kerascope.detect.situation import BINARY, CROSS_ENTROPY, NUMERIC, Situation, Target, situations
+from kerascope.detect.standing import standing
+from kerascope.record.reader import RunView
+from kerascope.values import Evidence, Finding
+
+_PROBABILITY = ("softmax", "sigmoid", "hard_sigmoid")
+
+
+@detector(
+    kinds=("wrong-loss", "wrong-labels", "wrong-output-units", "wrong-output-activation", "wrong-metric"),
+    slug="task",
+)
+def task(view: RunView) -> Iterator[Finding]:
+    """Finds losses, numbers of units and metrics that belong to another kind of labels."""
+    for situation in situations(view):
+        for target in situation.targets:
+            yield from _task(situation, target)
+            yield from _units(situation, target)
+        yield from _metrics(situation)
+
+
+# -- loss and labels ---------------------------------------------------------------------------------------------
+
+
+def _task(situation: Situation, target: Target) -> Iterator[Finding]:
+    if target.custom_loss or not target.labels:
+        return
+    if target.loss in BINARY:
+        yield from _not_two_classes(situation, target)
+    if (
+        target.loss in CROSS_ENTROPY[1:]
+        and target.written == "numbers"
+        and target.columns == 1
+        and target.units != 1
+    ):
+        yield _numbers_as_classes(situation, target)
+    if target.loss in NUMERIC:
+        yield from _squared_classes(situation, target)
+
+
+def _not_two_classes(situation: Situation, target: Target) -> Iterator[Finding]:
+    low, high = target.figure("min"), target.figure("max")
+    if low >= 0 and high <= 1:
+        return
+    if target.written == "classes" and target.classes == 2:
+        yield cause(
+            situation,
+            "wrong-labels",
+            0.85,
+            f"The two classes are labelled {show(low)} and {show(high)}; the loss expects 0 and 1",
+            "Two-class cross-entropy weighs its two terms by the label and by 1 minus the label. With other "
+            "numbers than "
+            "0 and 1 one of the terms gets a wrong sign or size, and the loss has no lower limit.",
+            on("data", data_name(target), None),
+            evidence=[
+                Evidence("labels", f"{show(low)} and {show(high)}"),
+                *standing_evidence(standing(target)),
+            ],
+        )
+        return
+    numbers = target.written == "numbers"
+    yield cause(
+        situation,
+        "wrong-loss",
+        0.93,
+        f"`{target.loss}` is for labels from 0 to 1; these reach from {show(low)} to {show(high)}",
+        "Two-class cross-entropy measures how well a probability fits a label of 0 or 1. "
+        + (
+            "These labels are measured numbers, so the squared or absolute error is what to minimise, with no "
+            "activation "
+            "at the end."
+            if numbers
+            else "With more than two classes use the categorical loss and one unit per class."
+        ),
+        (
+            *on(
+                "compile", "loss", '"mean_squared_error"' if numbers else '"sparse_categorical_crossentropy"'
+            ),
+            *(
+                on_layer(situation.activation_layer(target.index), "activation", None)
+                if numbers and target.activation != "linear"
+                else ()
+            ),
+        ),
+        on("compile", "loss", '"mean_absolute_error"'),
+        evidence=[
+            Evidence("labels, smallest to largest", f"{show(low)} to {show(high)}"),
+            *standing_evidence(standing(target)),
+        ],
+    )
+
+
+def _numbers_as_classes(situation: Situation, target: Target) -> Finding:
+    return cause(
+        situation,
+        "wrong-loss",
+        0.85,
+        f"`{target.loss}` is for classes; the labels are measured numbers",
+        "The labels are neither 0 and 1 nor shares that add up to 1, so there is nothing for this loss to measure.",
+        on("compile", "loss", '"mean_squared_error"'),
+        evidence=[Evidence("different labels", target.classes), *standing_evidence(standing(target))],
+    )
+
+
+def _squared_classes(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Classes with a loss of numbers: works when all goes well, learns slowly when it does not."""
+    one_hot = target.written == "one-hot" and target.units == target.columns
+    two = zero_one(target) and target.units == 1 and target.activation in ("sigmoid", "hard_sigmoid")
+    asked = any("accuracy" in name for name, _, _ in situation.metric_names())
+    several = target.written == "classes" and target.units == 1 and 3 <= target.classes <= 20 and asked
+    if not (one_hot or two or several):
+        return
+    damage = harm(situation, target)
+    bad = damage > 0.15
+    loss = "binary_crossentropy" if two else "categorical_crossentropy"
+    if several:
+        loss = "sparse_categorical_crossentropy"
+    setter = situation.activation_layer(target.index)
+    ends = target.activation in _PROBABILITY
+    levers = on("compile", "loss", f'"{loss}"')
+    if one_hot and not ends:
+        levers = (*levers, *on_layer(setter, "activation", '"softmax"'))
+    yield cause(
+        situation,
+        "wrong-loss",
+        0.8 if bad and not two else 0.6 if bad else 0.3,
+        f"The labels are classes, and `{target.loss}` treats them as numbers",
+        "Behind a softmax or sigmoid the squared error gives almost no gradient to an answer that is "
+        "confidently wrong, so "
+        "that training creeps or gets stuck; cross-entropy gives it the largest one."
+        if ends
+        else "The squared error asks for outputs of exactly 0 and 1 and takes no notice of which one is largest; "
+        "cross-entropy behind a softmax is the loss for classes.",
+        levers,
+        severity=None if bad else "note",
+        evidence=[
+            Evidence("different labels", target.columns if one_hot else target.classes),
+            *standing_evidence(standing(target)),
+        ],
+    )
+    if one_hot and not ends and bad:
+        yield cause(
+            situation,
+            "wrong-output-activation",
+            0.7,
+            f"`{layer_name(setter)}` gives class scores without a softmax",
+            "The labels are one-hot rows, which are probabilities; the outputs are unbounded numbers.",
+            levers,
+            on_layer(setter, "activation", '"softmax"'),
+            layer=setter.path if setter is not None else None,
+            evidence=outside(target),
+        )
+
+
+# -- units -------------------------------------------------------------------------------------------------------
+
+
+def _units(situation: Situation, target: Target) -> Iterator[Finding]:
+    if target.units is None or target.custom_loss or not target.labels:
+        return
+    setter = target.layer
+    if target.loss == "sparse_categorical_crossentropy" and target.labels.get("whole") is True:
+        high, low = target.figure("max"), target.figure("min")
+        needed = int(high) + 1
+        if low >= 0 and high >= target.units:
+            offset = low >= 1 and high - low + 1 <= target.units
+            yield cause(
+                situation,
+                "wrong-labels" if offset else "wrong-output-units",
+                0.92,
+                f"The labels go up to {int(high)}; {target.units} units are for labels 0 to {target.units - 1}",
+                "Labels beyond the last unit have no unit of their own: their probability cannot rise. "
+                + (
+                    "They begin at 1 here, so subtracting 1 makes them fit."
+                    if offset
+                    else "Each class needs a unit."
+                ),
+                *((on("data", data_name(target), None),) if offset else ()),
+                on_layer(setter, "units", str(needed)),
+                layer=setter.path if setter is not None else None,
+                evidence=[Evidence("largest label", int(high)), Evidence("units", target.units)],
+            )
+        elif low < 0:
+            yield _negative(situation, target)
+        elif target.units > max(needed, target.classes) + 1:
+            yield _spare(situation, target, needed)
+
+
+def _negative(situation: Situation, target: Target) -> Finding:
+    return cause(
+        situation,
+        "wrong-labels",
+        0.9,
+        f"Some class labels are negative ({show(target.figure('min'))})",
+        "Class labels are the numbers of units, counted from 0; a negative one belongs to no unit.",
+        on("data", data_name(target), None),
+        evidence=[Evidence("smallest label", target.figure("min"))],
+    )
+
+
+def _spare(situation: Situation, target: Target, needed: int) -> Finding:
+    bad = harm(situation, target) > 0.15
+    return cause(
+        situation,
+        "wrong-output-units",
+        0.45 if bad else 0.2,
+        f"`{layer_name(target.layer)}` has {target.units} units for {needed} classes",
+        "The units without a class learn to stay silent; they cost time and do little harm.",
+        on_layer(target.layer, "units", str(needed)),
+        severity=None if bad else "note",
+        layer=target.layer.path if target.layer is not None else None,
+        evidence=[Evidence("largest label", needed - 1), Evidence("units", target.units)],
+    )
+
+
+# -- metrics -----------------------------------------------------------------------------------------------------
+
+
+def _metrics(situation: Situation) -> Iterator[Finding]:
+    """Metrics of classes on numbers, and of several units on one."""
+    if len(situation.targets) != 1:
+        return
+    target = situation.targets[0]
+    for name, function, own in situation.metric_names():
+        if own:
+            continue
+        if "categorical" in function.lower() and target.units == 1 and "sparse" not in function.lower():
+            yield cause(
+                situation,
+                "wrong-metric",
+                0.9,
+                f"`{name}` of a single unit is always 1",
+                "Categorical accuracy asks which unit is the largest; with one unit that is always the first.",
+                on("compile", "metrics", '["binary_accuracy"]'),
+                evidence=[Evidence("units", 1)],
+            )
+        elif (
+            "accuracy" in function.lower()
+            and target.is_numeric_task
+            and target.loss in NUMERIC
+            and target.units == 1
+            and target.classes > 10
+        ):
+            yield cause(
+                situation,
+                "wrong-metric",
+                0.8,
+                f"`{name}` counts exact hits, but the targets are measured numbers",
+                "Accuracy is the share of answers that equal the label. For numbers that hardly ever "
+                "happens, however "
+                "close they are; the mean absolute error says how far off they are.",
+                on("compile", "metrics", '["mae"]'),
+                evidence=[Evidence("different labels", target.classes)],
+            )
