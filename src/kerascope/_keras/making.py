@@ -45,3 +45,13 @@ def drawn(initializer: Any, variable: Any) -> Any:
         return keras.ops.convert_to_numpy(other(tuple(variable.shape), dtype="float32"))
     except Exception:  # a subclass may take other arguments; then nothing is said about it
         return None
+
+
+def could_train(layer: Any) -> bool:
+    """Tells whether a layer has weights that would be trained if it were not frozen."""
+    return any(len(one._trainable_variables) for one in layer._flatten_layers())
+
+
+def has_frozen(model: Any) -> bool:
+    """Tells whether a part of a model is frozen that could be trained."""
+    return any(not layer.trainable and could_train(layer) for layer in state.layers_of(model))

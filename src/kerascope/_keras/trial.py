@@ -61,7 +61,9 @@ def _users_function(layer: Any, users: Callable[[Any], bool]) -> bool:
 
 def _with_code(objects: Sequence[Any], users: Callable[[Any], bool]) -> Iterator[tuple[Any, Any]]:
     for obj in objects:
-        function = next((f for f in (getattr(obj, "fn", None), getattr(obj, "_fn", None), obj) if callable(f)), obj)
+        function = next(
+            (f for f in (getattr(obj, "fn", None), getattr(obj, "_fn", None), obj) if callable(f)), obj
+        )
         code = function if inspect.isfunction(function) else type(obj)
         if users(code):
             yield obj, code
@@ -163,7 +165,9 @@ class Call:
 
 
 def tap_calls(
-    patches: Patches, before: Callable[[Call], None], after: Callable[[Call, Any], Any] = lambda call, out: out
+    patches: Patches,
+    before: Callable[[Call], None],
+    after: Callable[[Call, Any], Any] = lambda call, out: out,
 ) -> None:
     """Tells `before` of every layer's call, and lets `after` change what it returns."""
     original = vars(keras.layers.Layer)["__call__"]
@@ -219,3 +223,54 @@ def data_loss(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
     if state.is_default(model, "compute_loss") and model._compile_loss is not None:
         return model._compile_loss(y, y_pred, sample_weight)
     return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+
+
+def output_losses(model: Any) -> list[str]:
+    """Returns the names of the outputs with a loss of their own, when there are several and Keras's step adds them."""
+    given = getattr(model, "loss", None)
+    if not state.is_default(model, "compute_loss") or not state.is_default(model, "train_step"):
+        return []
+    if isinstance(given, dict) and len(given) > 1:
+        return [str(name) for name, loss in given.items() if loss is not None]
+    if isinstance(given, (list, tuple)) and len(given) > 1:
+        return list(getattr(model, "output_names", ()))[: len(given)]
+    return []
+
+
+def output_loss(model: Any, x: Any, y: Any, name: str) -> Any:
+    """Returns the loss of one output on a batch, in training, times its weight."""
+    y_pred = model(x, training=True)
+    names = output_losses(model)
+    place = names.index(name)
+
+    def part(structure: Any) -> Any:
+        return structure[name] if isinstance(structure, dict) else structure[place]
+
+    loss = keras.losses.get(part(model.loss))
+    weights = getattr(model._compile_loss, "_user_loss_weights", None)
+    weight = 1.0 if weights is None else part(weights)
+    target, predicted = part(y), part(y_pred)
+    if isinstance(loss, keras.losses.Loss):
+        return weight * loss(target, predicted)
+    return weight * keras.src.losses.losses.LossFunctionWrapper(loss)(target, predicted)
+
+
+def same_shapes_kept(model: Any, walk: Callable[[Any], Iterator[tuple[str, Any]]]) -> bool:
+    """Tells whether something else on the model has the shapes of its weights, as gradients that are added up have."""
+    own = {id(v) for v in model.trainable_variables}
+    optimizers = {id(v) for o in state.optimizers(model) for v in o.variables}
+    wanted = sorted(tuple(v.shape) for v in model.trainable_variables)
+    found = [
+        tuple(value.shape)
+        for _, value in walk(model)
+        if hasattr(value, "shape") and id(value) not in own | optimizers
+    ]
+    return all(found.count(shape) >= 1 for shape in set(wanted))
+
+
+def test_step(model: Any, data: Any) -> Any:
+    """Runs the model's test step once, line by line."""
+    if keras.backend.backend() == "jax":
+        groups = state.state_variables(model)
+        return model.test_step(tuple([v.value for v in groups[i]] for i in (0, 1, 3)), data)
+    return model.test_step(data)

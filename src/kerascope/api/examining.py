@@ -18,10 +18,15 @@ def examine(session: Session, writer: Writer, seconds: float) -> None:
         writer: where the events go.
         seconds: for all models together, counted as the watch's own.
     """
+    from kerascope.detect.second.look import worth
+
     began = time.perf_counter()
     for watched, model in session.ended():
         left = seconds - (time.perf_counter() - began)
         journal = watched.stepper.journal
+        if not worth(model):
+            watched.examined()
+            continue
         if left <= 0:
             journal.gap("a second look at the code of further models", f"the {seconds:g} s for it were over")
         else:
@@ -39,7 +44,7 @@ def _one(watched: Any, model: Any, writer: Writer, session: Session, seconds: fl
     def failed(where: str, error: Exception) -> None:
         journal.failed(where, error, "this part of the second look is missing")
 
-    found, left_out = look(model, stepper.beginning, stepper.before_bad, seconds, failed)
+    found, left_out = look(model, stepper.beginning, stepper.before_bad, seconds, stepper.number, failed)
     for facts in found:
         writer.event("examined", session.at(), facts, model=journal.model)
     if left_out:

@@ -56,9 +56,17 @@ def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
         return isinstance(paths, list) and all(checks.constant(str(path)) is not False for path in paths)
     if when == "explodes":
         return _nonfinite(view, model) or _runs_away(model)
+    if when == "unlearnt":
+        return isinstance(paths, list) and all(_unlearnt(model, str(name)) for name in paths)
     if when == "worse":
         return not _gets_better(model)
     return True
+
+
+def _unlearnt(model: ModelView, name: str) -> bool:
+    """A loss in the logs ends about where it began, or higher."""
+    values = [epoch.logs[name] for epoch in model.epochs() if name in epoch.logs]
+    return len(values) >= 2 and min(values[-2:]) > 0.8 * values[0]
 
 
 def _nonfinite(view: RunView, model: ModelView) -> bool:
@@ -110,6 +118,9 @@ def _confirmed(model: ModelView, finding: Finding) -> Finding | None:
         severity="fault",
         confidence=0.97,
         explanation=f"{finding.explanation} In the recorded steps no gradient arrived at {listed(dead)}.",
-        evidence=(*finding.evidence, Evidence("weights without a gradient", f"{len(dead)} of {len(columns)}")),
+        evidence=(
+            *finding.evidence,
+            Evidence("weights without a gradient", f"{len(dead)} of {len(columns)}"),
+        ),
         location=dataclasses.replace(finding.location, layer=finding.location.layer or layer),
     )

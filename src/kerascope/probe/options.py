@@ -45,8 +45,8 @@ class Options:
             )
         if not self.examine >= 0:
             raise UsageError(
-                f"`examine` is a number of seconds. Received: examine={self.examine!r}. Give 0 or more; 0 does not look "
-                "at the user's own code after the training."
+                f"`examine` is a number of seconds. Received: examine={self.examine!r}. Give 0 or more; 0 leaves the "
+                "second look at your own code out."
             )
         if self.snapshot_every < 1:
             raise UsageError(

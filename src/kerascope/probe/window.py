@@ -84,7 +84,9 @@ class Window:
         self._batch_bytes = size
         if self._state_bytes < 0:
             self._state_bytes = state_bytes(self.model)
-        room = self.memory - 4 * self._state_bytes - size  # two generations, one on its way, the first for later
+        room = (
+            self.memory - 4 * self._state_bytes - size
+        )  # two generations, one on its way, the first for later
         if room < 2 * size:
             self.off = (
                 f"two copies of the state ({_mib(self._state_bytes)} each) and the batches between them "

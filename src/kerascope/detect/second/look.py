@@ -6,29 +6,52 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kerascope.detect.second import losses, metrics, stepping, updating
+from kerascope.detect.second import (
+    losses,
+    masks,
+    metrics,
+    mixing,
+    modes,
+    registered,
+    stepping,
+    terms,
+    updating,
+)
 from kerascope.detect.second.trial import Found, Trial
 
 Part = Callable[[Trial], Iterator[Found]]
-PARTS: tuple[tuple[str, Part], ...] = (
+PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("step", stepping.look),
     ("nonfinite", stepping.look_at_bad),
     ("updates", updating.look),
     ("losses", losses.look),
     ("metrics", metrics.look),
+    ("modes", modes.look),
+    ("mixing", mixing.look),
+    ("masks", masks.look),
+    ("registered", registered.look),
+    ("terms", terms.look),
 )
+OF_CODE = {"step", "nonfinite", "metrics", "mixing", "masks", "updates"}
+"""What is only looked at where some of the code is the user's."""
 
 
 def worth(model: Any) -> bool:
     """Tells whether there is anything in a model that a second look is for."""
-    from kerascope._keras import trial
+    from kerascope._keras import making, modes, trial
     from kerascope.probe.lines.install import is_users
 
-    return bool(trial.own_code(model, is_users)) or trial.sums_up(model)
+    return (
+        bool(trial.own_code(model, is_users))
+        or trial.sums_up(model)
+        or bool(trial.output_losses(model))
+        or making.has_frozen(model)
+        or modes.any_set(model)
+    )
 
 
 def examine(
-    model: Any, begin: Any, bad: Any, seconds: float, failed: Callable[[str, Exception], None]
+    model: Any, begin: Any, bad: Any, seconds: float, steps: int, failed: Callable[[str, Exception], None]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Returns what a second look at a model finds, as facts for the recording, and what there was no time for.
 
@@ -37,13 +60,16 @@ def examine(
         begin: the point of its first step: `snapshot` (None when none was kept) and `data`.
         bad: the point of the first step that was not finite, None when all were.
         seconds: after which nothing further is begun.
+        steps: how many the training had.
         failed: told of each part that raised.
     """
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
-    trial = Trial(model, begin, bad, seconds)
+    trial = Trial(model, begin, bad, seconds, steps)
     with trial.open():
         for name, part in PARTS:
+            if name in OF_CODE and not trial.own:
+                continue
             if trial.seconds_left() <= 0:
                 left_out.append(name)
                 continue

@@ -21,6 +21,11 @@ def tree(file: str) -> ast.Module | None:
         return None
 
 
+def text(file: str, line: int) -> str:
+    """Returns a line of a file."""
+    return linecache.getline(file, line)
+
+
 def span(file: str, node: Any, expression: str | None = None) -> SourceSpan:
     """Returns the place of a node."""
     return SourceSpan(file, node.lineno, node.end_lineno, expression or ast.unparse(node))
@@ -60,7 +65,9 @@ class Method:
     def call_at(self, line: int, *names: str) -> ast.Call | None:
         """Returns the call of one of these names whose lines include `line`."""
         found = [
-            node for name, node in self.calls() if name in names and node.lineno <= line <= (node.end_lineno or line)
+            node
+            for name, node in self.calls()
+            if name in names and node.lineno <= line <= (node.end_lineno or line)
         ]
         return found[-1] if found else None
 
@@ -71,6 +78,16 @@ class Method:
             for statement in self.statements()
             for node in ast.walk(statement)
             if isinstance(node, ast.Call) and any(part in _called(node) for part in parts)
+        ]
+        return self.span_of(max(found, key=lambda s: s.lineno)) if found else None
+
+    def last_call_of(self, name: str) -> SourceSpan | None:
+        """Returns the statement with the last call of a plain name, such as `self(x)`."""
+        found = [
+            s
+            for s in self.statements()
+            for n in ast.walk(s)
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name
         ]
         return self.span_of(max(found, key=lambda s: s.lineno)) if found else None
 

@@ -46,10 +46,12 @@ class Trial:
     """A model under examination. Everything is run inside `open`, which puts the model back.
 
     `begin` and `bad` are points of the run (`snapshot`, `data`): its first step, and the first that was not finite.
+    `steps` is how many there were.
     """
 
-    def __init__(self, model: Any, begin: Any, bad: Any, seconds: float) -> None:
+    def __init__(self, model: Any, begin: Any, bad: Any, seconds: float, steps: int = 0) -> None:
         self.model = model
+        self.steps = steps
         self.own = trial.own_code(model, is_users)
         self.backend = _backends.current()
         self.begin, self.bad = begin, bad
@@ -58,6 +60,7 @@ class Trial:
         self.paths = {id(v): v.path for v in model.variables}
         self.last: list[np.ndarray] = []
         self.arguments = Arguments()
+        self.known: dict[str, Any] = {}
         self.notes: list[str] = []
         self._deadline = time.monotonic() + seconds
 
@@ -87,6 +90,11 @@ class Trial:
             self._variables = [v for _, v in state.all_variables(self.model)]
             self.last = alone.values(self._variables)
             yield self
+
+    @property
+    def begins(self) -> bool:
+        """Whether the state that the training began with was kept."""
+        return self.begin is not None and self.begin.snapshot is not None
 
     # -- states ------------------------------------------------------------------------------------------------
 
@@ -124,6 +132,18 @@ class Trial:
         result = self.model(self.x if x is None else x, training=training)
         return [a for leaf in objects.flatten(result) if (a := tensors.array_of(leaf)) is not None]
 
+    def first_prediction(self) -> list[np.ndarray]:
+        """Returns the outputs for the recorded batch in inference, with the final weights."""
+        if "predictions" not in self.known:
+            self.at_end()
+            self.known["predictions"] = self.predict(), self.predict()
+        return self.known["predictions"][0]  # type: ignore[no-any-return]
+
+    def second_prediction(self) -> list[np.ndarray]:
+        """Returns the outputs of a second call after the first one: they differ where something is random."""
+        self.first_prediction()
+        return self.known["predictions"][1]  # type: ignore[no-any-return]
+
     def traced(self, function: Callable[[], Any], listeners: Sequence[Any]) -> None:
         """Runs a function with its lines shown to the listeners."""
         with recording(statistics=True, listeners=list(listeners)):
@@ -131,8 +151,19 @@ class Trial:
 
     def files(self) -> list[str]:
         """Returns the user's files that are loaded, the script first."""
-        named = [(name != "__main__", getattr(m, "__file__", None) or "") for name, m in list(sys.modules.items())]
+        named = [
+            (name != "__main__", getattr(m, "__file__", None) or "") for name, m in list(sys.modules.items())
+        ]
         return [file for _, file in sorted(named) if file.endswith(".py") and is_users(file)]
+
+    def iterations(self) -> int | None:
+        """Returns how many updates the optimizer has made in this training; None where its beginning is not known."""
+        if not self.begins:
+            return None
+        self.at_begin()
+        first = state.iterations_done(self.model)
+        self.at_end()
+        return state.iterations_done(self.model) - first
 
     def name(self, variable: Any) -> str:
         return self.paths.get(id(variable), str(getattr(variable, "path", "")))
@@ -179,9 +210,7 @@ class Arguments:
 
     def of(self, owner: Any, *functions: str) -> Given | None:
         """Returns what a method of an object was called with."""
-        return next(
-            (g for g in self.given.values() if g.owner is owner and g.function in functions), None
-        )
+        return next((g for g in self.given.values() if g.owner is owner and g.function in functions), None)
 
     def of_function(self, function: Any) -> Given | None:
         """Returns what a plain function was called with."""
@@ -218,7 +247,14 @@ def finding(
 ) -> Finding:
     """Returns a finding, its location as a person reads it."""
     return Finding(
-        kind, severity, confidence, title, explanation, location, tuple(evidence), levers=tuple(map(tuple, levers))
+        kind,
+        severity,
+        confidence,
+        title,
+        explanation,
+        location,
+        tuple(evidence),
+        levers=tuple(map(tuple, levers)),
     )
 
 

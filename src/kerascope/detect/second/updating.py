@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerascope._backends import tensors
-from kerascope._keras import objects, state, steps, trial
+from kerascope._keras import holdings, objects, state, steps, trial
 from kerascope.detect.second import source
 from kerascope.detect.second.trial import Found, Trial, finding, user_frame
 from kerascope.values import Evidence, SourceSpan
@@ -74,6 +74,8 @@ def _norm(gradient: Any) -> float:
 
 def look(trial_: Trial) -> Iterator[Found]:
     """Yields what is wrong with who gets which gradient, in a train step of the user's."""
+    if "test_step" in trial_.own.methods:
+        yield from _validation(trial_)
     if "train_step" not in trial_.own.methods:
         return
     model = trial_.model
@@ -88,6 +90,7 @@ def look(trial_: Trial) -> Iterator[Found]:
     if not taps.seen:
         yield from _nothing_applied(trial_, step)
         return
+    yield from _not_always(trial_, taps.seen, step)
     got = {id(v) for one in taps.seen for v in one.variables}
     left = [
         v
@@ -120,6 +123,66 @@ def _nothing_applied(trial_: Trial, step: source.Method | None) -> Iterator[Foun
         "still",
         tuple(trial_.name(v) for v in model.trainable_variables),
     )
+
+
+def _validation(trial_: Trial) -> Iterator[Found]:
+    """Validation must not train."""
+    model = trial_.model
+    trial_.at_end()
+    before = [np.array(objects.to_numpy(v.value)) for v in model.trainable_variables]
+    trial.test_step(model, trial_.data)
+    moved = [
+        trial_.name(v)
+        for v, was in zip(model.trainable_variables, before, strict=True)
+        if not np.array_equal(was, objects.to_numpy(v.value))
+    ]
+    step = source.method(type(model), "test_step")
+    if moved and step is not None:
+        place = step.last_call("apply", "train_step") or step.span
+        yield Found(
+            finding(
+                "data-leakage",
+                "fault",
+                0.97,
+                f"`test_step` of `{model.name}` changes weights: validation trains",
+                "It was run once on the recorded batch, and trainable weights were others afterwards. So the model "
+                "learns the validation data, and its figures say nothing about new data.",
+                place,
+                [Evidence("weights changed by one test step", _listed(moved))],
+            )
+        )
+
+
+def _not_always(trial_: Trial, seen: Sequence[Applied], step: source.Method | None) -> Iterator[Found]:
+    """Steps that skip the optimizer, and add nothing up for later."""
+    steps_done, updates = trial_.steps, trial_.iterations()
+    if len(seen) != 1 or steps_done < 20 or updates is None or updates > 0.9 * steps_done:
+        return
+    if trial.same_shapes_kept(trial_.model, lambda model: holdings.walk(model, into_layers=False)):
+        return  # gradients are added up between the updates
+    place = (
+        step.span_of(call)
+        if step is not None and (call := _call_of(step, seen[0])) is not None
+        else seen[0].span
+    )
+    yield Found(
+        finding(
+            "gradients-not-applied",
+            "warning",
+            0.85,
+            f"`train_step` of `{trial_.model.name}` updates weights in {updates} of {steps_done} steps",
+            "The optimizer counts its updates, and they are fewer than the steps; no gradients are kept on the model "
+            "between them either. What the other steps compute is thrown away.",
+            place,
+            [Evidence("updates", updates), Evidence("steps", steps_done)],
+        )
+    )
+
+
+def _call_of(step: source.Method, applied: Applied) -> ast.Call | None:
+    if applied.span.line is None or applied.span.file != step.file:
+        return None
+    return step.call_at(applied.span.line, "apply", "apply_gradients", "stateless_apply")
 
 
 def _left_out(
@@ -167,7 +230,9 @@ def _left_out(
             "optimizer all of `self.trainable_variables`, and take the gradient with respect to them.",
             dataclasses.replace(span, layer=_owner(trial_.model, fresh)),
             [
-                Evidence("left out", f"{len(fresh)} of {len(trial_.model.trainable_variables)} trainable variables"),
+                Evidence(
+                    "left out", f"{len(fresh)} of {len(trial_.model.trainable_variables)} trainable variables"
+                ),
                 Evidence("change of the loss when they are disturbed", _most(rows, fresh)),
             ],
         ),
@@ -210,7 +275,7 @@ def _owner(model: Any, variables: Sequence[Any]) -> str | None:
     wanted = {id(v) for v in variables}
     for layer in [one for one in getattr(model, "layers", ())]:
         own = {id(v) for v in layer.variables}
-        if own and own <= wanted or wanted <= own:
+        if (own and own <= wanted) or wanted <= own:
             return str(layer.name)
     return None
 
@@ -239,7 +304,9 @@ def _matters(trial_: Trial, variables: Sequence[Any]) -> dict[int, float]:
         value = objects.to_numpy(variable.value)
         spread = float(np.std(value)) or 0.1
         variable.assign((value + spread * random.normal(size=value.shape)).astype(value.dtype))
-        change = [abs(a - b) for a, b in zip(still, logs(), strict=False) if np.isfinite(a) and np.isfinite(b)]
+        change = [
+            abs(a - b) for a, b in zip(still, logs(), strict=False) if np.isfinite(a) and np.isfinite(b)
+        ]
         if change and max(change) > 1e-6 * max(1.0, *(abs(a) for a in still if np.isfinite(a))):
             moved[id(variable)] = max(change)
     return moved
@@ -255,4 +322,3 @@ def _random(trial_: Trial, variables: Sequence[Any]) -> bool:
 def _listed(names: Sequence[str]) -> str:
     rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(f"`{name}`" for name in names[:3]) + rest
-
