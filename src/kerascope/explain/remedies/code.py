@@ -171,19 +171,22 @@ def _gates(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
 
 
 def _signs(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
+    """Puts the usual reduction in, takes a sum for a mean, turns a sign."""
     for node in nodes:
-        value = node.value if isinstance(node, (ast.Return, ast.Assign)) else None
-        if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
-            yield "without the minus", [edits.replaced(module, value, edits.source_of(module, value.operand))]
-        elif value is not None:
-            text = edits.source_of(module, value)
-            yield "with the sign turned", [edits.replaced(module, value, f"-({text})")]
         for keyword in node.keywords if isinstance(node, ast.Call) else ():
             if keyword.arg == "reduction":
                 yield (
                     '`reduction="sum_over_batch_size"`',
                     [edits.replaced(module, keyword.value, '"sum_over_batch_size"')],
                 )
+    for node in nodes:
+        value = node.value if isinstance(node, (ast.Return, ast.Assign)) else None
+        if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+            yield "without the minus", [edits.replaced(module, value, edits.source_of(module, value.operand))]
+        elif value is not None and isinstance(node, ast.Return):
+            text = edits.source_of(module, value)
+            yield "with the sign turned", [edits.replaced(module, value, f"-({text})")]
+    for node in nodes:
         if isinstance(node, ast.Call) and scopes.called(node) in ("sum", "reduce_sum"):
             mean = "mean" if scopes.called(node) == "sum" else "reduce_mean"
             function = edits.source_of(module, node.func).removesuffix(scopes.called(node)) + mean
