@@ -109,10 +109,11 @@ def snapshot(script: Path, cwd: Path) -> Snapshot:
             size += length
         elif not rewritten:
             links[name] = str(path)
-    links = {name: target for name, target in links.items() if not _below(name, links)}
-    files = {name: content for name, content in files.items() if not _below(name, links)}
-    inside = cwd.relative_to(base).as_posix() if cwd.is_relative_to(base) else "."
     name = script.relative_to(base).as_posix()
+    links.pop(name, None)
+    links = {one: target for one, target in links.items() if not _below(one, links)}
+    files = {one: content for one, content in files.items() if not _below(one, links)}
+    inside = cwd.relative_to(base).as_posix() if cwd.is_relative_to(base) else "."
     files[name] = script.read_bytes()
     return Snapshot(files, links, tuple(folders), folder.relative_to(base).as_posix(), name, inside)
 

@@ -97,12 +97,14 @@ _FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def _keep_inside(scratch: str) -> None:
-    """Refuses to write files outside of the scratch folder and the system's temporary folder.
+    """Refuses to write files outside of the scratch folder, in which temporary files go as well.
 
     A trial may fail at that, the user's files must not change. Code that writes without asking Python is not seen.
     """
     sys.dont_write_bytecode = True
-    allowed = [os.path.realpath(place) + os.sep for place in (scratch, tempfile.gettempdir(), "/dev")]
+    tempfile.tempdir = os.environ["TMPDIR"] = os.path.join(scratch, "tmp")
+    os.makedirs(tempfile.tempdir, exist_ok=True)
+    allowed = [os.path.realpath(place) + os.sep for place in (scratch, "/dev")]
 
     def refuse(event: str, args: tuple[Any, ...]) -> None:
         if event == "open":
