@@ -53,14 +53,14 @@ class _Bounded(Recorder):
         self.skill: Skill | None = None
         self._limits: Patches | None = None
 
-    def start(self, wanted: list[Any] | None = None, *, hooks: bool = True) -> Session:
+    def start(self, *args: Any, **kwargs: Any) -> Session:
         """Begins to watch, with limits on every training."""
         from kerascope._keras import limits, skill, steps
 
         self._limits = steps.Patches()
         self.skill = skill.Skill()
         self.skill.install(self._limits)
-        session = super().start(wanted, hooks=hooks)
+        session = super().start(*args, **{**kwargs, "keep": False})  # no second look at a trial
         limits.limit_trainings(self._limits, self.spec.epochs, self.spec.steps)
         if self.spec.seed:
             limits.shift_seeds(self._limits, self.spec.seed)
@@ -77,6 +77,8 @@ def main(argv: Sequence[str]) -> int:
     with KerasHook(recorder, lambda text: None):
         outcome = execute(code, namespace, [argv0, *spec.args], first)
         recorder.finish(outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, judge=False)
+    if recorder.problem is not None:
+        print(recorder.problem, file=sys.stderr)
     figures = {"skill": recorder.skill.value if recorder.skill is not None else None, "error": outcome.error}
     Path(f"{spec.out}.json").write_text(json.dumps(figures), encoding="utf-8")
     return outcome.exit_code
