@@ -242,6 +242,7 @@ class View:
         self, *models: Any, events: Sequence[Event] = (), meta: Mapping[str, Any] | None = None
     ) -> None:
         self.path = None
+        self.memo: dict[str, Any] = {}
         self.models = models
         self.meta = {"subject": "train.py", "backend": "numpy", "outcome": "finished", **(meta or {})}
         self._events = tuple(events)

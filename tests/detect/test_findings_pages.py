@@ -32,9 +32,15 @@ def test_every_kind_has_a_page_and_every_page_a_kind():
     assert len(PROGRAMS) == 2 * (len(kinds) - 1)
 
 
+CAUSES = {kind for each in detectors() if ".causes." in each.judge.__module__ for kind in each.kinds}
+OTHERS = {kind for each in detectors() if ".causes." not in each.judge.__module__ for kind in each.kinds}
+IN_A_PROCESS = WATCHED - (CAUSES - OTHERS)
+"""Kinds whose programs run as scripts here; those of causes run in test_causes.py, without a process each."""
+
+
 @pytest.mark.slow
 @pytest.mark.backend
-@pytest.mark.parametrize(("kind", "state"), [key for key in PROGRAMS if key[0] in WATCHED])
+@pytest.mark.parametrize(("kind", "state"), [key for key in PROGRAMS if key[0] in IN_A_PROCESS])
 def test_programs_are_what_the_page_says(kind, state, kerascope, tmp_path):
     (tmp_path / "train.py").write_text(PROGRAMS[kind, state])
     done = kerascope("run", "--json", "report.json", "train.py")

@@ -21,7 +21,7 @@ def kinds(findings):
     return [each.kind for each in findings]
 
 
-def test_severity_goes_before_confidence_and_ranks_count_from_one():
+def test_the_surest_comes_first_notes_last_and_ranks_count_from_one():
     given = [
         finding("kerascope-internal", "note", 1.0),
         finding("b", "warning", 0.99),
@@ -31,7 +31,7 @@ def test_severity_goes_before_confidence_and_ranks_count_from_one():
     ]
     for order in itertools.permutations(given):
         ranked = rank(order)
-        assert kinds(ranked) == ["c", "a", "b", "note", "kerascope-internal"]
+        assert kinds(ranked) == ["b", "c", "a", "note", "kerascope-internal"]
         assert [each.rank for each in ranked] == [1, 2, 3, 4, 5]
 
 
@@ -90,5 +90,33 @@ def test_the_same_finding_twice_is_one():
 def test_more_than_the_cap_is_counted_not_lost():
     ranked = rank([finding("a", confidence=i / 100, title=str(i)) for i in range(30)], most=5)
     assert [each.title for each in ranked] == ["29", "28", "27", "26", "26 more findings are left out"]
-    assert ranked[-1].severity == "fault"
     assert rank([]) == ()
+
+
+def test_a_cause_stands_above_a_surer_symptom():
+    [kept] = rank([finding("no-learning", confidence=0.99), finding("unscaled-inputs", "warning", 0.6)])
+    assert kept.kind == "unscaled-inputs" and kept.evidence[-1].label == "with it: no-learning"
+
+
+def test_what_only_looks_likely_because_of_a_cause_is_folded_unless_it_is_surer():
+    assert kinds(rank([finding("wrong-loss", confidence=0.9), finding("lr-too-low", confidence=0.8)])) == [
+        "wrong-loss"
+    ]
+    two = [finding("wrong-loss", confidence=0.7), finding("lr-too-low", confidence=0.9)]
+    assert kinds(rank(two)) == ["lr-too-low", "wrong-loss"]
+    seen = [finding("train-val-mismatch", confidence=0.9), finding("wrong-labels", confidence=0.9)]
+    assert sorted(kinds(rank(seen))) == ["train-val-mismatch", "wrong-labels"]
+
+
+def test_one_setting_is_named_once_with_all_ways_to_mend_it():
+    [kept] = rank(
+        [finding("lr-too-high", title="one"), finding("lr-too-high", confidence=0.5, title="other")]
+    )
+    assert kept.title == "one"
+
+
+def test_many_suspicions_are_notes_behind_the_first_few():
+    ranked = rank([finding(f"kind{i}", confidence=0.9 - i / 100) for i in range(7)])
+    assert [each.severity for each in ranked] == ["fault"] * 4 + ["note"] * 3
+    ranked = rank([finding("a", confidence=0.95), finding("b", "warning", confidence=0.5)])
+    assert [each.severity for each in ranked] == ["fault", "note"]

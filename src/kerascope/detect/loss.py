@@ -47,12 +47,15 @@ _LAYERS_SHOWN = 3
 def no_learning(view: RunView) -> Iterator[Finding]:
     """Finds trainings whose loss does not fall, rises, or ends where a constant guess would be."""
     for model in view.models:
-        case = Case.of(view, model)
-        if case is None:
-            continue
-        finding = _rising(view, case) or _flat(view, case) or _at_chance(view, case)
+        finding = failure(view, model)
         if finding is not None:
             yield finding
+
+
+def failure(view: RunView, model: ModelView) -> Finding | None:
+    """Returns the finding that one model's loss shows no learning, None when it does or nothing can be said."""
+    case = Case.of(view, model)
+    return None if case is None else _rising(view, case) or _flat(view, case) or _at_chance(view, case)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,6 +41,12 @@ def number(value: Any) -> float:
         return math.nan
 
 
+def whole(value: Any) -> int:
+    """Returns `value` as a whole number, 0 when it is no finite number."""
+    known = number(value)
+    return int(known) if math.isfinite(known) else 0
+
+
 def show(value: float) -> str:
     """Returns a number with three digits, for sentences, e.g. "2.30"."""
     if not math.isfinite(value):

@@ -33,6 +33,7 @@ FAMILIES = (
     "causes.weights",
     "causes.capacity",
     "causes.regularisation",
+    "causes.behind",
 )
 """The modules of this package that register detectors, in the order in which they run."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascope.detect.reading import Anatomy, listing, mapping, number
+from kerascope.detect.reading import Anatomy, listing, mapping, number, whole
 from kerascope.detect.trend import Trend, trend
 from kerascope.record.reader import ModelView, RunView
 
@@ -110,8 +110,7 @@ class Target:
     @property
     def classes(self) -> int:
         """Number of different labels seen."""
-        value = number(self.labels.get("distinct"))
-        return int(value) if math.isfinite(value) else 0
+        return whole(self.labels.get("distinct"))
 
     @property
     def columns(self) -> int:
@@ -149,6 +148,7 @@ class Situation:
         facts = self.training.facts if self.training is not None else {}
         self.data = mapping(mapping(facts).get("data"))
         self.fit = mapping(mapping(facts).get("fit"))
+        self.memo: dict[object, float] = {}
 
     # -- layers --------------------------------------------------------------------------------------------------
 
@@ -224,6 +224,12 @@ class Situation:
                 continue
             break
         return "linear"
+
+    @functools.cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the variables by path."""
+        entries = [mapping(e) for e in listing(self.model.facts.get("variables"))]
+        return {str(e.get("path")): tuple(whole(n) for n in listing(e.get("shape"))) for e in entries}
 
     # -- the objective -------------------------------------------------------------------------------------------
 
@@ -373,9 +379,7 @@ def _nodes(facts: Mapping[str, Any]) -> Iterator[Node]:
             activation=str(entry.get("activation") or ""),
             config=mapping(entry.get("config")),
             shape=tuple(n if isinstance(n, int) else None for n in shape),
-            parameters=int(number(entry.get("parameters")))
-            if math.isfinite(number(entry.get("parameters")))
-            else 0,
+            parameters=whole(entry.get("parameters")),
             trainable=entry.get("trainable") is True,
             custom=entry.get("custom") is True,
             weights=tuple(str(w) for w in listing(entry.get("weights"))),
@@ -383,5 +387,9 @@ def _nodes(facts: Mapping[str, Any]) -> Iterator[Node]:
 
 
 def situations(view: RunView) -> Sequence[Situation]:
-    """Returns the situation of every model that was trained."""
-    return [Situation(view, model) for model in view.models if len(model.steps().step)]
+    """Returns the situation of every model that was trained; the same ones for every detector."""
+    known = view.memo.get("situations")
+    if known is None:
+        known = [Situation(view, model) for model in view.models if len(model.steps().step)]
+        view.memo["situations"] = known
+    return known

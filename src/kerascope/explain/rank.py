@@ -37,6 +37,7 @@ _CUT = (
     "lr-too-high",
     "nan-loss",
     "gradients-not-applied",
+    "normalisation-misuse",
 )
 """Causes that make gradients exactly zero without any operation being in the way."""
 
@@ -74,7 +75,7 @@ _HIDES: dict[str, tuple[str, ...]] = {
     "wrong-hidden-activation": _SLOWNESS,
 }
 
-_SEQUEL = ("frozen-weights", "gradients-not-applied", "disconnected-gradient")
+_SEQUEL = ("frozen-weights", "gradients-not-applied", "disconnected-gradient", "dying-relu")
 """Kinds that fold under a NaN when they begin with or after it; before it they are a matter of their own."""
 
 
@@ -106,8 +107,7 @@ def _once(findings: Sequence[Finding]) -> list[Finding]:
     """
     kept: dict[tuple[object, ...], Finding] = {}
     for finding in sorted(findings, key=_weight):
-        own = finding.kind in _PER_PLACE or finding.kind.startswith("kerascope")
-        key = (finding.kind, model_of(finding), finding.title if own else None)
+        key = (finding.kind, model_of(finding), None if finding.kind in _ONE_SETTING else finding.title)
         first = kept.setdefault(key, finding)
         if first is not finding:
             ways = tuple(way for way in finding.levers if way not in first.levers)
@@ -115,15 +115,15 @@ def _once(findings: Sequence[Finding]) -> list[Finding]:
     return list(kept.values())
 
 
-_PER_PLACE = (
-    "metric-bug",
-    "mask-ignored",
-    "wrong-axis",
-    "training-flag",
-    "nan-operation",
-    "disconnected-gradient",
+_ONE_SETTING = (
+    "lr-too-low",
+    "lr-too-high",
+    "wrong-optimizer",
+    "batch-size",
+    "too-few-epochs",
+    "logits-mismatch",
 )
-"""Kinds that may hold of several places at once, each with a change of its own."""
+"""Kinds of which a model can have one only, whoever found it and in whatever words."""
 
 
 def _few(ordered: Sequence[Finding]) -> list[Finding]:
@@ -175,18 +175,18 @@ def _explains(cause: Finding, finding: Finding) -> bool:
     if cause.kind == "nan-loss":
         first, then = cause.location.step, finding.location.step
         late = first is not None and then is not None and then >= first
-        return finding.kind in ("no-learning", "exploding-gradient", "dying-relu") or (
-            finding.kind in _SEQUEL and late
-        )
+        return finding.kind in ("no-learning", "exploding-gradient") or (finding.kind in _SEQUEL and late)
     if finding.kind in SYMPTOMS:
         if cause.kind in SYMPTOMS:
             return (finding.kind, cause.kind) in _AMONG_SYMPTOMS
-        return cause.confidence >= 0.4 and cause.kind not in _SILENT
+        kept = finding.kind == "nan-loss" and cause.kind in _FINITE
+        return cause.confidence >= 0.4 and cause.kind not in _SILENT and not kept
     if finding.kind == "disconnected-gradient" and _nothing_gets_through(finding):
-        return cause.kind in _CUT
-    return finding.kind in _HIDES.get(cause.kind, ()) and cause.confidence >= max(
-        0.7, finding.confidence - 0.05
-    )
+        return cause.kind in _CUT and cause.confidence >= 0.7
+    if finding.kind in _OF_DATA and finding.confidence >= 0.85:
+        return False  # seen in the data themselves, whatever else is wrong
+    hidden = finding.kind in _HIDES.get(cause.kind, ())
+    return hidden and cause.confidence >= max(0.7, finding.confidence - 0.05)
 
 
 _AMONG_SYMPTOMS = (
@@ -195,6 +195,9 @@ _AMONG_SYMPTOMS = (
     ("no-learning", "vanishing-gradient"),
     ("no-learning", "saturated-activation"),
 )
+_FINITE = ("gradients-not-applied", "frozen-weights", "wrong-variables", *_SLOWNESS)
+"""Causes that make nothing infinite."""
+
 _OF_DATA = ("wrong-labels", "train-val-mismatch", "unshuffled-data", "data-leakage")
 _SILENT = (
     "metric-bug",
@@ -208,7 +211,9 @@ _SILENT = (
 
 
 def _nothing_gets_through(finding: Finding) -> bool:
-    return any(e.label == "trainable variables with a gradient" and e.value == 0 for e in finding.evidence)
+    """Tells whether gradients are there and exactly zero, which saturated and dead units also bring about."""
+    zero = any(e.label == "trainable variables with a gradient" and e.value == 0 for e in finding.evidence)
+    return zero or "exactly zero" in finding.title
 
 
 def _with(cause: Finding, symptoms: Sequence[Finding]) -> Finding:

@@ -260,6 +260,7 @@ class RunView:
     def __init__(self, connection: sqlite3.Connection, path: Path | None, salvage: bool = False) -> None:
         """Takes over a connection; `RunView.open` is for files. `path` is None for a recording in memory."""
         self.path = path
+        self.memo: dict[str, Any] = {}  # for those who judge it: what they worked out once
         self._source = source = Source(connection, path, salvage)
         try:
             with source.reading():

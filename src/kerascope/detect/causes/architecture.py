@@ -38,11 +38,17 @@ def architecture(view: RunView) -> Iterator[Finding]:
         yield from _linear(situation)
         yield from _squashed(situation)
         yield from _dead_from_start(situation)
+        yield from _recurrent(situation)
+
+
+def _other(node: Node) -> bool:
+    """Tells whether a layer bends in a way of its own."""
+    return node.custom or node.kind in RECURRENT or "Attention" in node.kind
 
 
 def _linear(situation: Situation) -> Iterator[Finding]:
     hidden = situation.hidden
-    if not hidden or any(n.custom or n.kind in RECURRENT or "Attention" in n.kind for n in situation.working):
+    if not situation.targets or not hidden or any(_other(n) for n in situation.working):
         return
     bent = [n for n in hidden if situation.activation_after(n) not in ("linear", "")]
     if bent:
@@ -237,3 +243,24 @@ def _dead_from_start(situation: Situation) -> Iterator[Finding]:
             evidence=[Evidence("share of zeros in the outputs", 1.0), *curve(situation)],
         )
         return
+
+
+def _recurrent(situation: Situation) -> Iterator[Finding]:
+    """Recurrent layers without the tanh that keeps their state within bounds."""
+    if not harm(situation) > _HARM:
+        return
+    for node in situation.working:
+        if node.kind in ("LSTM", "GRU", "SimpleRNN") and node.activation in ("relu", "linear", "elu"):
+            yield cause(
+                situation,
+                "wrong-hidden-activation",
+                0.65,
+                f"The state of `{node.path}` is not kept within bounds: its activation is {node.activation}",
+                "A recurrent layer applies the same weights at every time step. Without tanh its state grows "
+                "or dies out over the "
+                "sequence, and so do gradients.",
+                on_layer(node, "activation", '"tanh"'),
+                layer=node.path,
+                evidence=[*curve(situation), *standing_evidence(worst(situation))],
+            )
+            return

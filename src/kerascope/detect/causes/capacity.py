@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerascope.detect.causes.common import broken, cause, harm, on_layer, standing_evidence
-from kerascope.detect.reading import number
+from kerascope.detect.reading import number, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import RECURRENT, Situation, situations
 from kerascope.detect.standing import standing, worst
@@ -85,14 +85,14 @@ def _normalised(situation: Situation) -> Iterator[Finding]:
                 situation,
                 "normalisation-misuse",
                 0.88 if damage > _HARM else 0.5,
-                f"`{node.path}` normalises over batches of {int(size)}",
+                f"`{node.path}` normalises over batches of {whole(size)}",
                 "Batch normalisation subtracts the mean of the batch. In a batch of one row that is the row "
                 "itself, so 0 is left; "
                 "with two only the sign of their difference. Use larger batches, or `LayerNormalization`.",
                 (Lever("fit", "batch_size", "32"),),
                 (Lever("layer", None, None, node.path),),
                 layer=node.path,
-                evidence=[Evidence("rows per batch", int(size)), *standing_evidence(worst(situation))],
+                evidence=[Evidence("rows per batch", whole(size)), *standing_evidence(worst(situation))],
             )
             return
         if node.kind == "LayerNormalization" and node.shape and node.shape[-1] == 1 and damage > _HARM:

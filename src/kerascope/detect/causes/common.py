@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kerascope.detect.reading import Checks, Samples, epochs_done, median, model_tag, show, thin
+from kerascope.detect.loss import failure
+from kerascope.detect.reading import Checks, Samples, median, model_tag, show, thin
 from kerascope.detect.situation import Node, Situation, Target
 from kerascope.detect.standing import Standing, standing, worst
 from kerascope.values import Evidence, Finding, Lever, Severity, SourceSpan
@@ -86,6 +87,13 @@ def curve(situation: Situation) -> Iterator[Evidence]:
 
 def harm(situation: Situation, target: Target | None = None) -> float:
     """Returns how clearly the training went wrong, from 0 (no sign of it) to 1 (knows nothing, or is not finite)."""
+    key = "harm", None if target is None else target.index
+    if key not in situation.memo:
+        situation.memo[key] = _harm(situation, target)
+    return situation.memo[key]
+
+
+def _harm(situation: Situation, target: Target | None) -> float:
     found = standing(target) if target is not None else worst(situation)
     answers = situation.targets[0].train if situation.targets else {}
     if broken(situation):
@@ -94,17 +102,10 @@ def harm(situation: Situation, target: Target | None = None) -> float:
         return 1.0
     if found is not None and math.isfinite(found.gap):
         return min(1.0, max(0.0, found.gap)) if found.poor else 0.0
-    moves = situation.trend
-    if (
-        moves is not None
-        and situation.updates >= 60
-        and epochs_done(situation.model.steps(), situation.model) >= 2
-    ):
-        if moves.rose(0.5):
-            return 0.9
-        if moves.flat(0.03):
-            return 0.7
-    return math.nan
+    seen = failure(situation.view, situation.model)
+    if seen is None:
+        return math.nan
+    return 0.9 if seen.severity == "fault" else 0.5
 
 
 def broken(situation: Situation) -> bool:

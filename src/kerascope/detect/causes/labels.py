@@ -8,7 +8,7 @@ from typing import Any
 
 from kerascope.detect.causes.common import cause, on, standing_evidence
 from kerascope.detect.causes.parts import scaled_apart, unseen
-from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing
@@ -129,7 +129,7 @@ def _imbalance(situation: Situation, target: Target) -> Iterator[Finding]:
     if not missed or len(missed) < len([r for r in rare if r[1] and r[1][0] >= 4]):
         return
     name = missed[0]
-    wanted, _, hit = (int(v) for v in listing(per_class[name]))
+    wanted, _, hit = (whole(v) for v in listing(per_class[name]))
     yield cause(
         situation,
         "class-imbalance",

@@ -19,7 +19,7 @@ from kerascope.detect.causes.common import (
 )
 from kerascope.detect.causes.scales import unscaled
 from kerascope.detect.context import adversarial, rate_is_zero
-from kerascope.detect.reading import Samples, mapping, number, plural, show
+from kerascope.detect.reading import Samples, mapping, number, plural, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import NUMERIC, Situation, situations
 from kerascope.detect.standing import pace, worst
@@ -167,6 +167,8 @@ def _too_slow(situation: Situation) -> Iterator[Finding]:
         yield _slow(situation, "lr-too-low", 0.92 if path < _STILL / 5 or reach < 0.2 else 0.8, path)
     elif adaptive and situation.rate < 1e-4 and path < 0.5:
         yield _slow(situation, "lr-too-low", 0.6, path)
+    elif found is None or not math.isfinite(found.gap):
+        return  # without a yardstick nobody knows how far there was to go
     elif not adaptive and situation.rate <= 2e-3 and path < 0.5:
         yield _slow(situation, "lr-too-low", 0.85, path)
     elif not adaptive and _still_on_its_way(situation, path):
@@ -203,9 +205,7 @@ def _slow(situation: Situation, kind: str, sure: float, path: float) -> Finding:
     faster = f"{situation.rate * (10 if plain(situation) else 30):.3g}"
     adam = on("compile", "optimizer", "keras.optimizers.Adam(0.001)")
     rate = on("optimizer", "learning_rate", faster)
-    epochs = (
-        int(number(situation.fit.get("epochs"))) if math.isfinite(number(situation.fit.get("epochs"))) else 1
-    )
+    epochs = whole(situation.fit.get("epochs")) if math.isfinite(number(situation.fit.get("epochs"))) else 1
     longer = on("fit", "epochs", str(epochs * 5))
     low = kind == "lr-too-low"
     share = f"{show(100 * path)} %" if math.isfinite(path) else "little"
@@ -253,7 +253,7 @@ def _batches(situation: Situation) -> Iterator[Finding]:
             situation,
             "batch-size",
             0.75,
-            f"Batches of {int(size)} of {int(rows)} rows leave {plural(situation.updates, 'update')} in all",
+            f"Batches of {whole(size)} of {whole(rows)} rows leave {plural(situation.updates, 'update')} in all",
             "A step is taken once per batch. With batches this large an epoch has only one or a few steps, and "
             "the training "
             "ends before the weights have got anywhere. Smaller batches give more steps for the same work.",
@@ -261,7 +261,7 @@ def _batches(situation: Situation) -> Iterator[Finding]:
             on(
                 "fit",
                 "epochs",
-                str(int(number(situation.fit.get("epochs")) * 10) if situation.fit.get("epochs") else 50),
+                str(max(50, 10 * whole(situation.fit.get("epochs")))),
             ),
             evidence=[
                 Evidence("updates", situation.updates),
@@ -281,7 +281,7 @@ def _batches(situation: Situation) -> Iterator[Finding]:
             on("fit", "batch_size", "32"),
             on("optimizer", "learning_rate", f"{situation.rate / 10:.3g}"),
             evidence=[
-                Evidence("batch size", int(size)),
+                Evidence("batch size", whole(size)),
                 *curve(situation),
                 *standing_evidence(worst(situation)),
             ],

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope.detect.causes.common import Way, cause, harm, on, standing_evidence
-from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing, worst
@@ -17,6 +17,7 @@ from kerascope.values import Evidence, Finding
 _HARM = 0.15
 _TIMES = 15.0  # largest value of validation over training data, or the reverse
 _SPREADS = 3.0
+_REAL = 4
 
 
 @detector(kinds=("train-val-mismatch", "unshuffled-data", "data-leakage"), slug="parts")
@@ -167,13 +168,17 @@ def _order(situation: Situation, target: Target) -> Iterator[Finding]:
 
 def _shares(facts: Mapping[str, Any]) -> str:
     counts = mapping(facts.get("counts"))
-    return ", ".join(f"{name}: {int(number(count))}" for name, count in list(counts.items())[:8])
+    return ", ".join(f"{name}: {whole(count)}" for name, count in list(counts.items())[:8])
 
 
 def _shared(situation: Situation) -> Iterator[Finding]:
     between = mapping(situation.data.get("between"))
     shared, doubles = number(between.get("shared")), number(between.get("doubles"))
-    if not (shared > 0.1 and shared > 4 * doubles):
+    rows = [
+        len(listing(mapping(a.get("features")).get("std"))) for a in situation.inputs() if not a.get("whole")
+    ]
+    real = sum(rows) >= _REAL  # rows of several measured numbers are never the same by chance
+    if not (shared > 0.1 and (real or shared > 4 * doubles)):
         return
     yield cause(
         situation,
@@ -200,7 +205,7 @@ def _single_feature(situation: Situation, target: Target) -> Iterator[Finding]:
     found = standing(target)
     if not found.own > 0.97:
         return
-    column = int(number(single.get("feature")))
+    column = whole(single.get("feature"))
     yield cause(
         situation,
         "data-leakage",

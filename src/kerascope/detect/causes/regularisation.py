@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerascope.detect.causes.common import broken, cause, curve, harm, on, on_layer, standing_evidence
-from kerascope.detect.reading import Checks, Samples, mapping, number, show, thin
+from kerascope.detect.reading import Checks, Samples, mapping, number, show, thin, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Node, Situation, situations
 from kerascope.detect.standing import standing, worst
@@ -39,7 +39,8 @@ def regularisation(view: RunView) -> Iterator[Finding]:
         yield from (f for f in _dropped(situation) if f.location.layer not in places)
         yield from _penalised(situation)
         yield from _noisy(situation)
-        yield from _by_heart(situation)
+        found = list(_by_heart(situation))
+        yield from found or _remembers(situation)
 
 
 def rate_of(node: Node) -> float:
@@ -133,7 +134,7 @@ def _penalised(situation: Situation) -> Iterator[Finding]:
         for path in node.weights:
             if path.endswith("kernel") and len(weights.step):
                 norm = float(weights.column(path)[0])
-                size = _count(situation, path)
+                size = math.prod(situation.shapes.get(path, (1,)))
                 penalty += l2 * norm**2 + l1 * 0.8 * norm * math.sqrt(size)
     share = penalty / float(losses[0]) if len(losses) and losses[0] > 0 else math.nan
     collapsed = bool(known) and min(known) < 0.2
@@ -179,13 +180,6 @@ def _shrunk(situation: Situation, node: Node) -> float:
     checks = Checks.of(situation.model).weight(path)
     first = samples[0] if len(samples) and math.isfinite(samples[0]) else math.nan
     return float(checks[-1] / first) if checks is not None and len(checks) and first else math.nan
-
-
-def _count(situation: Situation, path: str) -> float:
-    for entry in situation.model.facts.get("variables") or ():
-        if mapping(entry).get("path") == path:
-            return float(np.prod([int(n) for n in entry.get("shape") or [1]]))
-    return 1.0
 
 
 def _noisy(situation: Situation) -> Iterator[Finding]:
@@ -243,7 +237,7 @@ def _by_heart(situation: Situation) -> Iterator[Finding]:
         sure,
         f"The validation loss rose from {show(float(held[best]))} to {show(end)} while the training loss fell",
         f"From epoch {best + 1} on, what the model learns holds for the training rows only: "
-        f"{int(weights):,} weights learn {int(rows) if math.isfinite(rows) else 'few'} rows by heart. Stop at "
+        f"{whole(weights):,} weights learn {whole(rows) if math.isfinite(rows) else 'few'} rows by heart. Stop at "
         "the best epoch, "
         "make the network smaller, regularise it, or get more rows.",
         on("fit", "callbacks", "[keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)]"),
@@ -253,5 +247,30 @@ def _by_heart(situation: Situation) -> Iterator[Finding]:
             Evidence("validation loss by epoch", round(end, 4), plot=thin(held)),
             Evidence("training loss by epoch", round(float(own[-1]), 4), plot=thin(own)),
             Evidence("weights per training row", round(weights / rows, 2) if rows > 0 else None),
+        ],
+    )
+
+
+def _remembers(situation: Situation) -> Iterator[Finding]:
+    """Training rows answered next to perfectly, others worse than simple methods answer them."""
+    found = worst(situation)
+    if found is None or not found.poor or found.poor_fit or broken(situation):
+        return
+    rows = situation.rows
+    weights = sum(n.parameters for n in situation.working)
+    if not (found.fitted > 0.93 and found.fitted - found.own > 0.2 and weights > rows):
+        return
+    yield cause(
+        situation,
+        "overfitting",
+        0.55,
+        f"Training rows are answered right ({show(found.fitted)}), new ones much less often ({show(found.own)})",
+        "The network knows its training rows by heart, and simple methods do better on new ones: what it has "
+        "learnt is special "
+        "to the rows it saw. Fewer weights, regularisation, or more rows.",
+        on("fit", "callbacks", "[keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)]"),
+        evidence=[
+            Evidence("weights per training row", round(weights / rows, 2) if rows > 0 else None),
+            *standing_evidence(found),
         ],
     )

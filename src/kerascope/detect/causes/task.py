@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
 from kerascope.detect.causes.objective import data_name, layer_name, outside, zero_one
-from kerascope.detect.reading import show
+from kerascope.detect.reading import show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import BINARY, CROSS_ENTROPY, NUMERIC, Situation, Target, situations
 from kerascope.detect.standing import standing
@@ -46,6 +46,88 @@ def _task(situation: Situation, target: Target) -> Iterator[Finding]:
         yield _numbers_as_classes(situation, target)
     if target.loss in NUMERIC:
         yield from _squared_classes(situation, target)
+    yield from _pairs(situation, target)
+
+
+def _pairs(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Losses of two classes with several, and units that outnumber what a label says."""
+    if (
+        target.loss == CROSS_ENTROPY[0]
+        and target.units == 1
+        and zero_one(target)
+        and target.activation != "softmax"
+    ):
+        yield cause(
+            situation,
+            "wrong-loss",
+            0.92,
+            f"`{target.loss}` is for one unit per class; there is a single unit",
+            "The loss takes the label as the number of a unit, and label 1 has none. A single unit that tells "
+            "two classes "
+            "apart needs the two-class loss.",
+            on("compile", "loss", '"binary_crossentropy"'),
+            on_layer(target.layer, "units", "2"),
+            evidence=[Evidence("units", 1), *standing_evidence(standing(target))],
+        )
+    yield from _too_wide(situation, target)
+    yield from _many_classes(situation, target)
+
+
+def _too_wide(situation: Situation, target: Target) -> Iterator[Finding]:
+    wide = target.units is not None and target.units > 1 and target.columns == 1
+    flat = wide and len(target.labels.get("shape") or ()) <= 2
+    if flat and target.loss in (*BINARY, *NUMERIC):
+        several = target.written == "classes" and target.classes > 2
+        ways = [on_layer(target.layer, "units", "1")]
+        if target.written == "classes":
+            ways.insert(0, on("compile", "loss", '"sparse_categorical_crossentropy"'))
+        yield cause(
+            situation,
+            "wrong-loss" if target.written == "classes" else "wrong-output-units",
+            0.85,
+            f"`{layer_name(target.layer)}` answers {target.units} numbers for each label of one",
+            f"`{target.loss}` compares every unit with the same label, so that all units learn the same thing"
+            f"{', the number of the class' if several else ''}. "
+            + (
+                "For classes use the sparse categorical loss, which takes the label as the number of a unit."
+                if target.written == "classes"
+                else "One unit is enough."
+            ),
+            *ways,
+            layer=target.layer.path if target.layer is not None and target.written != "classes" else None,
+            evidence=[Evidence("units", target.units), *standing_evidence(standing(target))],
+        )
+
+
+def _many_classes(situation: Situation, target: Target) -> Iterator[Finding]:
+    setter = situation.activation_layer(target.index)
+    mixed = target.written == "one-hot" and target.columns > 2
+    bad = harm(situation, target) > 0.15
+    if mixed and bad and target.loss in BINARY and target.activation == "softmax":
+        yield cause(
+            situation,
+            "wrong-loss",
+            0.6,
+            f"`{target.loss}` treats {target.columns} classes as as many questions of yes or no",
+            "Each unit is judged by itself, and all but one of the answers are no, so that answering no "
+            "everywhere costs little. "
+            "One class out of several is what the categorical loss is for.",
+            on("compile", "loss", '"categorical_crossentropy"'),
+            evidence=[Evidence("classes", target.columns), *standing_evidence(standing(target))],
+        )
+    if mixed and bad and target.loss in CROSS_ENTROPY and target.activation in ("sigmoid", "hard_sigmoid"):
+        yield cause(
+            situation,
+            "wrong-output-activation",
+            0.65,
+            f"`{layer_name(setter)}` judges each class by itself, and the loss wants shares of one",
+            "The categorical loss divides the answers by their sum. Behind sigmoids that sum is whatever it "
+            "is, and units that are "
+            "saturated learn nothing from it. A softmax makes shares of the scores themselves.",
+            on_layer(setter, "activation", '"softmax"'),
+            layer=setter.path if setter is not None else None,
+            evidence=[Evidence("last activation", target.activation), *standing_evidence(standing(target))],
+        )
 
 
 def _not_two_classes(situation: Situation, target: Target) -> Iterator[Finding]:
@@ -116,8 +198,8 @@ def _squared_classes(situation: Situation, target: Target) -> Iterator[Finding]:
     """Classes with a loss of numbers: works when all goes well, learns slowly when it does not."""
     one_hot = target.written == "one-hot" and target.units == target.columns
     two = zero_one(target) and target.units == 1 and target.activation in ("sigmoid", "hard_sigmoid")
-    asked = any("accuracy" in name for name, _, _ in situation.metric_names())
-    several = target.written == "classes" and target.units == 1 and 3 <= target.classes <= 20 and asked
+    asked = any("acc" in name for name, _, _ in situation.metric_names())
+    several = target.written == "classes" and target.units == 1 and 2 <= target.classes <= 20 and asked
     if not (one_hot or two or several):
         return
     damage = harm(situation, target)
@@ -171,14 +253,14 @@ def _units(situation: Situation, target: Target) -> Iterator[Finding]:
     setter = target.layer
     if target.loss == "sparse_categorical_crossentropy" and target.labels.get("whole") is True:
         high, low = target.figure("max"), target.figure("min")
-        needed = int(high) + 1
-        if low >= 0 and high >= target.units:
+        needed = whole(high) + 1
+        if low >= 0 and high >= target.units and not (target.units == 1 and zero_one(target)):
             offset = low >= 1 and high - low + 1 <= target.units
             yield cause(
                 situation,
                 "wrong-labels" if offset else "wrong-output-units",
                 0.92,
-                f"The labels go up to {int(high)}; {target.units} units are for labels 0 to {target.units - 1}",
+                f"The labels go up to {whole(high)}; {target.units} units are for labels 0 to {target.units - 1}",
                 "Labels beyond the last unit have no unit of their own: their probability cannot rise. "
                 + (
                     "They begin at 1 here, so subtracting 1 makes them fit."
@@ -188,7 +270,7 @@ def _units(situation: Situation, target: Target) -> Iterator[Finding]:
                 *((on("data", data_name(target), None),) if offset else ()),
                 on_layer(setter, "units", str(needed)),
                 layer=setter.path if setter is not None else None,
-                evidence=[Evidence("largest label", int(high)), Evidence("units", target.units)],
+                evidence=[Evidence("largest label", whole(high)), Evidence("units", target.units)],
             )
         elif low < 0:
             yield _negative(situation, target)

@@ -43,9 +43,7 @@ def _initial(situation: Situation) -> Iterator[Finding]:
 
 def _kernel(situation: Situation, node: Node, weights: Samples) -> Finding | None:
     path = next((p for p in node.weights if p.endswith("kernel")), "")
-    shape = next(
-        (v.get("shape") for v in situation.model.facts.get("variables") or () if v.get("path") == path), None
-    )
+    shape = situation.shapes.get(path, ())
     if not path or path not in weights.index or not shape or len(shape) < 2:
         return None
     spread, middle = float(weights.column(path, "std")[0]), float(weights.column(path, "mean")[0])
