@@ -38,22 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("warning", "fault"),
         help="leave with 3 when there is such a finding, or a worse one",
     )
-    parser.add_argument(
-        "--experiments",
-        type=float,
-        metavar="SECONDS",
-        default=60.0,
-        help="time for trying changes when something is wrong, after the run (default: 60; 0: none)",
-    )
-    parser.add_argument(
-        "--engine",
-        choices=("local", "ray"),
-        default="local",
-        help="where changes are tried: processes on this machine (default), or a Ray cluster",
-    )
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="changes tried at once (default: one per processor)"
-    )
+    _add_experiments(parser)
     parser.add_argument(
         "--every",
         type=int,
@@ -76,6 +61,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="MIB",
         default=512.0,
         help="memory for snapshots and batches (default: 512 MiB)",
+    )
+
+
+def _add_experiments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--experiments",
+        type=float,
+        metavar="SECONDS",
+        default=60.0,
+        help="time for trying changes when something is wrong, after the run (default: 60; 0: none)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where changes are tried: processes on this machine (default), or a Ray cluster",
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="changes tried at once (default: one per processor)"
     )
 
 
@@ -120,6 +124,7 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("No script was given. Usage: " + _USAGE.replace("\n      ", " or"))
     from kerascope.api import run as api
     from kerascope.api.report import emit, exit_code
+    from kerascope.api.verify import Plan
 
     if options.experiments < 0 or (options.jobs is not None and options.jobs < 1):
         raise UsageError(
@@ -139,9 +144,7 @@ def main(argv: Sequence[str]) -> int:
             "budget": options.budget / 100,
             "memory": int(options.memory * 1024 * 1024),
         },
-        experiments=options.experiments,
-        engine=options.engine,
-        jobs=options.jobs,
+        experiments=Plan(options.experiments, options.engine, options.jobs),
         say=_say,
     )
     if report is None:
