@@ -46,8 +46,6 @@ def run(
     subject = target if module else Path(target).name
     path = chosen_path(out, Path(target).stem if not module else target)
     recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args]))
-    hook = KerasHook(recorder, say)
-    started = recorder.at
     why: list[Why | None] = [None]
     cwd = Path.cwd()  # the script may change it
 
@@ -56,10 +54,10 @@ def run(
         if why[0] is not None and recorder.writer is not None:
             keep(why[0], recorder.writer, recorder.at())
 
-    with hook:
+    with KerasHook(recorder, say):
         outcome = execute(code, namespace, [argv0, *args], first_path, failed)
         report = recorder.finish(
-            outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, seconds=started()
+            outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, seconds=recorder.at()
         )
     if why[0] is not None and report is None:
         report = alone(why[0], subject, outcome, recorder.at())
