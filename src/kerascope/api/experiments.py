@@ -125,7 +125,8 @@ class Search:
             if row == 1:
                 yield from self._combined()
             for index, own in enumerate(self.singles):
-                if row < len(own) and not (row > 1 and self._cured()) and not self._cured(index):
+                enough = (row > 1 or self._guessed(index)) and self._cured()
+                if row < len(own) and not enough and not self._cured(index):
                     yield _Task(own[row], (index,))
         yield from self._combined()
         if not self.explored and self._best() is None:
@@ -138,6 +139,9 @@ class Search:
 
     def _cured(self, index: int | None = None) -> bool:
         return any(t.verdict == "cures" and (index is None or index in t.parts) for t in self.tried)
+
+    def _guessed(self, index: int) -> bool:
+        return self.findings[index].explanation == ""
 
     def _best(self) -> _Tried | None:
         good = [t for t in self.tried if t.verdict in ("better", "cures")]
@@ -270,14 +274,17 @@ class Search:
         """Returns what to keep in the recording: trials by finding, and causes that were found by trying."""
         trials: list[Trial] = []
         added: list[Finding] = []
+        cures = [
+            t for t in self.tried if t.verdict == "cures" and len(t.parts) == 1 and self._guessed(t.parts[0])
+        ]
+        if cures:  # of what was only guessed the best is reported, the others are other ways to mend it
+            best, *others = sorted(cures, key=lambda t: -round(t.gain, 2))
+            added.append(self._found(self.findings[best.parts[0]], best))
+            trials += [self._trial(added[0], tried) for tried in [best, *others[: ALTERNATIVES - 1]]]
         for index, finding in enumerate(self.findings):
-            mine = self._kept(index)
-            guessed = finding.explanation == ""
-            if guessed and any(t.verdict == "cures" for t in mine):
-                finding = self._found(finding, next(t for t in mine if t.verdict == "cures"))
-                added.append(finding)
-            elif guessed:
+            if self._guessed(index):
                 continue
+            mine = self._kept(index)
             trials += [self._trial(finding, tried) for tried in mine]
             if not mine and self.singles[index]:
                 first = self.singles[index][0]
