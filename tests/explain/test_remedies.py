@@ -201,6 +201,18 @@ def test_inputs_and_labels_get_one_order():
     assert changed(prog, found("wrong-labels"))[1] == ["p, q = x[a], y[a]"]
 
 
+def test_a_callback_joins_those_that_are_there():
+    prog = program("model.fit(x, y, callbacks=[mine])\n")
+    stop = "keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)"
+    assert changed(prog, found("overfitting"))[1] == [f"model.fit(x, y, callbacks=[mine, {stop}])"]
+
+
+def test_targets_of_several_outputs_are_scaled_one_by_one():
+    prog = program('model.fit(x, {"a": a, "b": b})\n')
+    assert changed(prog, found("scale-mismatch"))[1] == ["a = (a - a.mean()) / (a.std() + 1e-7)"]
+    assert changed(prog, found("scale-mismatch"), 1)[1] == ["b = (b - b.mean()) / (b.std() + 1e-7)"]
+
+
 def test_samples_are_shuffled_before_they_are_split():
     prog = program("x, y = load()\np, q = x[:9], y[:9]\nmodel.fit(p, q)\n")
     new = ["order = np.random.default_rng(0).permutation(len(x))", "x, y = x[order], y[order]"]
@@ -223,6 +235,11 @@ CODE = [
     ("custom-loss-bug", "loss = -score", "loss = score"),
     ("custom-loss-bug", 'l = Mse(reduction="sum")', 'l = Mse(reduction="sum_over_batch_size")'),
     ("broadcast-shape", "e = y_true - y_pred", "e = keras.ops.reshape(y_true, keras.ops.shape(y_pred)) - y_pred"),
+    (
+        "scale-mismatch",
+        "g = [0.2 * a + 0.8 * b for a, b in zip(p, q)]",
+        "g = [0.2 * a / (keras.ops.norm(a) + 1e-7) + 0.8 * b / (keras.ops.norm(b) + 1e-7) for a, b in zip(p, q)]",
+    ),
     ("mask-ignored", "e = layers.Embedding(30, 4)", "e = layers.Embedding(30, 4, mask_zero=True)"),
 ]  # fmt: skip
 

@@ -208,6 +208,24 @@ def _shapes(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
                 )
 
 
+def _terms(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
+    """Brings two terms that are added to one length before they are, where they come in pairs (of gradients)."""
+    for node in nodes:
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
+            continue
+        above = module.parents.get(node)
+        if not isinstance(above, (ast.ListComp, ast.GeneratorExp)):
+            continue
+        pairs = {n.id for g in above.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        used = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in pairs]
+        if len(used) == 2 and used[0].id != used[1].id:
+            norm = spelled(module, "keras.ops.norm")[0]
+            yield (
+                "both terms brought to length one",
+                [edits.replaced(module, n, f"{n.id} / ({norm}({n.id}) + 1e-7)") for n in used],
+            )
+
+
 def _frozen(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
     for node in nodes:
         if (
@@ -333,6 +351,7 @@ _KINDS: dict[str, Maker] = {
     "disconnected-gradient": _gates,
     "custom-loss-bug": _signs,
     "broadcast-shape": _shapes,
+    "scale-mismatch": _terms,
     "frozen-weights": _frozen,
     "gradients-not-applied": _applied,
     "wrong-variables": _variables,

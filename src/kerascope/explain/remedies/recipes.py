@@ -251,7 +251,14 @@ def _wider(program: Program, finding: Finding) -> Iterator[Way]:
 
 def _stopped_early(program: Program, finding: Finding) -> Iterator[Way]:
     stop = "keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)"
-    yield (Lever("fit", "callbacks", f"[{stop}]"),)
+    found = program.call(Lever("fit"))
+    given = program.argument(found[1], "callbacks") if found is not None else None
+    if given is None or found is None:
+        yield (Lever("fit", "callbacks", f"[{stop}]"),)
+    else:
+        text = edits.source_of(found[0], given)
+        kept = text[1:-1].rstrip(", \n") if isinstance(given, ast.List) else f"*{text}"
+        yield (Lever("fit", "callbacks", f"[{kept}, {stop}]" if kept else f"[{stop}]"),)
 
 
 def _class_weights(program: Program, finding: Finding) -> Iterator[Way]:
@@ -370,6 +377,7 @@ _REWRITES: dict[str, Callable[[Program, Finding], Iterator[Made]]] = {
     "wrong-layer": _fewer,
     "unscaled-inputs": _scale_inputs,
     "unscaled-targets": _scale_targets,
+    "scale-mismatch": _scale_targets,
     "wrong-labels": _labels,
     "train-val-mismatch": _both_alike,
     "unshuffled-data": _shuffle,
