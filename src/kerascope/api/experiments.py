@@ -135,7 +135,9 @@ class Search:
             yield from self.tasks()
 
     def _needs_skill(self) -> bool:
-        return self.bench.baseline.skill is None and any(tried.comparison is None for tried in self.tried)
+        return self.bench.baseline.skill is None and any(
+            tried.comparison is None and tried.outcome.ended == "finished" for tried in self.tried
+        )
 
     def _cured(self, index: int | None = None) -> bool:
         return any(t.verdict == "cures" and (index is None or index in t.parts) for t in self.tried)
@@ -194,6 +196,8 @@ class Search:
                     break
                 for future in done:
                     self._ended(running.pop(future), future)
+        except KeyboardInterrupt:
+            self.say("no further changes are tried; what is known is reported")
         finally:
             self.engine.close()
         return self.facts()

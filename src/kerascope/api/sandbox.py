@@ -163,16 +163,23 @@ class Server:
         raise BrokenPipeError("the process that runs trials has ended")
 
     def close(self) -> None:
-        """Ends the process; a trial that is still running ends with its time."""
-        self._process.kill()
-        self._process.wait()
+        """Ends the process, and the trial that it may be running."""
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def _reaching_us(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the environment with our own folder, which is not on the path of a program that runs elsewhere."""
+    """Returns the environment with our own folder, which is not on the path of a program that runs elsewhere.
+
+    A trial opens no windows, and is no run that an experiment tracker should hear of.
+    """
     ours = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(p for p in (environment.get("PYTHONPATH"), ours) if p)
-    return {**environment, "PYTHONPATH": path}
+    return {"MPLBACKEND": "Agg", **environment, "PYTHONPATH": path, "WANDB_MODE": "disabled"}
 
 
 def run_trial(request: Request, server: Server | None = None) -> Outcome:

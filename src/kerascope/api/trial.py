@@ -134,13 +134,24 @@ def serve() -> int:
     """Runs the trials that standard input names, one a line, as JSON: spec, cwd, log, timeout."""
     from kerascope._keras import limits, skill, steps  # noqa: F401 - this is what takes long
 
+    running: list[int] = []
+
+    def stop(number: int, frame: Any) -> None:
+        for pid in running:
+            _end(pid)
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this decides when it ends
     for line in sys.stdin:
         order = json.loads(line)
         sys.stdout.flush()
         pid = os.fork()
         if pid == 0:
             _forked(order)
+        running[:] = [pid]
         print(f"{REPLY}{json.dumps(_wait(pid, float(order['timeout'])))}", flush=True)
+        running.clear()
     return 0
 
 
@@ -149,6 +160,8 @@ def _forked(order: dict[str, Any]) -> None:
     code = 1
     try:
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for old, new in ((nothing, 0), (log, 1), (log, 2)):
@@ -169,10 +182,15 @@ def _wait(pid: int, timeout: float) -> int | None:
         if done:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.02)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+    _end(pid)
     os.waitpid(pid, 0)
     return None
+
+
+def _end(pid: int) -> None:
+    """Ends a trial with all that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
