@@ -14,7 +14,7 @@ from typing import Any
 
 from kerascope.api.engines import Engine
 from kerascope.api.sandbox import Request, Snapshot, snapshot
-from kerascope.explain.experiments.outcome import Comparison, Outcome, as_figures, compare
+from kerascope.explain.experiments.outcome import Comparison, Outcome, as_figures, compare, has_metric
 from kerascope.explain.experiments.verdicts import Trial, key
 from kerascope.explain.remedies import Program, Remedy, remedies
 from kerascope.render.numbers import change
@@ -109,6 +109,8 @@ class Search:
         self.explored = False
         self.ran = 0
         self.epochs, self.steps = _bound(bench.baseline, seconds)
+        # Measuring predictions takes time, and where the script has a metric of its own that says enough.
+        self.skill = not has_metric(bench.baseline)
 
     # -- what to do next ---------------------------------------------------------------------------------------------
 
@@ -135,6 +137,8 @@ class Search:
             yield from self.tasks()
 
     def _needs_skill(self) -> bool:
+        if not self.skill and any(t.comparison is None and t.outcome.ended == "finished" for t in self.tried):
+            self.skill = True  # from here on
         return self.bench.baseline.skill is None and any(
             tried.comparison is None and tried.outcome.ended == "finished" for tried in self.tried
         )
@@ -239,6 +243,7 @@ class Search:
                 self.epochs,
                 self.steps,
                 task.seed,
+                task.remedy is None or self.skill,
             )
         )
 

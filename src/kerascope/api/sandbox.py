@@ -77,6 +77,7 @@ class Request:
     epochs: int | None = None
     steps: int | None = None
     seed: int = 0
+    skill: bool = True
 
 
 def snapshot(script: Path, cwd: Path) -> Snapshot:
@@ -198,6 +199,7 @@ def run_trial(request: Request, server: Server | None = None) -> Outcome:
             request.epochs,
             request.steps,
             request.seed,
+            request.skill,
         )
         place.write_text(json.dumps(encode(spec)), encoding="utf-8")
         cwd = root / request.snapshot.cwd

@@ -42,6 +42,7 @@ class Spec:
     epochs: int | None = None
     steps: int | None = None
     seed: int = 0
+    skill: bool = True
 
 
 class _Bounded(Recorder):
@@ -58,8 +59,9 @@ class _Bounded(Recorder):
         from kerascope._keras import limits, skill, steps
 
         self._limits = steps.Patches()
-        self.skill = skill.Skill()
-        self.skill.install(self._limits)
+        if self.spec.skill:
+            self.skill = skill.Skill()
+            self.skill.install(self._limits)
         session = super().start(*args, **{**kwargs, "keep": False})  # no second look at a trial
         limits.limit_trainings(self._limits, self.spec.epochs, self.spec.steps)
         if self.spec.seed:

@@ -143,6 +143,14 @@ def rises(name: str) -> bool | None:
     return True if _RISING.search(plain) else None
 
 
+def has_metric(outcome: Outcome) -> bool:
+    """Tells whether a run has a figure beside its loss that moves, or may."""
+    return any(
+        rises(name) is not None and "loss" not in name and len(set(curve)) > 1
+        for name, curve in outcome.curves.items()
+    )
+
+
 def compare(before: Outcome, after: Outcome, *, objective_changed: bool = False) -> Comparison | None:
     """Returns how two outcomes compare on the script's own figure; None when there is none that both have.
 
