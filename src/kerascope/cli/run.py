@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -69,8 +70,9 @@ def _add_experiments(parser: argparse.ArgumentParser) -> None:
         "--experiments",
         type=float,
         metavar="SECONDS",
-        default=60.0,
-        help="time for trying changes when something is wrong, after the run (default: 60; 0: none)",
+        default=None,
+        help="time for trying changes when something is wrong, after the run (default: 60, or what "
+        "KERASCOPE_EXPERIMENTS says; 0: none)",
     )
     parser.add_argument(
         "--engine",
@@ -126,6 +128,8 @@ def main(argv: Sequence[str]) -> int:
     from kerascope.api.report import emit, exit_code
     from kerascope.api.verify import Plan
 
+    if options.experiments is None:
+        options.experiments = _default_seconds()
     if options.experiments < 0 or (options.jobs is not None and options.jobs < 1):
         raise UsageError(
             "`--experiments` is a time in seconds, `--jobs` a number of processes. "
@@ -155,6 +159,18 @@ def main(argv: Sequence[str]) -> int:
     if code == 0 and options.fail_on:
         return exit_code(report, options.fail_on)
     return code
+
+
+def _default_seconds() -> float:
+    """Returns the time for experiments where the command line names none."""
+    given = os.environ.get("KERASCOPE_EXPERIMENTS", "60")
+    try:
+        return float(given)
+    except ValueError:
+        raise UsageError(
+            f"KERASCOPE_EXPERIMENTS is a time in seconds. Received: KERASCOPE_EXPERIMENTS={given!r}. Give a number, 0 for "
+            "no experiments."
+        ) from None
 
 
 def _check_writable(path: str) -> None:
