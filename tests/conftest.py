@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Before anything imports Keras: which backend, no chatter, and no keras.json of the person who runs the tests.
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A test that wants experiments asks for them; a minute of them after every run that goes wrong would take hours.
+os.environ["KERASCOPE_EXPERIMENTS"] = "0"
 _keras_home = tempfile.TemporaryDirectory(prefix="keras-home-")
 os.environ["KERAS_HOME"] = _keras_home.name
 
@@ -66,6 +68,7 @@ def subprocess_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         COLUMNS="80",
         NO_COLOR="1",
         PYTHONUNBUFFERED="1",
+        KERASCOPE_EXPERIMENTS="0",
         # Nothing listens there, so a download fails at once.
         http_proxy="http://127.0.0.1:9",
         https_proxy="http://127.0.0.1:9",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import concurrent.futures
 import importlib
 import os
+import threading
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from kerascope.api.sandbox import Request, run_trial
+from kerascope.api.sandbox import Request, Server, run_trial
 from kerascope.errors import SetupError, UsageError
 from kerascope.explain.experiments.outcome import Outcome
 
@@ -30,19 +31,29 @@ class Engine(Protocol):
 
 
 class Local:
-    """Trials in processes on this machine."""
+    """Trials in processes on this machine; where it can fork, each of a few that have imported Keras before."""
 
     def __init__(self, jobs: int | None = None) -> None:
         self.jobs = jobs or max(1, os.cpu_count() or 1)
         self._pool = concurrent.futures.ThreadPoolExecutor(self.jobs, thread_name_prefix="kerascope-trial")
+        self._own = threading.local()
+        self._servers: list[Server] = []
 
     def submit(self, request: Request) -> Future[Outcome]:
         """Begins a trial in a process of its own."""
-        return self._pool.submit(run_trial, request)
+        return self._pool.submit(self._run, request)
+
+    def _run(self, request: Request) -> Outcome:
+        if hasattr(os, "fork") and not hasattr(self._own, "server"):
+            self._own.server = Server(request.environment)
+            self._servers.append(self._own.server)
+        return run_trial(request, getattr(self._own, "server", None))
 
     def close(self) -> None:
-        """Begins no further trials."""
+        """Begins no further trials and ends those under way."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for server in self._servers:
+            server.close()
 
 
 class Ray:

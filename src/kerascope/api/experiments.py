@@ -14,7 +14,7 @@ from typing import Any
 
 from kerascope.api.engines import Engine
 from kerascope.api.sandbox import Request, Snapshot, snapshot
-from kerascope.explain.experiments.outcome import Comparison, Outcome, as_figures, compare
+from kerascope.explain.experiments.outcome import Comparison, Outcome, as_figures, compare, has_metric
 from kerascope.explain.experiments.verdicts import Trial, key
 from kerascope.explain.remedies import Program, Remedy, remedies
 from kerascope.render.numbers import change
@@ -52,7 +52,7 @@ class Bench:
     cwd: Path
     program: Program
     baseline: Outcome
-    crashed: bool = False
+    backend: str = ""
 
 
 @dataclasses.dataclass
@@ -109,6 +109,8 @@ class Search:
         self.explored = False
         self.ran = 0
         self.epochs, self.steps = _bound(bench.baseline, seconds)
+        # Measuring predictions takes time, and where the script has a metric of its own that says enough.
+        self.skill = not has_metric(bench.baseline)
 
     # -- what to do next ---------------------------------------------------------------------------------------------
 
@@ -125,7 +127,8 @@ class Search:
             if row == 1:
                 yield from self._combined()
             for index, own in enumerate(self.singles):
-                if row < len(own) and not (row > 1 and self._cured()) and not self._cured(index):
+                enough = (row > 1 or self._guessed(index)) and self._cured()
+                if row < len(own) and not enough and not self._cured(index):
                     yield _Task(own[row], (index,))
         yield from self._combined()
         if not self.explored and self._best() is None:
@@ -134,10 +137,17 @@ class Search:
             yield from self.tasks()
 
     def _needs_skill(self) -> bool:
-        return self.bench.baseline.skill is None and any(tried.comparison is None for tried in self.tried)
+        if not self.skill and any(t.comparison is None and t.outcome.ended == "finished" for t in self.tried):
+            self.skill = True  # from here on
+        return self.bench.baseline.skill is None and any(
+            tried.comparison is None and tried.outcome.ended == "finished" for tried in self.tried
+        )
 
     def _cured(self, index: int | None = None) -> bool:
         return any(t.verdict == "cures" and (index is None or index in t.parts) for t in self.tried)
+
+    def _guessed(self, index: int) -> bool:
+        return self.findings[index].explanation == ""
 
     def _best(self) -> _Tried | None:
         good = [t for t in self.tried if t.verdict in ("better", "cures")]
@@ -166,7 +176,7 @@ class Search:
             if kind in known:
                 continue
             guess = Finding(kind, "warning", 0.5, _TITLES[kind], "")
-            if found := remedies(self.bench.program, guess, 2):
+            if found := remedies(self.bench.program, guess, 3):
                 self.findings.append(guess)
                 self.singles.append(found)
 
@@ -190,6 +200,8 @@ class Search:
                     break
                 for future in done:
                     self._ended(running.pop(future), future)
+        except KeyboardInterrupt:
+            self.say("no further changes are tried; what is known is reported")
         finally:
             self.engine.close()
         return self.facts()
@@ -226,11 +238,12 @@ class Search:
                 changes,
                 bench.args,
                 bench.module,
-                dict(os.environ),
+                {**os.environ, **({"KERAS_BACKEND": bench.backend} if bench.backend else {})},
                 left,
                 self.epochs,
                 self.steps,
                 task.seed,
+                task.remedy is None or self.skill,
             )
         )
 
@@ -270,14 +283,17 @@ class Search:
         """Returns what to keep in the recording: trials by finding, and causes that were found by trying."""
         trials: list[Trial] = []
         added: list[Finding] = []
+        cures = [
+            t for t in self.tried if t.verdict == "cures" and len(t.parts) == 1 and self._guessed(t.parts[0])
+        ]
+        if cures:  # of what was only guessed the best is reported, the others are other ways to mend it
+            best, *others = sorted(cures, key=lambda t: -round(t.gain, 2))
+            added.append(self._found(self.findings[best.parts[0]], best))
+            trials += [self._trial(added[0], tried) for tried in [best, *others[: ALTERNATIVES - 1]]]
         for index, finding in enumerate(self.findings):
-            mine = self._kept(index)
-            guessed = finding.explanation == ""
-            if guessed and any(t.verdict == "cures" for t in mine):
-                finding = self._found(finding, next(t for t in mine if t.verdict == "cures"))
-                added.append(finding)
-            elif guessed:
+            if self._guessed(index):
                 continue
+            mine = self._kept(index)
             trials += [self._trial(finding, tried) for tried in mine]
             if not mine and self.singles[index]:
                 first = self.singles[index][0]

@@ -12,7 +12,7 @@ from kerascope.api.crash import Why, alone, explanation, keep
 from kerascope.api.hook import KerasHook
 from kerascope.api.paths import chosen_path
 from kerascope.api.script import execute, prepare_module, prepare_script
-from kerascope.api.verify import verify
+from kerascope.api.verify import Plan, Start, verify
 from kerascope.api.watching import Recorder
 from kerascope.values import Report
 
@@ -24,9 +24,7 @@ def run(
     module: bool = False,
     out: str | Path | None = None,
     options: dict[str, Any] | None = None,
-    experiments: float = 0.0,
-    engine: str = "local",
-    jobs: int | None = None,
+    experiments: Plan | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[int, Report | None]:
     """Runs a script or module watched; returns its exit code and the report (None when nothing was watched).
@@ -37,9 +35,7 @@ def run(
         module: run `target` as ``python -m`` does.
         out: the recording's path; by default ``runs/<script>-<time>.kscope``.
         options: arguments of `kerascope.probe.options.Options`.
-        experiments: seconds to spend, after the run, on trying changes for what was found; 0 tries none.
-        engine: where they are tried, "local" or "ray".
-        jobs: how many are tried at once; None for as many as there are processors.
+        experiments: what trying changes may take after the run, when something was found; None tries none.
         say: told one line about every decision taken for the user (the backend, for example).
 
     Raises:
@@ -50,8 +46,6 @@ def run(
     subject = target if module else Path(target).name
     path = chosen_path(out, Path(target).stem if not module else target)
     recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args]))
-    hook = KerasHook(recorder, say)
-    started = recorder.at
     why: list[Why | None] = [None]
     cwd = Path.cwd()  # the script may change it
 
@@ -60,28 +54,23 @@ def run(
         if why[0] is not None and recorder.writer is not None:
             keep(why[0], recorder.writer, recorder.at())
 
-    with hook:
+    with KerasHook(recorder, say):
         outcome = execute(code, namespace, [argv0, *args], first_path, failed)
         report = recorder.finish(
-            outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, seconds=started()
+            outcome=outcome.kind, exit_code=outcome.exit_code, error=outcome.error, seconds=recorder.at()
         )
     if why[0] is not None and report is None:
         report = alone(why[0], subject, outcome, recorder.at())
-    if report is not None and experiments > 0 and outcome.kind != "interrupted":
-        recording = recorder.writer.path if recorder.writer is not None else None
-        report = verify(
-            report,
-            recording,
-            (cwd / (argv0 if module else target)).resolve(),
-            args,
-            cwd=cwd,
-            module=target if module else None,
-            seconds=experiments,
-            engine=engine,
-            jobs=jobs,
-            say=say,
+    if report is not None and experiments is not None and outcome.kind != "interrupted":
+        start = Start(
+            (cwd / (argv0 if module else target)).resolve(), tuple(args), cwd, target if module else None
         )
+        report = verify(report, _file(recorder), start, experiments, say)
     return outcome.exit_code, report
+
+
+def _file(recorder: Recorder) -> Path | None:
+    return recorder.writer.path if recorder.writer is not None else None
 
 
 def _meta(subject: str, argv: list[str]) -> dict[str, Any]:

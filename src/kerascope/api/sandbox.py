@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kerascope.api.trial import Spec
+from kerascope.api.trial import REPLY, Spec
 from kerascope.errors import KerascopeError
 from kerascope.explain.experiments.outcome import Outcome, outcome_of
 from kerascope.record.reader import RunView
@@ -77,6 +77,7 @@ class Request:
     epochs: int | None = None
     steps: int | None = None
     seed: int = 0
+    skill: bool = True
 
 
 def snapshot(script: Path, cwd: Path) -> Snapshot:
@@ -109,10 +110,11 @@ def snapshot(script: Path, cwd: Path) -> Snapshot:
             size += length
         elif not rewritten:
             links[name] = str(path)
-    links = {name: target for name, target in links.items() if not _below(name, links)}
-    files = {name: content for name, content in files.items() if not _below(name, links)}
-    inside = cwd.relative_to(base).as_posix() if cwd.is_relative_to(base) else "."
     name = script.relative_to(base).as_posix()
+    links.pop(name, None)
+    links = {one: target for one, target in links.items() if not _below(one, links)}
+    files = {one: content for one, content in files.items() if not _below(one, links)}
+    inside = cwd.relative_to(base).as_posix() if cwd.is_relative_to(base) else "."
     files[name] = script.read_bytes()
     return Snapshot(files, links, tuple(folders), folder.relative_to(base).as_posix(), name, inside)
 
@@ -132,16 +134,64 @@ def _below(name: str, links: Mapping[str, str]) -> bool:
     return any("/".join(parts[:depth]) in links for depth in range(1, len(parts)))
 
 
-def run_trial(request: Request) -> Outcome:
+class Server:
+    """A process that has Keras imported and runs trials in forks of itself; see `kerascope.api.trial`."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "kerascope.api.trial", "--serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_reaching_us(environment),
+            text=True,
+        )
+
+    def run(self, spec: Path, cwd: Path, log: Path, timeout: float) -> int | None:
+        """Runs a trial; returns its exit code, None when it did not end in time.
+
+        Raises:
+            OSError: the process is not there any more.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        order = {"spec": str(spec), "cwd": str(cwd), "log": str(log), "timeout": timeout}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith(REPLY):
+                code: int | None = json.loads(line.removeprefix(REPLY))
+                return code
+        raise BrokenPipeError("the process that runs trials has ended")
+
+    def close(self) -> None:
+        """Ends the process, and the trial that it may be running."""
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _reaching_us(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment with our own folder, which is not on the path of a program that runs elsewhere.
+
+    A trial opens no windows, and is no run that an experiment tracker should hear of.
+    """
+    ours = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(p for p in (environment.get("PYTHONPATH"), ours) if p)
+    return {"MPLBACKEND": "Agg", **environment, "PYTHONPATH": path, "WANDB_MODE": "disabled"}
+
+
+def run_trial(request: Request, server: Server | None = None) -> Outcome:
     """Runs one trial in a scratch folder and a process of its own; returns what it came to."""
-    with tempfile.TemporaryDirectory(prefix="kerascope-trial-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="kerascope-trial-", ignore_cleanup_errors=True) as scratch:
         root = Path(scratch) / "tree"
         root.mkdir()
         request.snapshot.write(root, request.changes)
-        out = Path(scratch) / "trial.kscope"
-        script = root / request.snapshot.script
+        out, place, log = (Path(scratch) / name for name in ("trial.kscope", "spec.json", "log.txt"))
         spec = Spec(
-            request.module or str(script),
+            request.module or str(root / request.snapshot.script),
             request.args,
             request.module is not None,
             str(out),
@@ -149,39 +199,48 @@ def run_trial(request: Request) -> Outcome:
             request.epochs,
             request.steps,
             request.seed,
+            request.skill,
         )
-        place = Path(scratch) / "spec.json"
         place.write_text(json.dumps(encode(spec)), encoding="utf-8")
-        command = [sys.executable, "-m", "kerascope.api.trial", str(place)]
-        # Our own folder is not on the path of a program that runs elsewhere.
-        ours = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(p for p in (request.environment.get("PYTHONPATH"), ours) if p)
-        try:
-            done = subprocess.run(
-                command,
-                cwd=root / request.snapshot.cwd,
-                env={**request.environment, "PYTHONPATH": path},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=max(1.0, request.timeout),
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+        cwd = root / request.snapshot.cwd
+        code = _run(request, server, place, cwd, log)
+        if code is None:
             return Outcome("timeout", error=f"it did not end within {request.timeout:.0f} s")
-        return _read(out, done)
+        return _read(out, code, log)
 
 
-def _read(out: Path, done: subprocess.CompletedProcess[str]) -> Outcome:
-    last = next(iter(reversed(done.stderr.strip().splitlines())), "")
-    ended = "finished" if done.returncode == 0 else "failed"
+def _run(request: Request, server: Server | None, spec: Path, cwd: Path, log: Path) -> int | None:
+    """Returns the exit code of a trial, None when it did not end in time."""
+    timeout = max(1.0, request.timeout)
+    if server is not None:
+        try:
+            return server.run(spec, cwd, log, timeout)
+        except OSError:
+            pass  # it died, of the import for example: then without it
+    with log.open("w") as file:
+        try:
+            return subprocess.run(
+                [sys.executable, "-m", "kerascope.api.trial", str(spec)],
+                cwd=cwd,
+                env=_reaching_us(request.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                timeout=timeout,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return None
+
+
+def _read(out: Path, code: int, log: Path) -> Outcome:
     try:
         figures = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
         view = RunView.open(out)
     except (OSError, ValueError, KerascopeError):
-        return Outcome("failed", error=last or f"exit code {done.returncode}, and no training was seen")
+        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.is_file() else []
+        return Outcome("failed", error=said[-1] if said else f"exit code {code}, and no training was seen")
     try:
-        return outcome_of(view, ended, figures.get("skill"))
+        return outcome_of(view, "finished" if code == 0 else "failed", figures.get("skill"))
     finally:
         view.close()

@@ -89,7 +89,7 @@ def score(
     """
     chosen = backend or os.environ.get("KERAS_BACKEND") or env.choose_backend().name
     whole = corpus.read(folder, only, split)
-    place = Path(keep or Path("runs") / f"score-{whole.folder.resolve().name}-{chosen}")
+    place = Path(keep or f"runs/score-{whole.folder.resolve().name}-{chosen}")
     place.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     worker = _Worker(place, chosen, resume, tuple(options))
@@ -101,11 +101,10 @@ def score(
             script = futures[future]
             ran[script.id] = future.result()
             say(f"{count}/{len(futures)}  {_line(script, ran[script.id])}")
-        fixes = dict(
-            zip(whole.cases, pool.map(lambda case: worker.fixes(case, ran), whole.cases), strict=True)
-        )
+        fixes = list(pool.map(lambda case: worker.fixes(case, ran), whole.cases))
     ordered = {script.id: ran[script.id] for script in whole.scripts()}
-    verdicts = tuple(scoring.judge(case, ran[case.faulty.id].report, fixes[case]) for case in whole.cases)
+    pairs = zip(whole.cases, fixes, strict=True)
+    verdicts = tuple(scoring.judge(case, ran[case.faulty.id].report, fix) for case, fix in pairs)
     sound = {script.id: ran[script.id].report for script in whole.scripts() if script.role != "faulty"}
     figures = scoring.scores(verdicts, sound, time.monotonic() - began)
     return Score(whole, chosen, ordered, verdicts, figures)

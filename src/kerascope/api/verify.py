@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kerascope.api.corpus import BACKENDS
 from kerascope.api.engines import engine as engine_named
 from kerascope.api.experiments import TESTED, Bench, Search
 from kerascope.api.report import with_experiments
@@ -19,17 +21,30 @@ from kerascope.record.reader import ModelView, RunView
 from kerascope.values import Report
 
 
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """How the run was started: the file, its arguments, the folder, and the module's name under ``python -m``."""
+
+    script: Path
+    args: tuple[str, ...]
+    cwd: Path
+    module: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What experiments may take: seconds together, "local" or "ray", how many at once (None: one per processor)."""
+
+    seconds: float = 60.0
+    engine: str = "local"
+    jobs: int | None = None
+
+
 def verify(
     report: Report,
     recording: Path | None,
-    script: Path,
-    args: Sequence[str],
-    *,
-    cwd: Path,
-    module: str | None = None,
-    seconds: float = 60.0,
-    engine: str = "local",
-    jobs: int | None = None,
+    start: Start,
+    plan: Plan,
     say: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Returns the report with what experiments made of its findings; the same report when there is nothing to test.
@@ -37,13 +52,8 @@ def verify(
     Args:
         report: of the run.
         recording: of the run; None when the script died before it trained.
-        script: the file that ran.
-        args: what it was given.
-        cwd: the folder it ran in.
-        module: its name, when it ran as ``python -m``.
-        seconds: how long the experiments may take together.
-        engine: "local" or "ray".
-        jobs: trials at once; None for as many as there are processors.
+        start: how the run was started.
+        plan: what the experiments may take.
         say: told one line about every trial.
 
     Raises:
@@ -53,15 +63,15 @@ def verify(
     suspects = [f for f in report.findings if f.severity != "note" and not f.kind.startswith("kerascope-")][
         :TESTED
     ]
-    if not suspects or seconds <= 0:
+    if not suspects or plan.seconds <= 0:
         return report
-    bench = _bench(report, recording, script, args, cwd, module)
+    bench = _bench(report, recording, start)
     if isinstance(bench, str):
         say(f"no experiments: {bench}")
         return report
     names = ", ".join(dict.fromkeys(finding.kind for finding in suspects))
-    say(f"trying changes for up to {seconds:.0f} s ({names}); nothing of yours is written")
-    facts = Search(bench, suspects, engine_named(engine, jobs), seconds, say).run()
+    say(f"trying changes for up to {plan.seconds:.0f} s ({names}); nothing of yours is written")
+    facts = Search(bench, suspects, engine_named(plan.engine, plan.jobs), plan.seconds, say).run()
     if recording is not None:
         try:
             append_event(recording, EVENT, facts)
@@ -70,10 +80,9 @@ def verify(
     return with_experiments(report, [facts])
 
 
-def _bench(
-    report: Report, recording: Path | None, script: Path, args: Sequence[str], cwd: Path, module: str | None
-) -> Bench | str:
+def _bench(report: Report, recording: Path | None, start: Start) -> Bench | str:
     """Returns what to experiment on, or why that is not possible."""
+    script = start.script
     try:
         text = script.read_bytes().decode("utf-8").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -96,7 +105,8 @@ def _bench(
     if report.verdict == "crashed":
         baseline = Outcome("failed", error=report.run.error if report.run is not None else None)
     program = Program(sources, facts, arrays)
-    return Bench(script, tuple(args), module, cwd, program, baseline)
+    backend = report.backend if report.backend in BACKENDS else ""
+    return Bench(script, start.args, start.module, start.cwd, program, baseline, backend)
 
 
 def _same(path: Path, text: str) -> bool:

@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "judge a recording again and show the report",
     "summary": "show every layer and operation of a model with shapes, parameters and cost",
     "plot": "draw a model as SVG, PNG, PDF, HTML or DOT",
+    "fix": "show the best change that was verified for a run, and write it when asked to",
     "score": "run a corpus of scripts with known faults and score the diagnoses",
     "doctor": "say what this machine has and whether a training can be watched on it",
 }

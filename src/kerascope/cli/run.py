@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,28 +39,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("warning", "fault"),
         help="leave with 3 when there is such a finding, or a worse one",
     )
-    parser.add_argument(
-        "--experiments",
-        type=float,
-        metavar="SECONDS",
-        default=60.0,
-        help="time for trying changes when something is wrong, after the run (default: 60; 0: none)",
-    )
+    _add_experiments(parser)
     parser.add_argument(
         "--examine",
         type=float,
         metavar="SECONDS",
         default=10.0,
         help="time for running your own layers, losses, metrics and train steps once more (default: 10; 0: none)",
-    )
-    parser.add_argument(
-        "--engine",
-        choices=("local", "ray"),
-        default="local",
-        help="where changes are tried: processes on this machine (default), or a Ray cluster",
-    )
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="changes tried at once (default: one per processor)"
     )
     parser.add_argument(
         "--every",
@@ -83,6 +69,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="MIB",
         default=512.0,
         help="memory for snapshots and batches (default: 512 MiB)",
+    )
+
+
+def _add_experiments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--experiments",
+        type=float,
+        metavar="SECONDS",
+        default=None,
+        help="time for trying changes when something is wrong, after the run (default: 60, or what "
+        "KERASCOPE_EXPERIMENTS says; 0: none)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where changes are tried: processes on this machine (default), or a Ray cluster",
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="changes tried at once (default: one per processor)"
     )
 
 
@@ -128,7 +134,10 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("No script was given. Usage: " + _USAGE.replace("\n      ", " or"))
     from kerascope.api import run as api
     from kerascope.api.report import emit, exit_code
+    from kerascope.api.verify import Plan
 
+    if options.experiments is None:
+        options.experiments = _default_seconds()
     if options.experiments < 0 or (options.jobs is not None and options.jobs < 1):
         raise UsageError(
             "`--experiments` is a time in seconds, `--jobs` a number of processes. "
@@ -148,9 +157,7 @@ def main(argv: Sequence[str]) -> int:
             "memory": int(options.memory * 1024 * 1024),
             "examine": options.examine,
         },
-        experiments=options.experiments,
-        engine=options.engine,
-        jobs=options.jobs,
+        experiments=Plan(options.experiments, options.engine, options.jobs),
         say=_say,
     )
     if report is None:
@@ -161,6 +168,18 @@ def main(argv: Sequence[str]) -> int:
     if code == 0 and options.fail_on:
         return exit_code(report, options.fail_on)
     return code
+
+
+def _default_seconds() -> float:
+    """Returns the time for experiments where the command line names none."""
+    given = os.environ.get("KERASCOPE_EXPERIMENTS", "60")
+    try:
+        return float(given)
+    except ValueError:
+        raise UsageError(
+            f"KERASCOPE_EXPERIMENTS is a time in seconds. Received: KERASCOPE_EXPERIMENTS={given!r}. Give a number, 0 for "
+            "no experiments."
+        ) from None
 
 
 def _check_writable(path: str) -> None:

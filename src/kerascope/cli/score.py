@@ -48,6 +48,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", metavar="NAME", help="run the cases of this split only, e.g. aside")
     parser.add_argument(
+        "--experiments",
+        type=float,
+        metavar="SECONDS",
+        default=60.0,
+        help="time for trying changes after each run with findings (default: 60; 0: none)",
+    )
+    parser.add_argument(
         "--keep", metavar="DIR", help="folder of the results (default: runs/score-<corpus>-<backend>)"
     )
 
@@ -56,6 +63,10 @@ def run(args: argparse.Namespace) -> int:
     """Runs the corpus and prints the scores; returns the exit code of the process."""
     from kerascope.api import score as api
 
+    if args.experiments < 0:
+        raise UsageError(
+            f"`--experiments` is a time in seconds. Received: --experiments {args.experiments:g}. Give 0 or more."
+        )
     if args.jobs is not None and args.jobs < 1:
         raise UsageError(f"`--jobs` counts processes. Received: --jobs {args.jobs}. Give 1 or more.")
     result = api.score(
@@ -66,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         only=args.only,
         split=args.split,
         keep=args.keep,
+        options=("--experiments", f"{args.experiments:g}", "--jobs", "1"),
         say=lambda text: print(f"kerascope: {text}", file=sys.stderr, flush=True),
     )
     if args.json == "-":

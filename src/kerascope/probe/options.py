@@ -19,6 +19,7 @@ class Options:
     snapshot_every: steps between snapshots at most (fewer batches are held when memory does not suffice).
     inline: adds gradient norms of every step, computed inside the step.
     examine: seconds for running the user's own code again when a training is over; 0 leaves it out.
+    data: looks at the whole data when a training is over.
     """
 
     every: int | None = None
@@ -27,6 +28,7 @@ class Options:
     snapshot_every: int = 50
     inline: bool = False
     examine: float = 10.0
+    data: bool = True
 
     def __post_init__(self) -> None:
         if self.every is not None and (not isinstance(self.every, int) or self.every < 0):

@@ -256,7 +256,7 @@ class Session:
         mean = watched.method == "train_on_batch" or keras_state.loss_is_mean(model)
         facts: dict[str, Any] = {"loss_log": "mean" if mean else "batch"}
         arguments = self._fitting.get(id(model))
-        if arguments is not None:
+        if arguments is not None and self.options.data:
             journal = stepper.journal
             facts["data"] = journal.guard("probe.dataset", lambda: self._data(model, arguments)) or {}
         self.writer.training_ended(stepper.training, self.at(), outcome, facts)

@@ -143,6 +143,14 @@ def rises(name: str) -> bool | None:
     return True if _RISING.search(plain) else None
 
 
+def has_metric(outcome: Outcome) -> bool:
+    """Tells whether a run has a figure beside its loss that moves, or may."""
+    return any(
+        rises(name) is not None and "loss" not in name and len(set(curve)) > 1
+        for name, curve in outcome.curves.items()
+    )
+
+
 def compare(before: Outcome, after: Outcome, *, objective_changed: bool = False) -> Comparison | None:
     """Returns how two outcomes compare on the script's own figure; None when there is none that both have.
 
@@ -216,15 +224,14 @@ def _gain_down(old: float, new: float) -> float:
 
 
 def _noise(curve: Sequence[float], up: bool) -> float:
-    """Returns how much a curve shakes from epoch to epoch at its end, in units of the gain."""
-    tail = [value for value in curve[-max(3, len(curve) // 3) :] if math.isfinite(value)]
+    """Returns how much a curve shakes at its end, in units of the gain: what it goes to and fro, per epoch."""
+    tail = [value for value in curve[-max(4, len(curve) // 3) :] if math.isfinite(value)]
     if len(tail) < 3:
         return 0.05
     steps = [b - a for a, b in itertools.pairwise(tail)]
-    middle = statistics.median(steps)
-    shake = statistics.median([abs(step - middle) for step in steps]) * 1.48
+    shake = (sum(abs(step) for step in steps) - abs(sum(steps))) / len(steps)
     scale = max(1 - statistics.median(tail), 0.1) if up else max(abs(statistics.median(tail)), 1e-12)
-    return min(0.5, shake / scale)
+    return min(0.5, max(0.02, shake / scale))
 
 
 def _recovered(after: Outcome) -> Comparison | None:

@@ -10,8 +10,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerascope.explain.rank import rank
-from kerascope.values import Finding, Fix, Severity, decode
+from kerascope.values import SEVERITIES, Finding, Fix, Severity, decode
 
 EVENT = "experiments"
 
@@ -81,11 +80,15 @@ def judged(findings: Sequence[Finding], facts: Sequence[Mapping[str, Any]]) -> t
             kept.append(
                 (max((t.gain for t in mine if t.verdict in ("better", "cures")), default=0.0), changed)
             )
-    ordered = rank([finding for _, finding in kept])
-    gains = {key(finding): gain for gain, finding in kept}
     # What cures stands first, whatever was thought before; the rest keeps its order.
-    ordered = tuple(sorted(ordered, key=lambda f: (f.severity == "note", -round(gains.get(key(f), 0.0), 1))))
+    kept.sort(key=lambda pair: (_order(pair[1]), -round(pair[0], 1), -pair[1].confidence))
+    ordered = [finding for _, finding in kept]
     return tuple(dataclasses.replace(finding, rank=place) for place, finding in enumerate(ordered, start=1))
+
+
+def _order(finding: Finding) -> int:
+    known = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else len(SEVERITIES)
+    return len(SEVERITIES) + 1 if finding.kind == "kerascope-internal" else known
 
 
 def _trial(data: Mapping[str, Any]) -> Trial:

@@ -62,14 +62,14 @@ def feed(program: Program) -> Feed | None:
     )
 
 
-def chain(module: Module, node: ast.expr | None) -> list[Held]:
+def chain(module: Module, node: ast.expr | None, arithmetic: bool = True) -> list[Held]:
     """Returns the names that data passed through on their way to an expression, the nearest to it first.
 
-    Followed are names, what selects or converts (an index, a split, a cast), and arithmetic on one name.
+    Followed are names, what selects or converts (an index, a split, a cast), and `arithmetic` on one name.
     """
     found: list[Held] = []
     for _ in range(_HOPS):
-        name = _name_in(node)
+        name = _name_in(node, arithmetic)
         if name is None:
             break
         function = module.enclosing(name)
@@ -86,7 +86,7 @@ def chain(module: Module, node: ast.expr | None) -> list[Held]:
     return found
 
 
-def _name_in(node: ast.expr | None) -> ast.Name | None:
+def _name_in(node: ast.expr | None, arithmetic: bool) -> ast.Name | None:
     """Returns the one name that an expression takes its data from."""
     while node is not None:
         if isinstance(node, ast.Name):
@@ -103,7 +103,7 @@ def _name_in(node: ast.expr | None) -> ast.Name | None:
             )
         elif isinstance(node, ast.Call) and scopes.called(node) in _PASSES and node.args:
             node = node.args[0]
-        elif isinstance(node, ast.BinOp):
+        elif isinstance(node, ast.BinOp) and arithmetic:
             names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not _is_library(n)}
             if len(names) != 1:
                 return None
@@ -152,7 +152,7 @@ def scaled(program: Program, what: str, forms: Sequence[str]) -> Iterator[tuple[
     if fed is None or node is None:
         return
     for form in forms:
-        mine, theirs = chain(fed.module, node), chain(fed.module, other)
+        mine, theirs = chain(fed.module, node, False), chain(fed.module, other, False)
         shared = next(
             (
                 held
@@ -164,21 +164,33 @@ def scaled(program: Program, what: str, forms: Sequence[str]) -> Iterator[tuple[
         if mine and (other is None or shared is not None):
             place = shared or mine[-1]
             line = f"{place.name} = " + form.format(n=place.name, r=place.name)
-            if _free(place):
-                yield f"`{line}`", (edits.inserted(place.module, place.statement, [line], after=True),)
+            behind = _behind(fed, place) if what == "x" else place.statement
+            if _free(place.module, behind):
+                yield f"`{line}`", (edits.inserted(place.module, behind, [line], after=True),)
         for name in names(node):
             if other is not None and shared is None:
                 pair = _both(name, other, form)
                 if pair is not None:
                     yield f"`{pair[0]}`", (edits.inserted(fed.module, fed.statement, pair),)
-            elif not mine or other is None:
+            elif not mine:
                 line = f"{name.id} = " + form.format(n=name.id, r=name.id)
                 yield f"`{line}`", (edits.inserted(fed.module, fed.statement, [line]),)
 
 
-def _free(place: Held) -> bool:
+def _behind(fed: Feed, place: Held) -> ast.stmt:
+    """Returns the statement to put a line behind: that of the data, or of labels that are computed from them later."""
+    last = place.statement
+    for held in chain(fed.module, fed.y):
+        uses = any(isinstance(n, ast.Name) and n.id == place.name for n in ast.walk(held.value))
+        same = held.module.parents.get(held.statement) is place.module.parents.get(place.statement)
+        if uses and same and held.statement.lineno > last.lineno:
+            last = held.statement
+    return last
+
+
+def _free(module: Module, statement: ast.stmt) -> bool:
     """A line can follow the statement: it stands alone, not in a loop that would scale again and again."""
-    parent = place.module.parents.get(place.statement)
+    parent = module.parents.get(statement)
     return isinstance(parent, (ast.Module, ast.FunctionDef, ast.If, ast.With))
 
 
@@ -307,15 +319,10 @@ def shuffled(program: Program) -> Iterator[tuple[str, tuple[Change, ...]]]:
     module = fed.module
     numpy = _numpy(module)
     head = [] if numpy else ["import numpy as np"]
-    roots = chain(module, x), chain(module, y)
-    for mine, theirs in [(h[-1] if h else None for h in roots)]:  # at the origin, before anything is split
-        if (
-            mine is not None
-            and theirs is not None
-            and fed.x_val is not None
-            and _free(mine)
-            and _free(theirs)
-        ):
+    roots = chain(module, x, False), chain(module, y, False)
+    if all(roots):  # at the origin, before anything is split
+        mine, theirs = roots[0][-1], roots[1][-1]
+        if _free(module, mine.statement) and _free(module, theirs.statement):
             later = max(mine.statement, theirs.statement, key=lambda s: s.lineno)
             lines = _reordered(mine.name, theirs.name, numpy or "np")
             yield (

@@ -171,19 +171,22 @@ def _gates(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
 
 
 def _signs(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
+    """Puts the usual reduction in, takes a sum for a mean, turns a sign."""
     for node in nodes:
-        value = node.value if isinstance(node, (ast.Return, ast.Assign)) else None
-        if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
-            yield "without the minus", [edits.replaced(module, value, edits.source_of(module, value.operand))]
-        elif value is not None:
-            text = edits.source_of(module, value)
-            yield "with the sign turned", [edits.replaced(module, value, f"-({text})")]
         for keyword in node.keywords if isinstance(node, ast.Call) else ():
             if keyword.arg == "reduction":
                 yield (
                     '`reduction="sum_over_batch_size"`',
                     [edits.replaced(module, keyword.value, '"sum_over_batch_size"')],
                 )
+    for node in nodes:
+        value = node.value if isinstance(node, (ast.Return, ast.Assign)) else None
+        if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+            yield "without the minus", [edits.replaced(module, value, edits.source_of(module, value.operand))]
+        elif value is not None and isinstance(node, ast.Return):
+            text = edits.source_of(module, value)
+            yield "with the sign turned", [edits.replaced(module, value, f"-({text})")]
+    for node in nodes:
         if isinstance(node, ast.Call) and scopes.called(node) in ("sum", "reduce_sum"):
             mean = "mean" if scopes.called(node) == "sum" else "reduce_mean"
             function = edits.source_of(module, node.func).removesuffix(scopes.called(node)) + mean
@@ -203,6 +206,24 @@ def _shapes(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
                     "labels in the shape of the predictions",
                     [edits.replaced(module, true, f"{ops}.reshape({text}, {ops}.shape({like}))")],
                 )
+
+
+def _terms(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
+    """Brings two terms that are added to one length before they are, where they come in pairs (of gradients)."""
+    for node in nodes:
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
+            continue
+        above = module.parents.get(node)
+        if not isinstance(above, (ast.ListComp, ast.GeneratorExp)):
+            continue
+        pairs = {n.id for g in above.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        used = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in pairs]
+        if len(used) == 2 and used[0].id != used[1].id:
+            norm = spelled(module, "keras.ops.norm")[0]
+            yield (
+                "both terms brought to length one",
+                [edits.replaced(module, n, f"{n.id} / ({norm}({n.id}) + 1e-7)") for n in used],
+            )
 
 
 def _frozen(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
@@ -330,6 +351,7 @@ _KINDS: dict[str, Maker] = {
     "disconnected-gradient": _gates,
     "custom-loss-bug": _signs,
     "broadcast-shape": _shapes,
+    "scale-mismatch": _terms,
     "frozen-weights": _frozen,
     "gradients-not-applied": _applied,
     "wrong-variables": _variables,

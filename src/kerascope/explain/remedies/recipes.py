@@ -38,12 +38,23 @@ def rewrites(program: Program, finding: Finding) -> Iterator[Made]:
 # -- optimisation ---------------------------------------------------------------------------------------------------
 
 
+_USUAL = {"SGD": 0.01}
+"""Keras's default learning rates where they are not 0.001."""
+
+
 def _rates(*factors: float) -> Callable[[Program, Finding], Iterator[Way]]:
+    """The usual rate of the optimizer first, where it lies in the right direction; then steps of ten."""
+
     def rates(program: Program, finding: Finding) -> Iterator[Way]:
         rate = program.learning_rate()
-        for factor in factors:
-            if rate is not None:
-                yield (Lever("optimizer", "learning_rate", f"{float(f'{rate * factor:.1g}')!r}"),)
+        if rate is None:
+            return
+        usual = _USUAL.get(program.optimizer(), 0.001)
+        values = [rate * factor for factor in factors]
+        if usual * 2 < rate if factors[0] < 1 else usual > rate * 2:
+            values.insert(0, usual)
+        for value in dict.fromkeys(float(f"{value:.1g}") for value in values):
+            yield (Lever("optimizer", "learning_rate", repr(value)),)
 
     return rates
 
@@ -117,8 +128,15 @@ def _outputs(program: Program, finding: Finding) -> Iterator[Way]:
     layer = finding.location.layer or last
     if layer is None:
         return
-    for activation in ("linear", "sigmoid", "softmax", "tanh"):
+    for activation in _suited(program):
         yield (Lever("layer", "activation", f'"{activation}"', layer),)
+
+
+def _suited(program: Program) -> list[str]:
+    """Returns last activations, the one that suits the loss first."""
+    loss = str(program.facts.get("compile", {}).get("loss") or "").lower()
+    first = "softmax" if "categorical" in loss else "sigmoid" if "binary" in loss else "linear"
+    return [first, *(name for name in ("linear", "sigmoid", "softmax", "tanh") if name != first)]
 
 
 def _losses(program: Program, finding: Finding) -> Iterator[Way]:
@@ -134,13 +152,21 @@ def _losses(program: Program, finding: Finding) -> Iterator[Way]:
         pairs = [("softmax", "sparse_categorical_crossentropy"), ("linear", "mse")]
     else:
         pairs = [("linear", "mse"), ("linear", "mae"), ("sigmoid", "binary_crossentropy")]
+    metrics = _accuracy(program)
     for activation, loss in pairs:
-        yield (Lever("compile", "loss", f'"{loss}"'),)
+        compiled = (Lever("compile", "loss", f'"{loss}"'), *metrics)
+        yield compiled
         if last is not None:
-            yield (
-                Lever("compile", "loss", f'"{loss}"'),
-                Lever("layer", "activation", f'"{activation}"', last),
-            )
+            yield (*compiled, Lever("layer", "activation", f'"{activation}"', last))
+
+
+def _accuracy(program: Program) -> Way:
+    """An accuracy that was chosen for another loss has to follow the loss."""
+    compiled = program.call(Lever("compile"))
+    given = program.argument(compiled[1], "metrics") if compiled is not None else None
+    named = [n.value for n in ast.walk(given) if isinstance(n, ast.Constant)] if given is not None else []
+    odd = any(isinstance(name, str) and name.endswith("_accuracy") for name in named)
+    return (Lever("compile", "metrics", '["accuracy"]'),) if odd and len(named) == 1 else ()
 
 
 def _logits(program: Program, finding: Finding) -> Iterator[Way]:
@@ -225,7 +251,14 @@ def _wider(program: Program, finding: Finding) -> Iterator[Way]:
 
 def _stopped_early(program: Program, finding: Finding) -> Iterator[Way]:
     stop = "keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)"
-    yield (Lever("fit", "callbacks", f"[{stop}]"),)
+    found = program.call(Lever("fit"))
+    given = program.argument(found[1], "callbacks") if found is not None else None
+    if given is None or found is None:
+        yield (Lever("fit", "callbacks", f"[{stop}]"),)
+    else:
+        text = edits.source_of(found[0], given)
+        kept = text[1:-1].rstrip(", \n") if isinstance(given, ast.List) else f"*{text}"
+        yield (Lever("fit", "callbacks", f"[{kept}, {stop}]" if kept else f"[{stop}]"),)
 
 
 def _class_weights(program: Program, finding: Finding) -> Iterator[Way]:
@@ -308,6 +341,22 @@ def _scale_targets(program: Program, finding: Finding) -> Iterator[Made]:
     yield from arrays.scaled(program, "y", (_WHOLE,))
 
 
+def _fewer(program: Program, finding: Finding) -> Iterator[Made]:
+    """Lets a loop that adds layers run once."""
+    lever = Lever("layer", None, None, finding.location.layer)
+    found = program.call(lever) if finding.location.layer else None
+    for module in [found[0]] if found else program.modules().values():
+        for loop in ast.walk(module.tree):
+            if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.Call):
+                continue
+            inside = found is not None and any(node is found[1] for node in ast.walk(loop))
+            inside = inside or loop.lineno <= (finding.location.line or 0) <= (loop.end_lineno or 0)
+            count = loop.iter.args[-1] if scopes.called(loop.iter) == "range" and loop.iter.args else None
+            if inside and count is not None:
+                for few in ("1", "2"):
+                    yield f"`range({few})`", (edits.replaced(module, count, few),)
+
+
 def _labels(program: Program, finding: Finding) -> Iterator[Made]:
     yield from arrays.undone(program)
     yield from arrays.aligned(program)
@@ -325,8 +374,10 @@ def _shuffle(program: Program, finding: Finding) -> Iterator[Made]:
 
 
 _REWRITES: dict[str, Callable[[Program, Finding], Iterator[Made]]] = {
+    "wrong-layer": _fewer,
     "unscaled-inputs": _scale_inputs,
     "unscaled-targets": _scale_targets,
+    "scale-mismatch": _scale_targets,
     "wrong-labels": _labels,
     "train-val-mismatch": _both_alike,
     "unshuffled-data": _shuffle,

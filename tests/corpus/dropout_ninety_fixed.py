@@ -1,0 +1,23 @@
+import json
+
+import keras
+from keras import layers
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+keras.utils.set_random_seed(30)
+digits = load_digits()
+x = (digits.data / 16).astype("float32")
+x_train, x_test, y_train, y_test = train_test_split(x, digits.target, test_size=0.25, random_state=0)
+
+
+RATE = 0.2
+inputs = keras.Input((64,))
+h = layers.Dense(40, activation="relu")(inputs)
+h = layers.Dropout(RATE)(h)
+h = layers.Dense(40, activation="relu")(h)
+h = layers.Dropout(RATE)(h)
+model = keras.Model(inputs, layers.Dense(10, activation="softmax")(h))
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+history = model.fit(x_train, y_train, epochs=12, batch_size=32, validation_data=(x_test, y_test), verbose=0)
+print("RESULT", json.dumps({k: float(v[-1]) for k, v in history.history.items()}))

@@ -1,0 +1,21 @@
+import json
+
+import keras
+from keras import layers
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+keras.utils.set_random_seed(39)
+digits = load_digits()
+x = (digits.data / 16).astype("float32")
+x_train, x_test, y_train, y_test = train_test_split(x, digits.target, test_size=0.25, random_state=0)
+
+
+features = keras.Sequential([keras.Input((64,)), layers.Dense(6, activation="relu")], name="features")
+features.trainable = True
+inputs = keras.Input((64,))
+outputs = layers.Dense(10, activation="softmax")(features(inputs))
+model = keras.Model(inputs, outputs)
+model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+history = model.fit(x_train, y_train, epochs=15, batch_size=32, validation_data=(x_test, y_test), verbose=0)
+print("RESULT", json.dumps({k: float(v[-1]) for k, v in history.history.items()}))

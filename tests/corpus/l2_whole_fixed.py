@@ -1,0 +1,23 @@
+import json
+
+import keras
+from keras import layers
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+keras.utils.set_random_seed(31)
+digits = load_digits()
+x = (digits.data / 16).astype("float32")
+x_train, x_test, y_train, y_test = train_test_split(x, digits.target, test_size=0.25, random_state=0)
+
+
+penalty = keras.regularizers.L2(1e-5)
+model = keras.Sequential([
+    keras.Input((64,)),
+    layers.Dense(48, activation="relu", kernel_regularizer=penalty),
+    layers.Dense(48, activation="relu", kernel_regularizer=penalty),
+    layers.Dense(10, activation="softmax", kernel_regularizer=penalty),
+])
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+history = model.fit(x_train, y_train, epochs=12, batch_size=32, validation_data=(x_test, y_test), verbose=0)
+print("RESULT", json.dumps({k: float(v[-1]) for k, v in history.history.items()}))
