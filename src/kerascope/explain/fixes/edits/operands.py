@@ -183,7 +183,7 @@ def _elementwise(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
     if one and two and len(two) > 1 and _multiply(one, two):
         text = context.spell("matmul", node, context.text(node.left), y=context.text(node.right))
         if text is not None:
-            yield context.swap(1.3, node, text)
+            yield context.swap(1.3 if _broadcast(one, two) is not None else 0.8, node, text)
 
 
 def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -230,7 +230,8 @@ def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
         shapes = [context.shape(a) for a in call.args]
         fits = name != "multiply" or (len(shapes) == 2 and _multiply(shapes[0], shapes[1]))
         if fits:
-            edit = context.swap(1.3, call.func, f"{context.text(base)}.{new}")
+            sure = name == "multiply" and _broadcast(shapes[0] or (), shapes[1] or ()) is None
+            edit = context.swap(0.8 if sure else 1.3, call.func, f"{context.text(base)}.{new}")
             yield edit
             if new in ("concatenate", "concat", "cat"):
                 yield Proposal(1.9, edit.description, edit.edits)

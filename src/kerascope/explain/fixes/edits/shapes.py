@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called, integer
 
 _RESHAPING = {"reshape", "view", "Reshape"}
 _MAKING = {"zeros", "ones", "full", "normal", "uniform", "broadcast_to", "tile", "rand", "randn", "eye"}
@@ -71,7 +71,17 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 axes = ", ".join(map(str, (0, *order)))
                 text = context.spell("transpose", call, context.text(tensor), f"({axes})")
                 if text is not None:
-                    yield context.swap(1.3, call, text)
+                    turned = tuple(shape[axis] for axis in (0, *order))
+                    yield context.swap(0.8 if _reordered(texts, shape, turned) else 1.3, call, text)
+
+
+def _reordered(texts: list[str], shape: Shape, turned: Shape) -> bool:
+    """Tells whether a target names all axes in another order, as only a transposition can do without a mix-up."""
+    wanted = ["B" if text == "-1" else text for text in texts]
+    sizes = [str(size) for size in shape]
+    if sorted(wanted) != sorted(sizes) or wanted == sizes:
+        return False
+    return [w for w in wanted if w != "B"] == [str(size) for size in turned[1:]]
 
 
 def _scrambles(target: list[str], shape: tuple[int | str | None, ...] | None) -> bool:
@@ -168,10 +178,13 @@ def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
 
 def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
     parts = [context.text(e) for e in index.elts]
+    node = context.parents.get(index)
+    outer = context.parents.get(node) if node is not None else None
+    left = 0.01 if isinstance(outer, ast.BinOp) and outer.left is node else 0.0  # rows first, columns after
     for order in itertools.permutations(parts):
         new = ", ".join(order)
         if list(order) != parts and order[0] != "None":
-            yield context.swap(1.2, index, new)
+            yield context.swap(1.2 + left, index, new)
     for at, element in enumerate(index.elts):
         number = integer(element)
         if number is not None:
