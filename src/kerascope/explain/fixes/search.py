@@ -93,7 +93,7 @@ class _Search:
             site, culprit = failure.site, failure.culprit
             places = [site.position] if site is not None and site.file == file else []
             place = culprit.position if culprit is not None and culprit.file == file else None
-            found += candidates(program, logs, places, place)
+            found += candidates(program, logs, places, place, failure.vague)
         return sorted(found, key=lambda c: c.cost)
 
     def _singles(self, listed: Sequence[Candidate]) -> None:

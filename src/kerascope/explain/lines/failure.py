@@ -28,7 +28,8 @@ class Failure:
 
     `error` is None where nothing was raised but the result is not what it should be. `site` is the expression that
     raised, `activation` the execution it stands in, `culprit` the expression where a dimension went wrong, when that
-    is known. `logs` are the trace itself and, after it, those of probing with other batch sizes.
+    is known (with `vague` only where one of several sizes that disagree comes from). `logs` are the trace itself and,
+    after it, those of probing with other batch sizes.
     """
 
     error: BaseException | None
@@ -37,6 +38,7 @@ class Failure:
     frame: types.FrameType | None = None
     culprit: Site | None = None
     logs: tuple[LineLog, ...] = ()
+    vague: bool = False
 
 
 def locate(error: BaseException, recorder: Recorder) -> Failure:
