@@ -118,10 +118,13 @@ def candidates(
     places: Sequence[Position],
     culprit: Position | None,
     families: Sequence[ModuleType] = FAMILIES,
+    *,
+    vague: bool = False,
 ) -> list[Candidate]:
     """Returns the changes of a file worth trying, the likeliest first.
 
-    `places` are where it failed: the failing expression, or what the result comes from.
+    `places` are where it failed: the failing expression, or what the result comes from; `vague` says that the culprit
+    only is where one of several sizes that disagree comes from.
     """
     seen = seen_in(program.file, logs)
     context = Context(
@@ -135,9 +138,10 @@ def candidates(
     )
     executed = {a.function for log in logs for a in log.activations if a.file == program.file}
     functions = list(_functions(program.tree, executed, {p for p in (*places, culprit) if p is not None}))
-    if not places and culprit is None:
-        places = [_place(n) for f in functions for n in ast.walk(f) if isinstance(n, ast.Return)]
-    near = Nearness(context, places, culprit)
+    silent = not places
+    if silent:
+        places = [_place(n) for f in functions for n in ast.walk(f) if isinstance(n, (ast.Return, ast.Expr))]
+    near = Nearness(context, places, culprit, silent=silent, vague=vague)
     left_out = LeftOut(context)
     found: dict[tuple[Edit, ...], Candidate] = {}
     alike: dict[tuple[ast.AST, str], list[Proposal]] = {}
@@ -200,7 +204,7 @@ def _expressions(context: Context, function: ast.FunctionDef) -> Iterator[ast.ex
         yield from context.nodes(statement)
 
 
-def _place(node: ast.Return) -> Position:
+def _place(node: ast.Return | ast.Expr) -> Position:
     return position(node.value or node)
 
 

@@ -103,7 +103,7 @@ class _Search:
             places = [position for marked, position in failure.marks if marked == file]
             places += [site.position] if site is not None and site.file == file else []
             place = culprit.position if culprit is not None and culprit.file == file else None
-            found += candidates(program, logs, places, place, self.families)
+            found += candidates(program, logs, places, place, self.families, vague=failure.vague)
         return sorted(found, key=lambda c: c.cost)
 
     def _singles(self, listed: Sequence[Candidate]) -> None:
