@@ -49,7 +49,7 @@ def run(
     code, namespace, argv0, first_path = prepare(target)
     subject = target if module else Path(target).name
     path = chosen_path(out, Path(target).stem if not module else target)
-    recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args]))
+    recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args], module))
     hook = KerasHook(recorder, say)
     started = recorder.at
     why: list[Why | None] = [None]
@@ -84,10 +84,11 @@ def run(
     return outcome.exit_code, report
 
 
-def _meta(subject: str, argv: list[str]) -> dict[str, Any]:
+def _meta(subject: str, argv: list[str], module: bool) -> dict[str, Any]:
     return {
         "subject": subject,
         "argv": argv,
+        "module": module,
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),

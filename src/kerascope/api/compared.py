@@ -1,0 +1,150 @@
+"""Two runs of one step, number by number: with the recording to the bit, eager with compiled within rounding."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerascope.probe.rerun import Outcome, Rerun
+from kerascope.values import Evidence
+
+if TYPE_CHECKING:
+    from kerascope.record.reader import ModelView
+
+_DRAWS = 3
+_SLACK = 8.0
+"""Times the largest change that rounding the weights makes. Rounding inside a step adds up over its operations, each
+about as large as one rounding of the weights."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """Something recorded of a step, and the same of the step run again."""
+
+    label: str
+    recorded: Any
+    again: Any
+    equal: bool
+
+    def evidence(self) -> Evidence:
+        """Returns it as one line."""
+        if self.equal:
+            return Evidence(self.label, f"{self.again}, the same to the bit")
+        return Evidence(self.label, f"{self.again}, recorded {self.recorded}")
+
+
+def with_recording(model: ModelView, rerun: Rerun, outcome: Outcome) -> Iterator[Fact]:
+    """Yields what the recording holds of a step beside what came out now: logs, and the state after it."""
+    table = model.steps()
+    rows = np.flatnonzero(table.step == outcome.step)
+    for name, value in outcome.logs.items():
+        if len(rows) and name in table.logs:
+            recorded = float(table.logs[name][rows[0]])
+            yield Fact(
+                name, recorded, value, recorded == value or (math.isnan(recorded) and math.isnan(value))
+            )
+    try:
+        arrays, _ = model.capture(outcome.step + 1, "state")
+    except KeyError:
+        return
+    _, about = model.capture(outcome.step + 1, "batch")
+    # Between the two steps Keras may have reset the metrics, and a callback may have set the learning rate.
+    roles = ("weight:", "optimizer:") if not about["changes"] else ("weight:",)
+    names = [n for n in outcome.state if n.startswith(roles) and n in arrays and "learning_rate" not in n]
+    different = [n for n in names if not _same(arrays[n], outcome.state[n])]
+    if names:
+        said = (
+            f"{len(names)} variables"
+            if not different
+            else f"{len(different)} of {len(names)} variables differ"
+        )
+        yield Fact(
+            "weights and optimizer after it", f"others: {', '.join(different[:3])}", said, not different
+        )
+
+
+def _same(a: Any, b: Any) -> bool:
+    return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
+
+
+@dataclasses.dataclass(frozen=True)
+class Drift:
+    """How far an eager run is from the compiled one. Each row: what, the difference, what rounding explains."""
+
+    rows: tuple[tuple[str, float, float], ...]
+
+    @property
+    def within(self) -> bool:
+        """Tells whether rounding explains all of it."""
+        return all(difference <= tolerance for _, difference, tolerance in self.rows)
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Returns the loss and the worst variable."""
+        if not self.rows:
+            return ()
+        worst = max(
+            self.rows[1:] or self.rows,
+            key=lambda row: row[1] / row[2] if row[2] else math.inf * row[1] or 0.0,
+        )
+        shown = [self.rows[0], *([worst] if worst is not self.rows[0] else [])]
+        return tuple(
+            Evidence(f"eager differs in {label}", f"{difference:.2g} (rounding explains {tolerance:.2g})")
+            for label, difference, tolerance in shown
+        )
+
+
+def drift(rerun: Rerun, compiled: Outcome, eager: Outcome) -> Drift:
+    """Compares an eager run with the compiled one. Only inside `rerun.aside`.
+
+    The tolerance is measured: the step is run eagerly from weights that were moved by one rounding error at random, and
+    each figure may differ by `_SLACK` times the largest change that this made.
+    """
+    moved = [
+        rerun.eager(compiled.step, change=lambda state, seed=seed: rerun.perturbed(state, seed))  # type: ignore[misc]
+        for seed in range(_DRAWS)
+    ]
+    rows = []
+    for name, value in compiled.logs.items():
+        if name in eager.logs:
+            spread = max(_far(run.logs.get(name), eager.logs[name]) for run in moved)
+            tolerance = _SLACK * max(
+                spread, float(np.spacing(np.float32(abs(value) if math.isfinite(value) else 0)))
+            )
+            rows.append((name, _far(value, eager.logs[name]), tolerance))
+    for name, array in compiled.state.items():
+        if name.startswith("weight:") and array.dtype.kind == "f" and name in eager.state:
+            rows.append(
+                (f"`{name[7:]}`", _distance(array, eager.state[name]), _explained(name, eager, moved))
+            )
+    return Drift(tuple(rows))
+
+
+def _explained(name: str, eager: Outcome, moved: list[Outcome]) -> float:
+    array = eager.state[name]
+    spread = max(_distance(run.state[name], array) for run in moved)
+    finite = array[np.isfinite(array)]
+    largest = float(np.abs(finite).max()) if finite.size else 0.0
+    return _SLACK * max(spread, float(np.spacing(array.dtype.type(largest))))
+
+
+def _far(a: float | None, b: float | None) -> float:
+    if a is None or b is None or (math.isnan(a) and math.isnan(b)) or a == b:
+        return 0.0
+    return abs(a - b) if math.isfinite(a - b) else math.inf
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Returns the largest difference; places where both are NaN, or the same infinity, count as equal."""
+    if not a.size:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        far = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    far[(np.isnan(a) & np.isnan(b)) | (a == b)] = 0.0
+    return float(np.where(np.isnan(far), math.inf, far).max())
+
+
+__all__ = ["Drift", "Fact", "drift", "with_recording"]
