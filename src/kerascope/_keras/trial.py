@@ -61,9 +61,7 @@ def _users_function(layer: Any, users: Callable[[Any], bool]) -> bool:
 
 def _with_code(objects: Sequence[Any], users: Callable[[Any], bool]) -> Iterator[tuple[Any, Any]]:
     for obj in objects:
-        function = next(
-            (f for f in (getattr(obj, "fn", None), getattr(obj, "_fn", None), obj) if callable(f)), obj
-        )
+        function = next((f for f in (getattr(obj, "fn", None), getattr(obj, "_fn", None), obj) if callable(f)), obj)
         code = function if inspect.isfunction(function) else type(obj)
         if users(code):
             yield obj, code
@@ -165,9 +163,7 @@ class Call:
 
 
 def tap_calls(
-    patches: Patches,
-    before: Callable[[Call], None],
-    after: Callable[[Call, Any], Any] = lambda call, out: out,
+    patches: Patches, before: Callable[[Call], None], after: Callable[[Call, Any], Any] = lambda call, out: out
 ) -> None:
     """Tells `before` of every layer's call, and lets `after` change what it returns."""
     original = vars(keras.layers.Layer)["__call__"]

@@ -110,9 +110,6 @@ def _confirmed(model: ModelView, finding: Finding) -> Finding | None:
         severity="fault",
         confidence=0.97,
         explanation=f"{finding.explanation} In the recorded steps no gradient arrived at {listed(dead)}.",
-        evidence=(
-            *finding.evidence,
-            Evidence("weights without a gradient", f"{len(dead)} of {len(columns)}"),
-        ),
+        evidence=(*finding.evidence, Evidence("weights without a gradient", f"{len(dead)} of {len(columns)}")),
         location=dataclasses.replace(finding.location, layer=finding.location.layer or layer),
     )

@@ -23,14 +23,12 @@ def look(trial_: Trial) -> Iterator[Found]:
     for obj, code in trial_.own.losses:
         is_class = isinstance(code, type)
         given = (
-            trial_.arguments.of(obj, "call", "__call__") if is_class else trial_.arguments.of_function(code)
+            trial_.arguments.of(obj, "call", "__call__")
+            if is_class
+            else trial_.arguments.of_function(code)
         )
         pair = seen(given)
-        where = (
-            source.method(code, "call" if "call" in dir(code) else "__call__")
-            if is_class
-            else source.function(code)
-        )
+        where = source.method(code, "call" if "call" in dir(code) else "__call__") if is_class else source.function(code)
         if pair is None or where is None:
             continue
         function = obj.call if is_class else code
@@ -38,10 +36,10 @@ def look(trial_: Trial) -> Iterator[Found]:
     yield from _sums(trial_)
 
 
-def _judged(name: str, function: Callable[..., Any], pair: Seen, where: source.Method) -> Iterator[Found]:
-    other = (
-        pair.y_true[::-1].copy() if not np.array_equal(pair.y_true[::-1], pair.y_true) else pair.y_true + 1
-    )
+def _judged(
+    name: str, function: Callable[..., Any], pair: Seen, where: source.Method
+) -> Iterator[Found]:
+    other = pair.y_true[::-1].copy() if not np.array_equal(pair.y_true[::-1], pair.y_true) else pair.y_true + 1
     now = called(function, pair.y_true, pair.y_pred)
     if np.isfinite(now) and now == called(function, other, pair.y_pred):
         return  # it does not look at the targets: what is made smaller is computed inside the model
@@ -55,9 +53,7 @@ def _judged(name: str, function: Callable[..., Any], pair: Seen, where: source.M
         mixed.append((called(function, pair.y_true, pair.shuffled(good)), pair.shuffled(good), good))
     if not all(map(np.isfinite, (*right, *wrong))):
         return
-    if all(r > w + 1e-6 * abs(r) for r, w in zip(right, wrong, strict=True)) and (
-        min(wrong) < 0 or pair.shares
-    ):
+    if all(r > w + 1e-6 * abs(r) for r, w in zip(right, wrong, strict=True)) and (min(wrong) < 0 or pair.shares):
         yield _upside_down(name, right[0], wrong[0], where)
     elif pair.task == "numbers" and (low := _endless(function, pair)) is not None:
         yield _without_end(name, low, where)
@@ -107,10 +103,7 @@ def _upside_down(name: str, right: float, wrong: float, where: source.Method) ->
             "do not. Training makes the loss small, so this one teaches the opposite. Often a minus sign is missing, "
             "or one minus the score.",
             where.last_return() or where.first,
-            [
-                Evidence("loss of right predictions", _short(right)),
-                Evidence("loss of wrong ones", _short(wrong)),
-            ],
+            [Evidence("loss of right predictions", _short(right)), Evidence("loss of wrong ones", _short(wrong))],
         ),
         "worse",
     )
@@ -153,9 +146,7 @@ def _without_end(name: str, values: tuple[float, float], where: source.Method) -
 
 def _blind(right: float, mixed: float, shuffled: np.ndarray, good: np.ndarray) -> bool:
     apart = float(np.mean(np.abs(shuffled - good)))
-    return apart > 0.1 * float(np.std(good)) and abs(mixed - right) <= 1e-4 * max(
-        abs(right), abs(mixed), 1e-3
-    )
+    return apart > 0.1 * float(np.std(good)) and abs(mixed - right) <= 1e-4 * max(abs(right), abs(mixed), 1e-3)
 
 
 def _blind_to_samples(name: str, right: float, mixed: float, wrong: float, where: source.Method) -> Found:
@@ -187,12 +178,8 @@ def _sums(trial_: Trial) -> Iterator[Found]:
         return
     trial_.at_begin()
     whole = _total(trial_, trial_.data)
-    half = _total(
-        trial_, objects.map_structure(lambda t: t[: rows // 2] if getattr(t, "ndim", 0) else t, trial_.data)
-    )
-    other = _total(
-        trial_, objects.map_structure(lambda t: t[rows // 2 :] if getattr(t, "ndim", 0) else t, trial_.data)
-    )
+    half = _total(trial_, objects.map_structure(lambda t: t[: rows // 2] if getattr(t, "ndim", 0) else t, trial_.data))
+    other = _total(trial_, objects.map_structure(lambda t: t[rows // 2 :] if getattr(t, "ndim", 0) else t, trial_.data))
     if not (np.isfinite([whole, half, other]).all() and whole > 0 and half > 0 and other > 0):
         return
     if abs(whole - half - other) > 0.02 * whole:

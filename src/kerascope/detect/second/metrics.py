@@ -15,9 +15,7 @@ from kerascope.detect.second.pairs import Seen, seen
 from kerascope.detect.second.trial import Found, Trial, finding
 from kerascope.values import Evidence, SourceSpan
 
-_BEST_ONE = re.compile(
-    r"(^|_)(acc|accuracy|auc|precision|recall|f1|f_?score|iou|dice|r2|hit|hits|hit_?rate)(_|$)|accuracy", re.I
-)
+_BEST_ONE = re.compile(r"(^|_)(acc|accuracy|auc|precision|recall|f1|f_?score|iou|dice|r2|hit|hits|hit_?rate)(_|$)|accuracy", re.I)
 _BEST_ZERO = re.compile(r"(^|_)(mae|mse|rmse|mape|error|err|absolute_error|squared_error)(_|$)|error$", re.I)
 _APART = 0.05
 """A share by which a figure must be off to be called wrong rather than a matter of the last batch."""
@@ -70,9 +68,7 @@ def look(trial_: Trial) -> Iterator[Found]:
 class _Judge:
     """One metric with the targets and predictions it was called with."""
 
-    def __init__(
-        self, name: str, make: Any, code: Any, given: Sequence[np.ndarray], pair: Seen | None
-    ) -> None:
+    def __init__(self, name: str, make: Any, code: Any, given: Sequence[np.ndarray], pair: Seen | None) -> None:
         self.name, self.make, self.code, self.pair = name, make, code, pair
         self.true, self.predicted = given
         half = len(self.true) // 2
@@ -113,11 +109,7 @@ class _Judge:
             "before every epoch and every validation, so each figure hangs on everything before it. Set every variable "
             "back in `reset_state`.",
             self.place("reset_state", "__init__"),
-            [
-                Evidence("new", _short(fresh)),
-                Evidence("after a reset", _short(again)),
-                Evidence("variables", ", ".join(left)),
-            ],
+            [Evidence("new", _short(fresh)), Evidence("after a reset", _short(again)), Evidence("variables", ", ".join(left))],
         )
 
     def _forgets(self) -> Found | None:
@@ -133,11 +125,7 @@ class _Judge:
             "It was given two halves of the recorded batch, and then says what it says of the second half alone. What "
             "Keras shows for an epoch is the figure of its last batch. Add up over the updates: `assign_add`.",
             self.place("update_state", "result"),
-            [
-                Evidence("first half", _short(whole)),
-                Evidence("second half", _short(last)),
-                Evidence("both", _short(both)),
-            ],
+            [Evidence("first half", _short(whole)), Evidence("second half", _short(last)), Evidence("both", _short(both))],
         )
 
     def _split(self) -> Found | None:

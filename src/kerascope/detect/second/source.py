@@ -60,9 +60,7 @@ class Method:
     def call_at(self, line: int, *names: str) -> ast.Call | None:
         """Returns the call of one of these names whose lines include `line`."""
         found = [
-            node
-            for name, node in self.calls()
-            if name in names and node.lineno <= line <= (node.end_lineno or line)
+            node for name, node in self.calls() if name in names and node.lineno <= line <= (node.end_lineno or line)
         ]
         return found[-1] if found else None
 

@@ -131,9 +131,7 @@ class Trial:
 
     def files(self) -> list[str]:
         """Returns the user's files that are loaded, the script first."""
-        named = [
-            (name != "__main__", getattr(m, "__file__", None) or "") for name, m in list(sys.modules.items())
-        ]
+        named = [(name != "__main__", getattr(m, "__file__", None) or "") for name, m in list(sys.modules.items())]
         return [file for _, file in sorted(named) if file.endswith(".py") and is_users(file)]
 
     def name(self, variable: Any) -> str:
@@ -181,7 +179,9 @@ class Arguments:
 
     def of(self, owner: Any, *functions: str) -> Given | None:
         """Returns what a method of an object was called with."""
-        return next((g for g in self.given.values() if g.owner is owner and g.function in functions), None)
+        return next(
+            (g for g in self.given.values() if g.owner is owner and g.function in functions), None
+        )
 
     def of_function(self, function: Any) -> Given | None:
         """Returns what a plain function was called with."""
@@ -218,14 +218,7 @@ def finding(
 ) -> Finding:
     """Returns a finding, its location as a person reads it."""
     return Finding(
-        kind,
-        severity,
-        confidence,
-        title,
-        explanation,
-        location,
-        tuple(evidence),
-        levers=tuple(map(tuple, levers)),
+        kind, severity, confidence, title, explanation, location, tuple(evidence), levers=tuple(map(tuple, levers))
     )
 
 

@@ -167,9 +167,7 @@ def _left_out(
             "optimizer all of `self.trainable_variables`, and take the gradient with respect to them.",
             dataclasses.replace(span, layer=_owner(trial_.model, fresh)),
             [
-                Evidence(
-                    "left out", f"{len(fresh)} of {len(trial_.model.trainable_variables)} trainable variables"
-                ),
+                Evidence("left out", f"{len(fresh)} of {len(trial_.model.trainable_variables)} trainable variables"),
                 Evidence("change of the loss when they are disturbed", _most(rows, fresh)),
             ],
         ),
@@ -212,7 +210,7 @@ def _owner(model: Any, variables: Sequence[Any]) -> str | None:
     wanted = {id(v) for v in variables}
     for layer in [one for one in getattr(model, "layers", ())]:
         own = {id(v) for v in layer.variables}
-        if (own and own <= wanted) or wanted <= own:
+        if own and own <= wanted or wanted <= own:
             return str(layer.name)
     return None
 
@@ -241,9 +239,7 @@ def _matters(trial_: Trial, variables: Sequence[Any]) -> dict[int, float]:
         value = objects.to_numpy(variable.value)
         spread = float(np.std(value)) or 0.1
         variable.assign((value + spread * random.normal(size=value.shape)).astype(value.dtype))
-        change = [
-            abs(a - b) for a, b in zip(still, logs(), strict=False) if np.isfinite(a) and np.isfinite(b)
-        ]
+        change = [abs(a - b) for a, b in zip(still, logs(), strict=False) if np.isfinite(a) and np.isfinite(b)]
         if change and max(change) > 1e-6 * max(1.0, *(abs(a) for a in still if np.isfinite(a))):
             moved[id(variable)] = max(change)
     return moved
@@ -259,3 +255,4 @@ def _random(trial_: Trial, variables: Sequence[Any]) -> bool:
 def _listed(names: Sequence[str]) -> str:
     rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(f"`{name}`" for name in names[:3]) + rest
+
