@@ -67,6 +67,22 @@ def with_recording(model: ModelView, rerun: Rerun, outcome: Outcome) -> Iterator
         )
 
 
+def repeated(one: Outcome, other: Outcome) -> Evidence:
+    """Returns whether two runs of one step with the same program gave the same, and if not, what differs first.
+
+    Variables come in the order of the model: what differs first is what the others are computed from.
+    """
+    different = [
+        name for name in one.state if name in other.state and not _same(one.state[name], other.state[name])
+    ]
+    if not different:
+        return Evidence("run twice", f"the same to the bit, {len(one.state)} variables")
+    seeds = [name for name in different if "seed" in name]
+    first = ", ".join(different[:3])
+    why = "random seeds differ" if seeds else "an operation in it is not deterministic"
+    return Evidence("run twice", f"NOT the same: {len(different)} variables differ, first {first}; {why}")
+
+
 def _same(a: Any, b: Any) -> bool:
     return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
 
@@ -147,4 +163,4 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.where(np.isnan(far), math.inf, far).max())
 
 
-__all__ = ["Drift", "Fact", "drift", "with_recording"]
+__all__ = ["Drift", "Fact", "drift", "repeated", "with_recording"]

@@ -67,6 +67,8 @@ def performed(recorded: RecordedStep, rerun: Rerun, mode: str, stop: str | None 
     equal = None if not facts else all(fact.equal for fact in facts)
     evidence = [fact.evidence() for fact in facts]
     outcome, tolerated, lines = compiled, None, Report("", "", "healthy")
+    if mode == "compiled":
+        evidence.append(compared.repeated(compiled, rerun.compiled(step)))
     if mode == "eager":
         outcome = rerun.eager(step)
     elif mode in ("trace", "pdb"):
