@@ -15,10 +15,12 @@ Y = rng.integers(0, 4, 256).astype("int32")
 Z = rng.normal(size=(256, 4)).astype("float32")
 BAD = 4 * 32 + 5
 
-def train(*middle, loss="sparse_categorical_crossentropy", x=X, y=Y, optimizer="adam", cls=keras.Sequential, act=None):
-    act = act or ("softmax" if isinstance(loss, str) and loss.startswith("sparse") else None)
+def train(
+    *middle, loss="sparse_categorical_crossentropy", x=X, y=Y, optimizer="adam", cls=keras.Sequential, metrics=None
+):
+    act = ("softmax" if isinstance(loss, str) and loss.startswith("sparse") else None)
     model = cls([keras.Input(x.shape[1:]), *middle, layers.Dense(4, activation=act, name="head")])
-    model.compile(optimizer, loss)
+    model.compile(optimizer, loss, metrics=metrics)
     model.fit(x, y, batch_size=32, epochs=1, verbose=0, shuffle=False)
 
 class Scaled(layers.Layer):
@@ -175,6 +177,19 @@ class Mine(Scaled):
         return h + length(h)
 X[BAD] = 0.0
 train(Mine())
+""",
+    "metric": """
+class Mine(keras.metrics.Metric):
+    def __init__(self):
+        super().__init__(name="mine")
+        self.total = self.add_variable(shape=(), initializer="zeros", name="total")
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        size = ops.sum(ops.abs(y_true), axis=-1)
+        self.total.assign(self.total + ops.sum(y_pred[:, 0] / size))  # BORN size | 5
+    def result(self):
+        return self.total
+Z[BAD] = 0.0
+train(loss="mse", y=Z, metrics=[Mine()])
 """,
     "data_x": "X[BAD, 3] = np.nan  # DATA x | 5\ntrain(layers.Dense(8))\n",
     "data_y": 'Z[BAD] = np.inf  # DATA y | 5\ntrain(layers.Dense(8), loss="mse", y=Z)\n',

@@ -169,7 +169,7 @@ def test_defaults_for_small_and_large_models(monkeypatch, parameters, copied):
 
 
 @pytest.mark.parametrize(
-    "case", ["div_norm", "root_gradient", "loss_mape", "data_x", "rate", "mask_infinite"]
+    "case", ["div_norm", "root_gradient", "loss_mape", "data_x", "rate", "mask_infinite", "metric"]
 )
 def test_a_break_is_told(case):
     from replay_cases import CASES, HEALTHY

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerascope.detect.reading import listing, mapping, show, thin
 from kerascope.record.reader import ModelView, RunView
-from kerascope.values import Evidence, Finding, Fix
+from kerascope.values import Evidence, Finding, Fix, SourceSpan
 
 _GROWN = 10.0
 """Times that something has to have grown or shrunk over the run-up to be worth a sentence."""
@@ -41,6 +41,23 @@ def told(view: RunView, model: ModelView, finding: Finding) -> Finding:
     return dataclasses.replace(
         finding, title=title, explanation=explanation, location=location, evidence=evidence, fixes=fixes
     )
+
+
+def of_metrics(view: RunView, model: ModelView) -> Iterator[Finding]:
+    """Yields a finding for a metric that is not finite while loss and weights are."""
+    for event in view.events("birth"):
+        metric = _text(event.facts.get("metric"))
+        if event.model == model.id and metric and event.step is not None:
+            plain = Finding(
+                kind="nan-loss",
+                severity="warning",
+                confidence=0.95,
+                title=f"The metric `{metric}` is not finite from step {event.step:,} on",
+                explanation="Loss and weights are finite: the training goes on as if nothing were wrong.",
+                location=SourceSpan(step=event.step),
+            )
+            yield told(view, model, plain)
+            return
 
 
 def _cause(facts: Mapping[str, Any]) -> str | None:

@@ -45,6 +45,7 @@ def non_finite(view: RunView) -> Iterator[Finding]:
         if loss or weights or event:
             yield births.told(view, model, _finding(view, model, loss, weights, event))
         else:
+            yield from births.of_metrics(view, model)
             yield from _validation(view, model)
 
 

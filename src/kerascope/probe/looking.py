@@ -29,6 +29,14 @@ class Looking:
         self.pause: Pause | None = None
         self.broken: tuple[Point, list[Entry], int] | None = None
 
+    def metric(self, stepper: Stepper, step: int, name: str) -> None:
+        """A metric is not finite after this step, and the loss is: its steps are held to be looked at."""
+        start = stepper.window.point()
+        if self.broken is None and start is not None and start.step <= step and stepper.raw is not None:
+            rerun = stepper.window.rerun(stepper.raw, start)
+            self.broken = (start, [entry for entry in rerun.entries if entry.step <= step], step)
+            stepper.journal.note(f"metric `{name}`", f"it is not finite from step {step} on; the loss is")
+
     def tell(self, stepper: Stepper) -> None:
         """Lets the bad step be looked at, now that the training is over."""
         if self.broken is None or self.autopsy is None or stepper.raw is None:

@@ -52,8 +52,8 @@ class Options:
             )
         if not self.examine >= 0:
             raise UsageError(
-                f"`examine` is a number of seconds. Received: examine={self.examine!r}. Give 0 or more; 0 does not look "
-                "at the user's own code after the training."
+                f"`examine` is a number of seconds. Received: examine={self.examine!r}. Give 0 or more; 0 does not "
+                "look at the user's own code after the training."
             )
         if self.pause is not None:
             Break(self.pause)  # says what is wrong with it

@@ -54,11 +54,11 @@ class Stepper:
         self.sampler = Sampler(options, in_place=backend.in_place(model))
         self.buffers = batches.BufferGuard(backend)
         self.rows = Rows(backend, journal, self.window.mark)
+        self.rows.on_metric = lambda step, name: self.looking.metric(self, step, name)
         self.keeper = Keeper(backend, journal, options, room)
         self.keeper.trained = lambda: self.clock.stepping
         self.looking = Looking(options)
-        self.traced = False
-        self.dead = False
+        self.traced = self.dead = False
         self.on_error: Callable[[], None] | None = None
         self.beginning: Point | None = None  # the first step's state and batch, for a second look afterwards
         self.before_bad: Point | None = None  # those of the first step that was not finite

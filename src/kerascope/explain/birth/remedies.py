@@ -41,7 +41,11 @@ def remedies(found: Story, model: Any, steps: Steps) -> Iterator[Remedy]:
         yield from _of_settings(model)
     if found.birth is not None:
         yield from _of_source(found)
-    if not ran_away and found.direction in ("forward", "layer", "update", "arrived"):
+    if (
+        not ran_away
+        and "metric" not in found.facts
+        and found.direction in ("forward", "layer", "update", "arrived")
+    ):
         yield from _of_settings(model)
 
 
@@ -171,13 +175,13 @@ def tried(found: Story, model: Any, steps: Steps) -> list[dict[str, Any]]:
         with contextlib.suppress(Exception):  # a change that fails is none
             with remedy.around():
                 outcome = steps.eager(first, count=count)
-            if _finite(outcome):
+            if _finite(outcome, "" if "metric" in found.facts else "loss"):
                 kept.append(_fact(remedy, outcome, first, count, found.step))
     return kept
 
 
-def _finite(outcome: Any) -> bool:
-    logs = all(np.isfinite(v) for name, v in outcome.logs.items() if "loss" in name)
+def _finite(outcome: Any, wanted: str) -> bool:
+    logs = all(np.isfinite(v) for name, v in outcome.logs.items() if wanted in name)
     state = (a for name, a in outcome.state.items() if a.dtype.kind == "f" and not name.startswith("metric:"))
     return logs and all(np.isfinite(a).all() for a in state)
 

@@ -141,6 +141,11 @@ def _told(seen: Seen, earlier: Sequence[Seen], size: int) -> Story:
         return Story(step, "layer")
     if not seen.weights_are_finite:
         return Story(step, "update")
+    metrics = [name for name, value in seen.outcome.logs.items() if not np.isfinite(value)]
+    if births and metrics:
+        found = _of(births[0], step, size)
+        found.facts["metric"] = metrics[0]
+        return found
     return Story(step, "none")
 
 
