@@ -79,6 +79,7 @@ def test_eager_is_within_rounding(trained):
     before = trained.states()
     found = trained.run.step(LAST - 1).replay("eager", model=trained.model)
     assert found.tolerated is True
+    assert any(e.label == "rows with the largest loss" and "label" in e.value for e in found.evidence)
     assert {name for name in found.gradients if name.endswith("kernel")}
     assert all(np.isfinite(g).all() for g in found.gradients.values())
     assert trained.states() == before

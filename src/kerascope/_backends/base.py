@@ -128,6 +128,9 @@ class Backend(Protocol):
     def eager_step(self, model: Model, state: State, data: Data) -> tuple[Logs, State]:
         """Runs the model's train step on one batch as the Python it is, uncompiled."""
 
+    def outputs(self, model: Model, state: State, x: Any) -> Any:
+        """Returns what the model predicts of `x` with the weights of `state`, as in inference, uncompiled."""
+
     def usable(self, state: State) -> bool:
         """Tells whether a state can still be read: another training may have taken its memory."""
 

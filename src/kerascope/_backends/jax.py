@@ -110,6 +110,9 @@ class JaxBackend:
         logs, new = model.train_step(tuple(list(group) for group in state), data)
         return logs, new
 
+    def outputs(self, model: Any, state: State, x: Any) -> Any:
+        return model.stateless_call(list(state[0]), list(state[1]), x, training=False)[0]
+
     def usable(self, state: State) -> bool:
         return not any(leaf.is_deleted() for leaf in jax.tree_util.tree_leaves(state))
 

@@ -113,6 +113,9 @@ class TensorFlowBackend:
     def eager_step(self, model: Any, state: State, data: Data) -> tuple[Logs, State]:
         return model.train_step(without_optionals(data)), None
 
+    def outputs(self, model: Any, state: State, x: Any) -> Any:
+        return model(x, training=False)
+
     def usable(self, state: State) -> bool:
         return True
 

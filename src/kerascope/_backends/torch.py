@@ -111,6 +111,10 @@ class TorchBackend:
     def eager_step(self, model: Any, state: State, data: Data) -> tuple[Logs, State]:
         return model.train_step(self.batch(data)), None
 
+    def outputs(self, model: Any, state: State, x: Any) -> Any:
+        with torch.no_grad():
+            return model(x, training=False)
+
     def usable(self, state: State) -> bool:
         return True
 

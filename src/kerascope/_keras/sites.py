@@ -49,6 +49,8 @@ class Sites:
             self._note(obj, "made", once=True)
             original(obj, *args, **kwargs)
 
+        # Keras reads the names of the parameters off it, without looking through wrappers.
+        __init__.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
         return __init__
 
     def _calling(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:

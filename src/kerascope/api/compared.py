@@ -139,6 +139,59 @@ def drift(rerun: Rerun, compiled: Outcome, eager: Outcome) -> Drift:
     return Drift(tuple(rows))
 
 
+MOST_ROWS = 256
+"""Rows of a batch whose losses are looked at one by one."""
+
+
+def first_layer(rerun: Rerun, step: int) -> Evidence | None:
+    """Returns the first layer output, then gradient, whose norm leaves the tolerance; None when none does.
+
+    The order is that of computing. Only inside `rerun.aside`.
+    """
+    compiled, eager = rerun.parts(step, eager=False), rerun.parts(step, eager=True)
+    moved = [
+        rerun.parts(step, eager=True, change=lambda state, seed=seed: rerun.perturbed(state, seed))  # type: ignore[misc]
+        for seed in range(_DRAWS)
+    ]
+    for part in ("output", "loss", "gradient"):
+        if part not in compiled or part not in eager:
+            continue
+        runs = [dict(zip(run[part][0], run[part][1][:, 0], strict=True)) for run in (compiled, eager, *moved)]
+        for name, norm in runs[0].items():
+            if not all(name in run for run in runs):
+                continue
+            spread = max(_far(float(run[name]), float(runs[1][name])) for run in runs[2:])
+            tolerance = _SLACK * max(spread, float(np.spacing(np.float32(abs(norm)))))
+            if not _far(float(norm), float(runs[1][name])) <= tolerance:
+                said = f"norm {float(norm):.6g} compiled, {float(runs[1][name]):.6g} eager (rounding: {tolerance:.1g})"
+                return Evidence(f"first to differ: {part} of `{name}`", said)
+    return None
+
+
+def worst_rows(rerun: Rerun, step: int, labels: np.ndarray | None) -> Evidence | None:
+    """Returns the rows of the batch with the largest losses and their labels; None where they cannot be told.
+
+    Only inside `rerun.aside`.
+    """
+    if labels is not None and len(labels) > MOST_ROWS:
+        return None
+    try:
+        losses = np.asarray(rerun.losses(step))
+    except Exception:  # a model of the user's may compute its loss in another way
+        return None
+    if losses.size < 2:
+        return None
+    order = np.argsort(np.where(np.isnan(losses), np.inf, losses))[::-1][:5]
+    shown = [f"row {row}: {losses[row]:.3g}{_label(labels, int(row))}" for row in order]
+    return Evidence("rows with the largest loss", f"{', '.join(shown)}; median {np.median(losses):.3g}")
+
+
+def _label(labels: np.ndarray | None, row: int) -> str:
+    if labels is None or labels.ndim == 0 or labels[row].size != 1:
+        return ""
+    return f" (label {labels[row].reshape(()).item():g})"
+
+
 def _explained(name: str, eager: Outcome, moved: list[Outcome]) -> float:
     array = eager.state[name]
     spread = max(_distance(run.state[name], array) for run in moved)
@@ -163,4 +216,4 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.where(np.isnan(far), math.inf, far).max())
 
 
-__all__ = ["Drift", "Fact", "drift", "repeated", "with_recording"]
+__all__ = ["Drift", "Fact", "drift", "first_layer", "repeated", "with_recording", "worst_rows"]

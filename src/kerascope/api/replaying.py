@@ -17,8 +17,9 @@ from kerascope.api.replay import RecordedStep, Replay, reach
 from kerascope.api.script import Outcome
 from kerascope.errors import ScriptError, UsageError
 from kerascope.probe import rerun as reruns
+from kerascope.probe.data import named_arrays
 from kerascope.probe.rerun import Entry, Point, Rerun
-from kerascope.values import Finding, Report, SourceSpan
+from kerascope.values import Evidence, Finding, Report, SourceSpan
 
 
 def on_live(recorded: RecordedStep, model: Any, mode: str, stop: str | None) -> Replay:
@@ -77,6 +78,8 @@ def performed(recorded: RecordedStep, rerun: Rerun, mode: str, stop: str | None 
         drift = compared.drift(rerun, compiled, outcome)
         tolerated = drift.within
         evidence += drift.evidence()
+    if mode == "eager":
+        evidence += _closer(rerun, step, bool(tolerated))
     finding = Finding(
         kind="replay",
         severity="note" if equal is not False else "warning",
@@ -101,6 +104,15 @@ def performed(recorded: RecordedStep, rerun: Rerun, mode: str, stop: str | None 
     return Replay(
         step, mode, rerun.start.step, outcome.logs, weights, outcome.gradients, equal, tolerated, report
     )
+
+
+def _closer(rerun: Rerun, step: int, tolerated: bool) -> list[Evidence]:
+    """Returns where an eager step leaves the compiled one, and which rows of the batch lose most."""
+    found = [] if tolerated else [compared.first_layer(rerun, step)]
+    arrays = dict(named_arrays(rerun.backend.batch(rerun.entry(step).data)))
+    labels = rerun.backend.host(arrays["y"]) if "y" in arrays else None
+    found.append(compared.worst_rows(rerun, step, labels))
+    return [evidence for evidence in found if evidence is not None]
 
 
 def _traced(rerun: Rerun, step: int, mode: str, stop: str | None) -> tuple[reruns.Outcome, Report]:

@@ -155,6 +155,36 @@ class Rerun:
         found.gradients = taps.found
         return found
 
+    def parts(
+        self, step: int, *, eager: bool, change: Callable[[Any], Any] = lambda state: state
+    ) -> dict[str, tuple[Sequence[str], np.ndarray]]:
+        """Returns the statistics of every layer output and gradient of a step: part -> (names, (names, 7)).
+
+        Compiled as the watch takes them, or eagerly. Only inside `aside`.
+        """
+        state, data = change(self.before(step)), self.entry(step).data
+        if eager:
+            with keras_state.attributes_kept(self.model), self.backend.instrumented(self.model) as sample:
+                self.backend.eager_step(self.model, state, data)
+        else:
+            sample = self.backend.sample(self.model, state, data)
+        return {name: (part.names, self.backend.host(part.stats)) for name, part in sample.parts.items()}
+
+    def losses(self, step: int) -> list[float]:
+        """Returns the loss of each row of a step's batch alone, as in inference. Only inside `aside`."""
+        state = self.before(step)
+        x, y, *_ = self.backend.batch(self.entry(step).data)
+        count = int(np.shape(keras_steps.flatten(y)[0])[0])
+        predicted = self.backend.outputs(self.model, state, x)
+        found = []
+        for row in range(count):
+            one = [
+                keras_steps.map_structure(lambda a, r=row: a[r : r + 1], part) for part in (x, y, predicted)
+            ]
+            loss = self.model.compute_loss(x=one[0], y=one[1], y_pred=one[2], training=False)
+            found.append(float(self.backend.host(loss)))
+        return found
+
     def _outcome(self, step: int, logs: Any, state: Any) -> Outcome:
         snapshot = self.backend.save(self.model, state)
         arrays, _ = self.backend.pack_state(self.model, snapshot)
