@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "_keras": set(),
     "_backends": {"_keras"},
     "record": set(),
-    "probe": {"record.writer", "record.lines", "_backends", "_keras"},
+    "probe": {"record.writer", "record.lines", "record.tensors", "_backends", "_keras"},
     "detect": {"record.reader", "record.lines", "_backends.tensors"},
     # Contracts run the object itself. A key with a dot is for that part of a part, in place of the part's own.
     "detect.contracts": {"detect", "record.lines", "probe.lines", "explain.subject", "_backends", "_keras"},
@@ -44,7 +44,9 @@ ALLOWED: dict[str, set[str]] = {
         "record.lines",
         "probe.lines",
         "_backends.tensors",
+        "_backends.grads",
         "_keras.objects",
+        "_keras.optimizing",
     },
     "render": set(),
     "api": STAGES | GATES,

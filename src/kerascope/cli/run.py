@@ -70,6 +70,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=512.0,
         help="memory for snapshots and batches (default: 512 MiB)",
     )
+    _configure_keeping(parser)
+
+
+def _configure_keeping(parser: argparse.ArgumentParser) -> None:
+    """Adds what is kept to run steps again, and where to stop."""
+    parser.add_argument(
+        "--break",
+        dest="pause",
+        metavar="WHEN",
+        help='pause after a step and debug its replay: nonfinite, "step==120", "loss>2*median(loss,50)"',
+    )
+    parser.add_argument(
+        "--snapshot-every", type=int, metavar="K", default=50, help="steps between copies of the state (50)"
+    )
+    parser.add_argument(
+        "--keep-batches",
+        type=int,
+        metavar="N",
+        default=64,
+        help="batches kept after each state (default: 64)",
+    )
+    parser.add_argument(
+        "--no-batches", action="store_true", help="keep no data and no states: no step can be run again"
+    )
+    parser.add_argument(
+        "--keep",
+        type=float,
+        metavar="MIB",
+        default=128.0,
+        help="room in the recording for states and batches (default: 128 MiB)",
+    )
 
 
 def _add_experiments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +136,10 @@ def split(argv: Sequence[str]) -> tuple[list[str], str | None, list[str]]:
         "--examine",
         "--engine",
         "--jobs",
+        "--break",
+        "--snapshot-every",
+        "--keep-batches",
+        "--keep",
     }
     index = 0
     while index < len(argv):
@@ -152,10 +187,14 @@ def main(argv: Sequence[str]) -> int:
         out=options.out,
         options={
             "every": options.every,
-            "inline": options.inline,
+            "inline": options.inline or "grad_norm" in (options.pause or ""),
+            "pause": options.pause,
             "budget": options.budget / 100,
             "memory": int(options.memory * 1024 * 1024),
             "examine": options.examine,
+            "snapshot_every": options.snapshot_every,
+            "keep_batches": 0 if options.no_batches else options.keep_batches,
+            "keep_bytes": int(options.keep * 1024 * 1024),
         },
         experiments=Plan(options.experiments, options.engine, options.jobs),
         say=_say,
