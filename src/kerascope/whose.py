@@ -16,7 +16,7 @@ _FRAMEWORKS = ("keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "optree
 
 @functools.lru_cache(maxsize=4096)
 def is_users(file: str, *, installed: bool = False) -> bool:
-    """Tells whether a file is the user's: not Python's own, not Keras's or its backend's, not ours, and read from a file.
+    """Tells whether a file is the user's: not Python's own, not Keras's or a backend's, not ours.
 
     Args:
         file: the name in a code object, which may be a notebook's cell.
