@@ -41,6 +41,7 @@ TRAIN = """
 import json
 import keras
 import numpy as np
+from keras import layers
 from parts.net import Named, Scale, block, frozen
 
 model = keras.Sequential([keras.Input((4,))])
@@ -54,6 +55,13 @@ optimizer = keras.optimizers.SGD(
 )
 model.compile(optimizer, keras.losses.MeanSquaredError())
 model.fit(np.zeros((8, 4)), np.zeros((8, 3)), epochs=1, verbose=0)
+inputs = keras.Input((4,))
+hidden = layers.Dense(3)(inputs)
+for outputs in (hidden, {"b": hidden, "a": layers.Dense(2, name="last")(hidden)}):
+    functional = keras.Model(inputs, outputs)
+    functional.compile("sgd", "mse")
+    y = {"a": np.zeros((8, 2)), "b": np.zeros((8, 3))} if isinstance(outputs, dict) else np.zeros((8, 3))
+    functional.fit(np.zeros((8, 4)), y, epochs=1, verbose=0)
 print(json.dumps(Scale(name="s").get_config()["name"]), json.dumps(Named.__init__.__name__))
 """
 
@@ -78,13 +86,13 @@ def facts(tmp_path_factory):
     assert code == 0
     assert before == (keras.layers.Layer.__init__, keras.Model.compile, keras.layers.Layer.trainable)
     view = RunView.open(folder / "run.kscope")
-    [model] = view.models
-    yield model.facts, view.sources()
+    assert view.events("internal") == ()
+    yield view.models[0].facts, view.sources(), view.models
     view.close()
 
 
 def calls(facts, key):
-    found, texts = facts
+    found, texts, _ = facts
     return [
         (frame["file"], texts[frame["file"]].splitlines()[frame["line"] - 1].strip())
         for frame in found["sites"][key]
@@ -116,3 +124,12 @@ def test_optimizer_loss_compile_fit_and_freezing(facts):
     frozen = next(key for key in facts[0]["sites"] if key.startswith("frozen:"))
     assert calls(facts, frozen)[0] == ("parts/net.py", "layer.trainable = False")
     assert facts[0]["signatures"]["SGD"][:2] == ["learning_rate", "momentum"]
+
+
+@pytest.mark.backend
+def test_outputs_of_functional_models_have_their_keys(facts):
+    one, two = (model.facts["program"] for model in facts[2][1:])
+    assert [(o["key"], o["shape"]) for o in one["outputs"]] == [("", [None, 3])]
+    assert {o["key"]: o["shape"] for o in two["outputs"]} == {"a": [None, 2], "b": [None, 3]}
+    assert {o["key"]: o["before"][0] for o in two["outputs"]}["a"] == "last"
+    assert sorted(loss["key"] for loss in two["losses"]) == ["a", "b"]

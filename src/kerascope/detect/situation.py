@@ -188,14 +188,10 @@ class Situation:
                 return None, activation
             if node.kind in ACTIVATIONS:
                 activation = activation or activation_of(node)
-                if node.weighted:
-                    return node, activation
-                continue
-            if node.kind in PASSING or (node.parameters == 0 and not node.custom):
-                continue
-            if node.custom:
-                return node, activation
-            return node, activation or node.activation or "linear"
+            elif node.weighted or node.kind in RECURRENT:
+                return node, activation or known_activation(node)
+            elif node.custom or not (node.kind in PASSING or "Pooling" in node.kind):
+                return (node if node.custom else None), activation
         return None, activation
 
     def activation_layer(self, index: int) -> Node | None:
@@ -302,6 +298,12 @@ class Situation:
         return [mapping(e) for e in listing(mapping(self.data.get(part)).get("x"))]
 
     @property
+    def has_graph(self) -> bool:
+        """Tells whether what happens between layers is known: a functional model without bare operations."""
+        outputs = listing(self.program.get("outputs"))
+        return bool(outputs) and not any(name.startswith("op:") for chain in self.chains for name in chain)
+
+    @property
     def rows(self) -> float:
         """Number of training rows, NaN when not known."""
         return number(mapping(self.data.get("train")).get("rows"))
@@ -345,6 +347,32 @@ class Situation:
         if self.training is not None:
             rows = tuple(row for row in rows if row.training == self.training.id)
         return np.array([number(row.logs.get(name)) for row in rows], np.float64)
+
+
+KNOWN = (
+    *(
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "celu",
+        "gelu",
+        "silu",
+        "swish",
+        "mish",
+        "softplus",
+        "softsign",
+    ),
+    *("sigmoid", "hard_sigmoid", "hard_silu", "tanh", "hard_tanh", "softmax", "exponential", "linear", "glu"),
+)
+"""Activations whose range is known; one of the user's own may be anything."""
+
+
+def known_activation(node: Node) -> str:
+    """Returns a layer's own activation, "linear" without one, "" for one that Keras does not know."""
+    name = node.activation or "linear"
+    return name if name in KNOWN else ""
 
 
 def activation_of(node: Node) -> str:

@@ -48,7 +48,12 @@ def _other(node: Node) -> bool:
 
 def _linear(situation: Situation) -> Iterator[Finding]:
     hidden = situation.hidden
-    if not situation.targets or not hidden or any(_other(n) for n in situation.working):
+    if (
+        not situation.has_graph
+        or not situation.targets
+        or not hidden
+        or any(_other(n) for n in situation.working)
+    ):
         return
     bent = [n for n in hidden if situation.activation_after(n) not in ("linear", "")]
     if bent:

@@ -95,7 +95,7 @@ def _pairing(situation: Situation, target: Target) -> Iterator[Finding]:
     if target.activation in _PROBABILITY or _is_probability(target):
         yield from _competing(situation, target)
         return
-    if not target.activation:
+    if not target.activation or (not situation.has_graph and _looks_like_shares(target)):
         return
     fits = "sigmoid" if target.loss in BINARY else "softmax"
     setter = situation.activation_layer(target.index)
@@ -239,6 +239,12 @@ def _is_probability(target: Target) -> bool:
     low, high = number(target.train.get("min")), number(target.train.get("max"))
     by_chance = target.activation in ("linear", "relu", "tanh")
     return low >= 0 and high <= 1 and not by_chance
+
+
+def _looks_like_shares(target: Target) -> bool:
+    """Tells whether the answers lie between 0 and 1, whatever the code between the layers does."""
+    low, high = number(target.train.get("min")), number(target.train.get("max"))
+    return not (low < 0 or high > 1)
 
 
 def outside(target: Target) -> list[Evidence]:

@@ -58,7 +58,7 @@ def unscaled(situation: Situation) -> tuple[Mapping[str, Any], float, float] | N
 def _prepared(situation: Situation) -> bool:
     """Tells whether something brings the inputs to scale before the first weights: a layer, or a calculation."""
     for node in situation.working:
-        if node.kind in NORMALISING:
+        if node.kind in (*NORMALISING, "Lambda") or (node.custom and not node.parameters):
             return True
         if node.weighted or node.custom or node.parameters:
             break
