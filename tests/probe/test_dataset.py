@@ -105,3 +105,12 @@ def test_settings_of_fit_hold_plain_values_only():
     )
     assert found["batch_size"] == 8 and found["shuffle"] is False and found["class_weight"] is True
     assert "x" not in found and found["validation_data"] is False and found["callbacks"] == []
+
+
+def test_a_model_that_cannot_be_asked_is_no_failure():
+    def refuses(x):
+        raise NotImplementedError("no call")
+
+    found = data_facts({"x": X, "y": CLASSES}, refuses)
+    assert found["answers"]["train"] == {"error": "NotImplementedError: no call"}
+    assert found["learnable"][0]["linear"] > 0.8

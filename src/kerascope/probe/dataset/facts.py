@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -40,13 +41,16 @@ def data_facts(arguments: dict[str, Any], predict: Callable[[Any], Answers] | No
             samples[name] = part.sample(_affordable(part, most), rng)
             facts[name] = _part_facts(part, samples[name])
     if "train" in samples and "validation" in samples and train is not None and validation is not None:
-        facts["between"] = _between(train, samples["train"], samples["validation"])
+        _try(facts, "between", lambda: _between(train, samples["train"], samples["validation"]))
     if "train" in samples:
-        facts["learnable"] = learnable(samples["train"], samples.get("validation"), rng)
+        _try(facts, "learnable", lambda: learnable(samples["train"], samples.get("validation"), rng))
     if predict is not None:
+        asked: dict[str, Any] = {}
         for name, sample in samples.items():
             if now() - began < _SECONDS:
-                facts.setdefault("answers", {})[name] = answers(sample.sample(_PREDICTED, rng), predict)
+                chosen = sample.sample(_PREDICTED, rng)
+                _try(asked, name, functools.partial(answers, chosen, predict))
+        facts["answers"] = asked
     facts["seconds"] = now() - began
     return facts
 
@@ -65,6 +69,14 @@ def settings_of_fit(arguments: dict[str, Any]) -> dict[str, Any]:
     listed = given if isinstance(given, (list, tuple)) else [given]
     facts["callbacks"] = [type(callback).__name__ for callback in listed]
     return facts
+
+
+def _try(facts: dict[str, Any], key: str, look: Callable[[], Any]) -> None:
+    """Adds what a look found. A model that takes other inputs than `fit` got (a GAN, say) is no failure of anybody."""
+    try:
+        facts[key] = look()
+    except Exception as error:
+        facts[key] = {"error": f"{type(error).__name__}: {error}"[:300]}
 
 
 def _affordable(part: Part, most: int) -> int:
