@@ -49,7 +49,8 @@ def _works(make: Callable[[], Any]) -> bool:
 
 
 def look(trial_: Trial) -> Iterator[Found]:
-    """Yields what is wrong with each metric of the user's."""
+    """Yields what is wrong with each metric of the user's, and metrics that Keras does not reset."""
+    yield from _out_of_sight(trial_)
     for metric, code in trial_.own.metrics:
         is_class = isinstance(code, type)
         given = (
@@ -70,6 +71,35 @@ def look(trial_: Trial) -> Iterator[Found]:
         found = _Judge(name, _Maker(metric, first), code, fit, pair).first()
         if found is not None:
             yield found
+
+
+def _out_of_sight(trial_: Trial) -> Iterator[Found]:
+    """Metrics of a model that its own `metrics` property leaves out: nothing resets them between epochs."""
+    model = trial_.model
+    listed = source.prop(type(model), "metrics")
+    if listed is None:
+        return
+    known = {id(v) for metric in model.metrics for v in metric.variables}
+    trial_.at_end()
+    for name, value in list(vars(model).items()):
+        if objects.kind_of(value) != "metric" or not value.variables or name.startswith("_"):
+            continue
+        variables = value.variables
+        used = any(np.any(objects.to_numpy(v.value)) for v in variables)
+        if (
+            not used
+            or any(id(v) in known for v in variables)
+            or source.mentions(type(model), f"self.{name}.reset_state")
+        ):
+            continue
+        yield _bug(
+            f"`self.{name}` of `{model.name}` is never reset",
+            "The model's own `metrics` property does not name it, and nothing else calls its `reset_state()`. Keras "
+            "resets what `metrics` gives before every epoch: this one goes on adding up over all of them, training "
+            "and validation together.",
+            listed.last_return() or listed.first,
+            [Evidence("variables of the metric", ", ".join(v.name for v in variables))],
+        )
 
 
 def _final(trial_: Trial, y_pred: np.ndarray) -> np.ndarray:
@@ -154,17 +184,16 @@ class _Judge:
     def _split(self) -> Found | None:
         whole = _updated(self.make(), (self.true, self.predicted))
         metric = self.make()
-        size = max(1, len(self.true) // 4)
-        for start in range(0, len(self.true), size):
-            parts = _updated(metric, (self.true[start : start + size], self.predicted[start : start + size]))
+        _updated(metric, self.first_half)
+        parts = _updated(metric, self.rest)
         if not np.isfinite([*whole, *parts]).all() or _near(whole, parts, _APART):
             return None
         return _bug(
             f"`{self.name}` depends on how the data is cut into batches",
-            "The recorded batch was given at once, and in four parts. A ratio, a root or a maximum is not the mean of "
+            "The recorded batch was given at once, and in two halves. A ratio, a root or a maximum is not the mean of "
             "those of its batches. Add up numerator and denominator over all samples, and divide in `result`.",
             self.place("update_state", "result"),
-            [Evidence("at once", _short(whole)), Evidence("in four parts", _short(parts))],
+            [Evidence("at once", _short(whole)), Evidence("in two halves", _short(parts))],
             severity="warning",
             confidence=0.8,
         )

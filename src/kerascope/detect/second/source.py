@@ -126,6 +126,18 @@ def method(cls: type, name: str) -> Method | None:
     return None
 
 
+def prop(cls: type, name: str) -> Method | None:
+    """Returns the getter of a property of a class where the user wrote it."""
+    found = next((vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)), None)
+    return function(found.fget) if isinstance(found, property) and found.fget is not None else None
+
+
+def mentions(cls: type, text: str) -> bool:
+    """Tells whether the source of a class contains a text."""
+    found = class_node(cls)
+    return found is not None and text in ast.unparse(found[1])
+
+
 def function(code: Any) -> Method | None:
     """Returns a function of the user's by its object."""
     try:
