@@ -168,8 +168,8 @@ def _default_seconds() -> float:
         return float(given)
     except ValueError:
         raise UsageError(
-            f"KERASCOPE_EXPERIMENTS is a time in seconds. Received: KERASCOPE_EXPERIMENTS={given!r}. Give a number, 0 for "
-            "no experiments."
+            f"KERASCOPE_EXPERIMENTS is a time in seconds. Received: KERASCOPE_EXPERIMENTS={given!r}. "
+            "Give a number; 0 means no experiments."
         ) from None
 
 
