@@ -10,736 +10,550 @@ JAX = "import jax\nimport jax.numpy as jnp\nimport keras\nfrom keras import laye
 
 CASES = (
     Case(
-        "OwnLayerNorm",
+        "RMSNorm",
         "6,4",
-        'shape=(shape[-1],), initializer="ones", name="gamma"',
-        'shape=(shape[1],), initializer="ones", name="gamma"',
+        "axis=-1, keepdims=True",
+        "axis=-1",
         """
-class OwnLayerNorm(layers.Layer):
+class RMSNorm(layers.Layer):
     def build(self, shape):
-        self.gamma = self.add_weight(shape=(shape[-1],), initializer="ones", name="gamma")
-        self.beta = self.add_weight(shape=(shape[-1],), initializer="zeros", name="beta")
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
 
     def call(self, x):
-        mean = ops.mean(x, axis=-1, keepdims=True)
-        var = ops.mean(ops.square(x - mean), axis=-1, keepdims=True)
-        return (x - mean) / ops.sqrt(var + 1e-5) * self.gamma + self.beta
+        power = ops.mean(ops.square(x), axis=-1, keepdims=True)
+        return x * ops.rsqrt(power + 1e-6) * self.scale
 """,
-        named=("(x - mean) / ops.sqrt(var + 1e-5) * self.gamma",),
+        named=("x * ops.rsqrt(power + 1e-6)",),
     ),
     Case(
-        "CausalScores",
-        "6,4",
-        "steps = x.shape[1]",
-        "steps = x.shape[2]",
+        "GatedMemory",
+        "5 4",
+        "layers.Dense(memory_units)",
+        "layers.Dense(units)",
         """
-class CausalScores(layers.Layer):
-    def call(self, x):
-        steps = x.shape[1]
-        scores = ops.matmul(x, ops.transpose(x, (0, 2, 1)))
-        allowed = ops.tril(ops.ones((steps, steps)))
-        return scores * allowed
-""",
-        named=("scores * allowed",),
-    ),
-    Case(
-        "CausalPadding",
-        "8,3",
-        "((0, 0), (2, 0), (0, 0))",
-        "((2, 0), (0, 0), (0, 0))",
-        """
-class CausalPadding(layers.Layer):
-    def __init__(self, filters=4, **kwargs):
+class GatedMemory(layers.Layer):
+    def __init__(self, units=3, memory_units=4, **kwargs):
         super().__init__(**kwargs)
-        self.conv = layers.Conv1D(filters, 3)
+        self.read = layers.Dense(units)
+        self.erase = layers.Dense(memory_units)
 
-    def call(self, x):
-        padded = ops.pad(x, ((0, 0), (2, 0), (0, 0)))
-        return self.conv(padded)
+    def call(self, x, memory):
+        kept = memory * ops.sigmoid(self.erase(x))
+        return ops.concatenate([self.read(x), kept], axis=-1)
 """,
+        named=("memory * ops.sigmoid(self.erase(x))",),
     ),
     Case(
-        "ChannelGate",
-        "8,8,4",
-        "(-1, 1, 1, 4)",
-        "(-1, 4, 1, 1)",
+        "ContentAddress",
+        "4 6,4",
+        "ops.expand_dims(query, 1)",
+        "query",
         """
-class ChannelGate(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.pool = layers.GlobalAveragePooling2D()
-        self.gate = layers.Dense(4, activation="sigmoid")
-
-    def call(self, x):
-        gate = ops.reshape(self.gate(self.pool(x)), (-1, 1, 1, 4))
-        return x * gate
-""",
-        named=("x * gate",),
-    ),
-    Case(
-        "OwnLSTM",
-        "5 3",
-        "shape=(self.units, 4 * self.units)",
-        "shape=(self.units, self.units)",
-        """
-class OwnLSTM(layers.Layer):
-    def __init__(self, units=3, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-
-    def build(self, x_shape, h_shape):
-        self.kernel = self.add_weight(shape=(x_shape[-1], 4 * self.units), name="kernel")
-        self.recurrent = self.add_weight(shape=(self.units, 4 * self.units), name="recurrent")
-
-    def call(self, x, h):
-        gates = ops.matmul(x, self.kernel) + ops.matmul(h, self.recurrent)
-        i, f, g, o = ops.split(gates, 4, axis=-1)
-        return ops.sigmoid(o) * ops.tanh(ops.sigmoid(i) * ops.tanh(g) + ops.sigmoid(f) * h)
-""",
-        named=("ops.matmul(x, self.kernel) + ops.matmul(h, self.recurrent)",),
-    ),
-    Case(
-        "SineTable",
-        "6,4",
-        "places[:, None] / rates",
-        "places / rates",
-        """
-class SineTable(layers.Layer):
-    def call(self, x):
-        places = ops.arange(x.shape[1], dtype="float32")
-        rates = ops.power(100.0, ops.arange(x.shape[2], dtype="float32") / x.shape[2])
-        angles = places[:, None] / rates
-        return x + ops.sin(angles)
-""",
-    ),
-    Case(
-        "WeightedContext",
-        "6,4",
-        "weights[..., None] * x",
-        "weights * x",
-        """
-class WeightedContext(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.score = layers.Dense(1)
-
-    def call(self, x):
-        weights = ops.softmax(ops.squeeze(self.score(x), axis=-1), axis=-1)
-        return ops.sum(weights[..., None] * x, axis=1)
-""",
-    ),
-    Case(
-        "UpsampleAdd",
-        "4,3 8,3",
-        "ops.repeat(low, 2, axis=1)",
-        "ops.repeat(low, 2, axis=0)",
-        """
-class UpsampleAdd(layers.Layer):
-    def call(self, low, high):
-        up = ops.repeat(low, 2, axis=1)
-        return ops.relu(up + high)
-""",
-        named=("up + high",),
-    ),
-    Case(
-        "GraphConv",
-        "5,3 m5,5",
-        "ops.matmul(adjacency, messages)",
-        "ops.matmul(messages, adjacency)",
-        """
-class GraphConv(layers.Layer):
-    def __init__(self, units=4, **kwargs):
-        super().__init__(**kwargs)
-        self.project = layers.Dense(units)
-
-    def call(self, nodes, adjacency):
-        messages = self.project(nodes)
-        return ops.relu(ops.matmul(adjacency, messages))
-""",
-    ),
-    Case(
-        "Prototypes",
-        "5",
-        "x[:, None, :] - self.centers",
-        "x - self.centers",
-        """
-class Prototypes(layers.Layer):
-    def build(self, shape):
-        self.centers = self.add_weight(shape=(3, shape[-1]), name="centers")
-
-    def call(self, x):
-        distance = ops.sum(ops.square(x[:, None, :] - self.centers), axis=-1)
-        return ops.softmax(-distance)
-""",
-    ),
-    Case(
-        "FlattenFrames",
-        "4,3,2",
-        "(-1, 4, 6)",
-        "(-1, 6)",
-        """
-class FlattenFrames(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.encode = layers.Dense(5)
-
-    def call(self, frames):
-        flat = ops.reshape(frames, (-1, 4, 6))
-        return self.encode(flat)
-""",
-    ),
-    Case(
-        "SplitChannels",
-        "6,4",
-        "x[..., :2], x[..., 2:]",
-        "x[:, :2], x[:, 2:]",
-        """
-class SplitChannels(layers.Layer):
-    def call(self, x):
-        a, b = x[..., :2], x[..., 2:]
-        return a * ops.sigmoid(b)
-""",
-        named=("a * ops.sigmoid(b)",),
-    ),
-    Case(
-        "Reorder",
-        "6,4 i6:6",
-        "order[..., None]",
-        "order",
-        """
-class Reorder(layers.Layer):
-    def call(self, x, order):
-        picked = ops.take_along_axis(x, order[..., None], axis=1)
-        return ops.tanh(picked)
-""",
-    ),
-    Case(
-        "CrossAttention",
-        "6,4 3,4",
-        '"bts,bsd->btd"',
-        '"bts,btd->btd"',
-        """
-class CrossAttention(layers.Layer):
+class ContentAddress(layers.Layer):
     def call(self, query, memory):
-        scores = ops.einsum("btd,bsd->bts", query, memory)
-        weights = ops.softmax(scores, axis=-1)
-        return ops.einsum("bts,bsd->btd", weights, memory)
+        scores = ops.sum(ops.expand_dims(query, 1) * memory, axis=-1)
+        return ops.softmax(scores, axis=-1)
 """,
     ),
     Case(
-        "SkipJoin",
-        "4,4,3 8,8,2",
-        "ops.concatenate([up, skip], axis=-1)",
-        "ops.concatenate([up, skip], axis=1)",
+        "ReadMemory",
+        "6 6,4",
+        '"bm,bmd->bd"',
+        '"bm,bmd->md"',
         """
-class SkipJoin(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.up = layers.UpSampling2D(2)
-        self.conv = layers.Conv2D(4, 1)
-
-    def call(self, x, skip):
-        up = self.up(x)
-        return self.conv(ops.concatenate([up, skip], axis=-1))
+class ReadMemory(layers.Layer):
+    def call(self, weights, memory):
+        return ops.einsum("bm,bmd->bd", ops.softmax(weights), memory)
 """,
     ),
     Case(
-        "PooledResidual",
-        "6,4 4",
-        "layers.GlobalAveragePooling1D()",
-        "layers.GlobalAveragePooling1D(keepdims=True)",
-        """
-class PooledResidual(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.pool = layers.GlobalAveragePooling1D()
-
-    def call(self, x, state):
-        pooled = self.pool(x)
-        return state + pooled
-""",
-        named=("state + pooled",),
-    ),
-    Case(
-        "UnpackStates",
+        "SegmentMeans",
         "6,4",
-        "states, last = self.encode(x)",
-        "states = self.encode(x)",
+        "(-1, 3, 2, 4)",
+        "(-1, 2, 4)",
         """
-class UnpackStates(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.encode = layers.GRU(5, return_sequences=True, return_state=True)
+class SegmentMeans(layers.Layer):
+    def call(self, x):
+        segments = ops.reshape(x, (-1, 3, 2, 4))
+        return ops.mean(segments, axis=2)
+""",
+    ),
+    Case(
+        "FactorMachine",
+        "5",
+        "ops.matmul(ops.square(x), ops.square(self.v))",
+        "ops.matmul(ops.square(x), ops.square(self.u))",
+        """
+class FactorMachine(layers.Layer):
+    def build(self, shape):
+        self.v = self.add_weight(shape=(shape[-1], 3), name="v")
+        self.u = self.add_weight(shape=(1, 3), name="u")
 
     def call(self, x):
-        states, last = self.encode(x)
-        return ops.mean(ops.tanh(states), axis=1)
-""",
-        named=("ops.tanh(states)",),
-    ),
-    Case(
-        "RowDots",
-        "5 5",
-        "ops.sum(a * b, axis=-1, keepdims=True)",
-        "ops.matmul(a, ops.transpose(b))",
-        """
-class RowDots(layers.Layer):
-    def call(self, a, b):
-        similarity = ops.sum(a * b, axis=-1, keepdims=True)
-        return ops.sigmoid(similarity)
+        total = ops.mean(ops.matmul(x, self.v), axis=-1)
+        own = ops.matmul(ops.square(x), ops.square(self.v))
+        return total - ops.mean(own, axis=-1) + ops.mean(self.u)
 """,
     ),
     Case(
-        "SpatialSoftmax",
-        "5,5,2",
-        "ops.reshape(weights, (-1, 5, 5, 2))",
-        "ops.reshape(weights, (5, 5, -1, 2))",
+        "CenterLogits",
+        "7",
+        "ops.max(logits, axis=-1, keepdims=True)",
+        "ops.max(logits, axis=0, keepdims=True)",
         """
-class SpatialSoftmax(layers.Layer):
+class CenterLogits(layers.Layer):
+    def call(self, logits):
+        top = ops.max(logits, axis=-1, keepdims=True)
+        e = ops.exp(logits - top)
+        return e / (1.0 + ops.sum(e, axis=-1, keepdims=True))
+""",
+    ),
+    Case(
+        "ShuffleChannels",
+        "5,5,6",
+        "(0, 1, 2, 4, 3)",
+        "(3, 1, 2, 4, 0)",
+        """
+class ShuffleChannels(layers.Layer):
     def call(self, x):
-        weights = ops.softmax(ops.reshape(x, (-1, 25, 2)), axis=1)
-        return x * ops.reshape(weights, (-1, 5, 5, 2))
+        grouped = ops.reshape(x, (-1, 5, 5, 2, 3))
+        turned = ops.transpose(grouped, (0, 1, 2, 4, 3))
+        return ops.reshape(turned, (-1, 5, 5, 6))
 """,
     ),
     Case(
-        "CollectSteps",
-        "6,4",
-        "ops.stack(outputs, axis=1)",
-        "ops.stack(outputs)",
+        "ResidualConv",
+        "10,3",
+        'layers.Conv1D(3, 3, padding="same")',
+        'layers.Conv1D(5, 3, padding="same")',
         """
-class CollectSteps(layers.Layer):
+class ResidualConv(layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.step = layers.Dense(3)
+        self.norm = layers.LayerNormalization()
+        self.conv = layers.Conv1D(3, 3, padding="same")
 
     def call(self, x):
-        outputs = []
-        for t in range(6):
-            outputs.append(self.step(x[:, t]))
-        return ops.stack(outputs, axis=1)
+        return x + ops.relu(self.conv(self.norm(x)))
 """,
+        named=("x + ops.relu(self.conv(self.norm(x)))", "self.conv(self.norm(x))"),
     ),
     Case(
-        "LoopOverTime",
-        "6,4",
-        "range(x.shape[1])",
-        "range(x.shape[0])",
-        """
-class LoopOverTime(layers.Layer):
-    def call(self, x):
-        total = ops.zeros_like(x[:, 0])
-        for t in range(x.shape[1]):
-            total = 0.5 * total + x[:, t]
-        return total
-""",
-        named=("x[:, t]",),
-    ),
-    Case(
-        "RepeatContext",
-        "6,4 3",
-        "layers.RepeatVector(6)",
-        "layers.RepeatVector(4)",
-        """
-class RepeatContext(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.repeat = layers.RepeatVector(6)
-
-    def call(self, x, context):
-        return ops.concatenate([x, self.repeat(context)], axis=-1)
-""",
-        named=("ops.concatenate([x, self.repeat(context)], axis=-1)", "self.repeat(context)"),
-    ),
-    Case(
-        "MixerBlock",
-        "6,4",
-        "layers.Permute((2, 1))",
-        "layers.Permute((1, 2))",
-        """
-class MixerBlock(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.turn = layers.Permute((2, 1))
-        self.mix = layers.Dense(6)
-
-    def call(self, x):
-        mixed = self.mix(self.turn(x))
-        return x + ops.transpose(mixed, (0, 2, 1))
-""",
-        named=("x + ops.transpose(mixed, (0, 2, 1))", "ops.transpose(mixed, (0, 2, 1))", "self.turn(x)"),
-    ),
-    Case(
-        "CropCenter",
-        "6,6,2",
-        "x[:, 1:-1, 1:-1]",
-        "x[1:-1, 1:-1]",
-        """
-class CropCenter(layers.Layer):
-    def call(self, x):
-        center = x[:, 1:-1, 1:-1]
-        return ops.mean(center, axis=(1, 2))
-""",
-    ),
-    Case(
-        "PatchEmbed",
+        "PoolBranches",
         "8,8,3",
-        "(-1, 16, 12)",
-        "(-1, 12)",
+        "layers.MaxPooling2D(2)",
+        "layers.MaxPooling2D(4)",
         """
-class PatchEmbed(layers.Layer):
-    def __init__(self, dim=5, **kwargs):
+class PoolBranches(layers.Layer):
+    def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.embed = layers.Dense(dim)
+        self.average = layers.AveragePooling2D(2)
+        self.largest = layers.MaxPooling2D(2)
 
-    def call(self, images):
-        grid = ops.reshape(images, (-1, 4, 2, 4, 2, 3))
-        grid = ops.transpose(grid, (0, 1, 3, 2, 4, 5))
-        patches = ops.reshape(grid, (-1, 16, 12))
-        return self.embed(patches)
-""",
-    ),
-    Case(
-        "MinMaxScale",
-        "5",
-        ("ops.min(x, axis=-1, keepdims=True)", "ops.max(x, axis=-1, keepdims=True)"),
-        ("ops.min(x, axis=0, keepdims=True)", "ops.max(x, axis=0, keepdims=True)"),
-        """
-class MinMaxScale(layers.Layer):
     def call(self, x):
-        low = ops.min(x, axis=-1, keepdims=True)
-        high = ops.max(x, axis=-1, keepdims=True)
-        return (x - low) / (high - low + 1e-6)
+        return ops.concatenate([self.average(x), self.largest(x)], axis=-1)
+""",
+        named=("ops.concatenate([self.average(x), self.largest(x)], axis=-1)", "self.largest(x)"),
+    ),
+    Case(
+        "Decoder",
+        "4,4,6",
+        "(-1, 4 * 4 * 6)",
+        "(4 * 4 * 6, -1)",
+        """
+class Decoder(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.mean = layers.Dense(3)
+
+    def call(self, x):
+        return self.mean(ops.reshape(x, (-1, 4 * 4 * 6)))
 """,
     ),
     Case(
-        "SignalConv",
+        "Reparametrize",
         "8",
-        "self.conv(ops.expand_dims(x, -1))",
-        "self.conv(x)",
+        "ops.split(self.both(x), 2, axis=1)",
+        "ops.split(self.both(x), 2, axis=0)",
         """
-class SignalConv(layers.Layer):
-    def __init__(self, **kwargs):
+class Reparametrize(layers.Layer):
+    def __init__(self, latent=3, **kwargs):
         super().__init__(**kwargs)
-        self.conv = layers.Conv1D(4, 3)
-        self.pool = layers.GlobalMaxPooling1D()
+        self.both = layers.Dense(2 * latent)
 
     def call(self, x):
-        return self.pool(self.conv(ops.expand_dims(x, -1)))
+        mean, log_var = ops.split(self.both(x), 2, axis=1)
+        return mean + ops.exp(0.5 * log_var)
 """,
+        batch=6,
     ),
     Case(
-        "Highway",
-        "5",
-        'layers.Dense(5, activation="sigmoid")',
-        'layers.Dense(3, activation="sigmoid")',
+        "TokenMixing",
+        "6,4",
+        'self.add_weight(shape=(shape[1], shape[1]), name="mix")',
+        'self.add_weight(shape=(shape[2], shape[2]), name="mix")',
         """
-class Highway(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.change = layers.Dense(5, activation="tanh")
-        self.gate = layers.Dense(5, activation="sigmoid")
+class TokenMixing(layers.Layer):
+    def build(self, shape):
+        self.mix = self.add_weight(shape=(shape[1], shape[1]), name="mix")
 
     def call(self, x):
-        gate = self.gate(x)
-        return gate * self.change(x) + (1.0 - gate) * x
+        return x + ops.einsum("btd,ts->bsd", x, self.mix)
 """,
-        named=("gate * self.change(x)",),
+        named=('ops.einsum("btd,ts->bsd", x, self.mix)',),
     ),
     Case(
-        "TwoTower",
-        "i9: i7:",
-        "ops.sum(user * item, axis=-1)",
-        "ops.sum(user * item, axis=0)",
+        "LastValid",
+        "6,4 i6:",
+        "ops.take_along_axis(x, last[:, None, None], axis=1)",
+        "ops.take_along_axis(x, last[:, None], axis=1)",
         """
-class TwoTower(keras.Model):
-    def __init__(self, dim=4, **kwargs):
+class LastValid(layers.Layer):
+    def call(self, x, last):
+        picked = ops.take_along_axis(x, last[:, None, None], axis=1)
+        return ops.squeeze(picked, axis=1)
+""",
+    ),
+    Case(
+        "LabelEmbedding",
+        "6 i5:",
+        "ops.concatenate([x, self.embed(label)], axis=-1)",
+        "ops.concatenate([x, label], axis=-1)",
+        """
+class LabelEmbedding(layers.Layer):
+    def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.users = layers.Embedding(9, dim)
-        self.items = layers.Embedding(7, dim)
+        self.embed = layers.Embedding(5, 3)
 
-    def call(self, user_ids, item_ids):
-        user, item = self.users(user_ids), self.items(item_ids)
-        return ops.sigmoid(ops.sum(user * item, axis=-1))
+    def call(self, x, label):
+        return ops.concatenate([x, self.embed(label)], axis=-1)
 """,
     ),
     Case(
-        "Contrastive",
-        "m 2,5",
-        "ops.unstack(y_pred, 2, axis=1)",
-        "ops.unstack(y_pred, 2, axis=0)",
+        "FutureMask",
+        "6,4",
+        "ops.arange(x.shape[1])[None, :]",
+        "ops.arange(x.shape[2])[None, :]",
         """
-class Contrastive(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        left, right = ops.unstack(y_pred, 2, axis=1)
-        distance = ops.sqrt(ops.sum(ops.square(left - right), axis=-1) + 1e-9)
-        return y_true * ops.square(distance) + (1.0 - y_true) * ops.square(ops.relu(1.0 - distance))
+class FutureMask(layers.Layer):
+    def call(self, x):
+        rows = ops.arange(x.shape[1])[:, None]
+        columns = ops.arange(x.shape[1])[None, :]
+        mask = ops.cast(rows >= columns, "float32")
+        return ops.matmul(x, ops.transpose(x, (0, 2, 1))) * mask
 """,
+        named=("ops.matmul(x, ops.transpose(x, (0, 2, 1))) * mask",),
     ),
     Case(
-        "JaccardLoss",
-        "m6 u6",
-        "ops.sum(y_true + y_pred, axis=-1) - both",
-        "ops.sum(y_true + y_pred) - both",
+        "PowerSums",
+        "6,4",
+        "ops.stack(powers, axis=-1)",
+        "ops.stack(powers, axis=0)",
         """
-class JaccardLoss(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        both = ops.sum(y_true * y_pred, axis=-1)
-        union = ops.sum(y_true + y_pred, axis=-1) - both
-        return 1.0 - both / (union + 1e-6)
+class PowerSums(layers.Layer):
+    def call(self, x):
+        powers = [ops.sum(x**k, axis=1) for k in (1, 2, 3)]
+        return ops.stack(powers, axis=-1)
 """,
     ),
     Case(
-        "TokenEntropy",
-        "i5:6 p6,5",
-        "y_pred.shape[-1]",
-        "y_pred.shape[1]",
+        "BatchedOuter",
+        "5 5",
+        "a[:, :, None] * b[:, None, :]",
+        "a[:, None] * b[None, :]",
         """
-class TokenEntropy(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        target = ops.one_hot(y_true, y_pred.shape[-1])
-        entropy = -ops.sum(target * ops.log(y_pred + 1e-7), axis=-1)
-        return ops.mean(entropy, axis=-1)
+class BatchedOuter(layers.Layer):
+    def call(self, a, b):
+        return ops.tanh(a[:, :, None] * b[:, None, :])
 """,
-        named=("target * ops.log(y_pred + 1e-7)",),
     ),
     Case(
-        "MaskedError",
+        "Whiten",
+        "7",
+        ("ops.mean(x, axis=-1, keepdims=True)", "ops.std(x, axis=-1, keepdims=True)"),
+        ("ops.mean(x, axis=0)", "ops.std(x, axis=0)"),
+        """
+class Whiten(layers.Layer):
+    def call(self, x):
+        return (x - ops.mean(x, axis=-1, keepdims=True)) / (ops.std(x, axis=-1, keepdims=True) + 1e-3)
+""",
+    ),
+    Case(
+        "ShapeHelper",
+        "6,4",
+        "return x.shape[1] * x.shape[2]",
+        "return x.shape[0] * x.shape[1]",
+        """
+def features(x):
+    return x.shape[1] * x.shape[2]
+
+
+class ShapeHelper(layers.Layer):
+    def call(self, x):
+        return ops.relu(ops.reshape(x, (-1, features(x))))
+""",
+        named=("ops.reshape(x, (-1, features(x)))",),
+    ),
+    Case(
+        "SwappedSubject",
+        "6,4 3,4",
+        "self.attend(query, memory)",
+        "self.attend(memory, query)",
+        """
+class SwappedSubject(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.attend = layers.MultiHeadAttention(2, 4)
+
+    def call(self, query, memory):
+        return query + self.attend(query, memory)
+""",
+        named=("query + self.attend(memory, query)",),
+    ),
+    Case(
+        "GaussianLoss",
+        "3 6",
+        "ops.split(y_pred, 2, axis=-1)",
+        "ops.split(y_pred, 2)",
+        """
+class GaussianLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        mean, log_var = ops.split(y_pred, 2, axis=-1)
+        error = ops.square(y_true - mean) * ops.exp(-log_var) + log_var
+        return ops.mean(error, axis=-1)
+""",
+        named=("y_true - mean",),
+    ),
+    Case(
+        "RankingLoss",
+        "m5 5",
+        "y_pred[:, :, None] - y_pred[:, None, :]",
+        "y_pred[:, None] - y_pred[None, :]",
+        """
+class RankingLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        margin = y_pred[:, :, None] - y_pred[:, None, :]
+        wanted = y_true[:, :, None] * (1.0 - y_true[:, None, :])
+        return ops.sum(wanted * ops.relu(1.0 - margin), axis=(1, 2))
+""",
+        named=("wanted * ops.relu(1.0 - margin)",),
+    ),
+    Case(
+        "Smoothness",
         "6,2 6,2",
-        "ops.mean(ops.square(y_true - y_pred), axis=-1)",
-        "ops.square(y_true - y_pred)",
+        "y_pred[:, 1:] - y_pred[:, :-1]",
+        "y_pred[1:] - y_pred[:-1]",
         """
-class MaskedError(keras.losses.Loss):
+class Smoothness(keras.losses.Loss):
     def call(self, y_true, y_pred):
-        mask = ops.cast(ops.any(y_true > 0.0, axis=-1), "float32")
-        error = ops.mean(ops.square(y_true - y_pred), axis=-1)
-        return ops.sum(mask * error, axis=1) / (ops.sum(mask, axis=1) + 1e-6)
+        error = ops.mean(ops.square(y_true - y_pred), axis=(1, 2))
+        steps = y_pred[:, 1:] - y_pred[:, :-1]
+        return error + ops.mean(ops.square(steps), axis=(1, 2))
 """,
-        named=("mask * error",),
+        named=("error + ops.mean(ops.square(steps), axis=(1, 2))",),
     ),
     Case(
-        "MeanOverlap",
-        "m4,4 u4,4",
-        "ops.sum(y_true * guess, axis=(1, 2))",
-        "ops.sum(y_true * guess)",
+        "OrdinalLoss",
+        "i4: u3",
+        "ops.cast(levels < y_true[:, None], y_pred.dtype)",
+        "ops.cast(levels < y_true, y_pred.dtype)",
         """
-class MeanOverlap(keras.metrics.Metric):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.total = self.add_weight(shape=(), initializer="zeros", name="total")
-        self.seen = self.add_weight(shape=(), initializer="zeros", name="seen")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        guess = ops.cast(y_pred > 0.5, "float32")
-        both = ops.sum(y_true * guess, axis=(1, 2))
-        either = ops.sum(ops.maximum(y_true, guess), axis=(1, 2))
-        self.total.assign_add(ops.sum(both / (either + 1e-6)))
-        self.seen.assign_add(ops.cast(ops.shape(y_true)[0], "float32"))
-
-    def result(self):
-        return self.total / self.seen
+class OrdinalLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        levels = ops.arange(3)
+        target = ops.cast(levels < y_true[:, None], y_pred.dtype)
+        return ops.mean(ops.square(target - y_pred), axis=-1)
 """,
+        named=("levels < y_true",),
     ),
     Case(
-        "Precision",
-        "m3 u3",
-        "self.hits.assign_add(ops.sum(y_true * guess))",
-        "self.hits.assign_add(ops.sum(y_true * guess, axis=0))",
+        "MeanOfRows",
+        "4 4",
+        "ops.sum(ops.abs(y_true - y_pred), axis=-1)",
+        "ops.sum(ops.abs(y_true - y_pred), axis=0)",
         """
-class Precision(keras.metrics.Metric):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.hits = self.add_weight(shape=(), initializer="zeros", name="hits")
-        self.guesses = self.add_weight(shape=(), initializer="zeros", name="guesses")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        guess = ops.cast(y_pred > 0.5, "float32")
-        self.hits.assign_add(ops.sum(y_true * guess))
-        self.guesses.assign_add(ops.sum(guess))
-
-    def result(self):
-        return self.hits / (self.guesses + 1e-7)
+class MeanOfRows(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return ops.log(1.0 + ops.sum(ops.abs(y_true - y_pred), axis=-1))
 """,
     ),
     Case(
-        "RootError",
+        "PerClassError",
         "3 3",
-        "self.total.assign_add(ops.sum(error))",
-        "self.total.assign_add(ops.mean(error))",
+        'shape=(3,), initializer="zeros", name="error"',
+        'shape=(1,), initializer="zeros", name="error"',
         """
-class RootError(keras.metrics.Metric):
+class PerClassError(keras.metrics.Metric):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.total = self.add_weight(shape=(), initializer="zeros", name="total")
-        self.count = self.add_weight(shape=(), initializer="zeros", name="count")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        error = ops.square(y_true - y_pred)
-        self.total.assign_add(ops.sum(error))
-        self.count.assign_add(ops.cast(ops.size(error), "float32"))
-
-    def result(self):
-        return ops.sqrt(self.total / self.count)
-""",
-        named=('self.count.assign_add(ops.cast(ops.size(error), "float32"))',),
-    ),
-    Case(
-        "HitRate",
-        "i4: p4",
-        "ops.equal(y_true, best)",
-        "ops.equal(y_true, y_pred)",
-        """
-class HitRate(keras.metrics.Metric):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.hits = self.add_weight(shape=(), initializer="zeros", name="hits")
+        self.error = self.add_weight(shape=(3,), initializer="zeros", name="error")
         self.seen = self.add_weight(shape=(), initializer="zeros", name="seen")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        best = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
-        self.hits.assign_add(ops.sum(ops.cast(ops.equal(y_true, best), "float32")))
+        self.error.assign_add(ops.sum(ops.abs(y_true - y_pred), axis=0))
         self.seen.assign_add(ops.cast(ops.shape(y_true)[0], "float32"))
 
     def result(self):
-        return self.hits / self.seen
+        return ops.max(self.error / self.seen)
 """,
+        named=("self.error.assign_add(ops.sum(ops.abs(y_true - y_pred), axis=0))",),
     ),
     Case(
-        "TorchPooled",
-        "5,5,3",
-        "x.mean(dim=(1, 2))",
-        "x.mean(dim=(0, 1))",
+        "Agreement",
+        "m u1",
+        "ops.reshape(y_pred, (-1,)) > 0.5",
+        "y_pred > 0.5",
         """
-class TorchPooled(layers.Layer):
+class Agreement(keras.metrics.Metric):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.head = layers.Dense(2)
+        self.same = self.add_weight(shape=(), initializer="zeros", name="same")
+        self.seen = self.add_weight(shape=(), initializer="zeros", name="seen")
 
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        guess = ops.cast(ops.reshape(y_pred, (-1,)) > 0.5, "float32")
+        self.same.assign_add(ops.sum(1.0 - ops.abs(y_true - guess)))
+        self.seen.assign_add(ops.cast(ops.size(y_true), "float32"))
+
+    def result(self):
+        return self.same / self.seen
+""",
+        named=("y_true - guess",),
+    ),
+    Case(
+        "TorchDistances",
+        "5,3",
+        "x.unsqueeze(1)",
+        "x.unsqueeze(0)",
+        """
+class TorchDistances(layers.Layer):
     def call(self, x):
-        pooled = x.mean(dim=(1, 2))
-        return self.head(pooled)
+        difference = x.unsqueeze(2) - x.unsqueeze(1)
+        return difference.pow(2).sum(dim=-1)
+""",
+        backends=("torch",),
+        header=TORCH,
+        named=("x.unsqueeze(2) - x.unsqueeze(0)",),
+    ),
+    Case(
+        "TorchNormalize",
+        "6,4",
+        "x.sum(dim=-1, keepdim=True)",
+        "x.sum(dim=-1)",
+        """
+class TorchNormalize(layers.Layer):
+    def call(self, x):
+        x = torch.exp(x)
+        return x / x.sum(dim=-1, keepdim=True)
 """,
         backends=("torch",),
         header=TORCH,
     ),
     Case(
-        "TorchMasked",
-        "6,4 m6",
-        "mask[:, None, :] < 0.5",
-        "mask < 0.5",
-        """
-class TorchMasked(layers.Layer):
-    def call(self, x, mask):
-        scores = torch.matmul(x, x.transpose(1, 2))
-        scores = scores.masked_fill(mask[:, None, :] < 0.5, -1e4)
-        return torch.softmax(scores, dim=-1)
-""",
-        backends=("torch",),
-        header=TORCH,
-    ),
-    Case(
-        "TorchSteps",
-        "6,4",
-        "torch.stack(steps, dim=1)",
-        "torch.stack(steps)",
-        """
-class TorchSteps(layers.Layer):
-    def call(self, x):
-        steps = [torch.tanh(x[:, t]) for t in range(6)]
-        return torch.stack(steps, dim=1)
-""",
-        backends=("torch",),
-        header=TORCH,
-    ),
-    Case(
-        "FlowPooled",
-        "5,5,3",
-        "tf.reduce_mean(x, axis=[1, 2])",
-        "tf.reduce_mean(x, axis=[0, 1])",
-        """
-class FlowPooled(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.head = layers.Dense(2)
-
-    def call(self, x):
-        return self.head(tf.reduce_mean(x, axis=[1, 2]))
-""",
-        backends=("tensorflow",),
-        header=TENSORFLOW,
-    ),
-    Case(
-        "FlowTile",
-        "6,4 3",
-        "[1, 6, 1]",
-        "[6, 1, 1]",
-        """
-class FlowTile(layers.Layer):
-    def call(self, x, context):
-        context = tf.tile(context[:, tf.newaxis, :], [1, 6, 1])
-        return tf.concat([x, context], axis=-1)
-""",
-        backends=("tensorflow",),
-        header=TENSORFLOW,
-        named=("tf.concat([x, context], axis=-1)",),
-    ),
-    Case(
-        "FlowTensordot",
-        "6,4",
-        "axes=[[2], [0]]",
-        "axes=[[1], [0]]",
-        """
-class FlowTensordot(layers.Layer):
-    def build(self, shape):
-        self.w = self.add_weight(shape=(shape[-1], 3), name="w")
-
-    def call(self, x):
-        return tf.nn.relu(tf.tensordot(x, self.w, axes=[[2], [0]]))
-""",
-        backends=("tensorflow",),
-        header=TENSORFLOW,
-    ),
-    Case(
-        "JaxScores",
-        "6,4",
-        "jax.nn.softmax(scores, axis=-1)",
-        "jax.nn.softmax(scores, axis=0)",
-        """
-class JaxScores(layers.Layer):
-    def call(self, x):
-        scores = jnp.einsum("btd,bsd->bts", x, x)
-        return jnp.matmul(jax.nn.softmax(scores, axis=-1), x)
-""",
-        backends=("jax",),
-        header=JAX,
-    ),
-    Case(
-        "JaxRows",
+        "TorchLinear",
         "5",
-        "x @ self.w.value",
-        "self.w.value @ x",
+        "self.w.value.t())",
+        "self.w.value)",
         """
-class JaxRows(layers.Layer):
+class TorchLinear(layers.Layer):
     def build(self, shape):
-        self.w = self.add_weight(shape=(shape[-1], 3), name="w")
+        self.w = self.add_weight(shape=(3, shape[-1]), name="w")
 
     def call(self, x):
-        return jax.nn.gelu(x @ self.w.value)
+        return torch.tanh(x @ self.w.value.t())
 """,
-        backends=("jax",),
-        header=JAX,
+        backends=("torch",),
+        header=TORCH,
     ),
     Case(
-        "JaxMasked",
+        "FlowGather",
+        "6,4",
+        "tf.gather(x, [0, 5], axis=1)",
+        "tf.gather(x, [0, 5])",
+        """
+class FlowGather(layers.Layer):
+    def call(self, x):
+        ends = tf.gather(x, [0, 5], axis=1)
+        return tf.reshape(ends, (-1, 8))
+""",
+        backends=("tensorflow",),
+        header=TENSORFLOW,
+        batch=8,
+    ),
+    Case(
+        "FlowMask",
         "6,4 m6",
-        "mask[:, None, :] > 0.5",
+        "mask[:, tf.newaxis, :] > 0.5",
         "mask > 0.5",
         """
-class JaxMasked(layers.Layer):
+class FlowMask(layers.Layer):
     def call(self, x, mask):
-        scores = jnp.einsum("btd,bsd->bts", x, x)
-        return jnp.where(mask[:, None, :] > 0.5, scores, -1e4)
+        scores = tf.matmul(x, x, transpose_b=True)
+        return tf.where(mask[:, tf.newaxis, :] > 0.5, scores, -1e4)
+""",
+        backends=("tensorflow",),
+        header=TENSORFLOW,
+    ),
+    Case(
+        "FlowSoft",
+        "6,4",
+        "tf.nn.softmax(scores, axis=-1)",
+        "tf.nn.softmax(scores, axis=0)",
+        """
+class FlowSoft(layers.Layer):
+    def call(self, x):
+        scores = tf.einsum("btd,bsd->bts", x, x)
+        return tf.matmul(tf.nn.softmax(scores, axis=-1), x)
+""",
+        backends=("tensorflow",),
+        header=TENSORFLOW,
+    ),
+    Case(
+        "JaxGather",
+        "6,4",
+        "x[:, jnp.array([0, 5])]",
+        "x[jnp.array([0, 5])]",
+        """
+class JaxGather(layers.Layer):
+    def call(self, x):
+        ends = x[:, jnp.array([0, 5])]
+        return jnp.reshape(ends, (-1, 8))
 """,
         backends=("jax",),
         header=JAX,
+        batch=8,
+    ),
+    Case(
+        "JaxNormalize",
+        "6,4",
+        "x.sum(axis=-1, keepdims=True)",
+        "x.sum(axis=-1)",
+        """
+class JaxNormalize(layers.Layer):
+    def call(self, x):
+        x = jnp.exp(x)
+        return x / x.sum(axis=-1, keepdims=True)
+""",
+        backends=("jax",),
+        header=JAX,
+    ),
+    Case(
+        "JaxDense",
+        "6,4",
+        "jnp.einsum('btd,df->btf', x, self.w.value)",
+        "jnp.einsum('btd,df->bdf', x, self.w.value)",
+        """
+class JaxDense(layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 3), name="w")
+        self.b = self.add_weight(shape=(6, 1), name="b")
+
+    def call(self, x):
+        h = jnp.einsum('btd,df->btf', x, self.w.value)
+        return h + self.b.value
+""",
+        backends=("jax",),
+        header=JAX,
+        named=("h + self.b.value",),
     ),
 )

@@ -49,7 +49,7 @@ def stops():
 
 def hard_error(y_true, y_pred):
     chosen = ops.cast(ops.argmax(y_pred, axis=-1), "float32")  # <- disconnected-gradient
-    return ops.abs(ops.cast(ops.reshape(y_true, (-1,)), "float32") - chosen)
+    return ops.abs(ops.cast(ops.reshape(y_true, (-1,)), "float32") - chosen) + 0 * y_pred[:, 0]
 
 
 def decides():
@@ -90,7 +90,7 @@ def boxes():
     trained(regression(Boxed()), X, NUMBERS, "mse")
 
 
-class Fixed(layers.Layer):
+class Mixing(layers.Layer):
     def build(self, shape):
         self.kernel = self.add_weight(  # <- frozen-weights
             shape=(shape[-1], 8), initializer="glorot_uniform", trainable=False
@@ -101,7 +101,7 @@ class Fixed(layers.Layer):
 
 
 def fixes():
-    trained(regression(Fixed()), X, NUMBERS, "mse")
+    trained(regression(Mixing()), X, NUMBERS, "mse")
 
 
 class Attend(layers.Layer):
@@ -129,7 +129,7 @@ def standardises():
 
 class Distance(layers.Layer):
     def call(self, x):
-        apart = ops.sum(ops.square(ops.relu(x)), axis=-1, keepdims=True)
+        apart = ops.sum(ops.square(x), axis=-1, keepdims=True)
         return ops.sqrt(apart)  # <- nan-operation
 
 
@@ -154,9 +154,9 @@ def divides():
 
 
 def own_entropy(y_true, y_pred):
-    chance = ops.exp(y_pred) / ops.sum(ops.exp(y_pred), axis=-1, keepdims=True)
+    chance = ops.exp(y_pred) / ops.sum(ops.exp(y_pred), axis=-1, keepdims=True)  # <- nan-operation
     right = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), 3)
-    return -ops.sum(right * ops.log(chance), axis=-1)  # <- nan-operation
+    return -ops.sum(right * ops.log(chance), axis=-1)
 
 
 def saturates():
@@ -299,7 +299,7 @@ class Forced(keras.Model):
     def __init__(self):
         super().__init__()
         self.hidden = layers.Dense(16, activation="relu")
-        self.noise = layers.GaussianNoise(2.0)
+        self.noise = layers.GaussianDropout(0.6)
         self.out = layers.Dense(1)
 
     def call(self, x):
@@ -356,9 +356,9 @@ def uneven():
             "flag": layers.Dense(1, activation="sigmoid", name="flag")(h),
         },
     )
-    model.compile(  # <- scale-mismatch
+    model.compile(
         keras.optimizers.Adam(0.003),
-        loss={"price": "mse", "flag": "binary_crossentropy"},
+        loss={"price": "mse", "flag": "binary_crossentropy"},  # <- scale-mismatch
     )
     hard = (X[:, 3:4] * X[:, 4:5] > 0).astype("float32")
     model.fit(X, {"price": 3000 + 500 * NUMBERS, "flag": hard}, epochs=6, batch_size=16, verbose=0)

@@ -110,6 +110,27 @@ class Backend(Protocol):
     def load(self, model: Model, snapshot: Snapshot) -> State:
         """Puts a snapshot back and returns the state to go on from; the snapshot stays usable."""
 
+    def pack_state(self, model: Model, snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Returns a snapshot as named arrays and plain facts, to be kept in a file."""
+
+    def unpack_state(self, model: Model, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Snapshot:
+        """Returns the snapshot that `pack_state` was given, for a model that has all its variables.
+
+        Raises `portable.Unportable` when the model is another one.
+        """
+
+    def pack_data(self, data: Data) -> tuple[dict[str, np.ndarray], Any]:
+        """Returns a batch, as `shell` hands it over, as named arrays and a plain description of their structure."""
+
+    def unpack_data(self, arrays: dict[str, np.ndarray], template: Any) -> Data:
+        """Returns the batch that `pack_data` was given."""
+
+    def eager_step(self, model: Model, state: State, data: Data) -> tuple[Logs, State]:
+        """Runs the model's train step on one batch as the Python it is, uncompiled."""
+
+    def outputs(self, model: Model, state: State, x: Any) -> Any:
+        """Returns what the model predicts of `x` with the weights of `state`, as in inference, uncompiled."""
+
     def usable(self, state: State) -> bool:
         """Tells whether a state can still be read: another training may have taken its memory."""
 

@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerascope._backends import jax_taps as taps
+from kerascope._backends import portable
 from kerascope._backends.base import Data, Inline, Leaf, Logs, Part, Sample, State, Stepper
 from kerascope._backends.common import quiet_python
+from kerascope._keras import quirks, steps
 from kerascope._keras import state as keras_state
-from kerascope._keras import steps
 
 _copy = jax.jit(lambda tree: jax.tree_util.tree_map(jnp.copy, tree))
 
@@ -81,6 +82,37 @@ class JaxBackend:
     def load(self, model: Any, snapshot: Any) -> State:
         return _copy(snapshot)
 
+    def pack_state(self, model: Any, snapshot: Any) -> tuple[portable.Arrays, dict[str, Any]]:
+        names = portable.leaf_names(self.leaves(model))
+        values = jax.device_get([leaf for group in snapshot for leaf in group])
+        return portable.host_only(zip(names, values, strict=True)), {}
+
+    def unpack_state(self, model: Any, arrays: portable.Arrays, facts: dict[str, Any]) -> Any:
+        groups = keras_state.state_variables(model)
+        variables = [variable for group in groups for variable in group]
+        names = portable.leaf_names(self.leaves(model))
+        found = portable.matched(arrays, names, [tuple(v.shape) for v in variables])
+        for name, own in zip(found, names, strict=True):
+            if not name:
+                raise portable.misfit(f"nothing was recorded of `{own}`")
+        values = iter([jnp.asarray(portable.plain(arrays[name])) for name in found])
+        return tuple([next(values) for _ in group] for group in groups)
+
+    def pack_data(self, data: Data) -> tuple[portable.Arrays, Any]:
+        return portable.pack_tree(data, _pack_leaf)
+
+    def unpack_data(self, arrays: portable.Arrays, template: Any) -> Data:
+        return portable.unpack_tree(
+            template, arrays, lambda how, value: value if how == "numpy" else jnp.asarray(value)
+        )
+
+    def eager_step(self, model: Any, state: State, data: Data) -> tuple[Logs, State]:
+        logs, new = model.train_step(tuple(list(group) for group in state), data)
+        return logs, new
+
+    def outputs(self, model: Any, state: State, x: Any) -> Any:
+        return model.stateless_call(list(state[0]), list(state[1]), x, training=False)[0]
+
     def usable(self, state: State) -> bool:
         return not any(leaf.is_deleted() for leaf in jax.tree_util.tree_leaves(state))
 
@@ -138,7 +170,7 @@ class JaxBackend:
         def shadow(state: State, data: Data) -> dict[str, Any]:
             model = reference()
             assert model is not None
-            with self.quiet(), taps.tapped(model) as collected:
+            with self.quiet(), quirks.step_outside_fit(model), taps.tapped(model) as collected:
                 model.train_step(state, data)
                 parts = collected.parts()
             _fill(traced, collected, parts)
@@ -190,6 +222,13 @@ class JaxBackend:
     def quiet(self) -> Iterator[None]:
         with quiet_python():
             yield
+
+
+def _pack_leaf(leaf: Any) -> tuple[str, np.ndarray]:
+    array = np.asarray(leaf)
+    if array.dtype.kind in "OSUMm":
+        raise portable.Unportable(f"A batch holds {array.dtype}, which cannot be kept.")
+    return ("numpy" if isinstance(leaf, np.ndarray) else "device"), array
 
 
 def _fill(sample: Sample, collected: Any, parts: dict[str, tuple[Sequence[str], Any]]) -> None:

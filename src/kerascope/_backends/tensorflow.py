@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerascope._backends import tf_shadow
+from kerascope._backends import portable, tf_portable, tf_shadow
 from kerascope._backends import tf_taps as taps
 from kerascope._backends.base import Data, Inline, Leaf, Logs, Part, Sample, State, Stepper
 from kerascope._backends.tf_shadow import Shadow
 from kerascope._backends.tf_state import Snapshot, States
-from kerascope._backends.tf_steps import OneStep
+from kerascope._backends.tf_steps import OneStep, without_optionals
 from kerascope._keras import state as keras_state
 from kerascope._keras import steps
 
@@ -97,6 +97,24 @@ class TensorFlowBackend:
     def load(self, model: Any, snapshot: Snapshot) -> State:
         self._states[model].load(model, snapshot)
         return None
+
+    def pack_state(self, model: Any, snapshot: Snapshot) -> tuple[portable.Arrays, dict[str, Any]]:
+        return tf_portable.pack(self._states[model].entries(model), snapshot)
+
+    def unpack_state(self, model: Any, arrays: portable.Arrays, facts: dict[str, Any]) -> Snapshot:
+        return tf_portable.unpack(self._states[model].entries(model), arrays)
+
+    def pack_data(self, data: Data) -> tuple[portable.Arrays, Any]:
+        return portable.pack_tree(data, tf_portable.pack_leaf)
+
+    def unpack_data(self, arrays: portable.Arrays, template: Any) -> Data:
+        return portable.unpack_tree(template, arrays, tf_portable.unpack_leaf)
+
+    def eager_step(self, model: Any, state: State, data: Data) -> tuple[Logs, State]:
+        return model.train_step(without_optionals(data)), None
+
+    def outputs(self, model: Any, state: State, x: Any) -> Any:
+        return model(x, training=False)
 
     def usable(self, state: State) -> bool:
         return True

@@ -14,6 +14,9 @@ from kerascope._backends import tf_taps as taps
 from kerascope._backends.base import Data, Leaf
 from kerascope._keras import state as keras_state
 
+_WRITERS = 4
+"""Kinds of snapshots that are put back by turns: those taken before a step had made all variables, and after."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -48,7 +51,7 @@ class ModelState:
         self._entries: list[Entry] = []
         self._read: Callable[[], Any] | None = None
         self._norms: Callable[[], Any] | None = None
-        self._write: tuple[tuple[int, ...], Callable[[Any], Any]] | None = None
+        self._writers: dict[tuple[int, ...], Callable[[Any], Any]] = {}
 
     def entries(self, model: Any) -> list[Entry]:
         """Returns what the state consists of now. Variables appear during the first step."""
@@ -118,9 +121,11 @@ class ModelState:
         Other variables made since keep their value: nothing tells what it was.
         """
         key = tuple(id(variable) for variable in snapshot.variables)
-        if self._write is None or self._write[0] != key:
-            self._write = (key, _writer(snapshot.variables))
-        self._write[1](list(snapshot.values))
+        if key not in self._writers:  # they hold the variables, so the ids in the key cannot be used again
+            while len(self._writers) >= _WRITERS:
+                del self._writers[next(iter(self._writers))]
+            self._writers[key] = _writer(snapshot.variables)
+        self._writers[key](list(snapshot.values))
         saved = set(key)
         new = [entry for entry in self.entries(model) if id(entry.copies[0]) not in saved]
         for entry in new:

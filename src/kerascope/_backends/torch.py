@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import torch
 
-from kerascope._backends import torch_inline, torch_state
+from kerascope._backends import portable, torch_inline, torch_portable, torch_state
 from kerascope._backends import torch_taps as taps
 from kerascope._backends.base import Data, Inline, Leaf, Logs, Sample, State, Stepper, kept
 from kerascope._backends.common import quiet_python
@@ -91,6 +91,29 @@ class TorchBackend:
 
     def load(self, model: Any, snapshot: torch_state.Snapshot) -> State:
         torch_state.load(model, snapshot)
+
+    def pack_state(
+        self, model: Any, snapshot: torch_state.Snapshot
+    ) -> tuple[portable.Arrays, dict[str, Any]]:
+        return torch_portable.pack(model, snapshot)
+
+    def unpack_state(
+        self, model: Any, arrays: portable.Arrays, facts: dict[str, Any]
+    ) -> torch_state.Snapshot:
+        return torch_portable.unpack(model, arrays, facts)
+
+    def pack_data(self, data: Data) -> tuple[portable.Arrays, Any]:
+        return portable.pack_tree(data, torch_portable.pack_leaf)
+
+    def unpack_data(self, arrays: portable.Arrays, template: Any) -> Data:
+        return portable.unpack_tree(template, arrays, torch_portable.unpack_leaf)
+
+    def eager_step(self, model: Any, state: State, data: Data) -> tuple[Logs, State]:
+        return model.train_step(self.batch(data)), None
+
+    def outputs(self, model: Any, state: State, x: Any) -> Any:
+        with torch.no_grad():
+            return model(x, training=False)
 
     def usable(self, state: State) -> bool:
         return True

@@ -250,6 +250,22 @@ def own_policy(layer: Any) -> str:
     return str(getattr(layer.dtype_policy, "name", ""))
 
 
+def policies(layer: Any) -> set[str]:
+    """Returns the names of the dtype policies of a layer and of all layers in it."""
+    return {own_policy(one) for one in layer._flatten_layers()}
+
+
+def has_modes(layer: Any) -> bool:
+    """Tells whether a layer's own `call` is told if it is training."""
+    return bool(getattr(layer, "_call_has_training_arg", False))
+
+
+def draw_on(layer: Any, by: int) -> None:
+    """Moves all random generators of a layer on, so that its next numbers are others."""
+    for variable in seed_variables(layer):
+        variable.assign(keras.ops.convert_to_numpy(variable.value) + by)
+
+
 def tensors_in(result: Any) -> list[Any]:
     """Returns the tensors of a result, in order."""
     return [leaf for leaf in keras.tree.flatten(result) if keras.ops.is_tensor(leaf)]

@@ -11,10 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerascope._keras.drafts import code_line, is_users
-from kerascope._keras.graph import own_variables, plain
+from kerascope._keras.drafts import code_line
+from kerascope._keras.graph import own_variables
+from kerascope._keras.plain import plain
 from kerascope.env import shown_path
 from kerascope.values import SourceSpan, TensorStats, WeightFacts
+from kerascope.whose import is_users
 
 _BITS = {"bool": 8, "int4": 4, "uint4": 4}
 
@@ -132,7 +134,7 @@ def defined(target: Any) -> SourceSpan | None:
     """Returns where the class is written, when the user wrote it."""
     function = getattr(type(target), "call", None)
     code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
-    if code is None or not is_users(code.co_filename):
+    if code is None or not is_users(code.co_filename, installed=True):
         return None
     return SourceSpan(file=code.co_filename, line=code.co_firstlineno)
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.util
 import inspect
 import linecache
-import os
-import sysconfig
 import weakref
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -149,28 +145,6 @@ def short(error: BaseException) -> str:
 
 
 @functools.lru_cache(4096)
-def is_users(filename: str) -> bool:
-    """Tells whether code of this file was written by the user or by a library that is none of ours or Keras's."""
-    if filename.startswith("<"):
-        return filename.startswith("<ipython") or filename == "<stdin>"
-    if filename.startswith(_libraries()):
-        return False
-    # Outside a virtual environment site-packages lie in the standard library's folder; users' libraries live there.
-    installed = "site-packages" in filename or "dist-packages" in filename
-    return installed or not filename.startswith(sysconfig.get_path("stdlib") + os.sep)
-
-
-@functools.lru_cache(1)
-def _libraries() -> tuple[str, ...]:
-    """Returns the folders of Keras, of the backends and of ourselves, imported by now or not."""
-    places = [str(Path(__file__).resolve().parents[1])]
-    for name in ("keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "optree"):
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin:
-            places.append(str(Path(spec.origin).parent))
-    return tuple(place + os.sep for place in places)
-
-
 def code_line(file: str | None, line: int | None) -> str | None:
     """Returns the text of a source line."""
     if file is None or line is None:

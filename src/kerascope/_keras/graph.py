@@ -12,8 +12,9 @@ import keras
 
 from kerascope._keras import program
 from kerascope._keras.plain import plain
-from kerascope._keras.sites import Sites, is_users, shown_name
+from kerascope._keras.sites import Sites, shown_name
 from kerascope._keras.state import is_default, unique_names
+from kerascope.whose import is_users
 
 _SOURCE_LIMIT = 200_000
 

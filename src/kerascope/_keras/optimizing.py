@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+
+from kerascope._keras.steps import Patches
 
 
 def maker(optimizer: Any) -> Callable[[], Any] | None:
@@ -70,3 +73,29 @@ def iterations(optimizer: Any) -> int:
     """Returns how many updates the optimizer counts."""
     inner = getattr(optimizer, "inner_optimizer", None) or optimizer
     return int(keras.ops.convert_to_numpy(inner.iterations))
+
+
+@contextlib.contextmanager
+def with_clipping(optimizer: Any, norm: float) -> Iterator[None]:
+    """Lets an optimizer clip its gradients to a norm over all of them, inside the block."""
+    before = optimizer.global_clipnorm
+    object.__setattr__(optimizer, "global_clipnorm", norm)
+    try:
+        yield
+    finally:
+        object.__setattr__(optimizer, "global_clipnorm", before)
+
+
+@contextlib.contextmanager
+def slower(optimizer: Any, factor: float) -> Iterator[None]:
+    """Lets an optimizer read a learning rate so many times smaller, by whichever way it is given, inside the block."""
+    own = type(optimizer)
+    plain = own._get_current_learning_rate
+
+    def reduced(self: Any) -> Any:
+        rate = plain(self)
+        return rate / factor if self is optimizer else rate
+
+    with Patches() as patches:
+        patches.put(own, "_get_current_learning_rate", reduced)
+        yield

@@ -27,7 +27,6 @@ from kerascope._keras.drafts import (
     changes_nothing,
     copy_of,
     einsum_sizes,
-    is_users,
     leaves,
     opens,
     repeated,
@@ -35,6 +34,7 @@ from kerascope._keras.drafts import (
     settings_of,
     short,
 )
+from kerascope.whose import is_users
 
 Producers = dict[int, tuple[Any, int, int]]
 """Tensor by id: the tensor (kept, so that the id stays its own), the call it comes from, which output it is."""
@@ -359,7 +359,7 @@ class Recorder:
     def _place(self) -> tuple[str | None, int | None]:
         frame: Any = sys._getframe(2)
         while frame is not None and frame is not self.base:
-            if is_users(frame.f_code.co_filename):
+            if is_users(frame.f_code.co_filename, installed=True):
                 return frame.f_code.co_filename, frame.f_lineno
             frame = frame.f_back
         return None, None

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from kerascope.whose import is_users
+
 if TYPE_CHECKING:
     from kerascope._keras.steps import Patches
 
@@ -49,6 +51,8 @@ class Sites:
             self._note(obj, "made", once=True)
             original(obj, *args, **kwargs)
 
+        # Keras reads the names of the parameters off it, without looking through wrappers.
+        __init__.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
         return __init__
 
     def _calling(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -184,19 +188,6 @@ def _parameters(function: Any) -> list[str]:
 
 
 @functools.lru_cache(maxsize=4096)
-def is_users(path: str) -> bool:
-    """Tells whether a file is the user's own: neither Python's, nor installed, nor ours."""
-    if not path or path.startswith("<frozen"):
-        return False
-    parts = Path(path).parts
-    if "site-packages" in parts or "dist-packages" in parts:
-        return False
-    if not path.endswith(".py"):
-        return path.startswith(("<ipython", "<stdin")) and bool(linecache.getlines(path))
-    ours = str(Path(__file__).resolve().parents[1])
-    return not str(Path(path).resolve()).startswith((sys.base_prefix + "/lib", ours))
-
-
 def shown_name(path: str) -> str:
     """Returns the name under which a source file is kept: relative to the script's folder where it lies below it."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)

@@ -124,6 +124,19 @@ def unbuilt(model: Any) -> int:
     return sum(not item.built for item in [*model._flatten_layers(), *optimizers(model)])
 
 
+def live_state(model: Any) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """Returns the values of the state between trainings, in the order of Keras's JAX state."""
+    groups = state_variables(model)
+    return tuple([variable.value for variable in group] for group in groups)  # type: ignore[return-value]
+
+
+def put_live_state(model: Any, state: Any) -> None:
+    """Gives the variables values back that `live_state` returned, or copies of them."""
+    for variables, values in zip(state_variables(model), state, strict=True):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
 def has_values(model: Any) -> bool:
     """Tells whether all variables have values; reading one that has none would draw random numbers for it."""
     return all(variable._value is not None for _, variable in all_variables(model))
@@ -132,6 +145,11 @@ def has_values(model: Any) -> bool:
 def global_seed_generator() -> Any:
     """Returns the generator behind `keras.random` calls without a seed, None while there is none."""
     return keras.src.backend.common.global_state.get_global_attribute("global_seed_generator")
+
+
+def made_global_seed_generator() -> Any:
+    """Returns the generator behind `keras.random` calls without a seed, made now where there is none."""
+    return keras.src.random.seed_generator.global_seed_generator()
 
 
 def set_global_seed_generator(generator: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kerascope._keras import alone, state
+from kerascope._keras import alone, quirks, state
 from kerascope._keras.steps import Patches
 
 _METHODS = ("train_step", "compute_loss", "call", "compute_metrics", "test_step")
@@ -76,6 +76,14 @@ def loss_objects(model: Any) -> list[Any]:
     return [leaf for leaf in leaves if leaf is not None and not isinstance(leaf, str)]
 
 
+def is_distributed(model: Any) -> bool:
+    """Tells whether a model's training is spread over several devices: nothing of it is run again then."""
+    return (
+        getattr(model, "_distribute_strategy", None) is not None
+        or keras.distribution.distribution() is not None
+    )
+
+
 def sums_up(model: Any) -> bool:
     """Tells whether a loss is asked for its sum over the batch."""
     return any(getattr(one, "reduction", None) == "sum" for one in loss_objects(model))
@@ -137,7 +145,8 @@ def train_step(model: Any, data: Any) -> Any:
     """Runs the model's train step once, line by line."""
     if keras.backend.backend() == "jax":
         groups = tuple([v.value for v in group] for group in state.state_variables(model))
-        return model.train_step(groups, data)
+        with quirks.step_outside_fit(model):
+            return model.train_step(groups, data)
     return model.train_step(data)
 
 

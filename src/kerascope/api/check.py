@@ -154,7 +154,7 @@ def checked(
 
 def _best(
     original: Any, choices: Sequence[Subject], kinds: Sequence[str], *, budget: float, **options: Any
-) -> tuple[Subject, Outcome, Callable[[], Case]]:
+) -> tuple[Subject, Outcome, Callable[..., Case]]:
     """Runs the contracts; where inputs were guessed and something seems wrong, a second guess may prove it right.
 
     The last thing returned makes a new case of what was judged.
@@ -164,7 +164,7 @@ def _best(
 
     only = options.pop("only", None)
     end = time.monotonic() + budget
-    best: tuple[Subject, Outcome, Callable[[], Case]] | None = None
+    best: tuple[Subject, Outcome, Callable[..., Case]] | None = None
     for about in choices:
         left = end - time.monotonic()
         if best is not None and left <= 0:
@@ -172,7 +172,7 @@ def _best(
         outcome = run_contracts(Case(about, original=original, kinds=kinds, budget=left, **options), only)
         if best is None or _faults(outcome) < _faults(best[1]):
             quietly = {**options, "progress": None}
-            best = about, outcome, partial(Case, about, original=original, kinds=kinds, **quietly)
+            best = about, outcome, partial(Case, subject=about, original=original, kinds=kinds, **quietly)
         if not _faults(outcome):
             break
     assert best is not None

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from kerascope.probe.watch import Session
     from kerascope.record.writer import Writer
 
+_SLOWER = 20.0
+"""How many of the training's steps one that runs line by line may well take."""
+
 
 def examine(session: Session, writer: Writer, seconds: float) -> None:
     """Examines every model whose training has ended since the last time, and records what is found.
@@ -27,7 +30,11 @@ def examine(session: Session, writer: Writer, seconds: float) -> None:
         if not worth(model):
             watched.examined()
             continue
-        if left <= 0:
+        if _SLOWER * watched.stepper.clock.typical > left:
+            journal.gap(
+                "a second look at the user's own code", "its steps are too slow for the time there is"
+            )
+        elif left <= 0:
             journal.gap("a second look at the code of further models", f"the {seconds:g} s for it were over")
         else:
             journal.guard("examine", lambda: _one(watched, model, writer, session, left))  # noqa: B023

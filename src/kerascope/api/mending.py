@@ -50,14 +50,14 @@ class Mended:
 
 
 def mended(
-    about: Subject, outcome: Outcome, case: Callable[[], Case], *, fixes: bool, seconds: float
+    about: Subject, outcome: Outcome, case: Callable[..., Case], *, fixes: bool, seconds: float
 ) -> Mended:
     """Explains what was found and looks for changes that mend it. What fails in here becomes a note.
 
     Args:
         about: what was checked.
         outcome: what came of its contracts.
-        case: makes a new case for the same object, as its code is now.
+        case: makes a new case for the same object, as its code is now; of another `subject` where one is given.
         fixes: False to explain only.
         seconds: for how long changes are tried.
     """
@@ -86,7 +86,7 @@ def mended(
 class _Work:
     """One broken contract: how it fails, and what was tried."""
 
-    def __init__(self, about: Subject, outcome: Outcome, case: Callable[[], Case], finding: Finding) -> None:
+    def __init__(self, about: Subject, outcome: Outcome, case: Callable[..., Case], finding: Finding) -> None:
         self.about, self.outcome, self.case, self.finding = about, outcome, case, finding
         self.failure: Failure | None = None
         self.lines: tuple[LineRow, ...] = ()
@@ -183,19 +183,20 @@ def _families(kind: str) -> tuple[ModuleType, ...]:
     if kind in _ABOUT_AXES:
         return habits, arguments, einsum, operands, shapes
     if kind in _ABOUT_USE:
-        return habits, operands, structure
+        return habits, structure
     return (habits,)
 
 
 class _Contracts(Trial):
     """What a change has to pass: the usual conditions, the broken contract, and every contract that was kept."""
 
-    def __init__(self, about: Subject, name: str, outcome: Outcome, case: Callable[[], Case]) -> None:
+    def __init__(self, about: Subject, name: str, outcome: Outcome, case: Callable[..., Case]) -> None:
         super().__init__(about)
         self.name, self.kept, self.case = name, frozenset(outcome.kept), case
         self.known = frozenset((*outcome.broken, *outcome.skipped))
         self.callable = about.kind not in _WITHOUT_A_CALL
         self.odd: frozenset[str] | None = None
+        self.others = _other_sizes(about, case) if name == "shapes-agree" else []
 
     def check(self) -> Tried:
         """Returns how the object fares, as its code is now."""
@@ -217,6 +218,10 @@ class _Contracts(Trial):
         if broken or self.name not in own.kept:
             tried.reason = broken[0].title if broken else f"`{self.name}` cannot be judged"
             return
+        for other in self.others:
+            if self.name not in run_contracts(self.case(subject=other), [self.name]).kept:
+                tried.reason = f"`{self.name}` is broken for other inputs"
+                return
         tried.stage += 1
         whole = run_contracts(self.case())
         now = {f.kind for f in whole.findings if f.severity != "note"}
@@ -228,6 +233,26 @@ class _Contracts(Trial):
         tried.demerits |= {f"breaks `{name}`": 0.4 for name in now - self.known}
         tried.demerits |= {f"still breaks `{name}`": 0.1 for name in now & self.known}
         tried.facts = {"contracts kept": len(whole.kept)}
+
+
+def _other_sizes(about: Subject, case: Callable[..., Case]) -> list[Subject]:
+    """Returns the object with inputs of other sizes, where it takes them: a shape that is declared must fit all."""
+    from kerascope.detect.contracts.registry import run_contracts
+    from kerascope.explain.subject import InputSpec
+
+    def larger(by: int, first: int) -> Subject:
+        def grown(value: object) -> object:
+            if not isinstance(value, InputSpec):
+                return value
+            sizes = enumerate(value.shape)
+            shape = tuple(s + by if isinstance(s, int) and axis >= first else s for axis, s in sizes)
+            return dataclasses.replace(value, shape=shape)
+
+        args, kwargs = about.mapped(grown)
+        return dataclasses.replace(about, args=args, kwargs=kwargs)
+
+    found = [larger(by, first) for by, first in ((1, 1), (3, 1), (2, 2))]
+    return [other for other in found if "builds" in run_contracts(case(subject=other), ["builds"]).kept]
 
 
 def _shown(fix: Fix) -> Fix:
@@ -245,7 +270,7 @@ def _marks(location: SourceSpan) -> tuple[tuple[str, Position], ...]:
     nodes = [
         node
         for node in (ast.walk(tree) if tree is not None else ())
-        if isinstance(node, ast.expr) and node.lineno == location.line
+        if isinstance(node, (ast.expr, ast.FunctionDef)) and node.lineno == location.line
     ]
     wanted = "".join((location.expression or "").split())
     named = [node for node in nodes if wanted and "".join(ast.unparse(node).split()) == wanted]
@@ -255,7 +280,7 @@ def _marks(location: SourceSpan) -> tuple[tuple[str, Position], ...]:
     )
 
 
-def _outermost(nodes: Sequence[ast.expr]) -> list[ast.expr]:
+def _outermost(nodes: Sequence[ast.expr | ast.FunctionDef]) -> list[ast.expr | ast.FunctionDef]:
     inner = {id(child) for node in nodes for child in ast.walk(node) if child is not node}
     return [node for node in nodes if id(node) not in inner]
 

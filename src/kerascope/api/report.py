@@ -10,7 +10,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from kerascope.api.crash import explained, kept
 from kerascope.api.curves import curves
@@ -22,6 +22,9 @@ from kerascope.explain.place import placed
 from kerascope.explain.rank import model_of, rank
 from kerascope.record.reader import RunView
 from kerascope.values import SEVERITIES, Finding, Report, RunSummary, Severity, Verdict
+
+if TYPE_CHECKING:
+    from kerascope.api.replay import RecordedStep
 
 _HEADLINES = {
     "nan-loss": "BREAKS",
@@ -66,6 +69,34 @@ class Run:
     def ok(self) -> bool:
         """True when nothing of severity fault or warning was found and the script did not crash."""
         return self.report().ok
+
+    def step(self, number: int, *, model: int = 1) -> RecordedStep:
+        """Returns one step, to be run again: ``load(path).step(120).replay(mode="trace")``.
+
+        Args:
+            number: the step, counted from 1.
+            model: the number of the model where several were trained.
+
+        Raises:
+            UsageError: there is no such model or step.
+        """
+        from kerascope.api.replay import RecordedStep
+
+        found = next((one for one in self.view.models if one.id == model), None)
+        if found is None:
+            raise UsageError(
+                f"There is no such model. Received: model={model}. The recording holds {len(self.view.models)}."
+            )
+        last = int(found.steps().step[-1]) if len(found.steps().step) else 0
+        if not 1 <= number <= last:
+            raise UsageError(f"There is no such step. Received: step={number}. There are 1 to {last}.")
+        return RecordedStep(self.view, found, number)
+
+    def steps_to_replay(self) -> str:
+        """Returns a sentence for each model on which of its steps can be run again."""
+        from kerascope.api.replay import within_reach
+
+        return "\n".join(f"model {one.id} ({one.name}): {within_reach(one)}" for one in self.view.models)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the report as plain JSON data."""
@@ -169,18 +200,24 @@ def _verdict(view: RunView, findings: tuple[Finding, ...]) -> Verdict:
 
 
 def _headline(findings: tuple[Finding, ...]) -> str:
-    """Returns the verdict in words of the first finding, e.g. "DOES NOT LEARN   loss 2.41 -> 2.35 ...".
+    """Returns the verdict in words: what one sees, e.g. "DOES NOT LEARN   loss 2.41 -> 2.35 ...", else the first cause.
 
     Empty when nothing is wrong. A failed script's error is in the run's summary.
     """
     if not findings or findings[0].severity == "note":
         return ""
     first = findings[0]
+    seen = {
+        e.label.removeprefix("with it: "): str(e.value)
+        for e in first.evidence
+        if e.label.startswith("with it")
+    }
+    kind = next((kind for kind in _HEADLINES if kind in seen), first.kind)
     # Two spaces would part the verdict from its reason once more.
-    title = " ".join(first.title.split())
-    if first.title[:1].isupper() and not first.title[1:2].isupper():
+    title = " ".join(seen.get(kind, first.title).split())
+    if title[:1].isupper() and not title[1:2].isupper():
         title = title[:1].lower() + title[1:]
-    return f"{_HEADLINES.get(first.kind, 'FAULTY')}   {title}"
+    return f"{_HEADLINES.get(kind, 'FAULTY')}   {title}"
 
 
 def _summary(view: RunView, recording: str | None) -> RunSummary:

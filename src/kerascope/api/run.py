@@ -45,7 +45,7 @@ def run(
     code, namespace, argv0, first_path = prepare(target)
     subject = target if module else Path(target).name
     path = chosen_path(out, Path(target).stem if not module else target)
-    recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args]))
+    recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args], module))
     why: list[Why | None] = [None]
     cwd = Path.cwd()  # the script may change it
 
@@ -73,10 +73,11 @@ def _file(recorder: Recorder) -> Path | None:
     return recorder.writer.path if recorder.writer is not None else None
 
 
-def _meta(subject: str, argv: list[str]) -> dict[str, Any]:
+def _meta(subject: str, argv: list[str], module: bool) -> dict[str, Any]:
     return {
         "subject": subject,
         "argv": argv,
+        "module": module,
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -62,6 +62,8 @@ class Watch(TrainingCallback):
         budget: share of the training time that statistics may take; 0.01 is one percent.
         memory: bytes for snapshots of the state and held batches together.
         inline: add gradient norms of every step, computed inside the step.
+        examine: seconds for running your own code (layers, losses, metrics, train steps) once more on the first batch
+            when a training is over and the report is asked for; everything is put back. 0 leaves it out.
 
     Raises:
         UsageError: an argument is out of range, or `out` exists.
@@ -78,9 +80,10 @@ class Watch(TrainingCallback):
         budget: float = 0.01,
         memory: int = 512 * 1024 * 1024,
         inline: bool = False,
+        examine: float = 10.0,
     ) -> None:
         super().__init__()
-        options = {"every": every, "budget": budget, "memory": memory, "inline": inline}
+        options = {"every": every, "budget": budget, "memory": memory, "inline": inline, "examine": examine}
         self._recorder = _recorder(out, options)
         self._watching = Watching(self._recorder)
 
@@ -130,14 +133,16 @@ def watch(
     budget: float = 0.01,
     memory: int = 512 * 1024 * 1024,
     inline: bool = False,
+    examine: float = 10.0,
 ) -> Iterator[Watching]:
     """Watches every training of `models` (of all models when none is given) inside the ``with`` block.
 
     Arguments as for `Watch`. After the block nothing of the watch is left on any model or class, and
     ``.report`` of the value it yields holds the judgement.
     """
-    recorder = _recorder(out, {"every": every, "budget": budget, "memory": memory, "inline": inline})
-    recorder.start(list(models) or None)
+    options = {"every": every, "budget": budget, "memory": memory, "inline": inline, "examine": examine}
+    recorder = _recorder(out, options)
+    recorder.start(list(models) or None, keep=True)
     try:
         yield Watching(recorder)
     except BaseException as error:

@@ -13,6 +13,8 @@ from kerascope.values import Evidence, Finding, Report
 
 if TYPE_CHECKING:
     from kerascope._keras.steps import Patches
+    from kerascope.probe.journal import Journal
+    from kerascope.probe.rerun import Rerun
     from kerascope.probe.watch import Session
 
 
@@ -53,6 +55,7 @@ class Recorder:
             from kerascope.detect.second.look import worth
 
             self.session.worth_keeping = worth
+        self.session.autopsy, self.session.pause = _autopsy, _pause
         if hooks:
             self._patches = steps.watch_trainings(self.session)
             self.session.sites.install(self._patches)
@@ -173,6 +176,18 @@ def with_internal(report: Report, failures: list[dict[str, str]]) -> Report:
         for index, failure in enumerate((f for f in failures if f["error"] not in told), start=1)
     ]
     return dataclasses.replace(report, findings=(*report.findings, *added)) if added else report
+
+
+def _autopsy(rerun: Rerun, step: int, journal: Journal) -> None:
+    from kerascope.api.autopsy import autopsy  # only a training that broke needs it
+
+    autopsy(rerun, step, journal)
+
+
+def _pause(rerun: Rerun, step: int, why: str, state: Any, journal: Journal) -> None:
+    from kerascope.api.pausing import pause
+
+    pause(rerun, step, why, state, journal)
 
 
 def _shown(path: Path) -> str:

@@ -19,7 +19,9 @@ COMMANDS = {
     "run": "run a training script, watch its training, and report",
     "trace": "show every tensor of your own lines, explain an error, offer fixes that pass",
     "check": "test a layer, loss, metric or model on its own, or all of a package",
+    "replay": "run a recorded step again: compiled, eagerly, line by line, or in a debugger",
     "report": "judge a recording again and show the report",
+    "export": "copy a recording, without what it holds of the user's data and source",
     "summary": "show every layer and operation of a model with shapes, parameters and cost",
     "plot": "draw a model as SVG, PNG, PDF, HTML or DOT",
     "fix": "show the best change that was verified for a run, and write it when asked to",
@@ -36,6 +38,7 @@ examples:
   kerascope run train.py --epochs 3          run a script as Python would, and report
   kerascope trace layers.py:MyLayer --input 2,5   every tensor of its lines
   kerascope check layers.py:MyLayer          the layer alone, against every contract
+  kerascope replay runs --step 120 --mode trace    a recorded step again, line by line
   kerascope report runs/train-*.kscope       judge a recording again
   kerascope summary train.py                 what the script's model is made of
   kerascope plot model.keras model.html      a picture of it

@@ -41,6 +41,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     _add_experiments(parser)
     parser.add_argument(
+        "--examine",
+        type=float,
+        metavar="SECONDS",
+        default=10.0,
+        help="time for running your own layers, losses, metrics and train steps once more (default: 10; 0: none)",
+    )
+    parser.add_argument(
         "--every",
         type=int,
         metavar="N",
@@ -62,6 +69,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="MIB",
         default=512.0,
         help="memory for snapshots and batches (default: 512 MiB)",
+    )
+    _configure_keeping(parser)
+
+
+def _configure_keeping(parser: argparse.ArgumentParser) -> None:
+    """Adds what is kept to run steps again, and where to stop."""
+    parser.add_argument(
+        "--break",
+        dest="pause",
+        metavar="WHEN",
+        help='pause after a step and debug its replay: nonfinite, "step==120", "loss>2*median(loss,50)"',
+    )
+    parser.add_argument(
+        "--snapshot-every", type=int, metavar="K", default=50, help="steps between copies of the state (50)"
+    )
+    parser.add_argument(
+        "--keep-batches",
+        type=int,
+        metavar="N",
+        default=64,
+        help="batches kept after each state (default: 64)",
+    )
+    parser.add_argument(
+        "--no-batches", action="store_true", help="keep no data and no states: no step can be run again"
+    )
+    parser.add_argument(
+        "--keep",
+        type=float,
+        metavar="MIB",
+        default=128.0,
+        help="room in the recording for states and batches (default: 128 MiB)",
     )
 
 
@@ -95,8 +133,13 @@ def split(argv: Sequence[str]) -> tuple[list[str], str | None, list[str]]:
         "--budget",
         "--memory",
         "--experiments",
+        "--examine",
         "--engine",
         "--jobs",
+        "--break",
+        "--snapshot-every",
+        "--keep-batches",
+        "--keep",
     }
     index = 0
     while index < len(argv):
@@ -144,9 +187,14 @@ def main(argv: Sequence[str]) -> int:
         out=options.out,
         options={
             "every": options.every,
-            "inline": options.inline,
+            "inline": options.inline or "grad_norm" in (options.pause or ""),
+            "pause": options.pause,
             "budget": options.budget / 100,
             "memory": int(options.memory * 1024 * 1024),
+            "examine": options.examine,
+            "snapshot_every": options.snapshot_every,
+            "keep_batches": 0 if options.no_batches else options.keep_batches,
+            "keep_bytes": int(options.keep * 1024 * 1024),
         },
         experiments=Plan(options.experiments, options.engine, options.jobs),
         say=_say,
@@ -168,8 +216,8 @@ def _default_seconds() -> float:
         return float(given)
     except ValueError:
         raise UsageError(
-            f"KERASCOPE_EXPERIMENTS is a time in seconds. Received: KERASCOPE_EXPERIMENTS={given!r}. "
-            "Give a number; 0 means no experiments."
+            f"KERASCOPE_EXPERIMENTS is a time in seconds. Received: KERASCOPE_EXPERIMENTS={given!r}. Give a "
+            "number, 0 for no experiments."
         ) from None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerascope.detect import births
 from kerascope.detect.reading import Checks, Samples, listing, mapping, median, model_tag, plural, show, thin
 from kerascope.detect.registry import detector
 from kerascope.record.reader import Event, ModelView, RunView
@@ -42,8 +43,9 @@ def non_finite(view: RunView) -> Iterator[Finding]:
         if event is not None and loss is None and weights is None and not _reaches(event):
             event = None
         if loss or weights or event:
-            yield _finding(view, model, loss, weights, event)
+            yield births.told(view, model, _finding(view, model, loss, weights, event))
         else:
+            yield from births.of_metrics(view, model)
             yield from _validation(view, model)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from kerascope.detect.batches import from_batches
 from kerascope.detect.reading import Anatomy, listing, mapping, number, whole
 from kerascope.detect.trend import Trend, trend
 from kerascope.record.reader import ModelView, RunView
@@ -147,6 +148,8 @@ class Situation:
         self.training = trainings[-1] if trainings else None
         facts = self.training.facts if self.training is not None else {}
         self.data = mapping(mapping(facts).get("data"))
+        if not mapping(self.data.get("train")):
+            self.data = {**from_batches(model), **self.data}
         self.fit = mapping(mapping(facts).get("fit"))
         self.memo: dict[object, float] = {}
 
@@ -267,7 +270,7 @@ class Situation:
             validation_labels=_keyed(mapping(self.data.get("validation")).get("y"), key),
             train=answers["train"],
             validation=answers["validation"],
-            yardstick=_keyed(self.data.get("learnable"), key),
+            yardstick={} if _sequence(loss, labels) else _keyed(self.data.get("learnable"), key),
         )
 
     def _answers(self, part: str, key: str) -> Mapping[str, Any]:
@@ -283,11 +286,6 @@ class Situation:
             return None
         width = shape[-1] if len(shape) > 1 else 1
         return int(width) if isinstance(width, int) else None
-
-    @property
-    def differ(self) -> float:
-        """How far two passes without training differ, relative to the outputs' spread; NaN when not tried."""
-        return number(mapping(mapping(self.data.get("answers")).get("train")).get("differ"))
 
     def metric_names(self) -> list[tuple[str, str, bool]]:
         """Returns (name, function or class, the user's own) of the compiled metrics."""
@@ -355,6 +353,14 @@ def activation_of(node: Node) -> str:
         return node.activation or "linear"
     return {"ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "PReLU": "prelu"}.get(
         node.kind, node.kind.lower()
+    )
+
+
+def _sequence(loss: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Tells whether a label is a row of classes (one per time step, say), for which there is no yardstick."""
+    several = len(listing(labels.get("shape"))) > 1 and listing(labels.get("shape"))[-1] != 1
+    return (
+        loss.get("function") in (*CROSS_ENTROPY, *BINARY) and labels.get("written") == "numbers" and several
     )
 
 

@@ -7,12 +7,13 @@ import math
 
 import numpy as np
 
-from kerascope.detect.reading import number
+from kerascope.detect.reading import listing, mapping, number
 from kerascope.detect.situation import Situation, Target
 
 _ROOM = 0.25
 _ACCURACY = 0.08
 _FRACTION = 0.12
+_TIMES = 1.8
 _COPY = 0.5
 _BY_HEART = 0.95
 
@@ -30,6 +31,15 @@ class Standing:
     fitted: float
     simple: float
     chance: float
+    rows: float = math.nan
+
+    @property
+    def noise(self) -> float:
+        """By how much two accuracies on so few rows differ by chance."""
+        if self.score != "accuracy" or not self.rows > 0:
+            return 0.0
+        share = min(0.95, max(0.05, self.own))
+        return _TIMES * math.sqrt(share * (1 - share) / self.rows)
 
     @property
     def gap(self) -> float:
@@ -46,7 +56,7 @@ class Standing:
     @property
     def poor(self) -> bool:
         """Tells whether the model does clearly worse than simple methods on the same rows."""
-        return self.gap > _FRACTION and self.simple - self.own > _ACCURACY
+        return self.gap > _FRACTION and self.simple - self.own > max(_ACCURACY, self.noise)
 
     @property
     def at_chance(self) -> bool:
@@ -81,6 +91,7 @@ def standing(target: Target) -> Standing:
         fitted=_answer(target.train, key),
         simple=max(known) if known else math.nan,
         chance=number(yard.get(f"{part}chance") if part else yard.get("chance")),
+        rows=sum(number(listing(row)[0]) for row in mapping(held.get("classes")).values() if listing(row)),
     )
 
 

@@ -100,9 +100,10 @@ class Subject:
         ]
 
     def _filled(self, fill: Callable[[InputSpec], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        def leaf(value: Any) -> Any:
-            return fill(value) if isinstance(value, InputSpec) else value
+        return self.mapped(lambda value: fill(value) if isinstance(value, InputSpec) else value)
 
+    def mapped(self, leaf: Callable[[Any], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns the arguments with each leaf replaced by what a function gives for it."""
         args, kwargs = objects.map_structure(leaf, (list(self.args), dict(self.kwargs)))
         return tuple(args), kwargs
 

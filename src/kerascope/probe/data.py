@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,19 @@ class BufferGuard:
         self._content: Any = None
         self._copy: Any = None
         self.reused = False
+
+    def hold(self, data: Any, first: Any, note: Callable[[str, str], None]) -> Any:
+        """Returns `data` as it can be held, like `keep`; tells `note` when its memory turns out to be reused."""
+        if first is None:
+            return data
+        known = self.reused
+        held = self.keep(data, first)
+        if self.reused and not known:
+            note(
+                "the data source writes every batch into the same memory",
+                "Keras may read a batch while the next one is being written into it; yield copies instead",
+            )
+        return held
 
     def keep(self, data: Any, first: Any) -> Any:
         """Returns `data`, or a copy of it when its memory is reused; `first` is its first array."""

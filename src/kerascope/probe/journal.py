@@ -73,6 +73,10 @@ class Journal:
         """Records where the first non-finite value was traced to."""
         self._event("nonfinite", facts, step)
 
+    def birth(self, step: int, facts: dict[str, Any]) -> None:
+        """Records what running the bad step again has shown."""
+        self._event("birth", facts, step)
+
     def _event(self, kind: str, facts: dict[str, Any], step: int | None = None) -> None:
         try:
             self.writer.event(kind, self.at(), facts, self.model, step)

@@ -9,10 +9,13 @@ import numpy as np
 
 from kerascope._backends.base import Sample
 from kerascope.probe import data as batches
-from kerascope.probe.window import Point
+from kerascope.probe.rerun import Point, Rerun
 
 if TYPE_CHECKING:
     from kerascope.probe.stepper import Stepper
+
+RUN_UP = 8
+"""Steps before the bad one that are kept, as far as they are held."""
 
 FINITE = 6  # column of a statistics row
 
@@ -57,14 +60,13 @@ def _trace_from(stepper: Stepper, start: Point, seen: int) -> bool:
             bad.update(step=step, loss=loss, leaves=[leaf.name for leaf in leaves])
         return bool(bad)
 
-    window.walk(stepper.raw, start, stepper.number, is_bad)
+    rerun = window.rerun(stepper.raw, start)
+    rerun.walk(stepper.number, is_bad)
     if not bad:
         return False
     step = bad["step"]
-    state = window.walk(stepper.raw, start, step - 1, lambda *_: False)
-    entry = window.entry(step)
-    assert entry is not None
-    state = window.prepared(state, entry, first=step == start.step)
+    entry = rerun.entry(step)
+    state = _keep_runup(stepper, rerun, step)
     if stepper.examines:
         stepper.before_bad = Point(step, backend.save(stepper.model, state), entry.data)
     sample = (
@@ -89,6 +91,24 @@ def _trace_from(stepper: Stepper, start: Point, seen: int) -> bool:
         },
     )
     return True
+
+
+def _keep_runup(stepper: Stepper, rerun: Rerun, step: int) -> Any:
+    """Keeps the steps up to the bad one, in the recording and for the story after the training.
+
+    Returns the state before the bad step. What is kept begins `RUN_UP` steps before it.
+    """
+    window, backend = stepper.window, stepper.backend
+    begin = max(rerun.start.step, step - RUN_UP)
+    point = rerun.start
+    if begin > point.step:
+        state = rerun.before(begin)
+        point = Point(begin, backend.save(stepper.model, state), rerun.entry(begin).data, True)
+    late = [entry for entry in rerun.entries if begin <= entry.step <= step + 2]
+    stepper.looking.broken = (point, late, step)
+    stepper.journal.guard("probe.capture", lambda: stepper.keeper.nonfinite(stepper.model, point, late))
+    assert stepper.raw is not None
+    return Rerun(backend, window.model, stepper.raw, point, late).before(step)
 
 
 def _order(sample: Sample, facts: dict[str, Any], host: Any, bad: dict[str, Any]) -> list[dict[str, Any]]:

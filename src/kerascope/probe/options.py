@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from kerascope.errors import UsageError
+from kerascope.probe.breaking import Break
 
 MIB = 1024 * 1024
 
@@ -17,6 +18,9 @@ class Options:
     budget: share of the training time that statistics may take, 0.01 is one percent.
     memory: bytes for snapshots and held batches together.
     snapshot_every: steps between snapshots at most (fewer batches are held when memory does not suffice).
+    keep_bytes: bytes of states and batches that the recording may hold, to run steps again; 0 for none.
+    keep_batches: batches kept after each state, at most; 0 for none.
+    pause: a condition after which the training pauses, see `probe.breaking`; None for never.
     inline: adds gradient norms of every step, computed inside the step.
     examine: seconds for running the user's own code again when a training is over; 0 leaves it out.
     data: looks at the whole data when a training is over.
@@ -26,6 +30,9 @@ class Options:
     budget: float = 0.01
     memory: int = 512 * MIB
     snapshot_every: int = 50
+    keep_bytes: int = 128 * MIB
+    keep_batches: int = 64
+    pause: str | None = None
     inline: bool = False
     examine: float = 10.0
     data: bool = True
@@ -50,6 +57,14 @@ class Options:
                 f"`examine` is a number of seconds. Received: examine={self.examine!r}. Give 0 or more; 0 leaves the "
                 "second look at your own code out."
             )
+        if self.pause is not None:
+            Break(self.pause)  # says what is wrong with it
+        for name in ("keep_bytes", "keep_batches"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 0:
+                raise UsageError(
+                    f"`{name}` is a whole number. Received: {name}={getattr(self, name)!r}. Give 0 or more; 0 keeps "
+                    "nothing to run steps again with."
+                )
         if self.snapshot_every < 1:
             raise UsageError(
                 f"`snapshot_every` counts steps. Received: snapshot_every={self.snapshot_every!r}. Give 1 or more."

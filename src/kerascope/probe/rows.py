@@ -47,6 +47,8 @@ class Rows:
         self.mark = mark
         self.inline: Inline | None = None
         self.schedule: tuple[Any, int] | None = None
+        self.on_metric: Callable[[int, str], None] | None = None
+        """Told once of the first step at which a metric is not finite and the loss is."""
         self._rows: collections.deque[Row] = collections.deque()
 
     @property
@@ -117,6 +119,11 @@ class Rows:
             row.step, training, row.epoch, logs, (row.at, row.seconds, row.busy, rate, row.batch)
         )
         finite = all(math.isfinite(value) for name, value in logs.items() if "loss" in name)
+        if finite and self.on_metric is not None:
+            bad = [n for n, v in logs.items() if not math.isfinite(v) and not n.startswith(INLINE)]
+            if bad:
+                tell, self.on_metric = self.on_metric, None
+                tell(row.step, bad[0])
         if row.check is not None:
             leaves, norms = row.check
             good = self.journal.check(row.step, leaves, self.backend.host(norms))

@@ -13,12 +13,15 @@ from kerascope._backends.base import Backend, Sample
 from kerascope._keras import state as keras_state
 from kerascope.probe import data as batches
 from kerascope.probe import nonfinite
+from kerascope.probe.capture import Keeper, Room
 from kerascope.probe.clock import Clock, now
 from kerascope.probe.journal import Journal
+from kerascope.probe.looking import Looking
 from kerascope.probe.options import Options
+from kerascope.probe.rerun import Entry, Point
 from kerascope.probe.rows import Row, Rows
 from kerascope.probe.sampling import CompileBudget, Sampler
-from kerascope.probe.window import Entry, Point, Window, data_bytes
+from kerascope.probe.window import Window, data_bytes
 
 _POLL = 16
 _DATA_FIRST = 3
@@ -30,7 +33,13 @@ class Stepper:
     """Runs Keras's own step and records around it. Nothing of ours that fails reaches the caller."""
 
     def __init__(
-        self, model: Any, backend: Backend, journal: Journal, options: Options, compiles: CompileBudget
+        self,
+        model: Any,
+        backend: Backend,
+        journal: Journal,
+        options: Options,
+        compiles: CompileBudget,
+        room: Room,
     ):
         self._model = weakref.ref(model)
         self.backend = backend
@@ -45,14 +54,16 @@ class Stepper:
         self.sampler = Sampler(options, in_place=backend.in_place(model))
         self.buffers = batches.BufferGuard(backend)
         self.rows = Rows(backend, journal, self.window.mark)
-        self.traced = False
-        self.dead = False
+        self.rows.on_metric = lambda step, name: self.looking.metric(self, step, name)
+        self.keeper = Keeper(backend, journal, options, room)
+        self.keeper.trained = lambda: self.clock.stepping
+        self.looking = Looking(options)
+        self.traced = self.dead = False
         self.on_error: Callable[[], None] | None = None
         self.beginning: Point | None = None  # the first step's state and batch, for a second look afterwards
         self.before_bad: Point | None = None  # those of the first step that was not finite
         self._options = options
         self._returned: Any = None
-        self._last_data: Any = None
         self._entered = 0.0
         self._reset = True
         self._rate: Any = None
@@ -120,15 +131,17 @@ class Stepper:
         changes = self._changes(state)
         first = batches.first_array(batch)
         size = batches.batch_size(first)
-        held = self._hold(data, first)
+        held = self.buffers.hold(data, first, self.journal.note)
         if not self.backend.functional or changes is not None or self._returned is None:
             self._rate = self.backend.learning_rate(self.model, state)
         self._snapshot(state, held, size)
         if self.examines and (self.beginning is None or self.beginning.snapshot is None):
             self._keep_beginning(held)
-        self.window.add(Entry(self.number, held, changes, self._reset, self._rate))
+        entry = Entry(self.number, held, changes, self._reset, self._rate)
+        self.window.add(entry)
+        if not self.keeper.off:
+            self.keeper.seen(entry, self.window)
         self._reset = False
-        self._last_data = held
         self.rows.add(Row(self.number, self.epoch, self.clock.at(), math.nan, 0.0, size, self._rate, None))
         return self._measure(state, held, batch)
 
@@ -166,6 +179,8 @@ class Stepper:
         row.busy = busy
         row.logs = self.backend.keep_logs(logs)
         self._returned = new
+        if self.looking.breaks is not None:
+            self.journal.guard("probe.break", lambda: self.looking.after(self, row, new))
         if sample is not None:
             self._record_sample(self.number, sample)
             self.sampler.spent(
@@ -205,18 +220,6 @@ class Stepper:
             self.window.drop()
             self.journal.gap("exact first non-finite step", self.window.off)
         return changes
-
-    def _hold(self, data: Any, first: Any) -> Any:
-        if first is None:
-            return data
-        known = self.buffers.reused
-        held = self.buffers.keep(data, first)
-        if self.buffers.reused and not known:
-            self.journal.note(
-                "the data source writes every batch into the same memory",
-                "Keras may read a batch while the next one is being written into it; yield copies instead",
-            )
-        return held
 
     def _snapshot(self, state: Any, held: Any, size: int) -> None:
         if self.window.off is not None or "snapshots" in self._limits:
@@ -316,6 +319,15 @@ class Stepper:
         if self.sampler.open or self.sampler.off is not None:
             self.window.drop_points()  # they are for a second program that is not compiled yet
 
+    def will_end_at(self, step: int) -> None:
+        """The training is going to end with this step, as far as Keras knows."""
+        if step > self.number:
+            self.window.plan(step)
+
+    def epoch_ended(self, logs: dict[str, float]) -> None:
+        """An epoch has ended with these results, validation included."""
+        self.journal.guard("probe.capture", lambda: self.keeper.epoch(logs, self.window))
+
     def epoch_began(self, epoch: int) -> None:
         """Keras is about to begin an epoch: metrics have been reset."""
         self.epoch = epoch
@@ -351,8 +363,9 @@ class Stepper:
         if not self.number or self.dead:
             return
         self.journal.guard("probe.finish", self._finish)
+        self.journal.guard("probe.capture", lambda: self.keeper.finish(self.model, self.window))
+        self.journal.guard("probe.story", lambda: self.looking.tell(self))
         self._returned = None
-        self._last_data = None
         self.window.forget()
 
     def _finish(self) -> None:
@@ -382,5 +395,6 @@ class Stepper:
     def _fail(self, where: str, error: Exception) -> None:
         """The watch of this model steps aside; its training goes on."""
         self.dead = True
+        self.keeper.forget()
         self.window.drop()
         self.journal.failed(where, error, "this model is not watched any further")

@@ -12,9 +12,11 @@ from kerascope._backends.base import Backend
 from kerascope._keras import graph, predicting, steps
 from kerascope._keras import state as keras_state
 from kerascope._keras.sites import Sites
+from kerascope.probe.capture import Room
 from kerascope.probe.clock import now
 from kerascope.probe.dataset.facts import data_facts, settings_of_fit
 from kerascope.probe.journal import Failures, Journal
+from kerascope.probe.looking import Autopsy, Pause
 from kerascope.probe.options import Options
 from kerascope.probe.sampling import CompileBudget
 from kerascope.probe.stepper import Stepper
@@ -61,6 +63,9 @@ class Session:
         self._wanted = None if wanted is None else [weakref.ref(model) for model in wanted]
         self._backend: Backend | None = None
         self._compiles = CompileBudget()
+        self._room = Room(options.keep_bytes)
+        self.autopsy: Autopsy | None = None
+        self.pause: Pause | None = None
         self._watched: dict[int, Watched] = {}
         self._gone: list[Watched] = []
         self._fitting: dict[int, dict[str, Any]] = {}
@@ -202,7 +207,8 @@ class Session:
             self._gone.append(lost)
         number = self.writer.model(str(model.name), type(model).__name__, {})
         journal = Journal(self.writer, self.failures, number, self.at)
-        stepper = Stepper(model, self._backend, journal, self.options, self._compiles)
+        stepper = Stepper(model, self._backend, journal, self.options, self._compiles, self._room)
+        stepper.looking.autopsy, stepper.looking.pause = self.autopsy, self.pause
         stepper.clock.began = self.began
         reference = weakref.ref(model)
         if self.detach_on_error:
@@ -235,6 +241,9 @@ class Session:
             self._end(watched, model, "finished")
         facts = {"epochs": params.get("epochs"), "steps_per_epoch": params.get("steps")}
         self._begin(watched, "fit", {**facts, "fit": settings_of_fit(self._fitting.get(id(model), {}))})
+        epochs, each = params.get("epochs"), params.get("steps")
+        if isinstance(epochs, int) and isinstance(each, int):
+            watched.stepper.will_end_at(watched.stepper.number + epochs * each)
         self._describe(watched, model)
 
     def _describe(self, watched: Watched, model: Any) -> None:
@@ -248,6 +257,7 @@ class Session:
         stepper = watched.stepper
         stepper.poll()
         plain = stepper.rows.plain_logs(logs)
+        stepper.epoch_ended(plain)
         self.writer.epoch(stepper.training, epoch, stepper.number, now() - watched.epoch_began, plain)
 
     def _end(self, watched: Watched, model: Any, outcome: str) -> None:

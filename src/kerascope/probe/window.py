@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import math
 import weakref
 from collections.abc import Callable, Iterator
@@ -15,31 +14,12 @@ import numpy as np
 from kerascope._backends.base import Backend
 from kerascope._keras import state as keras_state
 from kerascope._keras import steps as keras_steps
+from kerascope.probe.rerun import Entry, Point, Rerun
 
 _POINTS = 16
 _SHARE = 0.002  # of the training time, for snapshots and checks
 _FURTHEST = 400
-
-
-@dataclasses.dataclass(slots=True)
-class Entry:
-    """One step that was run: its batch, and what somebody else changed in the state before it."""
-
-    step: int
-    data: Any
-    changes: Any
-    reset: bool
-    learning_rate: Any
-
-
-@dataclasses.dataclass(slots=True)
-class Point:
-    """The state just before `step`, on its device."""
-
-    step: int
-    snapshot: Any
-    data: Any
-    clean: bool | None = None  # None: not known yet whether it is finite
+_BEFORE_END = 4
 
 
 class Window:
@@ -63,6 +43,8 @@ class Window:
         self._state_bytes = -1
         self._last = 0
         self._most = every
+        self.tight = True
+        self._planned = -1
 
     @property
     def model(self) -> Any:
@@ -73,8 +55,12 @@ class Window:
         """Tells whether a snapshot belongs before `step`."""
         if self.off is not None:
             return False
-        warm = self.keep_points and step in (1, 2, 4, 8)
+        warm = (self.keep_points and step in (1, 2, 4, 8)) or step == self._planned
         return warm or not self._snapshots or step - self._last >= self.interval(step)
+
+    def plan(self, last: int) -> None:
+        """Tells the number of the training's last step: a snapshot shortly before it brings the end within reach."""
+        self._planned = last - _BEFORE_END + 1
 
     def measure(self, data: Any) -> None:
         """Sets the distance of snapshots from the size of a batch; turns itself off when memory is too small."""
@@ -87,6 +73,11 @@ class Window:
         room = (
             self.memory - 4 * self._state_bytes - size
         )  # two generations, one on its way, the first for later
+        # The first and the best steps are held beside the window, when that leaves it half of the memory.
+        beside = 2 * (self._state_bytes + 8 * size)
+        self.tight = self.memory // 2 < beside
+        if not self.tight:
+            room -= beside
         if room < 2 * size:
             self.off = (
                 f"two copies of the state ({_mib(self._state_bytes)} each) and the batches between them "
@@ -114,7 +105,8 @@ class Window:
 
     def newest(self) -> Any:
         """Returns the newest snapshot held, None when there is none."""
-        return self._snapshots[-1].snapshot if self._snapshots else None
+        point = self.newest_point()
+        return point.snapshot if point is not None else None
 
     def take(self, step: int, state: Any, data: Any) -> bool:
         """Keeps a copy of the state before `step`; False when there is no whole state yet."""
@@ -123,7 +115,7 @@ class Window:
             return False
         point = Point(step, snapshot, data)
         periodic = not self._snapshots or step - self._last >= self.interval(step)
-        if periodic:
+        if periodic or step == self._planned:
             self._snapshots.append(point)
             self._last = step
             while self._entries and self._entries[0].step < self._snapshots[0].step:
@@ -190,45 +182,43 @@ class Window:
         """Returns what is held of `step`."""
         return next((entry for entry in self._entries if entry.step == step), None)
 
+    def rerun(self, raw: Callable[..., Any], start: Point) -> Rerun:
+        """Returns the steps from a snapshot on, to be run again."""
+        return Rerun(self.backend, self.model, raw, start, self._entries)
+
     @contextlib.contextmanager
     def aside(self, state: Any) -> Iterator[None]:
         """Runs the block away from the training: afterwards the live state is what it was, to the bit."""
-        live = None if self.backend.functional else self.backend.save(self.model, state)
-        try:
-            with self.backend.quiet():
-                yield
-        finally:
-            if live is not None:
-                self.backend.load(self.model, live)
+        with Rerun(self.backend, self.model, _never, Point(0, None, None), ()).aside(state):
+            yield
 
-    def walk(
-        self, raw: Callable[..., Any], start: Point, last: int, after: Callable[[int, Any, Any], bool]
-    ) -> Any:
-        """Runs the steps from `start` to `last` again with the training's own program.
+    def point(self) -> Point | None:
+        """Returns the oldest snapshot held, None when there is none."""
+        return self._snapshots[0] if self._snapshots else None
 
-        `after(step, logs, state)` is called after each and stops the walk by returning True. Returns the state
-        reached. Only inside `aside`.
-        """
-        state = self.backend.load(self.model, start.snapshot)
-        for entry in list(self._entries):
-            if not start.step <= entry.step <= last:
-                continue
-            state = self.prepared(state, entry, first=entry.step == start.step)
-            logs, state = self.backend.one_step(raw, state, entry.data)
-            if after(entry.step, logs, state):
-                break
-        return state
+    def newest_point(self) -> Point | None:
+        """Returns the newest snapshot held, None when there is none."""
+        return self._snapshots[-1] if self._snapshots else None
 
-    def prepared(self, state: Any, entry: Entry, *, first: bool) -> Any:
-        """Returns the state with what others changed before this step (metrics reset, a new learning rate)."""
-        if first:
-            return state  # the snapshot was taken after the change
-        if not self.backend.functional:
-            if entry.reset:
-                self.model.reset_metrics()
-            if entry.learning_rate is not None:
-                keras_state.set_learning_rate(self.model, entry.learning_rate)
-        return self.backend.patch(state, entry.changes) if entry.changes else state
+    def latest(self, most: int) -> tuple[Point, list[Entry]] | None:
+        """Returns the newest snapshot and the steps since, at most so many."""
+        if not self._snapshots:
+            return None
+        point = self._snapshots[-1]
+        return point, [entry for entry in self._entries if entry.step >= point.step][:most]
+
+    def runs(self, most: int) -> list[tuple[Point, list[Entry]]]:
+        """Returns each snapshot with the steps up to the next one, the newest first; at most so many steps each."""
+        found = []
+        end = math.inf
+        for point in reversed(self._snapshots):
+            found.append((point, [e for e in self._entries if point.step <= e.step < end][:most]))
+            end = point.step
+        return found
+
+
+def _never(*_: Any) -> Any:
+    raise AssertionError("nothing is run here")
 
 
 def data_bytes(data: Any) -> int:

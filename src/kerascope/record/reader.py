@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from kerascope.record import cells, opening
+from kerascope.record import cells, opening, tensors
 from kerascope.record.arrays import STEP_FIELDS, distinct, integers, spread, undo_running_mean, union, unpack
 from kerascope.record.cells import Damage
 from kerascope.record.tables import CheckTable, EpochRow, Event, SampleTable, StepTable, TrainingRow
@@ -136,6 +136,24 @@ class ModelView:
         logs the batch's own loss, which is passed through. Where no loss was logged there is NaN.
         """
         return self._kept("batch_loss", self._batch_loss)
+
+    def captures(self) -> tuple[tuple[int, str, int], ...]:
+        """Returns (step, kind, bytes) of what was kept to run steps again: kind is "state" or "batch"."""
+        query = "SELECT step, kind, sum(length(data)) FROM captures WHERE model = ? GROUP BY step, kind"
+        with self._source.reading():
+            rows = self._source.rows(query, self.id)
+            return tuple((cells.whole(s), cells.text(kind), cells.whole(size)) for s, kind, size in rows)
+
+    def capture(self, step: int, kind: str) -> tuple[dict[str, np.ndarray], Any]:
+        """Returns the tensors and facts of one capture; raises `KeyError` when there is none."""
+        query = "SELECT data FROM captures WHERE model = ? AND step = ? AND kind = ? ORDER BY chunk"
+        with self._source.reading():
+            parts = [row[0] for row in self._source.rows(query, self.id, int(step), kind)]
+            if not parts:
+                raise KeyError((step, kind))
+            if not all(type(part) is bytes for part in parts):
+                raise Damage("a capture holds something else than bytes")
+            return tensors.unpack(b"".join(parts))
 
     def _kept(self, name: str, read: Callable[[], T]) -> T:
         if name not in self._tables:

@@ -4,7 +4,7 @@ A recording holds measurements as numbers, text and JSON. It never holds a pickl
 variables, or the name of a file that a reader would open.
 """
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 APPLICATION_ID = 0x4B534350
 """SQLite application_id: the letters KSCP."""
@@ -55,12 +55,18 @@ CREATE TABLE epochs (training INTEGER NOT NULL, epoch INTEGER NOT NULL, last_ste
 CREATE TABLE batches (model INTEGER NOT NULL, step INTEGER NOT NULL, facts TEXT NOT NULL,
                       PRIMARY KEY (model, step)) WITHOUT ROWID;
 
+-- What it takes to run a step again, as safetensors (see record/tensors.py). kind "state": everything the step
+-- reads and writes, as it was just before it; kind "batch": its data. The facts in the header say how the tensors
+-- belong together, and why they were kept. Cut into chunks of at most 64 MiB, in order.
+CREATE TABLE captures (model INTEGER NOT NULL, step INTEGER NOT NULL, kind TEXT NOT NULL, chunk INTEGER NOT NULL,
+                       data BLOB NOT NULL, PRIMARY KEY (model, step, kind, chunk));
+
 -- The user's source as text, so that a finding can show the line even when the script has changed since.
 CREATE TABLE sources (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 
 -- Everything that happened once. kind: "gap" (could not be watched, and why), "internal" (kerascope's own
--- failure), "nonfinite" (where the first NaN or infinity was traced to), "crash" (why the script died: a report),
--- "note". facts is JSON.
+-- failure), "nonfinite" (where the first NaN or infinity was traced to), "birth" (the line it came from, found by
+-- running the step again after the training), "crash" (why the script died: a report), "note". facts is JSON.
 CREATE TABLE events (id INTEGER PRIMARY KEY, at REAL NOT NULL, model INTEGER, step INTEGER,
                      kind TEXT NOT NULL, facts TEXT NOT NULL);
 """

@@ -16,6 +16,7 @@ CHECK = "INSERT OR REPLACE INTO checks VALUES (?, ?, ?, ?, ?)"
 SAMPLE = "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)"
 EPOCH = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)"
 BATCH = "INSERT OR REPLACE INTO batches VALUES (?, ?, ?)"
+CAPTURE = "INSERT OR REPLACE INTO captures VALUES (?, ?, ?, ?, ?)"
 SOURCE = "INSERT OR REPLACE INTO sources VALUES (?, ?)"
 EVENT = "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -24,5 +25,5 @@ DELETE = {
 }
 """Per table that is thinned."""
 
-LARGE = frozenset({STEP, CHECK, SAMPLE, BATCH})
+LARGE = frozenset({STEP, CHECK, SAMPLE, BATCH, CAPTURE})
 """Those whose tables grow with the training; the other tables say what these are about."""

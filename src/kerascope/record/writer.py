@@ -29,6 +29,7 @@ from kerascope.record.pending import Pending
 from kerascope.record.reader import RunView
 from kerascope.record.statements import (
     BATCH,
+    CAPTURE,
     CHECK,
     DELETE,
     EPOCH,
@@ -52,6 +53,9 @@ LIMITS = {"samples": 512, "checks": 2048, "batches": 256}
 
 EVENT_LIMIT = 1000
 """Events of one kind; a probe that fails at every step must not fill the disk."""
+
+CHUNK = 64 << 20
+"""Bytes of a capture in one row: a row has to fit into memory, and SQLite takes no more than 1 GB."""
 
 CLOSING_SECONDS = 2.0
 """How long the last commit waits for another process."""
@@ -218,6 +222,14 @@ class Writer:
         finite = all(array.get("finite") in (None, 1) for array in facts.get("arrays", ()))
         if self._keep("batches", model, step, finite):
             self._pending.add(BATCH, (int(model), int(step), to_text(facts)))
+
+    @_never_raises(None)
+    def capture(self, model: int, step: int, kind: str, blob: bytes) -> None:
+        """Adds what it takes to run a step again (`kind` "state" or "batch"); it is on disk when this returns."""
+        for number, begin in enumerate(range(0, max(1, len(blob)), CHUNK)):
+            row = (int(model), int(step), clean_text(kind), number, blob[begin : begin + CHUNK])
+            self._pending.add(CAPTURE, row)
+        self._pending.commit()
 
     @_never_raises(None)
     def source(self, name: str, text: str) -> None:

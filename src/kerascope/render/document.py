@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from kerascope.render import check, findings, layers, trace
+from kerascope.render import check, findings, layers, replay, trace
 from kerascope.render.blocks import (
     AnyBlock,
     Document,
@@ -37,6 +37,8 @@ def document(report: Report, full: bool = False) -> Document:
     """Returns the report as a document; without `full` one screen, and one line when there is nothing to say."""
     if report.verb == "trace":
         return trace.document(report, full)
+    if report.verb == "replay":
+        return replay.document(report, full)
     if report.verb == "check":
         return check.document(report, full)
     if not full and not report.findings and report.verdict == "healthy":

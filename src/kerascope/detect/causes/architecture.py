@@ -132,7 +132,7 @@ def _vanishing(
         levers,
         layer=_setters(situation, squashed)[0].path,
         evidence=[
-            Evidence("gradient norm, first layer over last layer", float(f"{decay:.3g}")),
+            Evidence("gradient norm, first / last layer", float(f"{decay:.3g}")),
             *(
                 [Evidence(f"gradient norm of `{squashed[0].path}`", float(f"{first:.3g}"))]
                 if math.isfinite(first)

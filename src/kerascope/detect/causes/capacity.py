@@ -139,7 +139,7 @@ def _unsettled(situation: Situation) -> Iterator[Finding]:
         layer=layers[0].path,
         evidence=[
             Evidence("accuracy while training", round(logged, 3)),
-            Evidence("accuracy of the same rows when used", round(found.fitted, 3)),
+            Evidence("accuracy of the same rows, when used", round(found.fitted, 3)),
             Evidence("momentum", momentum),
         ],
     )

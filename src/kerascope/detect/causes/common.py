@@ -72,10 +72,10 @@ def standing_evidence(found: Standing | None, held_out: bool = True) -> Iterator
     what = "accuracy" if found.score == "accuracy" else "R2"
     rows = "held-out rows" if held_out else "training rows"
     if math.isfinite(found.own):
-        yield Evidence(f"{what} of the model on {rows}", round(found.own, 4))
-    yield Evidence(f"{what} of nearest neighbours or a linear map, same rows", round(found.simple, 4))
+        yield Evidence(f"{what} of the model, {rows}", round(found.own, 4))
+    yield Evidence(f"{what} of simple methods, same rows", round(found.simple, 4))
     if found.score == "accuracy":
-        yield Evidence("accuracy of always answering the commonest class", round(found.chance, 4))
+        yield Evidence("accuracy of the commonest class alone", round(found.chance, 4))
 
 
 def curve(situation: Situation) -> Iterator[Evidence]:

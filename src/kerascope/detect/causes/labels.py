@@ -66,7 +66,7 @@ def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:
     if not all(map(math.isfinite, (inside, chance, own, across, base))) or not situation.rows >= 150:
         return
     related = inside - chance > 0.4 * (1 - chance)
-    found = Evidence("nearest neighbours within the validation rows", round(inside, 3))
+    found = Evidence("neighbours within validation rows", round(inside, 3))
     if related and own - base < 0.2 * (1 - base) and across - chance < 0.3 * (1 - chance):
         yield cause(
             situation,
@@ -80,7 +80,7 @@ def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:
             "learn such labels by heart.",
             on("order", str(target.labels.get("name") or "y"), None),
             evidence=[
-                Evidence("nearest neighbours within the training rows", round(own, 3)),
+                Evidence("neighbours within training rows", round(own, 3)),
                 found,
                 Evidence("by chance", round(base, 3)),
             ],
@@ -106,7 +106,7 @@ def _apart(situation: Situation, own: float, found: Evidence, across: float) -> 
         "inputs of one part were prepared in another way.",
         on("data", "validation_data", None),
         evidence=[
-            Evidence("nearest neighbours within the training rows", round(own, 3)),
+            Evidence("neighbours within training rows", round(own, 3)),
             found,
             Evidence("from training to validation rows", round(across, 3)),
         ],

@@ -246,7 +246,7 @@ def outside(target: Target) -> list[Evidence]:
     low, high = number(target.train.get("min")), number(target.train.get("max"))
     if not (math.isfinite(low) and math.isfinite(high)):
         return []
-    return [Evidence("answers of the model, smallest to largest", f"{show(low)} to {show(high)}")]
+    return [Evidence("answers, smallest to largest", f"{show(low)} to {show(high)}")]
 
 
 def _spread(target: Target) -> list[Evidence]:

@@ -227,7 +227,7 @@ def _slow(situation: Situation, kind: str, sure: float, path: float) -> Finding:
         ),
         *((rate, adam, longer) if low else (adam, on("optimizer", "momentum", "0.9"), rate)),
         evidence=[
-            Evidence("update / weight times number of updates", float(f"{path:.3g}")),
+            Evidence("update / weight, all updates together", float(f"{path:.3g}")),
             *gradient_plot(situation),
             *curve(situation),
             *standing_evidence(worst(situation)),
@@ -315,7 +315,7 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
         evidence=[
             Evidence("epochs", done),
             Evidence(
-                "fall of the loss per epoch at the end", round(speed, 4) if math.isfinite(speed) else None
+                "fall of the loss per epoch, at the end", round(speed, 4) if math.isfinite(speed) else None
             ),
             *curve(situation),
             *standing_evidence(found),

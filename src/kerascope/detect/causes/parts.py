@@ -96,8 +96,8 @@ def _drifted(situation: Situation, lever: Way) -> Iterator[Finding]:
                 "training rows) and draw both from the same source.",
                 lever,
                 evidence=[
-                    Evidence("distance of the means in units of spread, median feature", round(median, 3)),
-                    Evidence("spread of validation over training, median feature", round(wide, 3)),
+                    Evidence("distance of means / spread, median", round(median, 3)),
+                    Evidence("spread, validation / training, median", round(wide, 3)),
                     *standing_evidence(found),
                 ],
             )
@@ -190,7 +190,7 @@ def _shared(situation: Situation) -> Iterator[Finding]:
         "well it will do on new rows.",
         on("data", "validation_data", None),
         evidence=[
-            Evidence("validation rows that are in the training data", round(shared, 3)),
+            Evidence("share of validation rows", round(shared, 3)),
             Evidence("doubles within the training data", round(doubles, 3)),
         ],
     )
@@ -218,8 +218,8 @@ def _single_feature(situation: Situation, target: Target) -> Iterator[Finding]:
         "If it will be, this is no fault.",
         on("data", "x", None),
         evidence=[
-            Evidence(f"share of the labels that column {column} explains", round(best, 3)),
-            Evidence("share that the next best column explains", round(second, 3)),
+            Evidence(f"explained by column {column}", round(best, 3)),
+            Evidence("explained by the next best column", round(second, 3)),
             *standing_evidence(found),
         ],
     )

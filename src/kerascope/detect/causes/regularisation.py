@@ -154,10 +154,8 @@ def _penalised(situation: Situation) -> Iterator[Finding]:
         on_layer(node, argument, '"keras.regularizers.L2(1e-4)"'.strip('"')),
         layer=node.path,
         evidence=[
-            Evidence(
-                "penalty over whole loss at the first step", round(share, 3) if math.isfinite(share) else None
-            ),
-            *([Evidence("norm of these weights, end over beginning", round(min(known), 4))] if known else []),
+            Evidence("penalty / whole loss, first step", round(share, 3) if math.isfinite(share) else None),
+            *([Evidence("norm of these weights, end / start", round(min(known), 4))] if known else []),
             *curve(situation),
             *standing_evidence(worst(situation)),
         ],

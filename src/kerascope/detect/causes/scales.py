@@ -94,7 +94,7 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
         severity=None if bad else "note",
         evidence=[
             Evidence("inputs, smallest to largest", f"{show(low)} to {show(high)}"),
-            Evidence("largest spread of a feature over the median one", round(uneven, 2), plot=plot),
+            Evidence("spread, largest / median feature", round(uneven, 2), plot=plot),
             *standing_evidence(worst(situation)),
         ],
     )

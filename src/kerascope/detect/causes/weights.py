@@ -71,7 +71,7 @@ def _kernel(situation: Situation, node: Node, weights: Samples) -> Finding | Non
         layer=node.path,
         evidence=[
             Evidence("spread of the first weights", float(f"{spread:.3g}")),
-            Evidence("usual for a layer of this shape (Glorot)", float(f"{usual:.3g}")),
+            Evidence("usual for this shape (Glorot)", float(f"{usual:.3g}")),
             *standing_evidence(worst(situation)),
         ],
     )

@@ -49,19 +49,33 @@ def gradients_reach(case: Case) -> Iterator[Finding]:
         raise Skip("it says that it cannot be compiled")
     if not any(array.dtype.kind == "f" for array in base(case).arrays):
         raise Skip("its result has no floats to differentiate")
-    missing = set(range(len(weights)))
-    for seed, training in ((0, False), (1, False), (2, True)):
-        got = differentiate(case, case.inputs(BATCH, seed=seed), training)[1]
-        missing -= {i for i in missing if got[i] is not None and np.any(got[i])}
-        if not missing:
-            return
-    judged = [(i, _effect(case, weights[i])) for i in sorted(missing)]
+    modes = alone.has_modes(instance)
+    missing = _missing(case, modes, range(2))
+    missing &= _missing(case, modes, range(2, 8)) if missing and modes else missing
+    if not missing:
+        return
+    in_inference = _missing(case, not modes, range(2))
+    if missing - in_inference and modes:
+        yield _cut(case, [weights[i] for i in sorted(missing - in_inference)], in_training=True)
+        return
+    judged = [(i, _effect(case, weights[i])) for i in sorted(missing & in_inference)]
     cut = [weights[i] for i, effect in judged if effect == "moves"]
     unused = [weights[i] for i, effect in judged if effect == "nothing"]
     if cut:
         yield _cut(case, cut)
     if unused and not cut:
         yield _unused(case, unused)
+
+
+def _missing(case: Case, training: bool, seeds: Sequence[int]) -> set[int]:
+    """Returns which weights get no gradient for any of some batches, with other random numbers for each."""
+    missing = set(range(len(case.built().trainable_variables)))
+    for seed in seeds:
+        got = differentiate(case, case.inputs(BATCH, seed=seed), training, draws=seed)[1]
+        missing -= {i for i in missing if got[i] is not None and np.any(got[i])}
+        if not missing:
+            break
+    return missing
 
 
 def _effect(case: Case, weight: Any) -> str:
@@ -91,12 +105,13 @@ def _paths(weights: Sequence[Any]) -> str:
     return ", ".join(weight.path for weight in weights[:4]) + (" ..." if len(weights) > 4 else "")
 
 
-def _cut(case: Case, weights: Sequence[Any]) -> Finding:
-    where, what = _suspect(case)
+def _cut(case: Case, weights: Sequence[Any], in_training: bool = False) -> Finding:
+    where, what = _suspect(case, in_training)
+    when = " in training, though not in inference" if in_training else ""
     return case.broken(
         f"No gradient reaches {_paths(weights)}",
-        "The result changes with these weights, and yet their gradient is zero: something between them and the result "
-        f"cuts it.{what} They keep the values that they began with. On JAX there is not even a warning.",
+        f"The result changes with these weights, and yet their gradient is zero{when}: something between them and the "
+        f"result cuts it.{what} They keep the values that they began with. On JAX there is not even a warning.",
         evidence=[
             Evidence(
                 "weights without a gradient", len(weights), f"of {len(case.built().trainable_variables)}"
@@ -124,11 +139,11 @@ _CUTTERS = (
 )
 
 
-def _suspect(case: Case) -> tuple[Any, str]:
+def _suspect(case: Case, training: bool) -> tuple[Any, str]:
     """Returns the first of the user's expressions through which no gradient goes, and a sentence that names it."""
     instance, one = case.built(), base(case)
     restore(case)
-    seen = watched(lambda: case.run(instance, one.args, one.kwargs, training=False))
+    seen = watched(lambda: case.run(instance, one.args, one.kwargs, training=training))
     for each in seen:
         site = each.site
         comparison = site.kind == "compare" or each.event.facts.dtype == "bool"
@@ -153,11 +168,11 @@ def _unused(case: Case, weights: Sequence[Any]) -> Finding:
 
 
 def differentiate(
-    case: Case, arguments: Arguments, training: bool = False
+    case: Case, arguments: Arguments, training: bool = False, draws: int = 0
 ) -> tuple[float, list[np.ndarray | None], list[np.ndarray | None]]:
     """Returns a weighed sum of the result, and its gradients for the trainable weights and for the inputs' floats.
 
-    Compiled once for each mode on JAX.
+    Compiled once for each mode on JAX. With `draws` random numbers are others than those without.
     """
     instance = case.built()
     key = ("gradients", training)
@@ -174,6 +189,8 @@ def differentiate(
             objective, list(instance.trainable_variables), alone.variables(instance), floats
         )
     restore(case)
+    if draws:
+        alone.draw_on(instance, draws)
     value, ours, theirs = case.cache[key](flat(*arguments))
     return float(value), ours, theirs
 
@@ -191,7 +208,7 @@ def gradients_finite(case: Case) -> Iterator[Finding]:
         raise Skip("its result has no floats to differentiate")
     for kind in ("random", "zeros", "equal", "padded", "large") if floats else ("random",):
         arguments = _special(case, kind)
-        value, ours, theirs = differentiate(case, arguments)
+        value, ours, theirs = differentiate(case, arguments, alone.has_modes(instance))
         lost = [
             weight.path
             for weight, gradient in zip(instance.trainable_variables, ours, strict=True)
@@ -257,7 +274,7 @@ def _not_finite(
 ) -> Finding:
     instance = case.built()
     restore(case)
-    seen = watched(lambda: case.run(instance, *arguments, training=False))
+    seen = watched(lambda: case.run(instance, *arguments, training=alone.has_modes(instance)))
     bad = next((s for s in seen if s.value is not None and not np.isfinite(s.value).all()), None)
     steep = bad or next((s for s in seen if s.site.name in _STEEP), None)
     what = _WORDS.get(kind, "ordinary values")

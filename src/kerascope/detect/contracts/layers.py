@@ -109,6 +109,43 @@ def batch_independence(case: Case) -> Iterator[Finding]:
         if apart is not None and apart > unstable(case, 0.0):
             yield _mixed(case, (args, kwargs), apart)
             return
+    yield from _by_place(case, one, before)
+
+
+def _by_place(case: Case, one: Any, before: list[np.ndarray]) -> Iterator[Finding]:
+    """The batch turned round must give the result turned round: a sample's place in the batch means nothing."""
+    if any(not v.trainable and v.shape and v.shape[0] == BATCH for v in alone.variables(case.built())):
+        return  # a state for each place in the batch
+    leaves = flat(one.args, one.kwargs)
+    turned = [objects.to_tensor(_turned(a)) if (a := tensors.array_of(x)) is not None else x for x in leaves]
+    arguments = rebuilt(one.args, one.kwargs, turned)
+    after = [_turned(array) for array in swift(case, arguments)]
+    apart = difference(before, after)
+    if apart is None or apart <= unstable(case, 0.0):
+        return
+
+    def run(args: Any, kwargs: Any) -> None:
+        restore(case)
+        case.run(case.built(), args, kwargs, training=False)
+
+    runs = watched_apart(lambda: run(one.args, one.kwargs), lambda: run(*arguments))
+    culprit = first_to_differ(runs, lambda a, b: difference([a], [_turned(b)]) is not None)
+    which = "" if culprit is None else f" The first expression that does not is `{culprit.site.source}`."
+    yield case.broken(
+        f"{case.subject.name} treats a sample by its place in the batch",
+        "The samples were given in the opposite order, in inference, and their results should have come in that "
+        f"order.{which}",
+        evidence=[Evidence("largest difference", apart)],
+        location=place(culprit, case),
+        fixes=[
+            "Axis 0 is the batch: count, add up and shift along axis 1 or -1, and take the length of a sequence from "
+            "ops.shape(x)[1]."
+        ],
+    )
+
+
+def _turned(array: np.ndarray) -> np.ndarray:
+    return array[::-1].copy() if array.ndim and array.shape[0] == BATCH else array
 
 
 def _others_changed(case: Case, one: Any, seed: int) -> Any:
@@ -146,7 +183,7 @@ def _mixed(case: Case, changed: Any, apart: float) -> Finding:
         f"{case.subject.name} mixes the samples of a batch",
         "The first sample was left as it is and the others were replaced; its result changed, in inference. So a "
         f"prediction depends on which samples happen to be predicted together.{which}",
-        evidence=[Evidence("largest change of the first sample's result", apart)],
+        evidence=[Evidence("largest change", apart)],
         location=place(culprit, case),
         fixes=[
             "Work along the axes after the first: axis=-1 or axis=1 in place of axis=0 or no axis; ops.transpose in "

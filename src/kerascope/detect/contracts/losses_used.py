@@ -120,7 +120,9 @@ def config(case: Case) -> Iterator[Finding]:
         return
     args = tensors_of(pair)
     before, after = (np.asarray(case.outputs(one, args)[0], "float64") for one in (loss, revived))
-    if not close(before, after):
+    if close(before, after):
+        yield from _reduction(case, loss)
+    else:
         lost = [
             name
             for name, value in pairs.plain_state(loss).items()
@@ -135,6 +137,28 @@ def config(case: Case) -> Iterator[Finding]:
             fixes=[
                 f"Return {{**super().get_config(), {first_of(lost)!r}: self.{first_of(lost)}}} from get_config()."
             ],
+        )
+
+
+def _reduction(case: Case, loss: Any) -> Iterator[Finding]:
+    """A loss that is asked for another reduction must have it."""
+    configuration = loss.get_config()
+    if "reduction" not in configuration:
+        return
+    asked = "mean" if configuration["reduction"] == "sum" else "sum"
+    try:
+        other = type(loss).from_config({**configuration, "reduction": asked})
+    except Exception:  # it says that it takes none
+        return
+    if other.reduction != asked:
+        yield case.broken(
+            f"{case.subject.name} takes a reduction and does not use it",
+            "It was made with another `reduction` than it has by itself, without an error, and kept its own. So the "
+            "argument does nothing, as do the others that its constructor swallows, such as the name.",
+            evidence=[Evidence("asked for", asked), Evidence("it has", str(other.reduction))],
+            location=case.where("__init__"),
+            fixes=["Hand the arguments on: super().__init__(**kwargs)."],
+            severity="warning",
         )
 
 

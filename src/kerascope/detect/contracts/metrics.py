@@ -12,7 +12,7 @@ from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import alone, objects, pairs
 from kerascope.detect.contracts.case import Case
-from kerascope.detect.contracts.pairs import Pair, close, first_of, same, short, tensors_of, typical
+from kerascope.detect.contracts.pairs import Pair, close, same, short, tensors_of, typical
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.values import Evidence, Finding, Fix
 
@@ -115,10 +115,13 @@ def reset(case: Case) -> Iterator[Finding]:
     start = {path: value for path, value in _named(case.fresh())}
     updated(used, samples(case, 1))
     used.reset_state()
+    rest = _unlike_new(case, used)
     left = [(name, value) for name, value in _named(used) if name in start and not same(start[name], value)]
     got = updated(used, samples(case))
     if same(wanted, got):
-        return
+        if rest is None:
+            return
+        wanted, got = rest
     names = [name for name, _ in left]
     own = case.cls is not None and not pairs.is_keras_own(case.cls) and "reset_state" in vars(case.cls)
     if own:
@@ -143,6 +146,15 @@ def reset(case: Case) -> Iterator[Finding]:
         location=case.where("reset_state", "__init__"),
         fixes=fixes,
     )
+
+
+def _unlike_new(case: Case, used: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns what a new metric and one that was reset say before any update, None where it is the same."""
+    try:
+        new, after = result(case.fresh()), result(used)
+    except Exception:  # it says nothing before its first update
+        return None
+    return None if new.shape == after.shape and same(new, after) else (new, after)
 
 
 def _named(metric: Any) -> list[tuple[str, np.ndarray]]:
@@ -288,105 +300,3 @@ def compiled(case: Case) -> Iterator[Finding]:
             location=case.where("update_state"),
             fixes=[advice],
         )
-
-
-@contract("metric-merge", kinds=METRIC, severity="note", after=(*RUNS, "metric-split"))
-def merge(case: Case) -> Iterator[Finding]:
-    """Two metrics merged say what one says that saw all the data."""
-    one, other = case.fresh(), case.fresh()
-    if not hasattr(one, "merge_state"):
-        raise Skip("it has no merge_state")
-    pair = samples(case)
-    updated(one, pair.rows(4), (4,))
-    updated(other, pair.rows(SAMPLES, 4), (2,))
-    one.merge_state([other])
-    got, wanted = result(one), updated(case.fresh(), pair)
-    if not close(got, wanted):
-        yield case.broken(
-            f"{case.subject.name} merged with another is not the metric of both",
-            "Four samples were given to one and two to another, which were then merged.",
-            evidence=[Evidence("merged", short(got)), Evidence("all six in one", short(wanted))],
-            location=case.where("merge_state", "update_state"),
-        )
-
-
-@contract("metric-targets", kinds=METRIC, after=RUNS)
-def targets(case: Case) -> Iterator[Finding]:
-    """Targets of shape (B,) and (B, 1) give the same result for predictions of shape (B, 1)."""
-    pair = samples(case)
-    if pair.y_pred.shape[-1] != 1 or pair.y_true.size != pair.y_pred.size:
-        raise Skip("its predictions do not end in an axis of size 1")
-    given = pair.y_true.shape != pair.y_pred.shape
-    try:
-        column = updated(case.fresh(), pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape)))
-        flat = updated(case.fresh(), pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape[:-1])))
-    except Exception:
-        raise Skip("it does not take targets of both shapes, and says so") from None
-    if not close(column, flat):
-        yield case.broken(
-            f"{case.subject.name} broadcasts targets (B,) against predictions (B, 1)",
-            "The same targets were given in two shapes. (B,) minus (B, 1) gives (B, B), every target against every "
-            "prediction; Keras does not reshape what a Metric subclass gets.",
-            evidence=[Evidence("targets (B, 1)", short(column)), Evidence("the same as (B,)", short(flat))],
-            location=case.where("update_state"),
-            fixes=["y_true = ops.reshape(y_true, ops.shape(y_pred))"],
-            severity="fault" if given else "warning",
-        )
-
-
-@contract("metric-config", kinds=METRIC, after=RUNS)
-def config(case: Case) -> Iterator[Finding]:
-    """A metric revived from its configuration gives the same result."""
-    metric = case.original if objects.kind_of(case.original) == "metric" else None
-    metric = case.fresh() if metric is None or isinstance(metric, type) else metric
-    try:
-        revived = pairs.revived(metric)
-    except Exception as error:
-        finding = case.failed(error, title=f"{case.subject.name} cannot be revived from its configuration")
-        yield case.broken(
-            finding.title,
-            "`from_config(get_config())` fails, so a model saved with this metric cannot be loaded as it was compiled.",
-            evidence=finding.evidence,
-            location=case.where("__init__"),
-            fixes=[
-                "Take **kwargs in __init__, hand it to super().__init__(**kwargs), and return your own arguments "
-                "from get_config() beside super().get_config()."
-            ],
-            severity="warning",
-        )
-        return
-    plain, other = pairs.plain_state(metric), pairs.plain_state(revived)
-    arguments = inspect.signature(type(metric).__init__).parameters
-    lost = [name for name, value in plain.items() if name in arguments and other.get(name) != value]
-    got, wanted = updated(revived, samples(case)), updated(case.fresh(), samples(case))
-    if lost or not close(wanted, got):
-        yield case.broken(
-            f"{case.subject.name} forgets {', '.join(lost) or 'something'} in its configuration",
-            "The metric revived by `from_config(get_config())` is another one: a model that is loaded reports another "
-            "figure under the same name.",
-            evidence=[Evidence(name, f"{plain[name]!r}, revived {other.get(name)!r}") for name in lost]
-            or [Evidence("before", short(wanted)), Evidence("revived", short(got))],
-            location=case.where("get_config", "__init__"),
-            fixes=[
-                f"Return {{**super().get_config(), {first_of(lost)!r}: self.{first_of(lost)}}} from get_config()."
-            ],
-        )
-
-
-@contract("metric-reference", kinds=METRIC, after=RUNS)
-def reference(case: Case) -> Iterator[Finding]:
-    """The metric agrees with the reference function that was given."""
-    if case.reference is None:
-        raise Skip("no reference was given")
-    for seed in range(3):
-        pair = samples(case, seed)
-        wanted = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64").ravel()
-        got = updated(case.fresh(), pair, (4, 2))
-        if got.shape != wanted.shape or not close(wanted, got, 1e-3):
-            yield case.broken(
-                f"{case.subject.name} does not agree with the reference",
-                "Both were given the same 6 samples; the metric got them as batches of 4 and 2.",
-                evidence=[Evidence("metric", short(got)), Evidence("reference", short(wanted))],
-                location=case.where("update_state", "result"),
-            )
-            return

@@ -36,6 +36,7 @@ MODULES = (
     "losses",
     "losses_used",
     "metrics",
+    "metrics_used",
     "steps",
     "optimizers",
     "construction",

@@ -41,6 +41,8 @@ def worth(model: Any) -> bool:
     from kerascope._keras import making, modes, trial
     from kerascope.probe.lines.install import is_users
 
+    if trial.is_distributed(model):
+        return False
     return (
         bool(trial.own_code(model, is_users))
         or trial.sums_up(model)

@@ -11,7 +11,7 @@ import numpy as np
 from kerascope._backends import tensors
 from kerascope._keras import alone, objects
 from kerascope.detect.second import source
-from kerascope.detect.second.pairs import Seen, seen
+from kerascope.detect.second.pairs import Seen, fitted, seen
 from kerascope.detect.second.trial import Found, Trial, finding
 from kerascope.values import Evidence, SourceSpan
 
@@ -62,12 +62,20 @@ def look(trial_: Trial) -> Iterator[Found]:
         if not all(isinstance(v, np.ndarray) and v.ndim and len(v) >= 4 for v in fit):
             continue
         name = str(getattr(code, "__name__", "metric"))
+        fit[1] = _final(trial_, fit[1])
+        pair = fitted(*fit) if pair is not None else None
         trial_.at_begin()
         first = alone.values(alone.variables(metric)) if trial_.begins else None
         trial_.at_end()
         found = _Judge(name, _Maker(metric, first), code, fit, pair).first()
         if found is not None:
             yield found
+
+
+def _final(trial_: Trial, y_pred: np.ndarray) -> np.ndarray:
+    """Returns the predictions of the trained model in place of those of the first step: they have more to tell."""
+    outputs = [a for a in trial_.first_prediction() if a.shape == y_pred.shape and np.isfinite(a).all()]
+    return outputs[0].astype(y_pred.dtype) if len(outputs) == 1 else y_pred
 
 
 class _Judge:

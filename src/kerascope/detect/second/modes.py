@@ -192,8 +192,8 @@ def _never(trial_: Trial) -> Iterator[Found]:
             f"{names} {'is' if len(off) == 1 else 'are'} never in training mode, not even in the train step",
             "The train step was run again: it calls "
             + ("this layer" if len(off) == 1 else "these layers")
-            + " in inference mode. Dropout drops nothing then, and a BatchNormalization keeps the mean 0 and variance 1 "
-            "that it began with. Call the model with `training=True` in `train_step`.",
+            + " in inference mode. Dropout drops nothing then, and a BatchNormalization keeps the statistics it began "
+            "with. Call the model with `training=True` in `train_step`.",
             place,
             [Evidence("layers in inference mode", len(off), f"of {len({id(m.layer) for m in seen})}")],
         )

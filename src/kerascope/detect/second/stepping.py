@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from kerascope.detect.second import mixing
 from kerascope.detect.second.trial import Found, Trial
-from kerascope.detect.smells import Smells
+from kerascope.detect.smells import Smells, names
+from kerascope.values import Finding
 
 _TAKEN = ("scale-mismatch", "broadcast-shape", "wrong-axis", "disconnected-gradient", "nan-operation")
 
@@ -33,6 +35,31 @@ def look_at_bad(trial: Trial) -> Iterator[Found]:
     trial.at_bad()
     data = trial._batch(trial.bad)
     trial.traced(lambda: trial.step(data), [smells])
-    found = [one for one in smells.findings() if one.kind == "nan-operation"]
+    found = [one for one in smells.findings() if one.kind == "nan-operation" and not _overflows(one)]
     sure = [one for one in found if one.severity == "fault"] or found
     yield from (Found(one, "nonfinite") for one in sure[:2])
+
+
+_GROWING = {
+    "square",
+    "sum",
+    "mean",
+    "multiply",
+    "add",
+    "subtract",
+    "matmul",
+    "cumsum",
+    "std",
+    "var",
+    "cumprod",
+    "prod",
+}
+
+
+def _overflows(one: Finding) -> bool:
+    """Sums and products are infinite only where the numbers were out of hand before: they are not to blame."""
+    try:
+        node = ast.parse(one.location.expression or "", mode="eval").body
+    except SyntaxError:
+        return False
+    return names.called(node) in _GROWING

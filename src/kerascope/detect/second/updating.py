@@ -216,6 +216,7 @@ def _left_out(
         return
     rows = _matters(trial_, left)
     fresh = [v for v in left if id(v) in rows]
+    trial_.at_end()
     if not fresh or not _random(trial_, fresh):
         return
     span = _where_from(seen[-1], step)

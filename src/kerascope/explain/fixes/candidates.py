@@ -118,10 +118,13 @@ def candidates(
     places: Sequence[Position],
     culprit: Position | None,
     families: Sequence[ModuleType] = FAMILIES,
+    *,
+    vague: bool = False,
 ) -> list[Candidate]:
     """Returns the changes of a file worth trying, the likeliest first.
 
-    `places` are where it failed: the failing expression, or what the result comes from.
+    `places` are where it failed: the failing expression, or what the result comes from; `vague` says that the culprit
+    only is where one of several sizes that disagree comes from.
     """
     seen = seen_in(program.file, logs)
     context = Context(
@@ -134,10 +137,11 @@ def candidates(
         frozenset(seen.several),
     )
     executed = {a.function for log in logs for a in log.activations if a.file == program.file}
-    functions = list(_functions(program.tree, executed))
-    if not places and culprit is None:
-        places = [_place(n) for f in functions for n in ast.walk(f) if isinstance(n, ast.Return)]
-    near = Nearness(context, places, culprit)
+    functions = list(_functions(program.tree, executed, {p for p in (*places, culprit) if p is not None}))
+    silent = not places
+    if silent:
+        places = [_place(n) for f in functions for n in ast.walk(f) if isinstance(n, (ast.Return, ast.Expr))]
+    near = Nearness(context, places, culprit, silent=silent, vague=vague)
     left_out = LeftOut(context)
     found: dict[tuple[Edit, ...], Candidate] = {}
     alike: dict[tuple[ast.AST, str], list[Proposal]] = {}
@@ -152,7 +156,10 @@ def candidates(
     for function in functions:
         made_before = 0.1 if function.name in _MADE_BEFORE else 0.0
         for family in families:
-            for proposal in getattr(family, "of_function", _none)(context, function):
+            owner = context.owner(function)
+            whole = [*getattr(family, "of_function", _none)(context, function)]
+            whole += getattr(family, "of_class", _none)(context, owner) if owner is not None else []
+            for proposal in whole:
                 add(proposal, 0.0, 0)
         for node in _expressions(context, function):
             cost = near.cost(node) + made_before
@@ -197,12 +204,16 @@ def _expressions(context: Context, function: ast.FunctionDef) -> Iterator[ast.ex
         yield from context.nodes(statement)
 
 
-def _place(node: ast.Return) -> Position:
+def _place(node: ast.Return | ast.Expr) -> Position:
     return position(node.value or node)
 
 
-def _functions(tree: ast.Module, executed: set[str]) -> Iterator[ast.FunctionDef]:
-    """Yields the functions that ran, and those that made what ran."""
+def _functions(tree: ast.Module, executed: set[str], places: set[Position]) -> Iterator[ast.FunctionDef]:
+    """Yields the functions that ran, those that made what ran, and those that a place stands in."""
+
+    def marked(function: ast.FunctionDef) -> bool:
+        first, last = function.lineno, function.end_lineno or function.lineno
+        return any(first <= place[0] and place[1] <= last for place in places)
 
     def visit(node: ast.AST, prefix: str) -> Iterator[ast.FunctionDef]:
         for child in ast.iter_child_nodes(node):
@@ -210,7 +221,8 @@ def _functions(tree: ast.Module, executed: set[str]) -> Iterator[ast.FunctionDef
                 name = prefix + child.name
                 owner = prefix.rstrip(".")
                 of_class = isinstance(node, ast.ClassDef) and child.name in _MADE_BEFORE
-                if name in executed or (of_class and any(e.startswith(f"{owner}.") for e in executed)):
+                made = of_class and any(e.startswith(f"{owner}.") for e in executed)
+                if name in executed or made or marked(child):
                     yield child
                 yield from visit(child, f"{name}.<locals>.")
             elif isinstance(child, ast.ClassDef):

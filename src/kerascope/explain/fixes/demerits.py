@@ -33,7 +33,8 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
     weights = list(getattr(instance, "trainable_weights", ()))
     for weight in weights[:_MOST_WEIGHTS] + weights[_MOST_WEIGHTS:][-1:]:
         if not _differs(_with_other_weight(trial, instance, weight), result):
-            outcome.demerits[f"weight {weight.name!r} has no effect"] = 1.5
+            # A bias before a softmax or a normalisation has none in sound layers too.
+            outcome.demerits[f"weight {weight.name!r} has no effect"] = 0.3 if "bias" in weight.name else 1.5
 
 
 def _differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:

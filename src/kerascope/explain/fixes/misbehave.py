@@ -23,6 +23,7 @@ from kerascope.values import Evidence, Finding, SourceSpan
 _ROW = 3
 """The row whose values are followed while all others change."""
 _TOLERANCE = 1e-4
+_ADDING = ("assign_add", "assign_sub", "append")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,9 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         logs, culprit = _silent(trial, shape="row's output" not in outcome.reason)
     # Odd, but right in some objects: said only when the trace shows why.
     if outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
-        return None
+        culprit = _over_the_batch(logs[0], trial.sizes[0]) if odd else None
+        if culprit is None:
+            return None
     reason = outcome.reason or odd
     return Misbehaviour(
         None, None, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
@@ -211,6 +214,27 @@ def _squared(logs: Sequence[LineLog], culprit: Site) -> bool:
     if len(shapes) < 2 or shapes[0] is None or shapes[1] is None or len(shapes[0]) != len(shapes[1]):
         return False
     return sum(a != b for a, b in zip(shapes[0], shapes[1], strict=True)) > 1
+
+
+def _over_the_batch(log: LineLog, batch: int) -> Site | None:
+    """Returns the expression of a metric that is an average of one batch, or that computes with its sum before adding.
+
+    Sums may be added up over batches; averages, and what is computed from a batch's sum, may not.
+    """
+    for (site, path), row in log.rows.items():
+        shape = row.last.facts.shape
+        if site.kind != "call" or path or shape is None or batch in shape or _is_size(site):
+            continue
+        taken = [e.facts.shape for e in row.last.activation.operands(site)]
+        if not any(s and s[0] == batch for s in taken):
+            continue
+        outer = site.parent.name if site.parent is not None else ""
+        average = site.name.removeprefix("reduce_") in ("mean", "average", "std", "var")
+        if outer in _ADDING and average:
+            return site
+        if outer not in (*_ADDING, "cast", "stack", "where") and (site.parent is not None or site.targets):
+            return site
+    return None
 
 
 def misbehaviour_finding(found: Misbehaviour, name: str) -> Finding:

@@ -20,7 +20,15 @@ INSIDE, RELATED, STEP, FAR, OUTSIDE = 0.0, 0.15, 0.1, 0.8, 1.2
 class Nearness:
     """How far each expression of a file is from the places where things went wrong."""
 
-    def __init__(self, context: Context, places: Iterable[Position], culprit: Position | None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        places: Iterable[Position],
+        culprit: Position | None,
+        *,
+        silent: bool = False,
+        vague: bool = False,
+    ) -> None:
         self._context = context
         self._depth: dict[ast.AST, int] = {}
         self._culprit: set[ast.AST] = set()
@@ -36,9 +44,8 @@ class Nearness:
         self._spread(starts)
         # A weight that does not fit may as well be right and what is done with it wrong.
         same = {context.function(node) for node in starts}
-        self._bonus = (
-            0.3 if not starts or any(context.function(node) in same for node in self._culprit) else -0.05
-        )
+        here = silent or not starts or any(context.function(node) in same for node in self._culprit)
+        self._bonus = (0.1 if vague else 0.3) if here else -0.05
         self.any = bool(starts) or bool(self._culprit)
 
     def _spread(self, starts: list[ast.AST]) -> None:

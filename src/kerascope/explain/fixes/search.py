@@ -92,6 +92,7 @@ class _Search:
         if len(logs) < 2:
             logs = (*logs, *retrace.probes(self.trial, 1 if logs else 2))
         files = {a.file for log in logs for a in log.activations if is_users(a.file)}
+        files |= {file for file, _ in failure.marks}
         found: list[Candidate] = []
         for file in files:
             try:
@@ -102,7 +103,7 @@ class _Search:
             places = [position for marked, position in failure.marks if marked == file]
             places += [site.position] if site is not None and site.file == file else []
             place = culprit.position if culprit is not None and culprit.file == file else None
-            found += candidates(program, logs, places, place, self.families)
+            found += candidates(program, logs, places, place, self.families, vague=failure.vague)
         return sorted(found, key=lambda c: c.cost)
 
     def _singles(self, listed: Sequence[Candidate]) -> None:

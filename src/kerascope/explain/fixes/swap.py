@@ -52,6 +52,7 @@ class Program:
         for _, code in self.functions:
             self._flags |= code.co_flags & _FUTURE
         self._old: dict[int, types.CodeType] = {}
+        self._added: list[types.CodeType] = []
         self._defaults: dict[tuple[str, int], tuple[object, ...] | None] = {}
         self._imports = list(_imports(self.tree.body))
 
@@ -93,10 +94,11 @@ class Program:
         grown = after.count("\n") - self.source.count("\n")
         new = self._compiled(_lines(after, start, end + grown), start)
         found: list[tuple[types.FunctionType, types.CodeType]] = []
+        self._added = list(_added(self._old[start], new))
         for old_code, new_code in _differing(self._old[start], new):
             found += [(fn, new_code) for fn, code in self.functions if code == old_code]
         self._defaults = _defaults(_lines(after, start, end + grown), start)
-        if not found:
+        if not found and not self._added:
             raise Refused("no live function has this code")
         return found
 
@@ -113,7 +115,23 @@ class Program:
                     _in_class(function, code, stack)
                 else:
                     stack.callback(setattr, function, "__code__", before)
+            for code in self._added:
+                self._add_method(code, stack)
             yield
+
+    def _add_method(self, code: types.CodeType, stack: contextlib.ExitStack) -> None:
+        """Puts a method that a class has newly into the live class, and takes it out again by `stack`."""
+        namespace = next((fn.__globals__ for fn, _ in self.functions), {})
+        owner = namespace.get(code.co_qualname.rpartition(".")[0])
+        if not isinstance(owner, type) or code.co_name in vars(owner):
+            raise Refused("the class is not a global name of its module")
+        cells = tuple(types.CellType(owner) for name in code.co_freevars if name == "__class__")
+        if len(cells) != len(code.co_freevars) or code.co_argcount != 1:
+            raise Refused("the new method needs more than the class")
+        function = types.FunctionType(code, namespace, code.co_name, None, cells)
+        function.__qualname__ = code.co_qualname
+        stack.callback(delattr, owner, code.co_name)
+        setattr(owner, code.co_name, function)
 
     def _set_defaults(
         self, function: types.FunctionType, code: types.CodeType, stack: contextlib.ExitStack
@@ -180,9 +198,27 @@ def _lines(source: str, start: int, end: int) -> str:
 def _differing(old: types.CodeType, new: types.CodeType) -> Iterator[tuple[types.CodeType, types.CodeType]]:
     theirs = [c for c in old.co_consts if isinstance(c, types.CodeType)]
     ours = [c for c in new.co_consts if isinstance(c, types.CodeType)]
+    added = _new_methods(theirs, ours)
+    ours = [c for c in ours if c not in added]
     if [c.co_name for c in theirs] != [c.co_name for c in ours]:
         return  # the functions inside are made anew whenever the outer one runs
     for a, b in zip(theirs, ours, strict=True):
         if a != b or list(a.co_positions()) != list(b.co_positions()):
             yield a, b
             yield from _differing(a, b)
+
+
+def _added(old: types.CodeType, new: types.CodeType) -> Iterator[types.CodeType]:
+    """Yields the methods that the classes of a module have newly."""
+    theirs = [c for c in old.co_consts if isinstance(c, types.CodeType)]
+    ours = [c for c in new.co_consts if isinstance(c, types.CodeType)]
+    for a, b in zip(theirs, ours, strict=False):
+        if a.co_name == b.co_name and a.co_qualname == a.co_name:
+            inner = [c for c in a.co_consts if isinstance(c, types.CodeType)]
+            yield from _new_methods(inner, [c for c in b.co_consts if isinstance(c, types.CodeType)])
+
+
+def _new_methods(theirs: Sequence[types.CodeType], ours: Sequence[types.CodeType]) -> list[types.CodeType]:
+    """Returns what the second class body defines beside what the first does, under other names."""
+    names = {code.co_name for code in theirs}
+    return [code for code in ours if code.co_name not in names] if len(ours) > len(theirs) else []

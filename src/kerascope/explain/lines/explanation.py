@@ -54,11 +54,13 @@ def explain(
                 broken, operation, where = again, operation_there, other
     labels = transfer(where.logs[0], probes)
     found = _causes(where, broken, labels)
+    vague = broken is not None and broken.culprit is None and bool(found) and not found[0].batch
     if broken is not None and broken.culprit is None and found:
         broken = dataclasses.replace(broken, culprit=found[0].event.site)
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
     culprit = broken.culprit if broken is not None else None
-    return dataclasses.replace(failure, culprit=culprit, logs=(*failure.logs, *probes.logs)), finding
+    failure = dataclasses.replace(failure, culprit=culprit, vague=vague, logs=(*failure.logs, *probes.logs))
+    return failure, finding
 
 
 def explanation_of(failure: Failure, *, complete: bool = True) -> Finding:

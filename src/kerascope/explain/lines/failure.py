@@ -28,8 +28,9 @@ class Failure:
 
     `error` is None where nothing was raised but the result is not what it should be. `site` is the expression that
     raised, `activation` the execution it stands in, `culprit` the expression where a dimension went wrong, when that
-    is known. `logs` are the trace itself and, after it, those of probing with other batch sizes. `marks` are further
-    places that have to do with it, each with its file.
+    is known (with `vague` only where one of several sizes that disagree comes from). `logs` are the trace itself and,
+    after it, those of probing with other batch sizes. `marks` are further places that have to do with it, each with its
+    file.
     """
 
     error: BaseException | None
@@ -39,6 +40,7 @@ class Failure:
     culprit: Site | None = None
     logs: tuple[LineLog, ...] = ()
     marks: tuple[tuple[str, Position], ...] = ()
+    vague: bool = False
 
 
 def locate(error: BaseException, recorder: Recorder) -> Failure:

@@ -106,7 +106,7 @@ def length(value: Any) -> int | None:
 def take(leaf: Any, index: np.ndarray) -> np.ndarray | None:
     """Returns rows as a NumPy array, None when they cannot be had cheaply."""
     if isinstance(leaf, np.ndarray):
-        return leaf[index]
+        return np.asarray(leaf[index])
     if hasattr(leaf, "iloc"):
         return np.asarray(leaf.iloc[index])
     if hasattr(leaf, "detach"):

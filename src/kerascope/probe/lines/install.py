@@ -15,17 +15,16 @@ import importlib.machinery
 import linecache
 import os
 import sys
-import sysconfig
 import threading
 import types
 import warnings
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from kerascope.probe.lines import recorder
 from kerascope.probe.lines.rewrite import ATTRIBUTE, ENTER, HOLD, PREFIX, STORED, VALUE, rewrite
 from kerascope.record.lines import Position, Site
+from kerascope.whose import is_users
 
 _HOOKS = {
     VALUE: recorder.value,
@@ -37,28 +36,10 @@ _HOOKS = {
 _FUTURE = functools.reduce(
     int.__or__, (getattr(__future__, n).compiler_flag for n in __future__.all_feature_names)
 )
-_LIBRARIES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
-_OWN = str(Path(__file__).resolve().parents[2]) + os.sep
-_STANDARD = tuple({os.path.realpath(sysconfig.get_paths()[k]) + os.sep for k in ("stdlib", "platstdlib")})
-
-
-_CELLS = ("<ipython-input-", "<python-input-", "<doctest ")
 _PYTEST = "@pytest_ar"
 """In the globals of modules whose asserts pytest has rewritten: tests, which are not what a trace is about."""
 _TYPED = frozenset(("<string>", "<stdin>", "<console>"))
 """What code is called that came from no file: typed at a prompt, or handed to `exec`."""
-
-
-@functools.lru_cache(maxsize=4096)
-def is_users(file: str) -> bool:
-    """Tells whether a file is the user's: no library, not Python's own, not kerascope, not made up on the way."""
-    if not file or (file.startswith("<") and not file.startswith(_CELLS)):
-        return False
-    if "__autograph_generated_file" in file or file.startswith(_OWN):
-        return False
-    if any(part in file for part in _LIBRARIES):
-        return False
-    return not os.path.realpath(file).startswith(_STANDARD)
 
 
 class Twins:

@@ -65,6 +65,8 @@ class Recorder:
         self.statistics = statistics
         self.listeners = list(listeners)
         self.frames: dict[int, Entry] = {}
+        self.probe: Callable[[Site, Any], Any] | None = None
+        """Given an expression and its value, what to go on with in its place: the same value, with a gradient seen."""
         self._facts: dict[int, tuple[weakref.ref[Any], int, TensorFacts]] = {}
         self._local = threading.local()
 
@@ -287,6 +289,8 @@ def value(site: Site, result: Any) -> Any:
     if _active and _known_kind(type(result)) != "other" and tensors.kind(result) != "other":
         recorder = _active[-1]
         recorder.guarded(recorder.yielded, site, result, sys._getframe(1))
+        if recorder.probe is not None:
+            return recorder.probe(site, result)
     return result
 
 

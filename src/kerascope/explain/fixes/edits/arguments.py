@@ -109,17 +109,8 @@ def _along_steps(context: Context, call: ast.Call) -> bool:
     keeps = any(k.arg in ("keepdims", "keepdim") for k in call.keywords)
     pools = name in ("mean", "max", "sum", "min", "amax", "amin")
     return (
-        pools
-        and not keeps
-        and function is not None
-        and function.name == "call"
-        and not _in_loss(context, call)
+        pools and not keeps and function is not None and function.name == "call" and not context.in_loss(call)
     )
-
-
-def _in_loss(context: Context, call: ast.Call) -> bool:
-    function = context.function(call)
-    return function is not None and "y_true" in {a.arg for a in function.args.args}
 
 
 def _first(call: ast.Call) -> ast.expr | None:
@@ -200,7 +191,7 @@ def _keep(context: Context, call: ast.Call) -> Iterator[Proposal]:
         torch = isinstance(call.func, ast.Attribute) and context.kind(call.func.value) == "torch"
         word = "keepdim" if torch else "keepdims"
     if name in REDUCTIONS and word and not any(k.arg == word for k in call.keywords):
-        yield context.insert(1.05, call, f"{word}=True")
+        yield context.insert(0.85, call, f"{word}=True")
 
 
 def _orders(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -184,6 +184,11 @@ class Context:
             outer = self.parents.get(outer)
         return outer
 
+    def in_loss(self, node: ast.AST) -> bool:
+        """Tells whether a node stands in a function of targets and predictions."""
+        function = self.function(node)
+        return function is not None and "y_true" in {a.arg for a in function.args.args}
+
     def is_tensor(self, function: ast.FunctionDef, name: str) -> bool:
         """Tells whether a name was a tensor somewhere in a function."""
         return any(

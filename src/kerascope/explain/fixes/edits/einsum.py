@@ -24,7 +24,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     shapes = [context.shape(a) for a in node.args[1:]] if called(node) == "einsum" else []
     quote = context.text(first)[0]
     seen = {equation}
-    for cost, new_terms, new_right in sorted(_variants(terms, right), key=lambda v: v[0]):
+    for cost, new_terms, new_right in sorted(_variants(terms, right, shapes), key=lambda v: v[0]):
         new = f"{','.join(new_terms)}->{new_right}"
         if new in seen or not _fits(new_terms, new_right, shapes):
             continue
@@ -32,7 +32,9 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield context.swap(cost, first, f"{quote}{new}{quote}")
 
 
-def _variants(terms: list[str], right: str) -> Iterator[tuple[float, list[str], str]]:
+def _variants(
+    terms: list[str], right: str, shapes: list[Shape | None]
+) -> Iterator[tuple[float, list[str], str]]:
     letters = sorted(set("".join(terms)))
     for index, term in enumerate(terms):
         if len(term) <= _MOST_LETTERS:
@@ -42,7 +44,8 @@ def _variants(terms: list[str], right: str) -> Iterator[tuple[float, list[str], 
         for at, letter in itertools.product(range(len(term)), letters):
             new = term[:at] + letter + term[at + 1 :]
             if len(set(new)) == len(new):
-                yield 1.4, _with(terms, index, new), right
+                # A letter of a size that the axis has where its own letter has not is the likeliest.
+                yield 1.1 if _misfits(terms, shapes, index, at) else 1.4, _with(terms, index, new), right
     if len(right) <= _MOST_LETTERS:
         for order in itertools.permutations(right):
             moved = sum(a != b for a, b in zip(order, right, strict=True))
@@ -54,6 +57,20 @@ def _variants(terms: list[str], right: str) -> Iterator[tuple[float, list[str], 
                 yield 1.3, terms, right[:at] + letter + right[at + 1 :]
     for at in range(len(right)):
         yield 1.5, terms, right[:at] + right[at + 1 :]
+
+
+def _misfits(terms: list[str], shapes: list[Shape | None], index: int, at: int) -> bool:
+    """Tells whether one axis alone has another size than its letter has elsewhere: two may just be turned round."""
+    own = shapes[index] if index < len(shapes) else None
+    if own is None or len(own) != len(terms[index]):
+        return False
+    odd = set()
+    for place, letter in enumerate(terms[index]):
+        for term, shape in zip(terms, shapes, strict=False):
+            known = shape is not None and letter in term and len(shape) == len(term)
+            if known and shape is not None and shape[term.index(letter)] != own[place]:
+                odd.add(place)
+    return odd == {at}
 
 
 def _with(terms: list[str], index: int, new: str) -> list[str]:

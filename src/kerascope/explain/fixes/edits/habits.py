@@ -25,10 +25,25 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
             yield from _not_in_place(context, function, statement)
 
 
+def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
+    """Yields edits of a whole class."""
+    methods = {n.name: n for n in owner.body if isinstance(n, ast.FunctionDef)}
+    held = _held(context, owner)
+    if held and "__init__" in methods and "get_config" not in methods:
+        last = owner.body[-1]
+        line, end = last.end_lineno or last.lineno, last.end_col_offset or 0
+        indent = " " * methods["__init__"].col_offset
+        pairs = ", ".join(f'"{name}": self.{attribute}' for name, attribute in held.items())
+        text = f"\n\n{indent}def get_config(self):\n{indent * 2}return {{**super().get_config(), {pairs}}}"
+        yield Proposal(0.6, f"add get_config with {pairs}", (Edit((line, line, end, end), text),))
+
+
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields edits of an expression."""
     if isinstance(node, ast.Call):
         yield from _training(context, node)
+        yield from _let_through(context, node)
+        yield from _each_row(context, node)
         yield from _guarded(context, node)
         yield from _precision(context, node)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
@@ -67,6 +82,19 @@ def _end_of_parameters(function: ast.FunctionDef) -> Position | None:
     last: ast.AST = arguments.defaults[-1] if arguments.defaults else arguments.args[-1]
     _, line, _, end = position(last)
     return line, line, end, end
+
+
+def _let_through(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """What stands in a `stop_gradient`, without it."""
+    if called(call) == "stop_gradient" and len(call.args) == 1:
+        yield context.swap(0.6, call, context.atom(call.args[0]))
+
+
+def _each_row(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A reduction of everything: one for each row."""
+    names, given = context.parameters(call), {k.arg for k in call.keywords}
+    if len(call.args) == 1 and {"axis", "keepdims"} <= set(names) and not given & {"axis", "keepdims"}:
+        yield context.insert(1.1, call, "axis=-1, keepdims=True")
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -161,37 +189,63 @@ def _handed_on(context: Context, function: ast.FunctionDef) -> Iterator[Proposal
 
 
 def _keys(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
-    """The constructor's arguments that the configuration lacks, or holds with another value."""
-    table = next((n for n in ast.walk(function) if isinstance(n, ast.Dict)), None)
+    """The constructor's arguments that the configuration lacks, holds with another value, or has too many of."""
     owner = context.owner(function)
-    if table is None or owner is None:
+    held = _held(context, owner) if owner is not None else {}
+    table = next((n for n in ast.walk(function) if isinstance(n, ast.Dict)), None)
+    if table is None:
+        for call in ast.walk(function):
+            if held and isinstance(call, ast.Call) and ast.unparse(call) == "super().get_config()":
+                yield Proposal(
+                    0.6,
+                    f"add {_pairs(held)}",
+                    context.swap(0.6, call, f"{{**{context.text(call)}, {_pairs(held)}}}").edits,
+                )
         return
-    held = _held(owner)
     values = {
         k.value: v for k, v in zip(table.keys, table.values, strict=True) if isinstance(k, ast.Constant)
     }
-    missing = [f'"{name}": self.{attribute}' for name, attribute in held.items() if name not in values]
+    missing = {name: attribute for name, attribute in held.items() if name not in values}
     if missing:
-        text = context.text(table)
-        inner = text[:-1].rstrip()
+        inner = context.text(table)[:-1].rstrip()
         comma = "" if inner.endswith(("{", ",")) else ", "
-        added = ", ".join(missing)
-        yield Proposal(
-            0.6,
-            f"add {added}",
-            context.swap(0.6, table, f"{inner}{comma}{added}}}").edits,
-        )
-    for name, attribute in held.items():
-        value = values.get(name)
-        if value is not None and context.text(value) != f"self.{attribute}":
-            yield context.swap(0.8, value, f"self.{attribute}")
+        edits = context.swap(0.6, table, f"{inner}{comma}{_pairs(missing)}}}").edits
+        yield Proposal(0.6, f"add {_pairs(missing)}", edits)
+    yield from _entries(context, table, held, missing)
 
 
-def _held(owner: ast.ClassDef) -> dict[str, str]:
-    """Returns the attribute that each argument of the constructor is kept in."""
+def _entries(
+    context: Context, table: ast.Dict, held: dict[str, str], missing: dict[str, str]
+) -> Iterator[Proposal]:
+    """Other names, other values, and less of what a configuration holds."""
+    for index, (key, value) in enumerate(zip(table.keys, table.values, strict=True)):
+        if not isinstance(key, ast.Constant):
+            continue
+        if key.value in held:
+            if context.text(value) != f"self.{held[key.value]}":
+                yield context.swap(0.8, value, f"self.{held[key.value]}")
+            continue
+        for name, attribute in missing.items():
+            if context.text(value) == f"self.{attribute}":
+                yield context.swap(0.5, key, f'"{name}"')
+        if index:
+            first, _, _, begin = position(table.values[index - 1])
+            _, last, _, end = position(value)
+            first = table.values[index - 1].end_lineno or first
+            yield Proposal(0.9, f"leave {key.value!r} out", (Edit((first, last, begin, end), ""),))
+
+
+def _pairs(held: dict[str, str]) -> str:
+    return ", ".join(f'"{name}": self.{attribute}' for name, attribute in held.items())
+
+
+def _held(context: Context, owner: ast.ClassDef) -> dict[str, str]:
+    """Returns the attribute that each argument of the constructor is kept in; the constructor may be inherited."""
     init = next((n for n in owner.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
     if init is None:
-        return {}
+        named = {ast.unparse(base) for base in owner.bases}
+        parents = [n for n in context.tree.body if isinstance(n, ast.ClassDef) and n.name in named]
+        return _held(context, parents[0]) if parents and parents[0] is not owner else {}
     found: dict[str, str] = {}
     for statement in ast.walk(init):
         if not isinstance(statement, ast.Assign):

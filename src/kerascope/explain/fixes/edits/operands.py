@@ -43,6 +43,9 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _broadcasts(context, node, node.left, node.comparators[0])
     elif isinstance(node, ast.Call) and called(node) in _ELEMENTWISE and len(node.args) >= 2:
         yield from _broadcasts(context, node, node.args[-2], node.args[-1])
+    if called(node) in ("masked_fill", "masked_fill_") and isinstance(node, ast.Call) and node.args:
+        assert isinstance(node.func, ast.Attribute)
+        yield from _broadcasts(context, node, node.func.value, node.args[0])
     if isinstance(node, ast.Call):
         yield from _joined(context, node)
         yield from _unwrapped(context, node)
@@ -54,11 +57,14 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
 
 def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
     swapped = _replaced(context, node, a, context.atom(b), b, context.atom(a))
+    worked = 0.5 if context.shape(node) is not None else 0.0
     one, two = context.shape(a), context.shape(b)
     fits = _multiply(one, two)
     yield from _row_dots(context, node, a, b)
     yield Proposal(
-        1.1 if _multiply(two, one) else 1.9, f"{context.text(node)} -> operands swapped", swapped.edits
+        worked + (1.1 if _multiply(two, one) else 1.9),
+        f"{context.text(node)} -> operands swapped",
+        swapped.edits,
     )
     for operand, other, cost in ((b, a, 1.15), (a, b, 1.3)):
         shape = context.shape(operand)
@@ -74,7 +80,7 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
             weight = (
                 0.35 if isinstance(operand, ast.Attribute) and shape is not None and "B" not in shape else 0.0
             )
-            yield context.swap(cost + weight + (0.0 if good else 0.7), operand, new)
+            yield context.swap(cost + weight + 0.6 * worked + (0.0 if good else 0.7), operand, new)
 
 
 def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
@@ -112,8 +118,14 @@ def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.exp
         for axis, size in enumerate(shape):
             if size == 1 and len(shape) > len(target) >= 1:
                 text = context.spell("squeeze", node, context.text(operand), _axis(axis, len(shape)))
-                if text is not None and _broadcast((*shape[:axis], *shape[axis + 1 :]), target) is not None:
-                    yield context.swap(1.2 + 0.1 * (axis == 0), operand, text)
+                left = (*shape[:axis], *shape[axis + 1 :])
+                if text is not None and _broadcast(left, target) is not None:
+                    cost = 0.9 if left == target else 1.2 + 0.1 * (axis == 0)
+                    yield context.swap(cost, operand, text)
+        if len(shape) > len(target) > 0 and shape[: len(target)] == target and context.in_loss(node):
+            text = context.spell("mean", node, context.text(operand), "-1")
+            if text is not None:  # a value per element meets a value per sample or step
+                yield context.swap(1.0, operand, text)
         if len(shape) >= 2 and len(shape) == len(target):
             turned = (*shape[:-2], shape[-1], shape[-2])
             text = context.spell("swap", node, context.text(operand))
@@ -125,21 +137,28 @@ def _given_axes(
     context: Context, node: ast.expr, operand: ast.expr, shape: Shape, target: Shape
 ) -> Iterator[tuple[float, str]]:
     """Yields ways to give an operand the axes that it lacks so that it lines up with the other one."""
-    missing = max(len(target) - len(shape), 1 if len(target) == len(shape) and len(shape) > 1 else 0)
+    outer = len(shape) == len(target) == 1 and "B" not in (*shape, *target)
+    missing = max(
+        len(target) - len(shape), 1 if len(target) == len(shape) and (len(shape) > 1 or outer) else 0
+    )
     if not shape or not 1 <= missing <= 3:
         return
     rank = len(shape) + missing
-    weight = isinstance(operand, ast.Attribute) and "B" not in shape  # it can be made to fit
+    weight = 0.4 if _is_weight(operand, shape) else 0.0
     lacking = _broadcast(shape, target) is None and not weight
     if missing > 1 and "B" not in shape:
-        yield from _trailing(context, operand, shape, target, 0.8 if lacking else 1.1)
+        yield from _trailing(context, operand, shape, target, 0.8 if lacking else 1.1 + weight)
+    if outer and lacking:  # each of the one with each of the other
+        text = context.spell("expand", node, context.text(operand), "-1")
+        if text is not None:
+            yield 0.8 + 0.1 * (getattr(node, "right", None) is operand), text
     for index, places in enumerate(itertools.combinations(range(rank), missing)):
         rest = iter(shape)
         grown = tuple(1 if axis in places else next(rest) for axis in range(rank))
         result = _broadcast(grown, target)
         if result is None or (grown[0] != "B" and "B" in shape) or "B" in result[1:]:
             continue
-        base = 1.1 if len(result) == len(target) else 1.8
+        base = (1.1 if len(result) == len(target) else 1.8) + weight
         if lacking and result == target:
             base = 0.8  # all of its sizes are there in the other one, on other axes
         # Where the batch already lines up, the new axis belongs behind it.
@@ -166,6 +185,11 @@ def _axis(axis: int, rank: int) -> str:
     return "-1" if axis == rank - 1 else str(axis)
 
 
+def _is_weight(node: ast.expr, shape: Shape | None) -> bool:
+    """Tells a weight: an attribute whose shape has nothing of the batch. It can be made to fit."""
+    return isinstance(node, ast.Attribute) and shape is not None and "B" not in shape
+
+
 def _broadcast(a: Shape, b: Shape) -> Shape | None:
     """Returns the shape two operands broadcast to, None when they do not."""
     result: list[int | str | None] = []
@@ -183,7 +207,8 @@ def _elementwise(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
     if one and two and len(two) > 1 and _multiply(one, two):
         text = context.spell("matmul", node, context.text(node.left), y=context.text(node.right))
         if text is not None:
-            yield context.swap(1.3, node, text)
+            sure = _broadcast(one, two) is None and _is_weight(node.right, two)
+            yield context.swap(0.8 if sure else 1.6, node, text)
 
 
 def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -205,7 +230,7 @@ def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
             count = f"{context.atom(full)}.shape[1]"
             text = context.spell("repeat", call, inner, "1", count)
             if text is not None:
-                yield context.swap(1.5, part, text)
+                yield context.swap(1.7, part, text)
 
 
 def _unwrapped(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -230,7 +255,11 @@ def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
         shapes = [context.shape(a) for a in call.args]
         fits = name != "multiply" or (len(shapes) == 2 and _multiply(shapes[0], shapes[1]))
         if fits:
-            edit = context.swap(1.3, call.func, f"{context.text(base)}.{new}")
+            cost = 1.3
+            if name == "multiply":
+                fitting = _broadcast(shapes[0] or (), shapes[1] or ()) is not None
+                cost = 0.8 if not fitting and _is_weight(call.args[1], shapes[1]) else 1.6
+            edit = context.swap(cost, call.func, f"{context.text(base)}.{new}")
             yield edit
             if new in ("concatenate", "concat", "cat"):
                 yield Proposal(1.9, edit.description, edit.edits)

@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called, integer
 
 _RESHAPING = {"reshape", "view", "Reshape"}
 _MAKING = {"zeros", "ones", "full", "normal", "uniform", "broadcast_to", "tile", "rand", "randn", "eye"}
@@ -62,7 +62,11 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
         seen.add(tuple(new))
         place = (first.lineno, last.end_lineno or last.lineno, first.col_offset, last.end_col_offset or 0)
         dropped = [t for t in texts if not t.lstrip("-").isdigit() and not any(t in n for n in new)]
-        cost += 0.5 * bool(dropped) + 0.4 * _scrambles(new, shape)
+        numbers = [t for t in texts if t.isdigit() and t not in new]
+        cost += 0.5 * bool(dropped) + 0.3 * bool(numbers and not dropped) + 0.4 * _scrambles(new, shape)
+        cost -= 0.25 * _keeps_order(new, shape)
+        same = shape is not None and ["-1" if size == "B" else str(size) for size in shape] == new
+        cost += 0.5 * same  # a reshape that changes nothing
         edit = context.replace(cost, place, ", ".join(texts), ", ".join(new))
         yield edit
     if shape is not None and tensor is not None:
@@ -71,7 +75,31 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 axes = ", ".join(map(str, (0, *order)))
                 text = context.spell("transpose", call, context.text(tensor), f"({axes})")
                 if text is not None:
-                    yield context.swap(1.3, call, text)
+                    turned = tuple(shape[axis] for axis in (0, *order))
+                    yield context.swap(0.8 if _reordered(texts, shape, turned) else 1.3, call, text)
+
+
+def _reordered(texts: list[str], shape: Shape, turned: Shape) -> bool:
+    """Tells whether a target names all axes in another order, as only a transposition can do without a mix-up."""
+    wanted = ["B" if text == "-1" else text for text in texts]
+    sizes = [str(size) for size in shape]
+    if sorted(wanted) != sorted(sizes) or wanted == sizes:
+        return False
+    return [w for w in wanted if w != "B"] == [str(size) for size in turned[1:]]
+
+
+def _keeps_order(target: list[str], shape: Shape | None) -> bool:
+    """Tells whether a target only merges or splits neighbouring axes of a tensor, and leaves the batch in front."""
+    if not shape or shape[0] != "B" or target[0] != "-1" or len(target) < 3:
+        return False
+    wanted = [int(text) for text in target[1:] if text.isdigit()]
+    sizes = [size for size in shape[1:] if isinstance(size, int)]
+    if len(wanted) != len(target) - 1 or math.prod(wanted) != math.prod(sizes):
+        return False
+    # Where one has an axis that is merged in the other, the other cuts at the same places.
+    ours = {math.prod(wanted[:at]) for at in range(1, len(wanted))}
+    theirs = {math.prod(sizes[:at]) for at in range(1, len(sizes))}
+    return ours <= theirs or theirs <= ours
 
 
 def _scrambles(target: list[str], shape: tuple[int | str | None, ...] | None) -> bool:
@@ -106,6 +134,12 @@ def _target_texts(
     total = math.prod(known)
     yield 1.3, ["-1", str(total)]
     values = [integer(e) for e in elements]
+    product = math.prod(v for v in values[1:] if v is not None)
+    if (
+        None not in values[1:] and 0 < product < total and total % product == 0
+    ):  # what is not accounted for yet
+        for at in range(1, count + 1):
+            yield 1.3, ["-1", *texts[1:at], str(total // product), *texts[at:]]
     for at in range(1, count):
         others = [v for i, v in enumerate(values) if i not in (0, at)]
         if all(v is not None and v > 0 for v in others):
@@ -158,20 +192,32 @@ def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
         if len(shape) > 2:
             yield dataclasses.replace(context.swap(1.2, index, f"..., {text}"), kind="index at the end")
     if number is not None and not tensor:
-        for value in (-1, 1, 2, 0, 3, -2):
+        loop = called(context.parents.get(node, node)) in ("range", "arange")
+        for value in (1, -1, 2, 0, 3, -2) if loop else (-1, 1, 2, 0, 3, -2):
             if value != number:
                 cost = 1.1 if value in (-1, 1) else 1.25 if value == 2 else 1.6
-                yield context.swap(cost + (0.15 if number else 0.0), index, str(value))
+                late = 0.2 if loop and value == -1 else 0.0  # loops go over steps
+                yield context.swap(cost + late + (0.15 if number else 0.0), index, str(value))
     elif isinstance(index, ast.Slice):
         yield from _slices(context, index)
 
 
 def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
     parts = [context.text(e) for e in index.elts]
+    node = context.parents.get(index)
+    shape = context.shape(node.value) if isinstance(node, ast.Subscript) else None
+    if shape is not None and len(shape) > len(parts):
+        text = context.text(index)
+        if parts[0] not in (":", "...", "None") and "None" not in parts:
+            yield dataclasses.replace(context.swap(0.9, index, f":, {text}"), kind="index behind the batch")
+        if parts[0] == ":" and "..." not in parts:
+            yield dataclasses.replace(context.swap(1.1, index, f"..., {parts[-1]}"), kind="index at the end")
+    outer = context.parents.get(node) if node is not None else None
+    left = 0.01 if isinstance(outer, ast.BinOp) and outer.left is node else 0.0  # rows first, columns after
     for order in itertools.permutations(parts):
         new = ", ".join(order)
         if list(order) != parts and order[0] != "None":
-            yield context.swap(1.2, index, new)
+            yield context.swap(1.2 + left, index, new)
     for at, element in enumerate(index.elts):
         number = integer(element)
         if number is not None:

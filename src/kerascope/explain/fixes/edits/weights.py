@@ -70,6 +70,10 @@ def _elements(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> 
                 away = 0.25 if len(parts) == 2 and "-1]" in parts[0] else 0.0
                 yield context.swap(1.1 + 0.1 * (moved - 2) + away, shape, written([parts[i] for i in order]))
     sizes = context.sizes_near(call)
+    for other in _other_weights(context, call, len(parts)):
+        for at, part in enumerate(other):
+            if part != parts[at]:
+                yield context.swap(1.05 if at else 1.15, shape.elts[at], part)
     for at, part in enumerate(parts):
         for name in sizes:
             if name != part:
@@ -93,6 +97,18 @@ def _elements(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> 
         yield context.swap(1.6, shape, written([*parts, name]))
         if parts:
             yield context.swap(1.65, shape, written([name, *parts]))
+
+
+def _other_weights(context: Context, call: ast.Call, rank: int) -> list[list[str]]:
+    """Returns the shapes, as they are written, of the other weights of the same rank that the function makes."""
+    function = context.function(call)
+    found = []
+    for node in ast.walk(function) if function is not None else ():
+        if isinstance(node, ast.Call) and node is not call and called(node) == called(call):
+            values = [k.value for k in node.keywords if k.arg == "shape"] + node.args[:1]
+            if values and isinstance(values[0], (ast.Tuple, ast.List)) and len(values[0].elts) == rank:
+                found.append([context.text(e) for e in values[0].elts])
+    return found if rank > 1 else []
 
 
 def _numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -1,0 +1,116 @@
+"""What the report says of programs that break: line, operand, rows and a change that mends it. Prints a table.
+
+    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1] [--json FILE] [NAME ...]
+
+Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from replay_cases import CASES, HEALTHY, PRELUDE
+
+MARK = re.compile(r"#\s*(BORN|DATA)\s+(.*?)\s*\|\s*(.*?)\s*$|#\s*(AWAY)\s*$")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--half", type=int, choices=(0, 1))
+    parser.add_argument("--json")
+    parser.add_argument("--show", action="store_true", help="print the reports too")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    names = options.names or [n for i, n in enumerate(CASES) if options.half in (None, i % 2)]
+    rows = [run(name, CASES[name], options.show) for name in names]
+    if not options.names:
+        rows += [run(name, text, options.show) for name, text in HEALTHY.items()]
+    for row in rows:
+        print(
+            f"{row['case']:20} "
+            + "  ".join(f"{k} {_mark(row[k])}" for k in COLUMNS)
+            + f"   {row['said'][:110]}"
+        )
+    for column in COLUMNS:
+        known = [row[column] for row in rows if row[column] is not None]
+        print(f"{column}: {sum(known)} of {len(known)}")
+    if options.json:
+        Path(options.json).write_text(json.dumps(rows, indent=1))
+    return 0
+
+
+COLUMNS = ("line", "operand", "rows", "fix", "quiet")
+
+
+def _mark(value: bool | None) -> str:
+    return {True: "yes", False: "NO ", None: "-  "}[value]
+
+
+def run(name: str, text: str, show: bool = False) -> dict[str, Any]:
+    """Runs one program watched, in this process, and compares what the report says with its marks."""
+    import keras
+
+    import kerascope
+
+    keras.backend.clear_session()
+    source = PRELUDE + text
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, f"{name}.py")
+    Path(path).write_text(source)
+    began = time.perf_counter()
+    space: dict[str, Any] = {"__name__": f"case_{name}", "__file__": path}
+    sys.modules[space["__name__"]] = module = type(sys)(space["__name__"])
+    module.__dict__.update(space)
+    with (
+        kerascope.watch(out=os.path.join(folder, "run.kscope"), every=0) as watching,
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        exec(compile(source, path, "exec"), module.__dict__)
+    report = watching.report
+    if show:
+        print(report and watching)
+    return judged(name, source, report, time.perf_counter() - began)
+
+
+def judged(name: str, source: str, report: Any, seconds: float) -> dict[str, Any]:
+    finding = next((f for f in report.findings if f.kind == "nan-loss"), None)
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {"case": name, "seconds": round(seconds, 1), "said": "" if finding is None else finding.title}
+    internal = [f.explanation for f in report.findings if f.kind == "kerascope-internal"]
+    if internal:
+        row["said"] = f"INTERNAL {internal[0]}"
+    found = [(n, m) for n, line in enumerate(source.splitlines(), 1) if (m := MARK.search(line))]
+    if not found:
+        row["quiet"] = finding is None and not internal
+        return row
+    line, mark = found[0]
+    row["fix"] = bool(finding and any(fix.verified for fix in finding.fixes))
+    if mark[4]:
+        row["line"] = finding is not None and finding.location.line is None
+        return row
+    kind, operand, rows = mark[1], mark[2], mark[3]
+    title = "" if finding is None else finding.title
+    if kind == "DATA":
+        row["fix"] = None
+        row["operand"] = f"`{operand}` itself is not finite" in title
+    else:
+        row["line"] = finding is not None and finding.location.line == line
+        row["operand"] = f"`{' '.join(operand.split())}` is " in title
+    if rows != "-":
+        row["rows"] = re.search(rf" in rows? {rows} ", title) is not None
+    return row
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

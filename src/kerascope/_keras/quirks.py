@@ -1,0 +1,36 @@
+"""Workarounds for single versions of Keras, each with the versions and when it can go."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def step_outside_fit(model: Any) -> Iterator[None]:
+    """Lets a JAX train step be called while no training has told it where its variables lie.
+
+    Keras 3.10 and 3.11: `train_step` ends in `_enforce_jax_state_sharding`, which reads lists that exist only inside
+    `fit` and `train_on_batch` (`TypeError: 'NoneType' object is not subscriptable` from `model.train_step(state, data)`
+    at any other time). It only pins where the new state lies, and changes no value. To be removed with Keras 3.11.
+    """
+    if not hasattr(model, "_enforce_jax_state_sharding") or "_enforce_jax_state_sharding" in vars(model):
+        yield
+        return
+
+    def as_they_lie(
+        trainable_variables: Any = None,
+        non_trainable_variables: Any = None,
+        optimizer_variables: Any = None,
+        metrics_variables: Any = None,
+    ) -> tuple[Any, ...]:
+        state = (trainable_variables, non_trainable_variables, optimizer_variables, metrics_variables)
+        return tuple(part or [] for part in state)
+
+    # Around Keras's own `__setattr__`, which would track what is set.
+    object.__setattr__(model, "_enforce_jax_state_sharding", as_they_lie)
+    try:
+        yield
+    finally:
+        object.__delattr__(model, "_enforce_jax_state_sharding")

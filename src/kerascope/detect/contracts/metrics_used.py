@@ -1,0 +1,120 @@
+"""Metrics as they are used: merged, given targets of another shape, revived from a file, beside a reference."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerascope._keras import objects, pairs
+from kerascope.detect.contracts.case import Case
+from kerascope.detect.contracts.metrics import METRIC, RUNS, SAMPLES, result, samples, updated
+from kerascope.detect.contracts.pairs import close, first_of, short
+from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.values import Evidence, Finding
+
+
+@contract("metric-merge", kinds=METRIC, severity="warning", after=(*RUNS, "metric-split"))
+def merge(case: Case) -> Iterator[Finding]:
+    """Two metrics merged say what one says that saw all the data."""
+    one, other = case.fresh(), case.fresh()
+    if not hasattr(one, "merge_state"):
+        raise Skip("it has no merge_state")
+    # What is inherited adds the variables up, which few metrics bear, and fewer are ever asked to.
+    own = case.cls is not None and not pairs.is_keras_own(case.cls) and "merge_state" in vars(case.cls)
+    pair = samples(case)
+    updated(one, pair.rows(4), (4,))
+    updated(other, pair.rows(SAMPLES, 4), (2,))
+    one.merge_state([other])
+    got, wanted = result(one), updated(case.fresh(), pair)
+    if not close(got, wanted):
+        yield case.broken(
+            f"{case.subject.name} merged with another is not the metric of both",
+            "Four samples were given to one and two to another, which were then merged.",
+            evidence=[Evidence("merged", short(got)), Evidence("all six in one", short(wanted))],
+            location=case.where("merge_state", "update_state"),
+            severity=None if own else "note",
+        )
+
+
+@contract("metric-targets", kinds=METRIC, after=RUNS)
+def targets(case: Case) -> Iterator[Finding]:
+    """Targets of shape (B,) and (B, 1) give the same result for predictions of shape (B, 1)."""
+    pair = samples(case)
+    if pair.y_pred.shape[-1] != 1 or pair.y_true.size != pair.y_pred.size:
+        raise Skip("its predictions do not end in an axis of size 1")
+    given = pair.y_true.shape != pair.y_pred.shape
+    try:
+        column = updated(case.fresh(), pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape)))
+        flat = updated(case.fresh(), pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape[:-1])))
+    except Exception:
+        raise Skip("it does not take targets of both shapes, and says so") from None
+    if not close(column, flat):
+        yield case.broken(
+            f"{case.subject.name} broadcasts targets (B,) against predictions (B, 1)",
+            "The same targets were given in two shapes. (B,) minus (B, 1) gives (B, B), every target against every "
+            "prediction; Keras does not reshape what a Metric subclass gets.",
+            evidence=[Evidence("targets (B, 1)", short(column)), Evidence("the same as (B,)", short(flat))],
+            location=case.where("update_state"),
+            fixes=["y_true = ops.reshape(y_true, ops.shape(y_pred))"],
+            severity="fault" if given else "warning",
+        )
+
+
+@contract("metric-config", kinds=METRIC, after=RUNS)
+def config(case: Case) -> Iterator[Finding]:
+    """A metric revived from its configuration gives the same result."""
+    metric = case.original if objects.kind_of(case.original) == "metric" else None
+    metric = case.fresh() if metric is None or isinstance(metric, type) else metric
+    try:
+        revived = pairs.revived(metric)
+    except Exception as error:
+        finding = case.failed(error, title=f"{case.subject.name} cannot be revived from its configuration")
+        yield case.broken(
+            finding.title,
+            "`from_config(get_config())` fails, so a model saved with this metric cannot be loaded as it was compiled.",
+            evidence=finding.evidence,
+            location=case.where("__init__"),
+            fixes=[
+                "Take **kwargs in __init__, hand it to super().__init__(**kwargs), and return your own arguments "
+                "from get_config() beside super().get_config()."
+            ],
+            severity="warning",
+        )
+        return
+    plain, other = pairs.plain_state(metric), pairs.plain_state(revived)
+    arguments = inspect.signature(type(metric).__init__).parameters
+    lost = [name for name, value in plain.items() if name in arguments and other.get(name) != value]
+    got, wanted = updated(revived, samples(case)), updated(case.fresh(), samples(case))
+    if lost or not close(wanted, got):
+        yield case.broken(
+            f"{case.subject.name} forgets {', '.join(lost) or 'something'} in its configuration",
+            "The metric revived by `from_config(get_config())` is another one: a model that is loaded reports another "
+            "figure under the same name.",
+            evidence=[Evidence(name, f"{plain[name]!r}, revived {other.get(name)!r}") for name in lost]
+            or [Evidence("before", short(wanted)), Evidence("revived", short(got))],
+            location=case.where("get_config", "__init__"),
+            fixes=[
+                f"Return {{**super().get_config(), {first_of(lost)!r}: self.{first_of(lost)}}} from get_config()."
+            ],
+        )
+
+
+@contract("metric-reference", kinds=METRIC, after=RUNS)
+def reference(case: Case) -> Iterator[Finding]:
+    """The metric agrees with the reference function that was given."""
+    if case.reference is None:
+        raise Skip("no reference was given")
+    for seed in range(3):
+        pair = samples(case, seed)
+        wanted = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64").ravel()
+        got = updated(case.fresh(), pair, (4, 2))
+        if got.shape != wanted.shape or not close(wanted, got, 1e-3):
+            yield case.broken(
+                f"{case.subject.name} does not agree with the reference",
+                "Both were given the same 6 samples; the metric got them as batches of 4 and 2.",
+                evidence=[Evidence("metric", short(got)), Evidence("reference", short(wanted))],
+                location=case.where("update_state", "result"),
+            )
+            return

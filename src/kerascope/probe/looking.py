@@ -1,0 +1,57 @@
+"""Looks at steps by running them again: one at which a live training is to pause, and one at which it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerascope.probe.breaking import Break
+from kerascope.probe.journal import Journal
+from kerascope.probe.options import Options
+from kerascope.probe.rerun import Entry, Point, Rerun
+from kerascope.probe.rows import Row
+
+if TYPE_CHECKING:
+    from kerascope.probe.stepper import Stepper
+
+Autopsy = Callable[[Rerun, int, Journal], None]
+Pause = Callable[[Rerun, int, str, Any, Journal], None]
+
+
+class Looking:
+    """What is to be looked at, and who looks: `autopsy` after the training, `pause` in the middle of it."""
+
+    def __init__(self, options: Options) -> None:
+        self.breaks = None if options.pause is None else Break(options.pause)
+        self.autopsy: Autopsy | None = None
+        self.pause: Pause | None = None
+        self.broken: tuple[Point, list[Entry], int] | None = None
+
+    def metric(self, stepper: Stepper, step: int, name: str) -> None:
+        """A metric is not finite after this step, and the loss is: its steps are held to be looked at."""
+        start = stepper.window.point()
+        if self.broken is None and start is not None and start.step <= step and stepper.raw is not None:
+            rerun = stepper.window.rerun(stepper.raw, start)
+            self.broken = (start, [entry for entry in rerun.entries if entry.step <= step], step)
+            stepper.journal.note(f"metric `{name}`", f"it is not finite from step {step} on; the loss is")
+
+    def tell(self, stepper: Stepper) -> None:
+        """Lets the bad step be looked at, now that the training is over."""
+        if self.broken is None or self.autopsy is None or stepper.raw is None:
+            return
+        (point, entries, step), self.broken = self.broken, None
+        rerun = Rerun(stepper.backend, stepper.model, stepper.raw, point, entries)
+        self.autopsy(rerun, step, stepper.journal)
+
+    def after(self, stepper: Stepper, row: Row, state: Any) -> None:
+        """Pauses the training when the condition for that is met by the step that was just run."""
+        assert self.breaks is not None and stepper.raw is not None
+        values = stepper.rows.plain_logs(row.logs) | {"step": float(row.step), "epoch": float(row.epoch)}
+        if row.norms is not None:
+            values["grad_norm"] = float(np.sqrt(np.square(stepper.backend.host(row.norms)).sum()))
+        start = stepper.window.newest_point()
+        if self.breaks.met(values) and self.pause is not None and start is not None:
+            rerun = stepper.window.rerun(stepper.raw, start)
+            self.pause(rerun, row.step, self.breaks.text, state, stepper.journal)

@@ -1,0 +1,145 @@
+"""Causes from facts alone: made-up programs on real arrays, judged without Keras and without a training."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fake import Net, falling
+
+from kerascope.probe.dataset.facts import data_facts, settings_of_fit
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(400, 6)).astype("float32")
+CLASSES = (X @ RNG.normal(size=(6, 3))).argmax(1)
+TWO = (CLASSES == 0).astype("float32")
+NUMBERS = (X @ RNG.normal(size=6)).astype("float32")
+MANY = np.stack([X[:, 0] > 0, X[:, 1] > 0, X[:, 2] > 0], 1).astype("float32")
+SCC = "sparse_categorical_crossentropy"
+CC = "categorical_crossentropy"
+BC = "binary_crossentropy"
+MSE = "mean_squared_error"
+
+
+class Program(Net):
+    """A network of one hidden layer that ends in `activation`, with the facts that a run records."""
+
+    def __init__(
+        self, loss, activation, units, y, x=X, knows=True, metric=None, logits=False, hidden="relu", **fit
+    ):
+        shapes = {"kernel": (6, 16), "bias": (16,)}, {"kernel": (16, units), "bias": (units,)}
+        layers = (("hidden", "Dense", hidden, shapes[0]), ("head", "Dense", activation, shapes[1]))
+        super().__init__(falling(200), layers=layers, loss=loss, optimizer="Adam", rates=0.001)
+        width = y.shape[1] if y.ndim == 2 else 1
+        self.facts["program"] = {
+            "losses": [{"name": loss, "key": "", "function": loss, "custom": False, "from_logits": logits}],
+            "measures": [{"name": "accuracy", "function": metric, "custom": False}] if metric else [],
+            "outputs": [{"name": "o", "key": "", "shape": [None, units], "before": ["head", "hidden"]}],
+            "order": ["hidden", "head"],
+        }
+        for entry, size in zip(self.facts["layers"], (16, units), strict=True):
+            entry["config"] = {"units": size}
+            entry["output_shape"] = [None, size]
+
+        def predict(rows):
+            if not knows:
+                return {"": np.zeros((len(rows), units))}
+            known = {row.tobytes(): i for i, row in enumerate(np.asarray(x))}
+            right = y.reshape(len(y), -1).astype(float)[[known[row.tobytes()] for row in np.asarray(rows)]]
+            return {"": np.eye(units)[right[:, 0].astype(int)] if width == 1 < units else right}
+
+        arguments = {"x": x, "y": y, "validation_split": 0.25, **fit}
+        self.given = {"fit": settings_of_fit(arguments), "data": data_facts(arguments, predict)}
+
+    def trainings(self):
+        [row] = super().trainings()
+        return (dataclasses.replace(row, facts={**row.facts, **self.given}),)
+
+
+def one_hot(labels):
+    return np.eye(3, dtype="float32")[labels]
+
+
+SOUND = [
+    (SCC, "softmax", 3, CLASSES),
+    (CC, "softmax", 3, one_hot(CLASSES)),
+    (BC, "sigmoid", 1, TWO),
+    (BC, "sigmoid", 3, MANY),
+    (MSE, "linear", 1, NUMBERS),
+    (MSE, "sigmoid", 1, (NUMBERS - NUMBERS.min()) / np.ptp(NUMBERS)),
+    (SCC, "softmax", 4, CLASSES),
+]
+
+
+@pytest.mark.parametrize(("loss", "activation", "units", "y"), SOUND)
+def test_sound_programs_are_healthy(judge, loss, activation, units, y):
+    assert judge(Program(loss, activation, units, y)) == {}
+
+
+UNSOUND = [
+    ("softmax-one-unit", (BC, "softmax", 1, TWO), {}),
+    ("wrong-loss", (CC, "sigmoid", 1, TWO), {}),
+    ("wrong-loss", (SCC, "sigmoid", 1, TWO), {}),
+    ("wrong-loss", (BC, "sigmoid", 1, NUMBERS), {}),
+    ("wrong-loss", (MSE, "softmax", 3, one_hot(CLASSES)), {"knows": False}),
+    ("wrong-loss", (MSE, "linear", 3, CLASSES), {"knows": False}),
+    ("logits-mismatch", (SCC, "linear", 3, CLASSES), {}),
+    ("logits-mismatch", (SCC, "softmax", 3, CLASSES), {"logits": True}),
+    ("wrong-output-activation", (SCC, "relu", 3, CLASSES), {}),
+    ("wrong-output-activation", (BC, "softmax", 3, MANY), {}),
+    ("wrong-output-activation", (MSE, "relu", 1, NUMBERS), {"knows": False}),
+    ("wrong-output-activation", (MSE, "sigmoid", 1, 40 + NUMBERS), {"knows": False}),
+    ("wrong-output-units", (SCC, "softmax", 2, CLASSES), {"knows": False}),
+    ("wrong-labels", (SCC, "softmax", 3, CLASSES + 1), {"knows": False}),
+    ("wrong-labels", (SCC, "softmax", 3, CLASSES / 255), {"knows": False}),
+    ("wrong-labels", (BC, "sigmoid", 1, 2 * TWO - 1), {"knows": False}),
+    ("unscaled-inputs", (SCC, "softmax", 3, CLASSES), {"x": 500 * X, "knows": False}),
+    ("unscaled-targets", (MSE, "linear", 1, 1e5 + 1e4 * NUMBERS), {"knows": False}),
+    ("wrong-metric", (MSE, "linear", 1, NUMBERS), {"metric": "binary_accuracy"}),
+    ("missing-activation", (SCC, "softmax", 3, CLASSES), {"hidden": "linear", "knows": False}),
+    ("wrong-hidden-activation", (SCC, "softmax", 3, CLASSES), {"hidden": "softmax", "knows": False}),
+]
+
+
+@pytest.mark.parametrize(("kind", "program", "more"), UNSOUND)
+def test_unsound_programs_are_named(judge, kind, program, more):
+    found = judge(Program(*program, **more))
+    assert kind in found and found[kind].severity != "note"
+    assert found[kind].levers and found[kind].evidence
+
+
+def test_large_inputs_of_a_model_that_does_well_are_a_note(judge):
+    found = judge(Program(SCC, "softmax", 3, CLASSES, x=500 * X))
+    assert {k: f.severity for k, f in found.items()} == {"unscaled-inputs": "note"}
+
+
+def test_sorted_rows_and_a_split(judge):
+    order = np.argsort(CLASSES)
+    found = judge(Program(SCC, "softmax", 3, CLASSES[order], x=X[order]))
+    assert found["unshuffled-data"].levers[0][0].argument == "validation_split"
+    fed = judge(Program(SCC, "softmax", 3, CLASSES[order], x=X[order], shuffle=False, validation_split=0.0))
+    assert fed["unshuffled-data"].levers[0][0].argument == "shuffle"
+
+
+def test_validation_rows_that_were_not_scaled_or_are_training_rows(judge):
+    apart = judge(
+        Program(SCC, "softmax", 3, CLASSES, validation_data=(255 * X[:90], CLASSES[:90]), knows=False)
+    )
+    assert apart["train-val-mismatch"].severity == "fault"
+    shared = judge(Program(SCC, "softmax", 3, CLASSES, validation_data=(X[:90], CLASSES[:90])))
+    assert "data-leakage" in shared
+
+
+def test_labels_shuffled_apart_from_their_inputs(judge):
+    mixed = np.concatenate([RNG.permutation(CLASSES[:300]), CLASSES[300:]])
+    found = judge(Program(SCC, "softmax", 3, mixed, knows=False))
+    assert found["wrong-labels"].confidence >= 0.85
+
+
+def test_a_rare_class_that_is_never_answered(judge):
+    rare = (np.quantile(NUMBERS, 0.93) < NUMBERS).astype("float32")
+    assert "class-imbalance" in judge(Program(BC, "sigmoid", 1, rare, knows=False))
+    assert "class-imbalance" not in judge(Program(BC, "sigmoid", 1, rare))
+    weighed = Program(BC, "sigmoid", 1, rare, knows=False, class_weight={0: 1.0, 1: 9.0})
+    assert "class-imbalance" not in judge(weighed)

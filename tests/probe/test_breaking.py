@@ -1,0 +1,51 @@
+"""Conditions at which a live training pauses."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from kerascope.errors import UsageError
+from kerascope.probe.breaking import Break
+
+
+def hits(text, losses):
+    condition = Break(text)
+    return [step for step, loss in enumerate(losses, 1) if condition.met({"step": float(step), "loss": loss})]
+
+
+@pytest.mark.parametrize(
+    ("text", "losses", "expected"),
+    [
+        ("step==3", [1.0] * 5, [3]),
+        ("loss > 2", [1.0, 3.0, 2.0, 4.0], [2, 4]),
+        ("loss>2*median(loss,3)", [1.0, 1.0, 9.0, 1.0, 9.0, 9.0], [5]),
+        ("loss > 1 and step > 3", [2.0] * 5, [4, 5]),
+        ("nonfinite", [1.0, math.nan, math.nan, 1.0, math.inf], [2, 5]),
+        ("grad_norm>1", [1.0], []),
+        ("1 < loss < 3", [0.5, 2.0, 4.0], [2]),
+        ("step % 2 == 0", [1.0] * 4, [2, 4]),
+        ("loss > -max(loss, 1)", [1.0, -3.0, 4.0], [3]),
+    ],
+)
+def test_conditions(text, losses, expected):
+    assert hits(text, losses) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "loss",
+        "loss >",
+        "open('x') > 1",
+        "loss.max > 1",
+        "median(loss) > 1",
+        "median(loss, 0) > 1",
+        "'a' == 1",
+    ],
+)
+def test_what_is_no_condition_is_refused(text):
+    with pytest.raises(UsageError, match=r"no condition to pause at.*Received: break="):
+        Break(text)

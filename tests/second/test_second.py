@@ -1,0 +1,153 @@
+"""The second look: faults in the user's own code are named at their line, and sound code is left alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import kerascope
+
+HERE = Path(__file__).parent
+
+
+def _module(name):
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+FAULTY, HEALTHY = _module("faulty"), _module("healthy")
+STEPS = _module("steps")
+_QUICK = ("rounds", "hides", "attends", "negates", "overwrites", "forces", "pools")
+"""Run by every test run; the others by `make tables`."""
+
+
+def marks(module, function):
+    """Returns (line, kind) of the marks that belong to a training: those since the training before it."""
+    lines = Path(module.__file__).read_text().splitlines()
+    if module is STEPS:  # the same class for each backend: any mark of the file will do
+        return [
+            (n, m.group(1)) for n, line in enumerate(lines, 1) if (m := re.search(r"# <- ([\w-]+)", line))
+        ]
+    starts = sorted(inspect.getsourcelines(one)[1] for one in (*module.SEEN, *module.ASIDE))
+    start = inspect.getsourcelines(function)[1]
+    first = max((one for one in starts if one < start), default=0)
+    last = start + len(inspect.getsourcelines(function)[0])
+    found = ((number, re.search(r"# <- ([\w-]+)", line)) for number, line in enumerate(lines, 1))
+    return [(number, mark.group(1)) for number, mark in found if mark and first < number < last]
+
+
+def judged(function, path):
+    keras.utils.set_random_seed(1)
+    with kerascope.watch(out=path / "run.kscope") as watching:
+        function()
+    return watching.report
+
+
+def assert_named(module, function, path):
+    report = judged(function, path)
+    wanted = marks(module, function)
+    assert wanted
+    found = [(one.kind, one.location.line) for one in report.findings[:3]]
+    assert any(kind == k and line and abs(line - at) <= 1 for kind, line in found for at, k in wanted), found
+    assert not [one for one in report.findings if one.kind == "kerascope-internal"]
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("name", _QUICK)
+def test_a_fault_is_named_at_its_line(name, tmp_path):
+    assert_named(FAULTY, getattr(FAULTY, name), tmp_path)
+
+
+@pytest.mark.table
+@pytest.mark.parametrize("function", [f for f in (*FAULTY.SEEN, *FAULTY.ASIDE) if f.__name__ not in _QUICK])
+def test_every_fault_is_named_at_its_line(function, tmp_path):
+    assert_named(FAULTY, function, tmp_path)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("name", ["forgets", "head_only", "no_mode"])
+def test_faults_of_train_steps_are_named_at_their_line(name, tmp_path):
+    assert_named(STEPS, getattr(STEPS, name), tmp_path)
+
+
+def quiet(report):
+    """What is worse than a note; that the training is short is no matter here."""
+    found = [one for one in report.findings if one.severity != "note" and one.kind != "too-few-epochs"]
+    return [(one.kind, one.title) for one in found]
+
+
+@pytest.mark.backend
+def test_a_sound_train_step_is_left_alone(tmp_path):
+    assert quiet(judged(STEPS.sound, tmp_path)) == []
+
+
+@pytest.mark.table
+@pytest.mark.parametrize("function", [*HEALTHY.SEEN, *HEALTHY.ASIDE])
+def test_sound_code_is_left_alone(function, tmp_path):
+    report = judged(function, tmp_path)
+    assert quiet(report) == []
+    assert not [one for one in report.findings if one.kind == "kerascope-internal"]
+
+
+class Counting(keras.layers.Layer):
+    """Counts its calls in Python and prints, as nobody should."""
+
+    calls = 0
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seen = []
+        self.seed = keras.random.SeedGenerator(1)
+
+    def call(self, x, training=False):
+        self.seen.append(len(self.seen))
+        print("called")
+        return keras.random.dropout(x, 0.1, seed=self.seed) if training else x
+
+
+@pytest.mark.backend
+def test_the_second_look_leaves_everything_as_it_was(tmp_path, capsys):
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4), Counting(), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    watch = kerascope.Watch(out=tmp_path / "run.kscope")
+    model.fit(FAULTY.X, FAULTY.NUMBERS, batch_size=16, epochs=2, verbose=0, callbacks=[watch])
+    layer = model.layers[1]
+
+    def state():
+        variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        values = [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
+        return values, list(layer.seen), np.random.get_state()
+
+    before = state()
+    capsys.readouterr()
+    assert watch.report.run.steps == 24
+    after = state()
+    assert all(np.array_equal(a, b) for a, b in zip(before[0], after[0], strict=True))
+    assert before[1] == after[1]
+    assert all(np.array_equal(a, b) for a, b in zip(before[2], after[2], strict=True))
+    assert "called" not in capsys.readouterr().out
+
+
+def test_the_second_look_can_be_left_out(tmp_path):
+    keras.utils.set_random_seed(1)
+    with kerascope.watch(out=tmp_path / "run.kscope", examine=0) as watching:
+        FAULTY.overwrites()
+    assert "metric-bug" not in {one.kind for one in watching.report.findings}
+
+
+def test_what_was_found_is_in_the_recording(tmp_path):
+    first = judged(FAULTY.overwrites, tmp_path)
+    again = kerascope.load(tmp_path / "run.kscope")
+    with again:
+        assert [f.kind for f in again.report().findings] == [f.kind for f in first.findings]

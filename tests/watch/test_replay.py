@@ -1,0 +1,235 @@
+"""A recorded step runs again to the bit, eagerly within rounding, and leaves everything as it was."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+import sys
+import types
+from pathlib import Path
+
+import common
+import keras
+import numpy as np
+import pytest
+
+import kerascope
+from kerascope import _backends
+from kerascope._keras import state as keras_state
+from kerascope.errors import UsageError
+from kerascope.probe.window import Window
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+
+LAST = 60
+
+
+class Trained:
+    """A model with dropout and batch normalisation, and the recording of its training."""
+
+    def __init__(self, **options):
+        keras.utils.set_random_seed(4)
+        self.model = common.compiled(common.network())
+        with common.recording(**options) as recorder:
+            common.fit(self.model, epochs=3)
+        self.path = recorder.writer.path
+        self.report = recorder.finish()
+        self.run = kerascope.load(self.path)
+
+    def states(self):
+        return common.weights(self.model)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return Trained()
+
+
+@pytest.mark.parametrize("step", [2, 52, LAST])
+def test_compiled_is_the_same_to_the_bit(trained, step):
+    before = trained.states()
+    found = trained.run.step(step).replay(model=trained.model)
+    assert found.equal is True
+    assert found.loss == trained.run.view.models[0].steps().logs["loss"][step - 1]
+    assert trained.states() == before
+    if step == LAST:
+        live = {v.path: keras.ops.convert_to_numpy(v.value) for v in trained.model.weights}
+        assert live
+        for name, value in live.items():
+            if name in found.weights:
+                assert value.tobytes() == found.weights[name].tobytes(), name
+        assert set(live) - set(found.weights) == set()
+
+
+def test_steps_meet(trained):
+    """Walking from one recorded state to the next one gives that state, to the bit."""
+    view = trained.run.view.models[0]
+    states = sorted({step for step, kind, _ in view.captures() if kind == "state"})
+    batches = {step for step, kind, _ in view.captures() if kind == "batch"}
+    joined = [b for a, b in itertools.pairwise(states) if set(range(a, b)) <= batches]
+    assert joined
+    for step in joined:
+        found = trained.run.step(step - 1).replay(model=trained.model)
+        assert any(e.label == "weights and optimizer after it" for e in found.evidence)
+        assert found.equal is True
+
+
+def test_eager_is_within_rounding(trained):
+    before = trained.states()
+    found = trained.run.step(LAST - 1).replay("eager", model=trained.model)
+    assert found.tolerated is True
+    assert any(e.label == "rows with the largest loss" and "label" in e.value for e in found.evidence)
+    assert {name for name in found.gradients if name.endswith("kernel")}
+    assert all(np.isfinite(g).all() for g in found.gradients.values())
+    assert trained.states() == before
+
+
+def test_a_difference_is_seen(trained):
+    """The same recording on a model with another rate of dropout is not what was recorded."""
+    other = common.compiled(common.network())
+    other.get_layer("do").rate = 0.9
+    other.fit(common.X[:32], common.Y[:32], verbose=0)
+    found = trained.run.step(LAST).replay(model=other)
+    assert found.equal is False
+    assert not found.ok
+
+
+def test_another_model_is_refused(trained):
+    other = common.compiled(keras.Sequential([keras.Input((16,)), keras.layers.Dense(4)]))
+    other.fit(common.X[:32], common.Y[:32], verbose=0)
+    with pytest.raises(Exception, match=r"not the one that was recorded"):
+        trained.run.step(LAST).replay(model=other)
+
+
+def test_what_cannot_be_reached_is_said(trained):
+    with pytest.raises(UsageError, match=r"steps 1 to 3"):
+        trained.run.step(20).replay(model=trained.model)
+    with pytest.raises(UsageError, match="There are 1 to 60"):
+        trained.run.step(61)
+    with pytest.raises(UsageError, match="no such mode"):
+        trained.run.step(1).replay("fast", model=trained.model)
+
+
+def test_only_the_owner_reads(trained):
+    assert stat.S_IMODE(os.stat(trained.path).st_mode) == 0o600
+
+
+def test_nothing_is_kept_on_request():
+    found = Trained(keep_batches=0)
+    assert found.run.view.models[0].captures() == ()
+    assert not [e for e in found.run.view.events("internal")]
+    with pytest.raises(UsageError, match="no states and batches"):
+        found.run.step(3).replay(model=found.model)
+
+
+def test_the_limit_of_the_file_holds():
+    found = Trained(keep_bytes=60_000)
+    captures = found.run.view.models[0].captures()
+    assert captures
+    assert sum(size for _, _, size in captures) <= 60_000
+    assert any("run again" in str(event.facts["what"]) for event in found.run.view.events("gap"))
+
+
+def test_keeping_changes_no_bit():
+    """Frequent snapshots and everything kept, against nothing kept at all."""
+
+    def train(model):
+        return model.fit(common.X, common.Y, batch_size=32, epochs=2, verbose=0, validation_split=0.1)
+
+    make = lambda: common.compiled(common.network())  # noqa: E731
+    off, on, run = common.twice(make, train, snapshot_every=3, keep_batches=8)
+    assert off == on
+    assert run.model.captures()
+    assert not run.internal()
+
+
+class Wide:
+    """Stands for a model of so many parameters, trained by Adam, without their memory."""
+
+    def __init__(self, parameters):
+        self.parts = [types.SimpleNamespace(shape=(parameters,), dtype="float32") for _ in range(3)]
+
+
+@pytest.mark.parametrize(("parameters", "copied"), [(1_000_000, True), (1_000_000_000, False)])
+def test_defaults_for_small_and_large_models(monkeypatch, parameters, copied):
+    """A state of 12 MB is copied every 50 steps; one of 12 GB never, and the reason is told."""
+    from kerascope.probe.options import Options
+
+    options, wide = Options(), Wide(parameters)
+    monkeypatch.setattr(keras_state, "all_variables", lambda model: [("weight", v) for v in model.parts])
+    window = Window(_backends.current(), wide, options.memory, options.snapshot_every)
+    window.measure(np.zeros((128, 784), np.float32))
+    assert (window.off is None) == copied
+    assert window.due(1) == copied
+    if copied:
+        assert window.interval(1000) == 50
+        assert not window.tight
+    else:
+        assert "do not fit into 512.0 MiB" in window.off
+
+
+@pytest.mark.parametrize(
+    "case", ["div_norm", "root_gradient", "loss_mape", "data_x", "rate", "mask_infinite", "metric"]
+)
+def test_a_break_is_told(case):
+    from replay_cases import CASES, HEALTHY
+    from replay_faults import COLUMNS, run
+
+    row = run(case, (CASES | HEALTHY)[case])
+    assert {column: row[column] for column in COLUMNS if row[column] is False} == {}, row
+
+
+@pytest.mark.table
+@pytest.mark.parametrize("case", range(100))
+def test_every_break_is_told(case):
+    from replay_cases import CASES, HEALTHY
+    from replay_faults import COLUMNS, run
+
+    names = [*CASES, *HEALTHY]
+    if case >= len(names):
+        pytest.skip("there are no more")
+    row = run(names[case], (CASES | HEALTHY)[names[case]])
+    assert {column: row[column] for column in COLUMNS if row[column] is False} == {}, row
+
+
+SCRIPT = """
+import numpy as np, keras
+from keras import layers, ops
+keras.utils.set_random_seed(3)
+x = np.random.default_rng(0).normal(size=(128, 8)).astype("float32")
+
+def spread(y_true, y_pred):
+    error = y_true - y_pred
+    return ops.mean(ops.square(error), axis=-1)
+
+model = keras.Sequential([keras.Input((8,)), layers.Dense(8), layers.Dropout(0.5), layers.Dense(1)])
+model.compile("adam", spread)
+model.fit(x, x[:, :1], batch_size=16, epochs=2, verbose=0)
+model.compile("sgd", spread)
+model.fit(x, x[:, :1], batch_size=16, epochs=1, verbose=0)
+open("written.txt", "w").write("x")
+"""
+
+
+def test_a_script_is_run_again(kerascope, tmp_path):
+    (tmp_path / "train.py").write_text(SCRIPT)
+    done = kerascope("run", "--break", "step==9", "--out", "run.kscope", "train.py")
+    assert done.returncode == 0, done.stderr
+    assert "paused after step 9" in done.stderr
+    (tmp_path / "written.txt").unlink()
+    (tmp_path / "train.py").write_text(SCRIPT + "# a new line\n")
+    again = kerascope("replay", "run.kscope", "--step", "23", "--mode", "trace")
+    assert again.returncode == 0, again.stderr
+    assert "the same to the bit" in " ".join(again.stdout.split())
+    assert "ops.square(error)" in again.stdout
+    assert "again up to its training, in an empty folder" in again.stderr
+    assert "line 17 + # a new line" in again.stderr
+    assert "training 1 is passed over" in again.stderr
+    assert not (tmp_path / "written.txt").exists()
+    copied = kerascope("export", "run.kscope", "out.kscope", "--redact")
+    assert copied.returncode == 0, copied.stderr
+    data = (tmp_path / "out.kscope").read_bytes()
+    assert b"spread" not in data
+    assert b"train.py" not in data
+    assert stat.S_IMODE(os.stat(tmp_path / "out.kscope").st_mode) == 0o600
