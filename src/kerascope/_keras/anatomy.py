@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerascope._keras import quirks
 from kerascope._keras.drafts import code_line
 from kerascope._keras.graph import own_variables
 from kerascope._keras.plain import plain
@@ -82,7 +83,8 @@ def config(target: Any) -> dict[str, Any]:
     if isinstance(target, keras.Model):
         return {}
     try:
-        found = target.get_config()
+        with quirks.without_tensorflow():
+            found = target.get_config()
     except Exception as error:  # a user's layer may have no working get_config, which is worth telling
         return {"get_config": f"raises {type(error).__name__}: {error}"[:300]}
     found = {key: value for key, value in found.items() if key not in ("name", "dtype", "build_config")}

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kerascope._keras import program
+from kerascope._keras import program, quirks
 from kerascope._keras.plain import plain
 from kerascope._keras.sites import Sites, shown_name
 from kerascope._keras.state import is_default, unique_names
@@ -55,6 +55,7 @@ def own_variables(layer: Any) -> list[Any]:
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
+@quirks.without_tensorflow()
 def facts(model: Any, sites: Sites | None = None) -> dict[str, Any]:
     """Returns the model's topology and settings; see docs/recording.md for the keys."""
     layer_names = layer_keys(model)

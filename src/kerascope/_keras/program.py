@@ -101,7 +101,9 @@ def _number(value: Any) -> float | None:
 
 def _outputs(model: Any, names: dict[int, str]) -> list[dict[str, Any]]:
     """Returns for each output its shape and the layers before it, the last one first, up to where several meet."""
-    structure = getattr(model, "_outputs_struct", None) or getattr(model, "outputs", None) or []
+    structure = getattr(model, "_outputs_struct", None)
+    if structure is None:
+        structure = getattr(model, "outputs", None) or []
     found = []
     for key, tensor in keyed(structure):
         if not hasattr(tensor, "_keras_history"):

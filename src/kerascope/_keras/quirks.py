@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
+
+import keras
 
 
 @contextlib.contextmanager
@@ -34,3 +37,22 @@ def step_outside_fit(model: Any) -> Iterator[None]:
         yield
     finally:
         object.__delattr__(model, "_enforce_jax_state_sharding")
+
+
+@contextlib.contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Keeps Keras from importing TensorFlow while it writes down a configuration.
+
+    All versions so far: with the JAX and torch backends, `layer.get_config()` asks whether some setting is a
+    `tf.TensorShape`, and imports TensorFlow to find out, which takes seconds and hundreds of megabytes. Where nobody has
+    imported it nothing can be one. To be removed when `serialize_keras_object` looks at `sys.modules` first.
+    """
+    lazy = keras.src.utils.module_utils.tensorflow
+    if "tensorflow" in sys.modules or lazy._available is not None:
+        yield
+        return
+    lazy._available = False
+    try:
+        yield
+    finally:
+        lazy._available = None
