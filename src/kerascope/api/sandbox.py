@@ -143,7 +143,7 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_reaching_us(environment),
+            env=reaching_us(environment),
             text=True,
         )
 
@@ -173,7 +173,7 @@ class Server:
             self._process.wait()
 
 
-def _reaching_us(environment: Mapping[str, str]) -> dict[str, str]:
+def reaching_us(environment: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment with our own folder, which is not on the path of a program that runs elsewhere.
 
     A trial opens no windows, and is no run that an experiment tracker should hear of.
@@ -222,7 +222,7 @@ def _run(request: Request, server: Server | None, spec: Path, cwd: Path, log: Pa
             return subprocess.run(
                 [sys.executable, "-m", "kerascope.api.trial", str(spec)],
                 cwd=cwd,
-                env=_reaching_us(request.environment),
+                env=reaching_us(request.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
