@@ -1,4 +1,4 @@
-# kerascope: make demo | test | tables | lint | bench | clean. Everything is installed into VENV, which is made when missing.
+# kerascope: make demo | test | tables | lint | bench | diagnosis | clean. Everything is installed into VENV, which is made when missing.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -23,7 +23,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # TensorFlow and XLA talk about oneDNN and instruction sets otherwise.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test tables lint bench clean
+.PHONY: demo test tables lint bench diagnosis clean
 
 # A training that does not learn, then the same one mended.
 demo: $(VENV)/.demo
@@ -55,6 +55,10 @@ lint: $(VENV)/.dev
 # Minutes to hours; writes bench/*.json. Choose: make bench BENCH="--backends jax --models mlp"
 bench: $(VENV)/.test
 	$(BIN)/python bench/overhead.py $(BENCH)
+
+# How good the diagnoses are, on the half of tests/corpus that is set aside: most of an hour. Writes bench/diagnosis.json.
+diagnosis: $(VENV)/.test
+	$(BIN)/python bench/diagnosis.py tests/corpus --split aside --backend torch $(BENCH)
 
 clean:
 	rm -rf .venv build dist runs .hypothesis .mypy_cache .pytest_cache .ruff_cache

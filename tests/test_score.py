@@ -140,6 +140,11 @@ def test_a_missing_script_is_named(folder):
     (folder / "one_fixed.py").unlink()
     with pytest.raises(UsageError, match=r"one_fixed\.py"):
         corpus.read(folder)
+    (folder / "one_fixed.py").write_text(SCRIPT)
+    assert (
+        corpus.read(folder, split="aside").cases == ()
+        and len(corpus.read(folder, split="aside").healthy) == 1
+    )
     with pytest.raises(UsageError, match="No script"):
         corpus.read(folder, only=["zzz"])
 

@@ -1,7 +1,7 @@
 import json
 
 import keras
-from keras import layers
+from keras import layers, ops
 from sklearn.datasets import load_digits
 
 

@@ -76,10 +76,19 @@ def trial(of, verdict, gain):
 
 
 def test_a_cure_goes_in_front_and_what_is_refuted_goes():
-    first, second = finding("lr-too-high", 0.9), finding("unscaled-inputs", 0.5, "warning")
+    first, second = finding("lr-too-high", 0.8), finding("unscaled-inputs", 0.5, "warning")
     after = judged([first, second], facts(trial(first, "no better", 0.0), trial(second, "cures", 0.9)))
     assert [f.kind for f in after] == ["unscaled-inputs"]
     assert after[0].severity == "fault" and after[0].fixes[0].verified and after[0].rank == 1
+
+
+def test_what_is_certain_or_only_outdone_stays():
+    one, two = finding("lr-too-high", 0.95), finding("batch-size", 0.5, "warning")
+    after = judged([one, two], facts(trial(one, "no better", 0.0), trial(two, "cures", 0.9)))
+    assert [(f.kind, f.severity) for f in after] == [("batch-size", "fault"), ("lr-too-high", "warning")]
+    weak = finding("lr-too-high", 0.5)
+    after = judged([weak, two], facts(trial(weak, "no better", 0.0), trial(two, "better", 0.2)))
+    assert {f.kind for f in after} == {"lr-too-high", "batch-size"}
 
 
 def test_what_nothing_cured_is_weakened_but_stays():

@@ -83,7 +83,7 @@ def read(folder: str | Path, only: Sequence[str] = (), split: str | None = None)
     Args:
         folder: where ``manifest.json`` lies, or that file.
         only: patterns such as "so48*" of cases or healthy scripts to keep; none keeps all.
-        split: keep the cases of this ``split`` ("open", "aside"); None keeps all.
+        split: keep what is of this ``split`` ("open", "aside") or of none; None keeps all.
 
     Raises:
         UsageError: there is no manifest, it is not one, or a script it names is missing.
@@ -121,7 +121,7 @@ def _manifest(place: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def _kept(one: dict[str, Any], only: Sequence[str], split: str | None) -> bool:
-    if split is not None and one.get("split") != split:
+    if split is not None and one.get("split", split) != split:
         return False
     return not only or any(fnmatch.fnmatchcase(str(one.get("id")), pattern) for pattern in only)
 

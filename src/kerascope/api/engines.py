@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from kerascope.api.sandbox import Request, Server, run_trial
+from kerascope.api.sandbox import Request, Server, reaching_us, run_trial
 from kerascope.errors import SetupError, UsageError
 from kerascope.explain.experiments.outcome import Outcome
 
@@ -71,7 +71,10 @@ class Ray:
         if self._started:
             self._ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
         self.jobs = jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        self._remote = self._ray.remote(num_cpus=1, max_retries=0)(run_trial)
+        # Workers need this package as well; where it is installed on them the path does no harm.
+        path = reaching_us(os.environ)["PYTHONPATH"]
+        settings = {"num_cpus": 1, "max_retries": 0, "runtime_env": {"env_vars": {"PYTHONPATH": path}}}
+        self._remote = self._ray.remote(**settings)(run_trial)
 
     def submit(self, request: Request) -> Future[Outcome]:
         """Begins a trial on some worker."""

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from kerascope.api.trial import REPLY, Spec
@@ -85,53 +85,71 @@ def snapshot(script: Path, cwd: Path) -> Snapshot:
     script, cwd = script.resolve(), cwd.resolve()
     folder = script.parent
     base = cwd if folder.is_relative_to(cwd) else folder
-    files: dict[str, bytes] = {}
-    links: dict[str, str] = {}
-    folders = ["."]
-    size = 0
-    for path in _walk(base):
-        name = path.relative_to(base).as_posix()
-        if path.is_dir() and not path.is_symlink():
-            full = len(files) + len(links) >= MOST_FILES or size >= MOST_BYTES
-            if full and not folder.is_relative_to(path):
-                links[name] = str(path)
-            else:
-                folders.append(name)
-            continue
-        length = path.stat().st_size if path.is_file() else 0
-        rewritten = path.name.endswith(_REWRITTEN)
-        if (
-            path.is_file()
-            and (length <= LARGE or rewritten)
-            and size + length <= MOST_BYTES
-            and len(files) < MOST_FILES
-        ):
-            files[name] = path.read_bytes()
-            size += length
-        elif not rewritten:
-            links[name] = str(path)
     name = script.relative_to(base).as_posix()
-    links.pop(name, None)
-    links = {one: target for one, target in links.items() if not _below(one, links)}
-    files = {one: content for one, content in files.items() if not _below(one, links)}
+    taken = _Taking(base, folder)
+    taken.visit(base)
+    taken.links.pop(name, None)
+    taken.files[name] = script.read_bytes()
     inside = cwd.relative_to(base).as_posix() if cwd.is_relative_to(base) else "."
-    files[name] = script.read_bytes()
-    return Snapshot(files, links, tuple(folders), folder.relative_to(base).as_posix(), name, inside)
+    return Snapshot(
+        taken.files, taken.links, tuple(taken.folders), folder.relative_to(base).as_posix(), name, inside
+    )
 
 
-def _walk(base: Path) -> Iterator[Path]:
-    """Yields what lies in a folder, files of a folder before what is below it."""
-    for place, folders, files in os.walk(base):
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
-        for name in sorted(files):
-            yield Path(place) / name
-        for name in list(folders):
-            yield Path(place) / name
+class _Taking:
+    """Walks a folder: reads what is small, notes what is to be linked; a full snapshot links folders whole."""
+
+    def __init__(self, base: Path, needed: Path) -> None:
+        self.base, self.needed = base, needed
+        self.files: dict[str, bytes] = {}
+        self.links: dict[str, str] = {}
+        self.folders = ["."]
+        self.size = 0
+
+    def full(self) -> bool:
+        return len(self.files) + len(self.links) >= MOST_FILES or self.size >= MOST_BYTES
+
+    def visit(self, folder: Path) -> None:
+        """Takes the files of a folder, then what is below it."""
+        below = []
+        for path in _entries(folder):
+            if path.is_dir() and not path.is_symlink():
+                below.append(path)
+            else:
+                self.take(path)
+        for path in below:
+            name = path.relative_to(self.base).as_posix()
+            if path.name in _SKIPPED:
+                continue
+            if not self.needed.is_relative_to(path) and (self.full() or len(_entries(path)) > MOST_FILES):
+                self.links[name] = str(path)
+            else:
+                self.folders.append(name)
+                self.visit(path)
+
+    def take(self, path: Path) -> None:
+        """Reads a file when it is small, or may be rewritten; links it otherwise."""
+        name = path.relative_to(self.base).as_posix()
+        rewritten = path.name.endswith(_REWRITTEN)
+        try:
+            length = path.stat().st_size if path.is_file() else -1
+            small = length >= 0 and (length <= LARGE or rewritten) and self.size + length <= MOST_BYTES
+            if small and len(self.files) < MOST_FILES:
+                self.files[name] = path.read_bytes()
+                self.size += length
+                return
+        except OSError:
+            pass  # a link to nowhere, or not ours to read: linked as it is
+        if not rewritten:
+            self.links[name] = str(path)
 
 
-def _below(name: str, links: Mapping[str, str]) -> bool:
-    parts = Path(name).parts
-    return any("/".join(parts[:depth]) in links for depth in range(1, len(parts)))
+def _entries(folder: Path) -> list[Path]:
+    """Returns what lies in a folder; nothing where it is not ours to read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 class Server:
@@ -143,7 +161,7 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_reaching_us(environment),
+            env=reaching_us(environment),
             text=True,
         )
 
@@ -173,7 +191,7 @@ class Server:
             self._process.wait()
 
 
-def _reaching_us(environment: Mapping[str, str]) -> dict[str, str]:
+def reaching_us(environment: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment with our own folder, which is not on the path of a program that runs elsewhere.
 
     A trial opens no windows, and is no run that an experiment tracker should hear of.
@@ -222,7 +240,7 @@ def _run(request: Request, server: Server | None, spec: Path, cwd: Path, log: Pa
             return subprocess.run(
                 [sys.executable, "-m", "kerascope.api.trial", str(spec)],
                 cwd=cwd,
-                env=_reaching_us(request.environment),
+                env=reaching_us(request.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

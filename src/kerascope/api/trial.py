@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
     spec = decode(Spec, json.loads(Path(argv[0]).read_text(encoding="utf-8")))
     _keep_inside(spec.scratch)
     code, namespace, argv0, first = (prepare_module if spec.module else prepare_script)(spec.target)
-    options = {"every": 0, "memory": 0, "examine": 0, "data": False}
+    options = {"every": 0, "memory": 0, "examine": 0, "data": False, "keep_bytes": 0}
     recorder = _Bounded(spec, options, {"subject": Path(spec.target).name, "argv": [argv0, *spec.args]})
     with KerasHook(recorder, lambda text: None):
         outcome = execute(code, namespace, [argv0, *spec.args], first)

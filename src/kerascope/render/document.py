@@ -185,7 +185,14 @@ def _next(report: Report, full: bool) -> tuple[AnyBlock, ...]:
     # A path that had to be cleaned is not the path, and a command with it would not work.
     if full or clean(path) != path:
         return (Line((Span("Recording:  "), Span(recording, "code", True)), hang=2),)
+    lines = []
+    if any(fix.verified and fix.patch for finding in report.findings for fix in finding.fixes):
+        apply = f"kerascope fix {shlex.quote(path)} --apply"
+        lines.append(
+            Line((Span("Write the first change into your script:  "), Span(apply, "code", True)), hang=2)
+        )
     command = f"kerascope report {shlex.quote(path)} --full"
-    return (
-        Line((Span("Layers, loss curve and everything recorded:  "), Span(command, "code", True)), hang=2),
+    lines.append(
+        Line((Span("Layers, loss curve and everything recorded:  "), Span(command, "code", True)), hang=2)
     )
+    return tuple(lines)

@@ -10,9 +10,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kerascope.explain.experiments.outcome import CURES
 from kerascope.values import SEVERITIES, Finding, Fix, Severity, decode
 
 EVENT = "experiments"
+
+CERTAIN = 0.9
+"""Confidence from which on a trial that helps nothing weakens a finding but does not take it away."""
 
 SETTINGS = frozenset(
     {
@@ -114,7 +118,8 @@ def _with(finding: Finding, trials: Sequence[Trial], best: float) -> Finding | N
         return dataclasses.replace(finding, confidence=sure, severity="fault" if worse else finding.severity)
     if not tried or finding.kind not in SETTINGS:
         return finding
-    if best > 0:
-        return None  # something else helped, this did not
+    if best >= CURES and finding.confidence < CERTAIN:
+        return None  # something else cures, this does nothing
+    # What is settled by the program itself may still be wrong beside what cures, and one change need not be enough.
     weaker: Severity = "warning" if finding.severity == "fault" else "note"
     return dataclasses.replace(finding, severity=weaker, confidence=finding.confidence / 2)

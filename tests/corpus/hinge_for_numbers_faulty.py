@@ -15,6 +15,6 @@ model = keras.Sequential([
     layers.Dense(32, activation="relu"),
     layers.Dense(1),
 ])
-model.compile(optimizer=keras.optimizers.Adam(0.005), loss="binary_crossentropy", metrics=["mae"])
+model.compile(optimizer=keras.optimizers.Adam(0.005), loss="hinge", metrics=["mae"])
 history = model.fit(x, y, epochs=15, batch_size=32, validation_split=0.2, verbose=0)
 print("RESULT", json.dumps({k: float(v[-1]) for k, v in history.history.items()}))

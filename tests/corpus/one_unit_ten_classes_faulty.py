@@ -16,7 +16,7 @@ model = keras.Sequential([
     layers.Dense(48, activation="relu"),
     layers.Dense(1, activation="sigmoid"),
 ])
-model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+model.compile(optimizer="adam", loss="mean_squared_error", metrics=["accuracy"])
 model.fit(x_train, y_train, epochs=12, batch_size=32, validation_data=(x_test, y_test), verbose=0)
 p = model.predict(x_test, verbose=0)
 guess = p.argmax(1) if p.shape[1] > 1 else (p[:, 0] > 0.5).astype(int)
