@@ -1,8 +1,9 @@
 """What the report says of programs that break: line, operand, rows and a change that mends it. Prints a table.
 
-    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1] [--json FILE] [NAME ...]
+    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1] [--peer] [--json FILE] [NAME ...]
 
-Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile.
+With --peer the same programs run under what the backend itself offers instead: `enable_check_numerics`, `jax_debug_nans`
+or anomaly mode; counted is whether what it prints names the line at all, and how many lines that is. Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ def main() -> int:
     parser.add_argument("--half", type=int, choices=(0, 1))
     parser.add_argument("--json")
     parser.add_argument("--show", action="store_true", help="print the reports too")
+    parser.add_argument("--peer", action="store_true", help="run under the backend's own tool instead")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     names = options.names or [n for i, n in enumerate(CASES) if options.half in (None, i % 2)]
+    if options.peer:
+        return peers(names)
     rows = [run(name, CASES[name], options.show) for name in names]
     if not options.names:
         rows += [run(name, text, options.show) for name, text in HEALTHY.items()]
@@ -81,6 +85,74 @@ def run(name: str, text: str, show: bool = False) -> dict[str, Any]:
     if show:
         print(report and watching)
     return judged(name, source, report, time.perf_counter() - began)
+
+
+def peers(names: list[str]) -> int:
+    """Runs the programs under the backend's own tool and prints whether it names the line."""
+    import keras
+
+    tool = {"tensorflow": _check_numerics, "jax": _debug_nans, "torch": _anomalies}[keras.backend.backend()]()
+    named = lines = count = 0
+    for name in names:
+        found = [
+            (n, m)
+            for n, text in enumerate((PRELUDE + CASES[name]).splitlines(), 1)
+            if (m := MARK.search(text))
+        ]
+        if not found or found[0][1][1] != "BORN":
+            continue
+        said = _said_by_peer(name)
+        hit = re.search(rf'{name}\.py", line {found[0][0]}\b|{name}\.py:{found[0][0]}\b', said) is not None
+        named, lines, count = named + hit, lines + said.count("\n"), count + 1
+        print(
+            f"{name:20} line {_mark(hit)}  {said.count(chr(10)):4} lines   {said.strip().splitlines()[-1:]}"[
+                :150
+            ]
+        )
+    print(f"{tool}: line {named} of {count}, {lines / max(count, 1):.0f} lines on average")
+    return 0
+
+
+def _said_by_peer(name: str) -> str:
+    import traceback
+
+    import keras
+
+    keras.backend.clear_session()
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, f"{name}.py")
+    source = PRELUDE + CASES[name]
+    Path(path).write_text(source)
+    sys.modules[f"case_{name}"] = module = type(sys)(f"case_{name}")
+    module.__dict__["__file__"] = path
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        try:
+            exec(compile(source, path, "exec"), module.__dict__)
+        except Exception:
+            traceback.print_exc(file=said)
+    return said.getvalue()
+
+
+def _check_numerics() -> str:
+    import tensorflow as tf
+
+    tf.debugging.enable_check_numerics()
+    return "enable_check_numerics"
+
+
+def _debug_nans() -> str:
+    import jax
+
+    jax.config.update("jax_debug_nans", True)
+    return "jax_debug_nans"
+
+
+def _anomalies() -> str:
+    import torch
+
+    torch.autograd.set_detect_anomaly(True)
+    return "anomaly mode"
 
 
 def judged(name: str, source: str, report: Any, seconds: float) -> dict[str, Any]:
