@@ -50,9 +50,8 @@ def profile(model: Any, x: Any, y: Any = None, *, out: str | Path | None = None,
     recorder = Recorder(
         chosen_path(out, Path(subject).stem),
         OPTIONS,
-        meta={"subject": subject, "argv": [], "profile": True},
+        meta={"subject": subject, "argv": []},
     )
-    recorder.costs = costs
     recorder.start([model])
     try:
         model.fit(x, y, **fit)
@@ -75,16 +74,7 @@ def profile_script(
     """Runs a script or module and profiles every training in it; see `api.run.run`."""
     from kerascope.api.run import run
 
-    return run(
-        target,
-        args,
-        module=module,
-        out=out,
-        options=OPTIONS,
-        say=say,
-        meta={"profile": True},
-        costs=costs,
-    )
+    return run(target, args, module=module, out=out, options=OPTIONS, say=say)
 
 
 def costs(model: Any, x: Any) -> dict[str, Any]:

@@ -26,8 +26,6 @@ def run(
     options: dict[str, Any] | None = None,
     experiments: Plan | None = None,
     say: Callable[[str], None] = lambda text: None,
-    meta: dict[str, Any] | None = None,
-    costs: Callable[[Any, Any], dict[str, Any]] | None = None,
 ) -> tuple[int, Report | None]:
     """Runs a script or module watched; returns its exit code and the report (None when nothing was watched).
 
@@ -38,8 +36,6 @@ def run(
         out: the recording's path; by default ``runs/<script>-<time>.kscope``.
         options: arguments of `kerascope.probe.options.Options`.
         experiments: what trying changes may take after the run, when something was found; None tries none.
-        meta: more facts about the run for the recording.
-        costs: gives the operations of each layer of a model, for a profile.
         say: told one line about every decision taken for the user (the backend, for example).
 
     Raises:
@@ -49,8 +45,7 @@ def run(
     code, namespace, argv0, first_path = prepare(target)
     subject = target if module else Path(target).name
     path = chosen_path(out, Path(target).stem if not module else target)
-    recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args], module) | (meta or {}))
-    recorder.say, recorder.costs = say, costs
+    recorder = Recorder(path, options or {}, meta=_meta(subject, [argv0, *args], module))
     why: list[Why | None] = [None]
     cwd = Path.cwd()  # the script may change it
 

@@ -30,14 +30,13 @@ class Recorder:
 
         self.path = path
         self.options = Options(**options)
-        self.meta = meta
+        self.meta = {**meta, "profile": True} if self.options.profile else meta
         self.began = time.perf_counter()
         self.session: Session | None = None
         self.writer: Writer | None = None
         self.problem: str | None = None
         self._patches: Patches | None = None
         self._final: Report | None = None
-        self.costs: Callable[[Any, Any], dict[str, Any]] | None = None
         self.say: Callable[[str], None] = lambda text: None
 
     def at(self) -> float:
@@ -65,7 +64,9 @@ class Recorder:
             self.session.sites.install(self._patches)
             phases.watch_phases(self._patches, self.session.timeline)
         if self.options.profile:
-            self.session.start_profile(self.costs)
+            from kerascope.api.profile import costs
+
+            self.session.start_profile(costs)
         return self.session
 
     def _open(self, facts: dict[str, Any]) -> Writer:
