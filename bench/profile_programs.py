@@ -488,7 +488,7 @@ CASES = [
         dataset(ReadyDataset),
     ),
     Case("slow PyDataset", "input-bound", "ReadingDataset", dataset(ReadingDataset), dataset(ReadyDataset)),
-    Case("map of single samples, not parallel", "input-bound", "=fit(x)", piped(False), piped(True)),
+    Case("map of single samples, not parallel", "input-bound", "decoded|piped", piped(False), piped(True)),
     Case(
         "weights read per batch",
         "callback-bound",

@@ -44,6 +44,10 @@ def data_place(timing: Timing) -> tuple[SourceSpan, str]:
     source = [listing(line) for line in listing(timing.fact("source").get("lines"))]
     if source and len(source[0]) == 3:
         return span(timing.view, source[0][1], source[0][2]), f"The batches are made by `{source[0][0]}`."
+    for step in map(mapping, listing(timing.fact("source").get("pipeline"))):
+        if step.get("file"):
+            place = span(timing.view, step.get("file"), step.get("line"))
+            return place, "The pipeline maps each element with the function that begins here."
     kind = str(timing.fact("source").get("kind") or "the data source")
     return SourceSpan(expression="fit(x)"), f"The batches come from {kind}."
 

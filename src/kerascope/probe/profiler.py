@@ -17,6 +17,7 @@ from kerascope.probe.memory import Memory
 from kerascope.probe.signature import Change, Signatures
 from kerascope.probe.stacks import Stacks
 from kerascope.probe.timeline import OWN, Timeline
+from kerascope.whose import is_users
 
 if TYPE_CHECKING:
     from kerascope.probe.journal import Journal
@@ -224,7 +225,9 @@ class Profiler:
         """Keeps the text of the user's files that were named, so that their lines can be shown."""
         files = {place[0] for place in self.callbacks.places.values()} | {key[1] for key in self._reads}
         files |= {place[0] for place in self._called} | {line[1] for line in self._source.get("lines", ())}
-        files |= self.stacks.files()
+        files |= self.stacks.files() | {
+            str(step.get("file", "")) for step in self._source.get("pipeline", ())
+        }
         for file in sorted(file for file in files if file and not timing.foreign(file))[:20]:
             text = "".join(linecache.getlines(file))
             if 0 < len(text) < _LONGEST:
@@ -255,6 +258,9 @@ def _settings(x: Any) -> dict[str, Any]:
     chain: list[dict[str, Any]] = []
     while x is not None and len(chain) < 40 and hasattr(x, "element_spec"):
         parallel = getattr(x, "_num_parallel_calls", None)
-        chain.append({"op": type(x).__name__.strip("_"), "parallel": parallel is not None})
+        function = getattr(getattr(x, "_map_func", None), "_func", None)
+        file, line = phases.place(function) if function is not None else ("", 0)
+        step = {"op": type(x).__name__.strip("_"), "parallel": parallel is not None}
+        chain.append(step | ({"file": shown(file), "line": line} if is_users(file) else {}))
         x = getattr(x, "_input_dataset", None)
     return found | ({"pipeline": chain} if chain else {})
