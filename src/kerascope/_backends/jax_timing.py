@@ -16,7 +16,7 @@ from kerascope._backends.timing import PEAK_SIZE, Observer, peak, user_place
 from kerascope._keras.phases import place
 from kerascope._keras.steps import Patches
 
-_X64: Any = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # moved in JAX 0.8
+_X64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # moved in JAX 0.8
 
 _COMPILING = ("jaxpr_trace_duration", "jaxpr_to_mlir_module_duration", "backend_compile_duration")
 
