@@ -55,7 +55,7 @@ class Runner:
     def _prepare(self) -> None:
         model, (x, y) = self.model, self.data[0]
         if self.recorder is not None:
-            self.recorder.session.fit_enter(model)
+            self.recorder.session.fit_enter(model, {})
         if self.backend == "tensorflow":
             import tensorflow as tf
 

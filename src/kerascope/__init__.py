@@ -6,6 +6,7 @@
     load("runs/train.kscope")              a recording's report
     trace(layer, x)                        every tensor of the layer's own lines
     check(layer, (32, 10))                 the layer alone, against every contract that layers keep
+    profile(model, x, y)                   where the time of a training goes, and what to change
     summary(model), plot(model, "m.svg")   any model's topology with shapes
 
 The names are loaded when they are first used, so importing this package costs nothing and imports no Keras.
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kerascope.api.check import check as check
     from kerascope.api.plot import plot as plot
+    from kerascope.api.profile import profile as profile
     from kerascope.api.report import load as load
     from kerascope.api.summary import summary as summary
     from kerascope.api.trace import trace as trace
@@ -35,6 +37,7 @@ _HOMES = {
     "check": "kerascope.api.check",
     "load": "kerascope.api.report",
     "plot": "kerascope.api.plot",
+    "profile": "kerascope.api.profile",
     "summary": "kerascope.api.summary",
     "trace": "kerascope.api.trace",
     "tracing": "kerascope.api.trace",
@@ -48,6 +51,7 @@ __all__ = [
     "check",
     "load",
     "plot",
+    "profile",
     "summary",
     "trace",
     "tracing",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kerascope.api.timing import SPEED
 from kerascope.detect.registry import detectors
 from kerascope.detect.smells import KINDS as SMELLS
 from kerascope.explain.lines.kinds import KINDS as ERRORS
@@ -41,7 +42,8 @@ IN_A_PROCESS = WATCHED - (CAUSES - OTHERS)
 @pytest.mark.slow
 @pytest.mark.backend
 @pytest.mark.parametrize(
-    ("kind", "state"), [key for key in PROGRAMS if key[0] in IN_A_PROCESS and ".fit(" in PROGRAMS[key]]
+    ("kind", "state"),
+    [key for key in PROGRAMS if key[0] in IN_A_PROCESS - set(SPEED) and ".fit(" in PROGRAMS[key]],
 )
 def test_programs_are_what_the_page_says(kind, state, kerascope, tmp_path):
     (tmp_path / "train.py").write_text(PROGRAMS[kind, state])
@@ -56,3 +58,20 @@ def test_programs_are_what_the_page_says(kind, state, kerascope, tmp_path):
     assert report["verdict"] == ("crashed" if dies else "faulty")
     told = set(found) | {e["label"].removeprefix("with it: ") for f in found.values() for e in f["evidence"]}
     assert kind in told, done.stderr
+
+
+NOT_ON_TORCH = ("recompilation", "eager-step")
+
+
+@pytest.mark.table
+@pytest.mark.backend
+@pytest.mark.parametrize(("kind", "state"), [key for key in PROGRAMS if key[0] in SPEED])
+def test_slow_programs_are_what_the_page_says(kind, state, kerascope, tmp_path, backend):
+    if backend == "torch" and kind in NOT_ON_TORCH:
+        pytest.skip("on torch nothing is compiled")
+    (tmp_path / "train.py").write_text(PROGRAMS[kind, state])
+    done = kerascope("profile", "--json", "report.json", "train.py")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    found = [finding["kind"] for finding in report["findings"]]
+    assert found[:1] == ([kind] if state == "broken" else []), done.stderr

@@ -229,6 +229,9 @@ class Probe:
         self.norms: list[Any] = []
         self.rates: list[float] = []
 
+    def next_batch(self, iterator: Any) -> Any:
+        return next(iterator)
+
     def step(self, state: Any, batch: Any) -> tuple[Any, Any]:
         self.number += 1
         self.batches[self.number] = batch

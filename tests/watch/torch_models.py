@@ -197,6 +197,9 @@ class FakeStepper:
         self.kept: dict[int, Any] = {}
         self.norms: dict[int, Any] = {}
 
+    def next_batch(self, iterator: Any) -> Any:
+        return next(iterator)
+
     def step(self, state: Any, data: Any) -> tuple[Any, Any]:
         self.number += 1
         if self.number % 7 == 0:

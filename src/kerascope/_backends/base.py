@@ -26,6 +26,7 @@ class Stepper(Protocol):
     """The watch's side: runs one step of Keras's own function, with whatever it does before and after."""
 
     def step(self, state: State, data: Data) -> tuple[Logs, State]: ...
+    def next_batch(self, iterator: Iterator[Data]) -> Data: ...
 
 
 @dataclasses.dataclass(frozen=True)

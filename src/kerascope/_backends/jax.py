@@ -49,7 +49,7 @@ class JaxBackend:
             logs: Logs = None
             for index in range(model.steps_per_execution):
                 try:
-                    data = next(iterator)
+                    data = stepper.next_batch(iterator)
                 except StopIteration:
                     if index == 0:
                         raise

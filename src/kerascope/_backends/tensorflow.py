@@ -59,7 +59,7 @@ class TensorFlowBackend:
             one_step.comes_from(iterator, eager=eager)
             for index in range(model.steps_per_execution):
                 try:
-                    data = next(iterator)
+                    data = stepper.next_batch(iterator)
                 except _OUT_OF_DATA:
                     if index == 0:
                         # Keras's own step notices the end of the data only when it runs, and moves random

@@ -146,6 +146,11 @@ def callback_model(callback: Any) -> Any:
     return callback._model
 
 
+def callback_list() -> Any:
+    """Returns the class that calls a training's callbacks."""
+    return keras.callbacks.CallbackList
+
+
 def replace_train_function(model: Any, function: Any) -> None:
     """Sets `model.train_function`, the slot in which Keras keeps its compiled step."""
     model.train_function = function

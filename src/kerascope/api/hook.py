@@ -21,7 +21,7 @@ class KerasHook(importlib.abc.MetaPathFinder):
 
     def __init__(self, recorder: Recorder, say: Callable[[str], None]) -> None:
         self.recorder = recorder
-        self.say = say
+        self.say = recorder.say = say
         self._busy = False
 
     def __enter__(self) -> KerasHook:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from kerascope.api.crash import explained, kept
 from kerascope.api.curves import curves
 from kerascope.api.layers import layer_rows
+from kerascope.api.timing import SPEED, bound, profile_of
 from kerascope.detect.registry import run_detectors
 from kerascope.errors import RecordingError, UsageError
 from kerascope.explain.experiments.verdicts import EVENT, judged
@@ -35,6 +36,7 @@ _HEADLINES = {
     "lr-too-low": "WEIGHTS DO NOT CHANGE",
     "disconnected-gradient": "GRADIENT IS CUT",
     "dying-relu": "UNITS ARE DEAD",
+    **SPEED,
 }
 
 _SQLITE = b"SQLite format 3\0"
@@ -144,20 +146,29 @@ def report(path: str | Path) -> Report:
 
 def build_report(view: RunView, *, recording: str | None = None) -> Report:
     """Returns the judgement of a recording that is open; `recording` is the path to show for it."""
-    findings = _placed(view, rank(run_detectors(view)))
+    profiled = view.meta.get("profile") is True
+    found = run_detectors(view)
+    if (
+        profiled
+    ):  # whether the model learns is what `kerascope run` says, from statistics that a profile does not take
+        found = [finding for finding in found if finding.kind in (*SPEED, "kerascope-internal")]
+    findings = _placed(view, rank(found))
     summary = _summary(view, recording)
     verdict = _verdict(view, findings)
     why, damaged = kept(view)
+    profile = profile_of(view)
     report = Report(
         subject=summary.subject,
         backend=summary.backend,
         verdict=verdict,
         findings=findings,
-        headline=_headline(findings),
+        headline=_headline(findings) or (bound(profile) if profiled else ""),
         run=summary,
         layers=layer_rows(view),
         curves=curves(view),
         gaps=(*_gaps(view), *([damaged] if damaged else [])),
+        profile=profile,
+        verb="profile" if profiled else "run",
     )
     report = report if why is None else explained(report, why)
     return with_experiments(report, [event.facts for event in view.events(EVENT)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,14 @@ class Recorder:
 
         self.path = path
         self.options = Options(**options)
-        self.meta = meta
+        self.meta = {**meta, "profile": True} if self.options.profile else meta
         self.began = time.perf_counter()
         self.session: Session | None = None
         self.writer: Writer | None = None
         self.problem: str | None = None
         self._patches: Patches | None = None
         self._final: Report | None = None
+        self.say: Callable[[str], None] = lambda text: None
 
     def at(self) -> float:
         """Returns seconds since this recorder was made."""
@@ -46,11 +48,12 @@ class Recorder:
 
         With `keep` a few small models are kept alive for the second look at the end.
         """
-        from kerascope._keras import steps, versions
+        from kerascope._keras import phases, steps, versions
         from kerascope.probe.watch import Session
 
         facts = {**self.meta, **versions.facts()}
         self.session = Session(lambda: self._open(facts), self.options, wanted)
+        self.session.say = self.say
         if keep:
             from kerascope.detect.second.look import worth
 
@@ -59,6 +62,11 @@ class Recorder:
         if hooks:
             self._patches = steps.watch_trainings(self.session)
             self.session.sites.install(self._patches)
+            phases.watch_phases(self._patches, self.session.timeline)
+        if self.options.profile:
+            from kerascope.api.profile import costs
+
+            self.session.start_profile(costs)
         return self.session
 
     def _open(self, facts: dict[str, Any]) -> Writer:

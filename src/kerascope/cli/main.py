@@ -20,6 +20,7 @@ COMMANDS = {
     "trace": "show every tensor of your own lines, explain an error, offer fixes that pass",
     "check": "test a layer, loss, metric or model on its own, or all of a package",
     "replay": "run a recorded step again: compiled, eagerly, line by line, or in a debugger",
+    "profile": "say where the time of a training goes and what to change",
     "report": "judge a recording again and show the report",
     "export": "copy a recording, without what it holds of the user's data and source",
     "summary": "show every layer and operation of a model with shapes, parameters and cost",
@@ -39,6 +40,7 @@ examples:
   kerascope trace layers.py:MyLayer --input 2,5   every tensor of its lines
   kerascope check layers.py:MyLayer          the layer alone, against every contract
   kerascope replay runs --step 120 --mode trace    a recorded step again, line by line
+  kerascope profile train.py                 where its time goes
   kerascope report runs/train-*.kscope       judge a recording again
   kerascope summary train.py                 what the script's model is made of
   kerascope plot model.keras model.html      a picture of it
@@ -69,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if arguments and arguments[0] in ("run", "trace"):
+    if arguments and arguments[0] in ("run", "trace", "profile"):
         module = importlib.import_module(f"kerascope.cli.{arguments[0]}")
         return int(module.main(arguments[1:]))
     command = arguments[0] if arguments else None

@@ -179,7 +179,7 @@ def main(argv: Sequence[str]) -> int:
             f"Received: --experiments {options.experiments:g}, --jobs {options.jobs}. Give 0 or more, and 1 or more."
         )
     if options.json and options.json != "-":
-        _check_writable(options.json)
+        check_writable(options.json)
     code, report = api.run(
         target,
         args,
@@ -197,11 +197,11 @@ def main(argv: Sequence[str]) -> int:
             "keep_bytes": int(options.keep * 1024 * 1024),
         },
         experiments=Plan(options.experiments, options.engine, options.jobs),
-        say=_say,
+        say=say,
     )
     if report is None:
         if not options.quiet:
-            _say(f"{target} trained no Keras model, so there is nothing to report.")
+            say(f"{target} trained no Keras model, so there is nothing to report.")
         return code
     emit(report, file=None if options.quiet else sys.stderr, full=options.full, json_path=options.json)
     if code == 0 and options.fail_on:
@@ -221,7 +221,7 @@ def _default_seconds() -> float:
         ) from None
 
 
-def _check_writable(path: str) -> None:
+def check_writable(path: str) -> None:
     """Finds out before the training, not after, that a report cannot be written."""
     try:
         with open(path, "a", encoding="utf-8"):
@@ -233,5 +233,5 @@ def _check_writable(path: str) -> None:
         ) from error
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(f"kerascope: {text}", file=sys.stderr, flush=True)

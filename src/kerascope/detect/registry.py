@@ -34,6 +34,9 @@ FAMILIES = (
     "causes.capacity",
     "causes.regularisation",
     "causes.behind",
+    "speed",
+    "speed_steps",
+    "stalls",
 )
 """The modules of this package that register detectors, in the order in which they run."""
 

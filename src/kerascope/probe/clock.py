@@ -55,6 +55,12 @@ class Clock:
         return self._share
 
     @property
+    def slow(self) -> float:
+        """The longest of the recent steps, the two longest left out when there are many; 0.0 before the first."""
+        recent = sorted(self._recent.copy())
+        return recent[-3 if len(recent) > 20 else -1] if recent else 0.0
+
+    @property
     def typical(self) -> float:
         """Median seconds of a recent step; 0.0 before the first."""
         return self._typical

@@ -109,6 +109,21 @@ class Journal:
         self.guard("record.check", lambda: self.writer.check(self.model, step, layout, norms, finite))
         return finite
 
+    def timing(self, step: int, parts: dict[str, float], flags: int) -> None:
+        """Records where the time of a step went."""
+        names = tuple(sorted(parts))
+        layout = self._layout("time", names)
+        seconds = [parts[name] for name in names]
+        self.guard("record.timing", lambda: self.writer.timing(self.model, step, layout, seconds, flags))
+
+    def compiled(self, step: int, facts: dict[str, Any]) -> None:
+        """Records that a program was made, and why."""
+        self._event("compile", facts, step)
+
+    def profile(self, what: str, facts: dict[str, Any]) -> None:
+        """Records what a profile measured beside the steps; `what` says which measurement."""
+        self._event("profile", {"what": what, **facts})
+
     def sample(self, step: int, part: str, names: Sequence[str], stats: np.ndarray) -> None:
         """Records the statistics of one part of a sampled step."""
         layout = self._layout(part, names)

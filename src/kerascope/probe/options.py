@@ -21,6 +21,7 @@ class Options:
     keep_bytes: bytes of states and batches that the recording may hold, to run steps again; 0 for none.
     keep_batches: batches kept after each state, at most; 0 for none.
     pause: a condition after which the training pauses, see `probe.breaking`; None for never.
+    profile: measures where the time goes: each callback, compilations, counterfactuals at the end.
     inline: adds gradient norms of every step, computed inside the step.
     examine: seconds for running the user's own code again when a training is over; 0 leaves it out.
     data: looks at the whole data when a training is over.
@@ -36,6 +37,7 @@ class Options:
     inline: bool = False
     examine: float = 10.0
     data: bool = True
+    profile: bool = False
 
     def __post_init__(self) -> None:
         if self.every is not None and (not isinstance(self.every, int) or self.every < 0):

@@ -33,6 +33,8 @@ class Row:
     logs: Any
     norms: Any = None  # inline gradient norms
     check: Any = None  # leaves and norms of the state after the step
+    parts: dict[str, float] | None = None  # seconds by phase
+    flags: int = 0
 
 
 class Rows:
@@ -118,6 +120,8 @@ class Rows:
         self.journal.step(
             row.step, training, row.epoch, logs, (row.at, row.seconds, row.busy, rate, row.batch)
         )
+        if row.parts:
+            self.journal.timing(row.step, row.parts, row.flags)
         finite = all(math.isfinite(value) for name, value in logs.items() if "loss" in name)
         if finite and self.on_metric is not None:
             bad = [n for n, v in logs.items() if not math.isfinite(v) and not n.startswith(INLINE)]

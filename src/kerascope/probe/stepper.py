@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from kerascope._backends.base import Backend, Sample
 from kerascope._keras import state as keras_state
 from kerascope.probe import data as batches
-from kerascope.probe import nonfinite
+from kerascope.probe import instrumented, nonfinite
 from kerascope.probe.capture import Keeper, Room
 from kerascope.probe.clock import Clock, now
 from kerascope.probe.journal import Journal
@@ -21,7 +20,11 @@ from kerascope.probe.options import Options
 from kerascope.probe.rerun import Entry, Point
 from kerascope.probe.rows import Row, Rows
 from kerascope.probe.sampling import CompileBudget, Sampler
+from kerascope.probe.timeline import DATA, OWN, STEP, Timeline
 from kerascope.probe.window import Window, data_bytes
+
+if TYPE_CHECKING:
+    from kerascope.probe.profiler import Profiler
 
 _POLL = 16
 _DATA_FIRST = 3
@@ -40,14 +43,16 @@ class Stepper:
         options: Options,
         compiles: CompileBudget,
         room: Room,
+        timeline: Timeline,
+        profiler: Profiler | None = None,
     ):
         self._model = weakref.ref(model)
         self.backend = backend
         self.journal = journal
         self.compiles = compiles
-        self.number = 0
-        self.epoch = 0
-        self.training = 0
+        self.timeline = timeline
+        self.profiler = profiler
+        self.number = self.epoch = self.training = 0
         self.raw: Callable[..., Any] | None = None
         self.clock = Clock()
         self.window = Window(backend, model, options.memory, options.snapshot_every)
@@ -67,12 +72,9 @@ class Stepper:
         self._entered = 0.0
         self._reset = True
         self._rate: Any = None
-        self._data_seen = 0
-        self._heavy = 0
+        self._data_seen = self._heavy = self._checked = self._largest = 0
         self._limits = backend.limits(model)
-        self._checked = 0
-        self._largest = 0
-        self._timed_snapshot = False
+        self._timed_snapshot = self._synced = False
 
     @property
     def model(self) -> Any:
@@ -86,6 +88,14 @@ class Stepper:
 
     # -- the hot path ------------------------------------------------------------------------------------------
 
+    def next_batch(self, iterator: Iterator[Any]) -> Any:
+        """Returns the next batch; the time that takes is waiting for data. See `base.Stepper`."""
+        token = self.timeline.enter(DATA)
+        try:
+            return next(iterator)
+        finally:
+            self.timeline.leave(token)
+
     def step(self, state: Any, data: Any) -> tuple[Any, Any]:
         """Runs one step of Keras's own function; see `base.Stepper`."""
         raw = self.raw
@@ -93,22 +103,28 @@ class Stepper:
         if self.dead:
             return self.backend.one_step(raw, state, data)
         entered = now()
+        token = self.timeline.enter(OWN)
         sampling: contextlib.AbstractContextManager[Sample] | None = None
         try:
             sampling = self._before(state, data, entered)
         except Exception as error:
             self._fail("probe.before", error)
+        self.timeline.switch(token, STEP)
         began = now()
         sample = None
         try:
             if sampling is None:
                 logs, new = self.backend.one_step(raw, state, data)
             else:
-                logs, new, sample = self._run_instrumented(sampling, raw, state, data)
+                logs, new, sample = instrumented.run(self, sampling, raw, state, data)
+            if self._synced:
+                self.backend.wait((logs, new))
         except BaseException:
+            self.timeline.leave(token)
             self.journal.guard("probe.aborted", self._aborted)
             raise
         ended = now()
+        self.timeline.switch(token, OWN)
         if self.rows.inline is not None:
             logs, norms = self.rows.inline.pop(logs)
             if self.rows.last is not None:
@@ -118,6 +134,7 @@ class Stepper:
         except Exception as error:
             self._fail("probe.after", error)
         self.clock.add_own(began - entered + now() - ended)
+        self.timeline.leave(token)
         return logs, new
 
     def _before(
@@ -125,6 +142,8 @@ class Stepper:
     ) -> contextlib.AbstractContextManager[Sample] | None:
         if self.rows.last is not None and self._entered:
             self._close_row(entered)
+        else:
+            self.timeline.cut()  # what came before the first step belongs to none
         self.number += 1
         self._entered = entered
         batch = self.backend.batch(data)
@@ -143,40 +162,17 @@ class Stepper:
             self.keeper.seen(entry, self.window)
         self._reset = False
         self.rows.add(Row(self.number, self.epoch, self.clock.at(), math.nan, 0.0, size, self._rate, None))
-        return self._measure(state, held, batch)
-
-    def _run_instrumented(
-        self,
-        sampling: contextlib.AbstractContextManager[Sample],
-        raw: Callable[..., Any],
-        state: Any,
-        data: Any,
-    ) -> tuple[Any, Any, Sample | None]:
-        """Runs the step inside `sampling`. The user's exceptions pass; ours do not get out."""
-        try:
-            sample = sampling.__enter__()
-        except Exception as error:
-            self.journal.failed("probe.sample", error, "left out from here on")
-            self._no_samples()
-            return (*self.backend.one_step(raw, state, data), None)
-        try:
-            logs, new = self.backend.one_step(raw, state, data)
-        except BaseException:
-            with contextlib.suppress(Exception):  # the user's exception is the one that counts
-                sampling.__exit__(*sys.exc_info())
-            raise
-        try:
-            sampling.__exit__(None, None, None)
-        except Exception as error:
-            self.journal.failed("probe.sample", error, "left out from here on")
-            self._no_samples()
-            return logs, new, None
-        return logs, new, sample
+        sampling = self._measure(state, held, batch)
+        if self.profiler is not None:
+            self._synced = self.profiler.before(self, state, held)
+        return sampling
 
     def _after(self, logs: Any, new: Any, sample: Sample | None, busy: float) -> None:
         row = self.rows.last
         assert row is not None
         row.busy = busy
+        if self.profiler is not None:
+            self.profiler.after(self, sampled=sample is not None)
         row.logs = self.backend.keep_logs(logs)
         self._returned = new
         if self.looking.breaks is not None:
@@ -201,6 +197,7 @@ class Stepper:
         row = self.rows.last
         assert row is not None
         row.seconds = entered - self._entered
+        row.parts = self.timeline.cut()
         self.clock.add(row.seconds)
         self.compiles.stepping += row.seconds
 
@@ -365,6 +362,9 @@ class Stepper:
         self.journal.guard("probe.finish", self._finish)
         self.journal.guard("probe.capture", lambda: self.keeper.finish(self.model, self.window))
         self.journal.guard("probe.story", lambda: self.looking.tell(self))
+        if self.profiler is not None:
+            profiler = self.profiler
+            self.journal.guard("probe.profile", lambda: profiler.finish(self))
         self._returned = None
         self.window.forget()
 

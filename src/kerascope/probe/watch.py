@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerascope import _backends
 from kerascope._backends.base import Backend
 from kerascope._keras import graph, predicting, steps
 from kerascope._keras import state as keras_state
 from kerascope._keras.sites import Sites
+from kerascope.probe.account import Account
 from kerascope.probe.capture import Room
 from kerascope.probe.clock import now
 from kerascope.probe.dataset.facts import data_facts, settings_of_fit
@@ -20,8 +21,13 @@ from kerascope.probe.looking import Autopsy, Pause
 from kerascope.probe.options import Options
 from kerascope.probe.sampling import CompileBudget
 from kerascope.probe.stepper import Stepper
+from kerascope.probe.timeline import OWN
+from kerascope.probe.watchdog import Watchdog, sentence
 from kerascope.probe.window import state_bytes
 from kerascope.record.writer import Writer
+
+if TYPE_CHECKING:
+    from kerascope.probe.profiler import Profiler
 
 _KEPT_MODELS = 4
 _KEPT_BYTES = 256 * 1024 * 1024
@@ -60,6 +66,9 @@ class Session:
         self.failures = Failures()
         self.began = now()
         self.watch_seconds = 0.0
+        self.account = Account()
+        self.timeline = self.account.timeline
+        self.profiler: Profiler | None = None
         self._wanted = None if wanted is None else [weakref.ref(model) for model in wanted]
         self._backend: Backend | None = None
         self._compiles = CompileBudget()
@@ -71,6 +80,8 @@ class Session:
         self._fitting: dict[int, dict[str, Any]] = {}
         self._attaching = False
         self._closed = False
+        self._watchdog: Watchdog | None = None
+        self.say: Callable[[str], None] = lambda text: None
         self.detach_on_error = False
         self.sites = Sites()
         self.worth_keeping: Callable[[Any], bool] | None = None
@@ -82,6 +93,14 @@ class Session:
             self._writer = self._open_writer()
         return self._writer
 
+    def start_profile(self, costs: Callable[[Any, Any], dict[str, Any]] | None = None) -> None:
+        """Measures from now on where the time goes; `costs` gives the operations of each layer of a model."""
+        from kerascope.probe.profiler import Profiler
+
+        self.profiler = Profiler(self.timeline)
+        self.profiler.costs = costs
+        self._guarded("probe.profile", self.profiler.start)
+
     def at(self) -> float:
         """Returns seconds since the watch began."""
         return now() - self.began
@@ -89,7 +108,7 @@ class Session:
     @property
     def steps(self) -> int:
         """Number of steps seen so far, over all models."""
-        return sum(watched.stepper.number for watched in [*self._watched.values(), *self._gone])
+        return sum(watched.stepper.number for watched in [*list(self._watched.values()), *self._gone])
 
     @property
     def own_seconds(self) -> float:
@@ -107,13 +126,17 @@ class Session:
     def fit_enter(self, model: Any, arguments: dict[str, Any]) -> None:
         """`fit` was called; it will make its step function next."""
         self._fitting[id(model)] = arguments
+        if self._wants(model) and self.account.enter(model) and self.profiler is not None:
+            self._guarded("probe.profile", functools.partial(self.profiler.fit_enter, model, arguments))
 
     def fit_begin(self, model: Any, params: dict[str, Any]) -> None:
         """`fit` is about to run its first epoch."""
+        self.account.ready()
         self._guarded("probe.fit_begin", lambda: self._fit_begin(model, params))
 
     def fit_end(self, model: Any, outcome: str) -> None:
         """`fit` has ended, for whatever reason."""
+        self.account.leave(model)
         self._guarded("probe.fit_end", lambda: self._detach(model, outcome))
         self._fitting.pop(id(model), None)
 
@@ -134,6 +157,7 @@ class Session:
         if self._closed:
             return
         began = now()
+        token = self.timeline.enter(OWN)
         try:
             action()
         except Exception as error:
@@ -144,6 +168,7 @@ class Session:
                 except Exception as second:
                     self.failures.add("record.writer", second, "not in the recording")
         finally:
+            self.timeline.leave(token)
             self.watch_seconds += now() - began
 
     # -- attaching ----------------------------------------------------------------------------------------------
@@ -157,7 +182,8 @@ class Session:
 
     def _attach(self, model: Any, *, begin: bool) -> None:
         """Puts the shell around the model's step function; `begin` starts a series of `train_on_batch`."""
-        if self._attaching or not self._wants(model) or model.train_function is None:
+        busy = self.profiler is not None and self.profiler.busy
+        if self._attaching or busy or not self._wants(model) or model.train_function is None:
             return  # a second step function is being made for our own use, or nothing to do
         self._attaching = True
         try:
@@ -207,7 +233,16 @@ class Session:
             self._gone.append(lost)
         number = self.writer.model(str(model.name), type(model).__name__, {})
         journal = Journal(self.writer, self.failures, number, self.at)
-        stepper = Stepper(model, self._backend, journal, self.options, self._compiles, self._room)
+        stepper = Stepper(
+            model,
+            self._backend,
+            journal,
+            self.options,
+            self._compiles,
+            self._room,
+            self.timeline,
+            self.profiler,
+        )
         stepper.looking.autopsy, stepper.looking.pause = self.autopsy, self.pause
         stepper.clock.began = self.began
         reference = weakref.ref(model)
@@ -228,7 +263,17 @@ class Session:
         stepper.training = self.writer.training(
             stepper.journal.model, method, stepper.number + 1, self.at(), {"loss_log": "mean", **facts}
         )
+        self.account.began(method)
+        if self._watchdog is None:
+            guard = functools.partial(self._guarded, "probe.watchdog")
+            self._watchdog = Watchdog(
+                self.timeline, lambda: self.steps, self._usual, self._stalled, guard=guard
+            )
+            self._watchdog.start()
         stepper.began_training()
+        if self.profiler is not None:
+            profiler = self.profiler
+            stepper.journal.guard("probe.profile", lambda: profiler.training_began(stepper, facts))
 
     def _fit_begin(self, model: Any, params: dict[str, Any]) -> None:
         if not self._wants(model):
@@ -256,15 +301,18 @@ class Session:
     def _epoch_end(self, watched: Watched, epoch: int, logs: dict[str, Any]) -> None:
         stepper = watched.stepper
         stepper.poll()
+        if self.profiler is not None:
+            self.profiler.epoch_end(stepper, epoch)
         plain = stepper.rows.plain_logs(logs)
         stepper.epoch_ended(plain)
         self.writer.epoch(stepper.training, epoch, stepper.number, now() - watched.epoch_began, plain)
 
     def _end(self, watched: Watched, model: Any, outcome: str) -> None:
         stepper = watched.stepper
+        time = self.account.ended(watched.method)
         stepper.finish()
         mean = watched.method == "train_on_batch" or keras_state.loss_is_mean(model)
-        facts: dict[str, Any] = {"loss_log": "mean" if mean else "batch"}
+        facts: dict[str, Any] = {"loss_log": "mean" if mean else "batch", **time}
         arguments = self._fitting.get(id(model))
         if arguments is not None and self.options.data:
             journal = stepper.journal
@@ -315,6 +363,14 @@ class Session:
                 found.append((watched, model))
         return found
 
+    def _usual(self) -> float:
+        return max((w.stepper.clock.slow for w in list(self._watched.values())), default=0.0)
+
+    def _stalled(self, facts: dict[str, Any]) -> None:
+        """Told by the watchdog, from its own thread."""
+        self.writer.event("stall", self.at(), facts)
+        self.say(sentence(facts))
+
     def close(self, outcome: str = "finished") -> None:
         """Ends all trainings still open and takes every shell off. Closes no writer."""
         for watched in list(self._watched.values()):
@@ -323,6 +379,10 @@ class Session:
                 self._guarded("probe.close", functools.partial(self._detach, model, outcome))
             elif watched.method is not None:
                 self._guarded("probe.close", functools.partial(self._lost, watched, outcome))
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        if self.profiler is not None:
+            self._guarded("probe.profile", self.profiler.stop)
         self._closed = True
 
     def _lost(self, watched: Watched, outcome: str) -> None:

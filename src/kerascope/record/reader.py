@@ -23,7 +23,15 @@ import numpy as np
 from kerascope.record import cells, opening, tensors
 from kerascope.record.arrays import STEP_FIELDS, distinct, integers, spread, undo_running_mean, union, unpack
 from kerascope.record.cells import Damage
-from kerascope.record.tables import CheckTable, EpochRow, Event, SampleTable, StepTable, TrainingRow
+from kerascope.record.tables import (
+    CheckTable,
+    EpochRow,
+    Event,
+    SampleTable,
+    StepTable,
+    TimingTable,
+    TrainingRow,
+)
 from kerascope.values import STATS_FIELDS
 
 __all__ = [
@@ -34,6 +42,7 @@ __all__ = [
     "RunView",
     "SampleTable",
     "StepTable",
+    "TimingTable",
     "TrainingRow",
 ]
 
@@ -114,6 +123,10 @@ class ModelView:
     def samples(self, part: str) -> SampleTable:
         """Returns the full statistics of one part, at the steps that were sampled."""
         return self._kept(f"samples {part}", lambda: self._samples(part))
+
+    def timings(self) -> TimingTable:
+        """Returns where the time of each step went, at the steps that were kept."""
+        return self._kept("timings", self._timings)
 
     def epochs(self) -> tuple[EpochRow, ...]:
         """Returns the results of the epochs, in the order they were trained."""
@@ -208,6 +221,14 @@ class ModelView:
         names = union(own for _, own, _ in groups)
         stats = spread(groups, len(rows), names).reshape(len(rows), len(names), per)
         return SampleTable(integers([row[0] for row in rows]), names, stats)
+
+    def _timings(self) -> TimingTable:
+        query = "SELECT step, flags, layout, data FROM timings WHERE model = ? ORDER BY step"
+        rows = self._source.rows(query, self.id)
+        groups = list(_by_layout(self._layouts(), [row[2:] for row in rows], "<f4", 0, 1))
+        names = union(own for _, own, _ in groups)
+        flags = integers([row[1] for row in rows])
+        return TimingTable(integers([row[0] for row in rows]), names, spread(groups, len(rows), names), flags)
 
     def _epochs(self) -> tuple[EpochRow, ...]:
         query = (

@@ -47,6 +47,12 @@ CREATE TABLE checks (model INTEGER NOT NULL, step INTEGER NOT NULL, layout INTEG
 CREATE TABLE samples (model INTEGER NOT NULL, step INTEGER NOT NULL, part TEXT NOT NULL, layout INTEGER NOT NULL,
                       finite INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (model, step, part)) WITHOUT ROWID;
 
+-- Where the time of a step went, thinned to 4096 steps per model: little-endian float32 seconds of every phase in the
+-- layout (part "time"); they add up to the step, from its entry to the next one's. flags is a sum: 1 when the device
+-- was waited for before and after the step, 2 when stacks were sampled, 4 when kerascope ran programs of its own.
+CREATE TABLE timings (model INTEGER NOT NULL, step INTEGER NOT NULL, layout INTEGER NOT NULL,
+                      flags INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (model, step)) WITHOUT ROWID;
+
 -- Epoch results as Keras reports them, validation included. logs is JSON.
 CREATE TABLE epochs (training INTEGER NOT NULL, epoch INTEGER NOT NULL, last_step INTEGER NOT NULL,
                      seconds REAL NOT NULL, logs TEXT NOT NULL, PRIMARY KEY (training, epoch)) WITHOUT ROWID;
@@ -66,7 +72,9 @@ CREATE TABLE sources (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 
 -- Everything that happened once. kind: "gap" (could not be watched, and why), "internal" (kerascope's own
 -- failure), "nonfinite" (where the first NaN or infinity was traced to), "birth" (the line it came from, found by
--- running the step again after the training), "crash" (why the script died: a report), "note". facts is JSON.
+-- running the step again after the training), "crash" (why the script died: a report), "compile" (a program was made,
+-- and why), "profile" (what a profile measured beside the steps), "stall" (nothing moved; all stacks), "note". facts is
+-- JSON.
 CREATE TABLE events (id INTEGER PRIMARY KEY, at REAL NOT NULL, model INTEGER, step INTEGER,
                      kind TEXT NOT NULL, facts TEXT NOT NULL);
 """

@@ -17,13 +17,15 @@ SAMPLE = "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)"
 EPOCH = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)"
 BATCH = "INSERT OR REPLACE INTO batches VALUES (?, ?, ?)"
 CAPTURE = "INSERT OR REPLACE INTO captures VALUES (?, ?, ?, ?, ?)"
+TIMING = "INSERT OR REPLACE INTO timings VALUES (?, ?, ?, ?, ?)"
 SOURCE = "INSERT OR REPLACE INTO sources VALUES (?, ?)"
 EVENT = "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)"
 
 DELETE = {
-    table: f"DELETE FROM {table} WHERE model = ? AND step = ?" for table in ("samples", "checks", "batches")
+    table: f"DELETE FROM {table} WHERE model = ? AND step = ?"
+    for table in ("samples", "checks", "batches", "timings")
 }
 """Per table that is thinned."""
 
-LARGE = frozenset({STEP, CHECK, SAMPLE, BATCH, CAPTURE})
+LARGE = frozenset({STEP, CHECK, SAMPLE, BATCH, CAPTURE, TIMING})
 """Those whose tables grow with the training; the other tables say what these are about."""

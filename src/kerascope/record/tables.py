@@ -55,6 +55,16 @@ class SampleTable:
 
 
 @dataclasses.dataclass(frozen=True)
+class TimingTable:
+    """Where the time of each recorded step went; the phases of a step add up to it."""
+
+    step: np.ndarray  # int64 (n,)
+    names: tuple[str, ...]
+    seconds: np.ndarray  # float32 (n, names); NaN where that step had no such phase
+    flags: np.ndarray  # int64 (n,), see the schema
+
+
+@dataclasses.dataclass(frozen=True)
 class EpochRow:
     """One epoch as Keras reported it; `seconds` is NaN when unknown."""
 

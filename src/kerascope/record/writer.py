@@ -40,6 +40,7 @@ from kerascope.record.statements import (
     SAMPLE,
     SOURCE,
     STEP,
+    TIMING,
     TRAINING,
 )
 from kerascope.record.store import Store, Trouble, in_memory, reason
@@ -48,7 +49,7 @@ from kerascope.values import STATS_FIELDS
 
 __all__ = ["Trouble", "Writer"]
 
-LIMITS = {"samples": 512, "checks": 2048, "batches": 256}
+LIMITS = {"samples": 512, "checks": 2048, "batches": 256, "timings": 4096}
 """Steps per model that each thinned table holds at most."""
 
 EVENT_LIMIT = 1000
@@ -204,6 +205,13 @@ class Writer:
             self._pending.add(
                 SAMPLE, (int(model), int(step), clean_text(part), layout, int(finite), pack_figures(stats))
             )
+
+    @_never_raises(None)
+    def timing(self, model: int, step: int, layout: int, seconds: Sequence[float], flags: int) -> None:
+        """Adds where the time of a step went: the seconds of each phase in the layout."""
+        self._must_fit(layout, len(seconds))
+        if self._keep("timings", model, step, True):
+            self._pending.add(TIMING, (int(model), int(step), layout, int(flags), pack_figures(seconds)))
 
     @_never_raises(None)
     def epoch(

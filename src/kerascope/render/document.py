@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from kerascope.render import check, findings, layers, replay, trace
+from kerascope.render import check, findings, layers, profile, replay, trace
 from kerascope.render.blocks import (
     AnyBlock,
     Document,
@@ -41,16 +41,19 @@ def document(report: Report, full: bool = False) -> Document:
         return replay.document(report, full)
     if report.verb == "check":
         return check.document(report, full)
-    if not full and not report.findings and report.verdict == "healthy":
+    if not full and not report.findings and report.verdict == "healthy" and report.verb != "profile":
         return Document((Section((_one_line(report),)),))
     # A verdict set apart from the line above it is what the eye meets first.
     sections: list[tuple[AnyBlock, ...]] = [(Line(_header(report), hang=2),), _verdict(report)]
     sections += [(block,) for block in findings.blocks(report.findings, full)]
     if not full and len(report.findings) > findings.MOST_FINDINGS:
         sections.append((More(len(report.findings) - findings.MOST_FINDINGS, "findings"),))
-    if report.layers:
+    if report.profile is not None and (full or report.verb == "profile"):
+        sections += profile.sections(report.profile, full)
+    if report.layers and (full or report.verb != "profile"):
         sections.append((layers.table(report.layers, report.findings, full),))
-    sections += _curves(report, full)
+    if full or report.verb != "profile":
+        sections += _curves(report, full)
     sections += [_gaps(report.gaps, full), _next(report, full)]
     return Document(tuple(Section(blocks) for blocks in sections if blocks))
 

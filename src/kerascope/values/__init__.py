@@ -16,6 +16,13 @@ from kerascope.values.measures import Series as Series
 from kerascope.values.measures import StepRecord as StepRecord
 from kerascope.values.measures import TensorFacts as TensorFacts
 from kerascope.values.measures import TensorStats as TensorStats
+from kerascope.values.profile import CompareRow as CompareRow
+from kerascope.values.profile import Comparison as Comparison
+from kerascope.values.profile import CompileRow as CompileRow
+from kerascope.values.profile import LayerTime as LayerTime
+from kerascope.values.profile import PhaseRow as PhaseRow
+from kerascope.values.profile import Profile as Profile
+from kerascope.values.profile import ReadRow as ReadRow
 from kerascope.values.report import REPORT_SCHEMA as REPORT_SCHEMA
 from kerascope.values.report import SEVERITIES as SEVERITIES
 from kerascope.values.report import ContractRow as ContractRow

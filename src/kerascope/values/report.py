@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from kerascope.values.encoding import Json
 from kerascope.values.measures import LineRow, Series
+from kerascope.values.profile import Profile
 
 Severity = Literal["fault", "warning", "note"]
 Verdict = Literal["healthy", "faulty", "crashed"]
@@ -150,7 +151,8 @@ class RunSummary(Json):
 class Report(Json):
     """The judgement of one run, or of one object. `gaps` says in sentences what could not be watched, and why.
 
-    `lines` is what a trace saw, in the order in which it happened; `contracts` is what a check looked at.
+    `lines` is what a trace saw, in the order in which it happened; `contracts` is what a check looked at; `profile` is
+    where the time of the training went.
     """
 
     subject: str
@@ -164,6 +166,7 @@ class Report(Json):
     gaps: tuple[str, ...] = ()
     lines: tuple[LineRow, ...] = ()
     contracts: tuple[ContractRow, ...] = ()
+    profile: Profile | None = None
     verb: str = "run"
     schema: str = REPORT_SCHEMA
 

@@ -1,0 +1,128 @@
+"""JAX reports its compilations itself; a read of a device array goes through one property."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.experimental
+import jax.numpy as jnp
+import numpy as np
+
+from kerascope._backends.timing import PEAK_SIZE, Observer, peak, user_place
+from kerascope._keras.phases import place
+from kerascope._keras.steps import Patches
+
+_X64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # moved in JAX 0.8
+
+_COMPILING = ("jaxpr_trace_duration", "jaxpr_to_mlir_module_duration", "backend_compile_duration")
+
+
+class JaxTiming:
+    """See `timing.Timing`."""
+
+    def watch(self, patches: Patches, observer: Observer) -> list[Callable[[], None]]:
+        def listener(event: str, duration: float, **facts: Any) -> None:
+            if event.endswith(_COMPILING):
+                observer.compiled(duration, str(facts.get("fun_name") or ""), ())
+
+        jax.monitoring.register_event_duration_secs_listener(listener)
+        array = type(jnp.zeros(()))
+        value = vars(array).get("_value")
+        if isinstance(value, property):
+            patches.put(array, "_value", property(_reading(value.fget, observer)))
+        for module, name in ((jax, "pure_callback"), (jax.experimental, "io_callback")):
+            original = getattr(module, name, None)
+            if original is not None:
+                patches.put(module, name, _calling_back(original, observer))
+        return [lambda: jax.monitoring.unregister_event_duration_listener(listener)]
+
+    def memory(self) -> dict[str, float]:
+        arrays = jax.live_arrays()
+        found = {"arrays": float(len(arrays)), "used": float(sum(a.nbytes for a in arrays))}
+        stats = jax.local_devices()[0].memory_stats()
+        if stats:
+            found["peak"] = float(stats.get("peak_bytes_in_use", 0))
+        return found
+
+    def runners(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> tuple[Callable[[], Any], Callable[[], Any] | None]:
+        leaves, structure = jax.tree_util.tree_flatten((args, kwargs))
+        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
+        trained = [v.value for v in layer.trainable_variables]
+        others = [v.value for v in layer.non_trainable_variables]
+
+        def call(trained: Any, arrays: Any) -> Any:
+            full = list(leaves)
+            for i, array in zip(places, arrays, strict=True):
+                full[i] = array
+            positional, named = jax.tree_util.tree_unflatten(structure, full)
+            return layer.stateless_call(trained, others, *positional, **named)[0]
+
+        def total(trained: Any, floats: Any, arrays: Any) -> Any:
+            arrays = [f if f is not None else a for f, a in zip(floats, arrays, strict=True)]
+            outputs = jax.tree_util.tree_leaves(call(trained, arrays))
+            return sum(jnp.sum(o) for o in outputs if jnp.issubdtype(o.dtype, jnp.floating))
+
+        arrays = [jnp.asarray(leaves[i]) for i in places]
+        floats = [a if jnp.issubdtype(a.dtype, jnp.floating) else None for a in arrays]
+        gradient = jax.grad(total, argnums=(0, 1))
+        if compiled:
+            call, gradient = jax.jit(call), jax.jit(gradient)
+        return (
+            lambda: jax.block_until_ready(call(trained, arrays)),
+            lambda: jax.block_until_ready(gradient(trained, floats, arrays)),
+        )
+
+    def peak(self) -> dict[str, float]:
+        def product(dtype: str) -> Callable[[], Any]:
+            with _X64(dtype == "float64"):
+                a = jnp.ones((PEAK_SIZE, PEAK_SIZE), dtype)
+
+            def run() -> None:
+                with _X64(dtype == "float64"):
+                    jax.block_until_ready(a @ a)
+
+            return run
+
+        return peak(product)
+
+
+def _reading(get: Any, observer: Observer) -> Callable[[Any], Any]:
+    def value(self: Any) -> Any:
+        # What was read once is kept on the host, and reading it again costs nothing.
+        if getattr(self, "_npy_value", None) is not None or not observer.reading():
+            return get(self)
+        began = time.perf_counter()
+        try:
+            return get(self)
+        finally:
+            observer.read(time.perf_counter() - began, "read", user_place(2))
+
+    return value
+
+
+def _calling_back(original: Any, observer: Observer) -> Any:
+    @functools.wraps(original)
+    def callback(function: Any, *args: Any, **kwargs: Any) -> Any:
+        file, line = place(function)
+        name = getattr(function, "__name__", "")
+
+        @functools.wraps(function)
+        def timed(*inner: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return function(*inner, **named)
+            finally:
+                observer.called_back(time.perf_counter() - began, (file, line, name))
+
+        return original(timed, *args, **kwargs)
+
+    return callback
+
+
+TIMING = JaxTiming()

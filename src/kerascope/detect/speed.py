@@ -1,0 +1,306 @@
+"""What makes a training slow, and what would be gained without it: judged from what a profile measured.
+
+Every verdict is a share of the training's own time (set-up and compiling left out) over at least 20 steps, and every
+gain a counterfactual: the same training less the seconds that the cause takes, or a step that was run without it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+from kerascope.detect import speed_places as places
+from kerascope.detect.reading import model_tag, number, plural
+from kerascope.detect.registry import detector
+from kerascope.detect.timing import PROGRESS, QUIET, Timing, callback_of, label_of, profiled, timings
+from kerascope.record.reader import RunView
+from kerascope.values import Evidence, Finding, Fix, SourceSpan
+
+GAIN = 1.25
+"""What is worth a change: a quarter faster. Less than that drowns in what two runs of one program differ by."""
+
+FEWEST_STEPS = 20
+SHORTEST = 0.25
+"""Seconds of training below which nothing is judged."""
+
+SMALL_BATCH = 32
+"""Keras's own default; a smaller one is a choice that costs, a larger one is not called too small."""
+
+LARGER = 8
+
+LEAST_OVERHEAD = 0.1
+"""Seconds of a training: an example of a few steps may well have small ones."""
+
+NOWHERE = SourceSpan()
+
+SHARE = "{share}"
+"""Stands in a title for the share of the time that the cause takes."""
+
+LEAST_STEP = 1e-3
+"""Seconds per step. Below it lie the costs of Keras itself, which no program gets rid of."""
+
+LEAST_ARRAYS = 5e-3
+"""The same for batches cut out of arrays that are in memory: there is nothing to prepare."""
+
+
+def judged(view: RunView) -> Iterator[Timing]:
+    """Yields the trainings long enough for a verdict, of a profile only."""
+    if profiled(view):
+        for timing in timings(view):
+            if timing.steps >= FEWEST_STEPS and timing.trained >= SHORTEST:
+                yield timing
+
+
+def gain(timing: Timing, saved: float) -> float:
+    """Returns how many times faster the training would be with so many seconds less."""
+    whole = timing.trained
+    return whole / max(whole - min(saved, whole), 1e-3 * whole)
+
+
+def times(factor: float) -> str:
+    """Returns a factor as text, e.g. "2.6 times"."""
+    return f"{factor:.1f} times" if factor < 20 else f"{factor:.0f} times"
+
+
+def _certainty(factor: float) -> float:
+    """From 0.85 at the threshold to 0.99: the larger the gain, the less noise can be behind it."""
+    return min(0.99, 0.85 + 0.14 * (1 - GAIN / max(factor, GAIN)) * 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cause:
+    """A cause before it is told: what it takes and where it stands."""
+
+    kind: str
+    title: str
+    saved: float
+    why: str
+    location: SourceSpan = NOWHERE
+    evidence: tuple[Evidence, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    least: float = GAIN
+    at_most: bool = False
+    saved_step: float | None = None  # of a usual step, where the cause is part of every step
+    sure: float = 1.0
+
+    def finding(self, timing: Timing) -> Finding | None:
+        """Returns the finding when the gain is worth it."""
+        factor, part = gain(timing, self.saved), min(1.0, self.saved / timing.trained)
+        if self.saved_step is not None and math.isfinite(self.saved_step) and math.isfinite(timing.step):
+            # Medians of steps: a few that were interrupted by another process do not count.
+            whole, saved = timing.usual_whole, min(self.saved_step, timing.step) * timing.steps
+            factor, part = whole / max(whole - saved, 1e-2 * whole), saved / whole
+        if factor < self.least:
+            return None
+        measured = (
+            Evidence("of the training's own time", f"{100 * part:.0f} %"),
+            Evidence("without it at most" if self.at_most else "without it", f"{times(factor)} faster"),
+        )
+        return Finding(
+            kind=self.kind,
+            severity="warning",
+            confidence=round(self.sure * _certainty(factor), 2),
+            title=self.title.replace(SHARE, f"{100 * part:.0f} %"),
+            explanation=self.why,
+            location=self.location,
+            evidence=(*measured, *self.evidence, *model_tag(timing.view, timing.model)),
+            fixes=self.fixes,
+        )
+
+
+def told(timing: Timing, *causes: Cause | None) -> Iterator[Finding]:
+    """Yields the findings of those causes that are worth a change."""
+    for cause in causes:
+        found = cause.finding(timing) if cause is not None else None
+        if found is not None:
+            yield found
+
+
+@detector(kinds=("input-bound",), slug="speed-input")
+def input_bound(view: RunView) -> Iterator[Finding]:
+    """The step waits for its batch."""
+    for timing in judged(view):
+        waiting = timing.spent("data", "outside")
+        per_step = timing.per_step("data", "outside")
+        mean = waiting / timing.steps
+        steady = per_step > 0.5 * mean  # a pipeline that delivers in bursts has a small median
+        if (per_step if steady else mean) < (LEAST_ARRAYS if places.in_memory(timing) else LEAST_STEP):
+            continue
+        cached = timing.experiments.get("cached", math.nan)
+        evidence = [Evidence("waiting per step", per_step, "s"), Evidence("usual step", timing.step, "s")]
+        if math.isfinite(cached):
+            evidence.append(Evidence("step with a cached batch", cached, "s"))
+        where, what = places.data_place(timing)
+        evidence += places.pipeline(timing)
+        yield from told(
+            timing,
+            Cause(
+                kind="input-bound",
+                title=f"{SHARE} of each step waits for data",
+                saved=waiting,
+                why=f"{what} The step stands still while a batch is made.",
+                location=where,
+                saved_step=per_step if steady else None,
+                evidence=tuple(evidence),
+                fixes=(Fix(places.data_cure(timing)),),
+                at_most=True,
+            ),
+        )
+
+
+@detector(kinds=("callback-bound",), slug="speed-callbacks")
+def callback_bound(view: RunView) -> Iterator[Finding]:
+    """One callback takes a large part of the time."""
+    for timing in judged(view):
+        names: dict[str, list[str]] = {}
+        for phase in timing.phases:
+            callback = callback_of(phase)
+            if callback is not None and callback not in QUIET:
+                names.setdefault(callback, []).append(phase)
+        for hooks in names.values():
+            seconds = timing.clean(*hooks)
+            inside = [hook for hook in hooks if "batch" in hook]
+            mostly = timing.spent(*inside) > 0.9 * timing.spent(*hooks)
+            if mostly and not timing.per_step(*inside) >= LEAST_STEP:
+                continue
+            where, reads = places.callback_place(timing, hooks)
+            heaviest = max(hooks, key=lambda name: timing.phases[name]).rpartition(".")[2]
+            evidence = [Evidence("in", heaviest), Evidence("per step", seconds / timing.steps, "s"), *reads]
+            often = "batch" in heaviest
+            cure = (
+                "every N-th batch, or at the end of an epoch"
+                if often
+                else "less often, or in another process"
+            )
+            yield from told(
+                timing,
+                Cause(
+                    kind="callback-bound",
+                    title=f"The {label_of(hooks[0])} takes {SHARE} of the training",
+                    saved=seconds,
+                    saved_step=timing.per_step(*inside) if mostly else None,
+                    why=f"`{heaviest}` runs between the steps, and the training waits for it.",
+                    location=where,
+                    evidence=tuple(evidence),
+                    fixes=(Fix(f"do it {cure}"),),
+                    least=1.5 if callback_of(hooks[0]) in PROGRESS else GAIN,
+                ),
+            )
+
+
+@detector(kinds=("slow-validation",), slug="speed-validation")
+def slow_validation(view: RunView) -> Iterator[Finding]:
+    """Validation takes longer than the training itself."""
+    for timing in judged(view):
+        seconds = timing.spent("validation")
+        yield from told(
+            timing,
+            Cause(
+                kind="slow-validation",
+                title=f"Validation takes {SHARE} of the training",
+                saved=seconds,
+                least=2.0,
+                why="More time goes into evaluating the model than into training it.",
+                location=SourceSpan(expression="fit(validation_data=...)"),
+                evidence=(
+                    Evidence("validation", seconds, "s"),
+                    Evidence("training", timing.trained - seconds, "s"),
+                ),
+                fixes=(
+                    Fix(
+                        "validate every few epochs: `validation_freq`, or on fewer batches: `validation_steps`"
+                    ),
+                ),
+            ),
+        )
+
+
+@detector(kinds=("recompilation",), slug="speed-recompilation")
+def recompilation(view: RunView) -> Iterator[Finding]:
+    """Programs are made again and again."""
+    for timing in judged(view):
+        again = [row for row in timing.compiles() if row["repeat"]]
+        seconds = sum(number(row.get("seconds")) for row in again)
+        whole = timing.trained + seconds
+        if not again or seconds < 0.2 * whole or (len(again) < 3 and seconds < 1.0):
+            continue
+        worst = max(again, key=lambda row: number(row.get("seconds")))
+        factor = whole / timing.trained
+        argument, why, cure = places.recompile_reason(timing, again)
+        yield Finding(
+            kind="recompilation",
+            severity="warning",
+            confidence=round(_certainty(factor), 2),
+            title=f"{plural(len(again), 'more program')} compiled: {100 * seconds / whole:.0f} % of the training",
+            explanation=why,
+            location=SourceSpan(expression=argument, step=int(worst.get("step") or 0) or None),
+            evidence=(
+                Evidence("compiling again", seconds, "s", steps=tuple(int(row["step"]) for row in again)),
+                Evidence("without it", f"{times(factor)} faster"),
+                *places.changes(again),
+                *model_tag(view, timing.model),
+            ),
+            fixes=(Fix(cure),),
+        )
+
+
+@detector(kinds=("overhead-bound",), slug="speed-overhead")
+def overhead_bound(view: RunView) -> Iterator[Finding]:
+    """Steps so small that starting them costs more than computing them; or many trainings of few steps."""
+    for timing in judged(view):
+        yield from told(timing, _small_batch(timing), _set_ups(timing))
+
+
+def _small_batch(timing: Timing) -> Cause | None:
+    cached, larger = timing.experiments.get("cached"), timing.experiments.get("larger")
+    if (
+        cached is None
+        or larger is None
+        or not 0 < timing.batch < SMALL_BATCH
+        or not math.isfinite(timing.step)
+    ):
+        return None
+    ratio = timing.ratio("larger")
+    if not ratio <= LARGER / 4:
+        return None
+    rest = timing.step - timing.per_step("data", "outside")
+    new = max(rest + (ratio - 1) * cached, cached) / LARGER
+    if (rest - new) * timing.steps < LEAST_OVERHEAD:
+        return None
+    return Cause(
+        kind="overhead-bound",
+        title=f"A batch of {timing.batch} is too small: {LARGER} times as many samples take {ratio:.1f} times as long",
+        saved=max(0.0, rest - new) * timing.steps,
+        saved_step=rest - new,
+        why="Most of a step is the cost of starting it, which does not depend on the batch.",
+        location=SourceSpan(expression=f"batch_size={timing.batch}"),
+        evidence=(
+            Evidence(f"step with {timing.batch} samples", cached, "s"),
+            Evidence(f"step with {LARGER * timing.batch} samples", larger, "s"),
+        ),
+        fixes=(
+            Fix(
+                f"batch_size={LARGER * timing.batch} (look at the learning rate again), or `steps_per_execution`",
+                verified=True,
+                before={"samples per second in the step": round(timing.batch / cached)},
+                after={"samples per second in the step": round(LARGER * timing.batch / (ratio * cached))},
+            ),
+        ),
+        least=1.5,
+    )
+
+
+def _set_ups(timing: Timing) -> Cause | None:
+    seconds = timing.spent("set-up", "build", "compile")
+    if timing.trainings < 4 or seconds < timing.trained:
+        return None
+    return Cause(
+        kind="overhead-bound",
+        title=f"`fit` was called {timing.trainings} times; getting ready takes longer than training",
+        saved=timing.trained * (1 - timing.trained / (timing.trained + seconds)),
+        why="Each call of `fit` prepares data and callbacks, and after each `compile` makes its program anew.",
+        location=SourceSpan(expression="fit"),
+        evidence=(Evidence("set-up and compiling", seconds, "s"), Evidence("training", timing.trained, "s")),
+        fixes=(Fix("one `fit` over all epochs, or `train_on_batch` in a loop; `compile` once before it"),),
+    )

@@ -1,0 +1,189 @@
+"""What inside the training step itself costs more than it must: eager, metrics, Python, one layer, float64."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+from kerascope.detect import speed_places as places
+from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.registry import detector
+from kerascope.detect.speed import Cause, judged, times, told
+from kerascope.detect.timing import Timing, layer_seconds
+from kerascope.record.reader import RunView
+from kerascope.values import Evidence, Finding, Fix, SourceSpan
+
+LEAST_METRIC = 1e-3
+"""Seconds per step; a small model steps so fast that even a mean takes a large part."""
+
+
+@detector(kinds=("eager-step",), slug="speed-eager")
+def eager_step(view: RunView) -> Iterator[Finding]:
+    """The step runs operation by operation although it could be compiled."""
+    for timing in judged(view):
+        cached, compiled = timing.experiments.get("cached"), timing.experiments.get("compiled")
+        if cached is None or compiled is None:
+            continue
+        ratio = timing.ratio("compiled")
+        yield from told(
+            timing,
+            Cause(
+                kind="eager-step",
+                title=f"The step runs eagerly; compiled it is {times(1 / ratio)} faster",
+                saved=max(0.0, 1 - ratio) * cached * timing.steps,
+                saved_step=timing.per_step("step") * max(0.0, 1 - ratio),
+                why="`run_eagerly=True` starts each operation from Python; it is meant for debugging.",
+                location=SourceSpan(expression="run_eagerly=True"),
+                evidence=(Evidence("step, eager", cached, "s"), Evidence("step, compiled", compiled, "s")),
+                fixes=(
+                    Fix(
+                        "compile without `run_eagerly=True`",
+                        None,
+                        True,
+                        {"step": f"{1e3 * cached:.2g} ms"},
+                        {"step": f"{1e3 * compiled:.2g} ms"},
+                    ),
+                ),
+            ),
+        )
+
+
+@detector(kinds=("slow-metric",), slug="speed-metrics")
+def slow_metric(view: RunView) -> Iterator[Finding]:
+    """Metrics take a large part of the step."""
+    for timing in judged(view):
+        cached, bare = timing.experiments.get("cached"), timing.experiments.get("no metrics")
+        if cached is None or bare is None:
+            continue
+        ratio = timing.ratio("no metrics")
+        if not (1 - ratio) * timing.cost("cached") > LEAST_METRIC:
+            continue
+        yield from told(
+            timing,
+            Cause(
+                kind="slow-metric",
+                title=f"The metrics take {100 * (1 - ratio):.0f} % of the step",
+                saved=(1 - ratio) * cached * timing.steps,
+                saved_step=timing.per_step("step") * (1 - ratio),
+                least=1.6,
+                why="They are updated in every step, of the training too.",
+                location=SourceSpan(expression=places.metric_names(timing)),
+                evidence=(Evidence("step", cached, "s"), Evidence("step without metrics", bare, "s")),
+                fixes=(
+                    Fix(
+                        "compute them on the validation data only, or from fewer thresholds or classes",
+                        None,
+                        True,
+                        {"step": f"{1e3 * cached:.2g} ms"},
+                        {"step": f"{1e3 * bare:.2g} ms"},
+                    ),
+                ),
+            ),
+        )
+
+
+@detector(kinds=("python-in-step",), slug="speed-python")
+def python_in_step(view: RunView) -> Iterator[Finding]:
+    """The step runs the user's Python or NumPy code, called from the compiled program or beside it."""
+    for timing in judged(view):
+        yield from told(timing, _called_back(timing) or _plain_python(timing))
+
+
+def _called_back(timing: Timing) -> Cause | None:
+    calls = [mapping(call) for call in listing(timing.fact("called back").get("calls"))]
+    stepping = timing.spent("step")
+    if not calls or timing.spent("data") > stepping:
+        return None
+    seconds = sum(number(call.get("seconds")) for call in calls)
+    worst = calls[0]
+    return Cause(
+        kind="python-in-step",
+        title=f"The step calls the Python function `{worst.get('function')}`",
+        saved=min(seconds, stepping),
+        why="The compiled program stops, copies its values to the host, and waits for Python.",
+        location=places.span(timing.view, worst.get("file"), worst.get("line")),
+        evidence=(Evidence("calls", number(worst.get("count"))), Evidence("in it", seconds, "s")),
+        fixes=(Fix("write it with `keras.ops`, or move it into the data pipeline"),),
+    )
+
+
+def _plain_python(timing: Timing) -> Cause | None:
+    lines = timing.lines("step")
+    seen = timing.seen("step")
+    plain = sum(number(row.get("plain")) for row in lines)
+    if not lines or seen < 0.05 or not math.isfinite(plain):
+        return None
+    worst = max(lines, key=lambda row: number(row.get("plain")))
+    return Cause(
+        kind="python-in-step",
+        title="The step runs plain Python or NumPy code",
+        saved=timing.spent("step") * plain / seen,
+        why="The device has nothing to do while this line runs, in every step.",
+        location=places.span(timing.view, worst.get("file"), worst.get("line")),
+        evidence=(Evidence("of the step, by samples of the stack", f"{100 * plain / seen:.0f} %"),),
+        fixes=(Fix("write it with `keras.ops`, or move it out of the step"),),
+    )
+
+
+@detector(kinds=("slow-layer",), slug="speed-layers")
+def slow_layer(view: RunView) -> Iterator[Finding]:
+    """One layer of the user's own takes most of the step, far from what the machine can do."""
+    for timing in judged(view):
+        cached = timing.experiments.get("cached", math.nan)
+        rows = [row for row in timing.layers() if row.get("own") is False]
+        if not rows or not math.isfinite(cached):
+            continue
+        worst, seconds = rows[0], layer_seconds(rows[0])
+        forward = number(worst.get("forward")) * number(worst.get("calls"))
+        rate = number(worst.get("flops")) / forward if forward > 0 else math.nan
+        if seconds < 2e-3 or seconds < 0.5 * cached or rate > 0.02 * timing.peak():
+            continue
+        evidence = [Evidence("layer, forward and gradient", seconds, "s"), Evidence("step", cached, "s")]
+        if math.isfinite(rate):
+            evidence.append(Evidence("rate", f"{show(rate / 1e9)} of {show(timing.peak() / 1e9)} GFLOP/s"))
+        layer = str(worst.get("layer"))
+        place = places.span(timing.view, worst.get("file"), worst.get("line"))
+        yield from told(
+            timing,
+            Cause(
+                kind="slow-layer",
+                title=f"Layer `{layer}` takes {100 * min(1.0, seconds / cached):.0f} % of the step",
+                saved=min(seconds, cached) * timing.steps,
+                saved_step=timing.per_step("step") * min(1.0, seconds / cached),
+                why="It works far below what this machine can do: many small operations instead of few large ones.",
+                location=dataclasses.replace(place, layer=layer),
+                evidence=tuple(evidence),
+                fixes=(Fix("replace the loop in its `call` by operations on whole tensors"),),
+                at_most=True,
+                sure=0.9,
+            ),
+        )
+
+
+@detector(kinds=("float64",), slug="speed-float64")
+def float64(view: RunView) -> Iterator[Finding]:
+    """The layers compute in float64."""
+    for timing in judged(view):
+        rows = timing.layers()
+        whole = sum(layer_seconds(row) for row in rows)
+        double = sum(layer_seconds(row) for row in rows if row.get("dtype") == "float64")
+        ratio = timing.peak("float32") / timing.peak("float64")
+        if not whole or double < 0.5 * whole or not math.isfinite(ratio) or ratio <= 1:
+            continue
+        stepping = timing.clean("step")
+        yield from told(
+            timing,
+            Cause(
+                kind="float64",
+                title="The layers compute in float64",
+                saved=stepping * (1 - 1 / ratio),
+                saved_step=timing.per_step("step") * (1 - 1 / ratio),
+                least=1.1,
+                why=f"A matrix product in float32 is {times(ratio)} faster on this machine and takes half the memory.",
+                location=SourceSpan(expression='dtype="float64"'),
+                evidence=(Evidence("float32 against float64, measured", times(ratio)),),
+                fixes=(Fix('keep `keras.config.floatx()` at "float32", and the data too'),),
+                at_most=True,
+            ),
+        )

@@ -1,0 +1,255 @@
+"""Where the time of a recorded training went: the account of its phases, usual steps, and what a profile measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from kerascope.detect.reading import listing, mapping, median, number
+from kerascope.record.reader import ModelView, RunView
+
+SYNCED, STACKS, SAMPLED = 1, 2, 4
+_FIRST = 3
+_FEW = 20
+
+CHECKPOINTS = ("ModelCheckpoint", "BackupAndRestore", "OrbaxCheckpoint", "SwapEMAWeights")
+PROGRESS = ("ProgbarLogger", "TqdmCallback")
+QUIET = ("History",)
+_LABELS = {
+    "data": "waiting for data",
+    "step": "training step",
+    "compile": "tracing and compiling",
+    "set-up": "set-up",
+    "build": "building the model",
+    "validation": "validation",
+    "metrics": "metrics at the epoch's end",
+    "logs": "reading the logs",
+    "keras": "Keras's own loop",
+    "kerascope": "kerascope",
+    "outside": "your code between the steps",
+}
+
+
+def callback_of(phase: str) -> str | None:
+    """Returns the class of the callback whose phase this is, None when it is none."""
+    return phase.removeprefix("callback:").rpartition(".")[0] if phase.startswith("callback:") else None
+
+
+def label_of(phase: str) -> str:
+    """Returns the phase in words; all hooks of a callback have one label."""
+    callback = callback_of(phase)
+    if callback is None:
+        return _LABELS.get(phase, phase)
+    if callback in PROGRESS:
+        return "progress bar"
+    return f"checkpoints ({callback})" if callback in CHECKPOINTS else f"callback {callback}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """The account of one model over all its trainings."""
+
+    view: RunView
+    model: ModelView
+    wall: float
+    cpu: float
+    phases: Mapping[str, float]
+    trainings: int
+    steps: int
+
+    @classmethod
+    def of(cls, view: RunView, model: ModelView) -> Timing | None:
+        """Returns the account, None when the recording holds none."""
+        wall = cpu = 0.0
+        phases: dict[str, float] = {}
+        count = 0
+        for training in model.trainings():
+            account = mapping(training.facts.get("time"))
+            seconds = number(account.get("wall"))
+            if not math.isfinite(seconds) or seconds <= 0:
+                continue
+            wall += seconds
+            cpu += max(0.0, float(np.nan_to_num(number(account.get("cpu")))))
+            count += 1
+            for name, value in mapping(account.get("phases")).items():
+                spent = number(value)
+                if math.isfinite(spent) and spent > 0:
+                    phases[str(name)] = phases.get(str(name), 0.0) + spent
+        if not wall:
+            return None
+        return cls(view, model, wall, cpu, phases, count, len(model.steps().step))
+
+    def spent(self, *names: str) -> float:
+        """Returns the seconds of these phases together."""
+        return sum(self.phases.get(name, 0.0) for name in names)
+
+    @property
+    def trained(self) -> float:
+        """Seconds of training: without set-up, building, compiling and kerascope itself."""
+        return max(self.wall - self.spent("set-up", "build", "compile", "kerascope"), 1e-9)
+
+    @functools.cached_property
+    def usual(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Steps without compilation, sampled stacks or statistics: seconds, whether synced, and those by phase."""
+        table = self.model.timings()
+        seconds = np.nan_to_num(np.asarray(table.seconds, np.float64))
+        names = list(table.names)
+        flags = np.asarray(table.flags)
+        good = np.asarray(table.step) > _FIRST
+        for name in ("compile", "validation", "metrics"):  # these belong to few steps
+            if name in names:
+                good &= seconds[:, names.index(name)] == 0
+        clean = good & ((flags & (STACKS | SAMPLED)) == 0)
+        good = clean if clean.sum() >= _FEW else good & ((flags & SAMPLED) == 0)
+        own = seconds[:, names.index("kerascope")] if "kerascope" in names else np.zeros(len(seconds))
+        total = (seconds.sum(axis=1) if names else np.zeros(0)) - own
+        by_name = {name: seconds[good, i] for i, name in enumerate(names) if name != "kerascope"}
+        return total[good], (flags[good] & SYNCED) > 0, by_name
+
+    @functools.cached_property
+    def step(self) -> float:
+        """Median seconds of a usual step that did not wait for the device on purpose; NaN when there is none."""
+        total, synced, _ = self.usual
+        return median(total[~synced] if (~synced).sum() >= 3 else total)
+
+    @functools.cached_property
+    def usual_whole(self) -> float:
+        """Seconds of the training if every step were a usual one; NaN when there is none."""
+        between = [
+            name
+            for name in self.phases
+            if name in ("validation", "metrics") or name.endswith(("epoch_begin", "epoch_end", "train_end"))
+        ]
+        return self.step * self.steps + self.spent(*between)
+
+    def per_step(self, *names: str) -> float:
+        """Median seconds of these phases in a usual step.
+
+        Where steps waited for the device, those: elsewhere a phase may only have waited for what ran before it.
+        """
+        total, synced, by_name = self.usual
+        if not len(total):
+            return math.nan
+        parts = sum((by_name[name] for name in names if name in by_name), np.zeros(len(total)))
+        return median(parts[synced] if synced.sum() >= 5 else parts)
+
+    def clean(self, *names: str) -> float:
+        """Seconds of these phases in all, a wait for the device that they did not cause left out."""
+        inside = {
+            n
+            for n in names
+            if n in self.usual[2] and not n.endswith(("epoch_begin", "epoch_end", "train_end"))
+        }
+        rest = self.spent(*(set(names) - inside))
+        usual = self.per_step(*inside) * self.steps if inside else 0.0
+        spent = self.spent(*inside)
+        return rest + (min(usual, spent) if math.isfinite(usual) and self._waits else spent)
+
+    @property
+    def _waits(self) -> bool:
+        return bool(self.usual[1].sum() >= 5)
+
+    # -- what a profile measured ----------------------------------------------------------------------------------
+
+    def facts(self, what: str) -> Iterator[Mapping[str, Any]]:
+        """Yields the facts of one measurement."""
+        for event in self.view.events("profile"):
+            if event.model == self.model.id and event.facts.get("what") == what:
+                yield event.facts
+
+    def fact(self, what: str) -> Mapping[str, Any]:
+        """Returns the last facts of one measurement, empty when there are none."""
+        return next(reversed(list(self.facts(what))), {})
+
+    @functools.cached_property
+    def experiments(self) -> dict[str, float]:
+        """Median seconds of a step in each experiment."""
+        found = {str(f.get("name")): number(f.get("seconds")) for f in self.facts("experiment")}
+        return {name: seconds for name, seconds in found.items() if math.isfinite(seconds) and seconds > 0}
+
+    def ratio(self, name: str) -> float:
+        """Time of a step in an experiment over that of the step as it is, on the same cached batch; NaN when unknown.
+
+        Where the processor computes it is CPU time, which other programs on the machine do not lengthen.
+        """
+        both = [self._costs(name), self._costs("cached")]
+        busy = all(cpu > 0.3 * wall for wall, cpu in both)
+        (wall, cpu), (whole, whole_cpu) = both
+        if busy and self._on_cpu:
+            return cpu / whole_cpu
+        return wall / whole if whole > 0 else math.nan
+
+    def cost(self, name: str) -> float:
+        """Seconds of a step in an experiment, of the processor where that computes it."""
+        wall, cpu = self._costs(name)
+        return min(wall, cpu) if self._on_cpu and cpu > 0.3 * wall else wall
+
+    def _costs(self, name: str) -> tuple[float, float]:
+        facts = next((f for f in self.facts("experiment") if f.get("name") == name), {})
+        return number(facts.get("seconds")), number(facts.get("cpu"))
+
+    @property
+    def _on_cpu(self) -> bool:
+        devices = str(self.view.meta.get("devices")).lower()
+        return not any(name in devices for name in ("cuda", "gpu", "tpu", "rocm"))
+
+    @property
+    def batch(self) -> int:
+        """Samples per batch in the experiments, 0 when unknown."""
+        sizes = [number(f.get("batch")) for f in self.facts("experiment")]
+        return int(sizes[0]) if sizes and math.isfinite(sizes[0]) else 0
+
+    def layers(self) -> list[Mapping[str, Any]]:
+        """Returns the layers timed by themselves, the longest first."""
+        rows = [mapping(row) for row in listing(self.fact("layers").get("layers"))]
+        return sorted(rows, key=lambda row: -np.nan_to_num(layer_seconds(row)))
+
+    def peak(self, dtype: str = "float32") -> float:
+        """Floating point operations per second of this machine's matrix product."""
+        return number(mapping(self.fact("layers").get("peak")).get(dtype))
+
+    def lines(self, phase: str) -> list[Mapping[str, Any]]:
+        """Returns the user's lines seen in a phase, the longest first."""
+        rows = [mapping(row) for row in listing(self.fact("stacks").get("lines"))]
+        return [row for row in rows if row.get("phase") == phase]
+
+    def seen(self, phase: str) -> float:
+        """Seconds of a phase in which stacks were sampled."""
+        return float(np.nan_to_num(number(mapping(self.fact("stacks").get("seconds")).get(phase))))
+
+    def compiles(self) -> list[Mapping[str, Any]]:
+        """Returns the compilations of this model's trainings, each with its `step` and whether it is a `repeat`."""
+        found: list[Mapping[str, Any]] = []
+        known: set[tuple[str, str]] = set()
+        for event in self.view.events("compile"):
+            if event.model != self.model.id:
+                continue
+            key = (str(event.facts.get("phase")), str(event.facts.get("function")))
+            if key[0] == "step":
+                key = ("step", "")
+            found.append({**event.facts, "step": event.step or 0, "repeat": key in known})
+            known.add(key)
+        return found
+
+
+def layer_seconds(row: Mapping[str, Any]) -> float:
+    """Returns the seconds of all calls of a layer, with gradient where that was measured."""
+    both, forward = number(row.get("both")), number(row.get("forward"))
+    calls = number(row.get("calls"))
+    return (both if math.isfinite(both) else forward) * (calls if math.isfinite(calls) else 1.0)
+
+
+def timings(view: RunView) -> list[Timing]:
+    """Returns the account of every model that has one."""
+    found = (Timing.of(view, model) for model in view.models)
+    return [timing for timing in found if timing is not None]
+
+
+def profiled(view: RunView) -> bool:
+    """Tells whether the recording is a profile, not only a watch."""
+    return view.meta.get("profile") is True

@@ -1,0 +1,205 @@
+"""Where the time of a training went, as tables: phases, and in full layers, compilations and reads of the device."""
+
+from __future__ import annotations
+
+from kerascope.render.blocks import AnyBlock, Column, Document, Heading, Line, Section, Span, Style, Table
+from kerascope.render.clean import shorten
+from kerascope.render.numbers import MISSING, duration, figure, memory, percent, scaled
+from kerascope.values import CompareRow, Comparison, LayerTime, Profile
+
+NAME_CELLS = 48
+MOST_LAYERS = 6
+MOST_ROWS = 20
+_SMALL = 0.002
+
+
+def sections(profile: Profile, full: bool) -> list[tuple[AnyBlock, ...]]:
+    """Returns the tables; without `full` what takes a five-hundredth of the time or more, and the slowest layers."""
+    found: list[tuple[AnyBlock, ...]] = [(_phases(profile, full),)]
+    if profile.layers:
+        found.append((_layers(profile, full), *_remark(profile)))
+    if profile.compiles and (full or len(profile.compiles) > 1):
+        found.append((_compiles(profile, full),))
+    if full and profile.reads:
+        found.append((_reads(profile),))
+    if profile.memory is not None and (full or profile.memory_per_epoch):
+        text = f"Memory of the process: {memory(profile.memory)} at most"
+        text += (
+            f", {memory(profile.memory_per_epoch)} more in every epoch" if profile.memory_per_epoch else ""
+        )
+        found.append((Line((Span(text),)),))
+    return found
+
+
+def _phases(profile: Profile, full: bool) -> Table:
+    shown = [row for row in profile.phases if full or row.share >= _SMALL]
+    columns = (
+        Column("where the time went"),
+        Column("time", "right"),
+        Column("share", "right"),
+        Column("per step", "right"),
+        Column("", drop=1),
+    )
+    rows = [
+        (
+            Span(shorten(row.label, NAME_CELLS), "accent" if row is shown[0] else "plain"),
+            Span(duration(row.seconds)),
+            Span(percent(min(1.0, row.share))),
+            Span(
+                duration(row.per_step) if row.per_step is not None else MISSING,
+                "plain" if row.per_step else "dim",
+            ),
+            Span(row.note, "dim"),
+        )
+        for row in shown
+    ]
+    sums = sum(row.share for row in profile.phases)
+    whole = (
+        Span("all of fit", "dim"),
+        Span(duration(profile.wall), "dim"),
+        Span(percent(min(1.0, sums)), "dim"),
+    )
+    step = Span(duration(profile.step) if profile.step is not None else MISSING, "dim")
+    cpu = Span(f"CPU time {duration(profile.cpu)}", "dim")
+    return Table(
+        columns, (*rows, (*whole, step, cpu)), omitted=len(profile.phases) - len(shown), omitted_at=len(rows)
+    )
+
+
+def _layers(profile: Profile, full: bool) -> Table:
+    shown = profile.layers if full else profile.layers[:MOST_LAYERS]
+    columns = (
+        Column("layer by itself"),
+        Column("forward", "right"),
+        Column("with gradient", "right"),
+        Column("of a step", "right"),
+        Column("FLOP/s", "right", drop=1),
+        Column("of peak", "right", drop=2),
+    )
+    rows = tuple(
+        (
+            Span(
+                shorten(f"{row.layer} ({row.kind})" + (f" x{row.calls}" if row.calls > 1 else ""), NAME_CELLS)
+            ),
+            Span(duration(row.forward * row.calls)),
+            Span(duration(row.both * row.calls) if row.both is not None else MISSING),
+            _share(row),
+            Span(scaled(row.rate) if row.rate is not None else MISSING, "dim"),
+            Span(percent(min(1.0, row.of_peak)) if row.of_peak is not None else MISSING, "dim"),
+        )
+        for row in shown
+    )
+    return Table(columns, rows, omitted=len(profile.layers) - len(shown), omitted_at=len(rows))
+
+
+def _share(row: LayerTime) -> Span:
+    if row.share is None:
+        return Span(MISSING, "dim")
+    return Span(percent(row.share) if row.share <= 1 else f"{figure(row.share)} x")
+
+
+def _remark(profile: Profile) -> tuple[AnyBlock, ...]:
+    if profile.cached is None:
+        return ()
+    alone = sum((row.both if row.both is not None else row.forward) * row.calls for row in profile.layers)
+    text = f"A step with a cached batch takes {duration(profile.cached)}; the layers one by one {duration(alone)}"
+    more = (
+        ": in the step they run fused."
+        if alone > 1.1 * profile.cached
+        else ", the rest is loss, metrics and optimizer."
+    )
+    return (Line((Span(text + more, "dim"),)),)
+
+
+def _compiles(profile: Profile, full: bool) -> Table:
+    shown = profile.compiles[: MOST_ROWS if full else 5]
+    columns = (Column("compiled"), Column("at step", "right"), Column("time", "right"), Column("why"))
+    rows = tuple(
+        (
+            Span(shorten(row.what, NAME_CELLS)),
+            Span(figure(row.step)),
+            Span(duration(row.seconds)),
+            Span(shorten(row.why, 60), "dim"),
+        )
+        for row in shown
+    )
+    return Table(columns, rows, omitted=len(profile.compiles) - len(shown), omitted_at=len(rows))
+
+
+def _reads(profile: Profile) -> Table:
+    shown = profile.reads[:MOST_ROWS]
+    columns = (
+        Column("reads of the device at"),
+        Column("in"),
+        Column("times", "right"),
+        Column("waited", "right"),
+    )
+    rows = tuple(
+        (
+            Span(f"{shorten(row.file, NAME_CELLS)}:{row.line}"),
+            Span(row.phase),
+            Span(figure(row.count)),
+            Span(duration(row.seconds)),
+        )
+        for row in shown
+    )
+    return Table(columns, rows, omitted=len(profile.reads) - len(shown), omitted_at=len(rows))
+
+
+def comparison(compared: Comparison) -> Document:
+    """Returns two recordings side by side: verdict, then each part of a step."""
+    step = next((row for row in compared.rows if row.label == "step"), None)
+    heading = Line((Span(_word(step), _tone(step)), Span("   "), Span(_change(step))), hang=2)
+    names = [
+        Line((Span("before  ", "dim"), Span(compared.before)), hang=2),
+        Line((Span("after   ", "dim"), Span(compared.after)), hang=2),
+    ]
+    columns = (
+        Column("median of a usual step"),
+        Column("before", "right"),
+        Column("after", "right"),
+        Column("after/before", "right"),
+        Column("within", "right", drop=1),
+    )
+    rows = tuple(
+        (
+            Span(
+                "the whole step" if row is step else shorten(row.label, NAME_CELLS),
+                "strong" if row is step else "plain",
+            ),
+            Span(duration(row.before) if row.before is not None else MISSING),
+            Span(duration(row.after) if row.after is not None else MISSING),
+            Span(figure(row.ratio) if row.ratio is not None else MISSING, _tone(row)),
+            Span(
+                f"{figure(row.low)} .. {figure(row.high)}"
+                if row.low is not None and row.high is not None
+                else "",
+                "dim",
+            ),
+        )
+        for row in compared.rows
+    )
+    return Document((Section((Heading(heading), *names)), Section((Table(columns, rows),))))
+
+
+def _sure(row: CompareRow | None) -> int:
+    """1 when surely slower, -1 when surely faster, 0 within the noise."""
+    if row is None or row.low is None or row.high is None:
+        return 0
+    return int(row.low > 1) - int(row.high < 1)
+
+
+def _word(row: CompareRow | None) -> str:
+    return {1: "SLOWER", -1: "FASTER", 0: "NO DIFFERENCE"}[_sure(row)]
+
+
+def _tone(row: CompareRow | None) -> Style:
+    tones: dict[int, Style] = {1: "bad", -1: "good", 0: "plain"}
+    return tones[_sure(row)]
+
+
+def _change(row: CompareRow | None) -> str:
+    if row is None or row.ratio is None or row.low is None or row.high is None:
+        return "a usual step is not recorded in both"
+    within = f"within {figure(row.low)} and {figure(row.high)}"
+    return f"a usual step takes {figure(row.ratio)} times as long, by the noise {within}"

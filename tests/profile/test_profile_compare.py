@@ -1,0 +1,98 @@
+"""Two recordings side by side, the command line around it, and the trace."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for fake_profile.py, whatever the import mode
+
+from fake_profile import record
+
+from kerascope.api import slower
+from kerascope.api.spans import events
+from kerascope.cli.main import main
+from kerascope.record.reader import RunView
+
+STEP = {"step": 0.01, "data": 0.002, "keras": 0.0001}
+
+
+@pytest.fixture
+def pair(workdir):
+    record(workdir / "a.kscope", STEP, seed=1, noise=0.1)
+    record(workdir / "same.kscope", STEP, seed=2, noise=0.1)
+    record(workdir / "b.kscope", STEP | {"data": 0.008}, seed=3, noise=0.1)
+    return workdir
+
+
+def test_what_got_slower_is_named_with_its_bounds(pair):
+    rows = {row.label: row for row in slower.compare("a.kscope", "b.kscope").rows}
+    assert 1.4 < rows["step"].low < rows["step"].ratio < rows["step"].high < 1.6
+    assert rows["waiting for data"].ratio == pytest.approx(4, rel=0.1)
+    assert (
+        rows["training step"].low < 1 < rows["training step"].high
+        or abs(rows["training step"].ratio - 1) < 0.05
+    )
+
+
+def test_two_runs_of_one_program_do_not_differ(pair):
+    step = slower.compare("a.kscope", "same.kscope").rows[0]
+    assert step.label == "step"
+    assert abs(step.ratio - 1) < 0.05
+
+
+@pytest.mark.parametrize(("other", "limit", "code"), [("b", "10%", 3), ("b", "80%", 0), ("same", "10%", 0)])
+def test_the_gate(pair, capsys, other, limit, code):
+    assert (
+        main(["profile", "a.kscope", f"{other}.kscope", "--fail-on", f"slower:{limit}", "--json", "c.json"])
+        == code
+    )
+    shown = capsys.readouterr().out
+    assert ("SLOWER" in shown) == (other == "b")
+    data = json.loads((pair / "c.json").read_text())
+    assert data["schema"] == "kerascope/comparison/1"
+    assert data["rows"][0]["label"] == "step"
+
+
+def test_one_recording_is_shown_again(pair, capsys):
+    assert main(["profile", "b.kscope"]) == 0
+    shown = capsys.readouterr().out
+    assert "INPUT-BOUND" in shown
+    assert "where the time went" in shown
+    assert main(["profile", "b.kscope", "--fail-on", "warning", "--quiet"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "No script was given"),
+        (["--fail-on", "slower", "a.kscope", "b.kscope"], "slower:10%"),
+        (["--fail-on", "slower:10%", "train.py"], "Slower than what?"),
+        (["a.kscope", "b.kscope", "same.kscope"], "Two recordings can be compared"),
+        (["--json", "missing/x.json", "a.kscope"], "cannot be written"),
+        (["nothing.py"], "There is no such script"),
+    ],
+)
+def test_bad_input_gets_a_clear_error(pair, capsys, arguments, text):
+    assert main(["profile", *arguments]) == 2
+    assert text in capsys.readouterr().err
+
+
+def test_the_trace_holds_every_phase_of_every_step(pair):
+    assert main(["profile", "a.kscope", "--quiet", "--trace", "t.json"]) == 0
+    trace = json.loads((pair / "t.json").read_text())
+    spans = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    steps = [event for event in spans if event["name"].startswith("step ")]
+    assert len(steps) == 60
+    assert len(spans) == 4 * 60
+    first = steps[0]
+    inside = [
+        e for e in spans if e is not first and first["ts"] - 1 <= e["ts"] < first["ts"] + first["dur"] - 1
+    ]
+    assert sum(event["dur"] for event in inside) == pytest.approx(first["dur"], rel=1e-3)
+    view = RunView.open("a.kscope")
+    assert len(events(view)) == len(trace["traceEvents"])
+    view.close()

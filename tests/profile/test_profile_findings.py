@@ -1,0 +1,276 @@
+"""Each verdict on a made-up recording that deserves it, and silence on one that is nearly the same but does not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for fake_profile.py, whatever the import mode
+
+from fake_profile import SCRIPT, lines, record
+
+from kerascope.api.report import load
+
+MB = 1024 * 1024
+STEP = {"step": 0.01, "keras": 0.0002, "kerascope": 0.001}
+NOT_SMALL = {"cached": 0.01, "larger": 0.08}
+
+
+def layers(own: bool, both: float, flops: float, dtype: str = "float32") -> tuple[str, dict]:
+    row = {"layer": "net/mine", "class": "Mine", "own": own, "file": SCRIPT, "line": 3, "calls": 1}
+    row |= {"forward": both / 3, "both": both, "flops": flops, "dtype": dtype}
+    return "layers", {"layers": [row], "peak": {"float32": 1e11, "float64": 5e10}}
+
+
+def growing(per_look: float, kept: int) -> tuple[str, dict]:
+    looks = [{"step": 5 * i, "epoch": 0, "resident": 500 * MB + i * per_look} for i in range(12)]
+    return "memory", {
+        "looks": looks,
+        "containers": [{"name": "Log.kept", "from": 0, "to": kept, "steps": 60}],
+    }
+
+
+def compiles(count: int, seconds: float, **facts) -> list[tuple[int, dict]]:
+    first = {"phase": "step", "function": "train_step", "seconds": 1.0, "first": True}
+    change = {"argument": "x", "before": "float32 (32, 8)", "after": "float32 (32, 9)"}
+    again = {"phase": "step", "function": "train_step", "seconds": seconds, "differences": [change]} | facts
+    return [(1, first), *((i + 2, again) for i in range(count))]
+
+
+SOURCE = ("source", {"kind": "builtins.generator", "lines": [["batches", SCRIPT, 3]]})
+PLACES = ("callbacks", {"places": {"callback:Log.on_train_batch_end": [SCRIPT, 3]}})
+READS = (
+    "reads",
+    {
+        "reads": [
+            {
+                "phase": "callback:Log.on_train_batch_end",
+                "file": SCRIPT,
+                "line": 4,
+                "count": 120,
+                "seconds": 0.1,
+            }
+        ]
+    },
+)
+
+CASES = {
+    # name: (kind, what the place says, recording that deserves it, recording that does not)
+    "input": (
+        "input-bound",
+        "train.py:4",
+        {"phases": STEP | {"data": 0.02}, "facts": [SOURCE, lines("data", 4, 1.0)]},
+        {"phases": STEP | {"data": 0.001}, "facts": [SOURCE, lines("data", 4, 1.0)]},
+    ),
+    "input without lines": (
+        "input-bound",
+        "train.py:3",
+        {"phases": STEP | {"data": 0.02}, "facts": [SOURCE]},
+        {"phases": STEP | {"data": 0.02}, "facts": [SOURCE], "steps": 15},
+    ),
+    "own loop": (
+        "input-bound",
+        "fit(x)",
+        {"phases": STEP | {"outside": 0.02}},
+        {"phases": STEP | {"outside": 0.001}},
+    ),
+    "callback": (
+        "callback-bound",
+        "train.py:3",
+        {"phases": STEP | {"callback:Log.on_train_batch_end": 0.008}, "facts": [PLACES, READS]},
+        {"phases": STEP | {"callback:Log.on_train_batch_end": 0.0005}, "facts": [PLACES, READS]},
+    ),
+    "callback per epoch": (
+        "callback-bound",
+        "ModelCheckpoint",
+        {"phases": STEP, "once": {"callback:ModelCheckpoint.on_epoch_end": 1.0}},
+        {"phases": STEP, "once": {"callback:ModelCheckpoint.on_epoch_end": 0.05}},
+    ),
+    "validation": (
+        "slow-validation",
+        "validation_data",
+        {"phases": STEP, "once": {"validation": 1.0}},
+        {"phases": STEP, "once": {"validation": 0.3}},
+    ),
+    "recompilation": (
+        "recompilation",
+        "x",
+        {"phases": STEP, "compiles": compiles(10, 0.1)},
+        {"phases": STEP, "compiles": compiles(1, 0.2)},
+    ),
+    "python number": (
+        "recompilation",
+        "f(argument 1)",
+        {
+            "phases": STEP,
+            "compiles": compiles(
+                20, 0.05, phase="callback:Log.on_train_batch_end", function="f", differences=[]
+            ),
+            "facts": [
+                ("functions", {"functions": {"f": {"count": 20, "signatures": [["1", "a"], ["2", "a"]]}}})
+            ],
+        },
+        {"phases": STEP, "compiles": compiles(0, 0.05)},
+    ),
+    "small batch": (
+        "overhead-bound",
+        "batch_size=4",
+        {"phases": STEP, "batch": 4, "experiments": {"cached": 0.01, "larger": 0.011}},
+        {"phases": STEP, "batch": 4, "experiments": {"cached": 0.01, "larger": 0.05}},
+    ),
+    "batch of usual size": (
+        "overhead-bound",
+        "batch_size=16",
+        {"phases": STEP, "batch": 16, "experiments": {"cached": 0.01, "larger": 0.011}},
+        {"phases": STEP, "batch": 32, "experiments": {"cached": 0.01, "larger": 0.011}},
+    ),
+    "many trainings": (
+        "overhead-bound",
+        "fit",
+        {"phases": STEP, "steps": 10, "trainings": 6, "once": {"set-up": 0.3}},
+        {"phases": STEP, "steps": 10, "trainings": 6, "once": {"set-up": 0.01}},
+    ),
+    "eager": (
+        "eager-step",
+        "run_eagerly",
+        {"phases": STEP, "experiments": NOT_SMALL | {"compiled": 0.003}},
+        {"phases": STEP, "experiments": NOT_SMALL | {"compiled": 0.0095}},
+    ),
+    "metric": (
+        "slow-metric",
+        "metrics",
+        {"phases": STEP, "experiments": NOT_SMALL | {"no metrics": 0.003}},
+        {"phases": STEP, "experiments": NOT_SMALL | {"no metrics": 0.009}},
+    ),
+    "host function": (
+        "python-in-step",
+        "train.py:4",
+        {
+            "phases": STEP,
+            "facts": [("called back", {"calls": [{"file": SCRIPT, "line": 4, "count": 60, "seconds": 0.4}]})],
+        },
+        {
+            "phases": STEP,
+            "facts": [
+                ("called back", {"calls": [{"file": SCRIPT, "line": 4, "count": 60, "seconds": 0.02}]})
+            ],
+        },
+    ),
+    "plain python": (
+        "python-in-step",
+        "train.py:4",
+        {"phases": STEP, "facts": [lines("step", 4, 1.0, plain=0.8)]},
+        {"phases": STEP, "facts": [lines("step", 4, 1.0, plain=0.05)]},
+    ),
+    "layer": (
+        "slow-layer",
+        "net/mine",
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(False, 0.008, 1e6)]},
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(False, 0.008, 1e9)]},
+    ),
+    "layer of Keras": (
+        "slow-layer",
+        "net/mine",
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(False, 0.006, 1e6)]},
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e6)]},
+    ),
+    "float64": (
+        "float64",
+        "float64",
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e9, "float64")]},
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e9)]},
+    ),
+    "memory": (
+        "memory-creep",
+        "Log.kept",
+        {"phases": STEP, "facts": [growing(20 * MB, 60)]},
+        {"phases": STEP, "facts": [growing(0.1 * MB, 60)]},
+    ),
+}
+
+
+def judged(path: Path, settings: dict) -> dict:
+    settings = dict(settings)
+    with load(record(path, settings.pop("phases"), **settings)) as run:
+        report = run.report()
+    assert not [f for f in report.findings if f.kind == "kerascope-internal"]
+    return {finding.kind: finding for finding in report.findings}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_verdict_is_given_where_it_is_due_and_only_there(name, tmp_path):
+    kind, place, bad, good = CASES[name]
+    found = judged(tmp_path / "bad.kscope", bad)
+    assert list(found) == [kind]
+    where = found[kind].location
+    assert place in f"{Path(where.file or '').name}:{where.line} {where.expression} {where.layer}"
+    assert judged(tmp_path / "good.kscope", good) == {}
+
+
+def test_a_watched_run_is_not_judged_by_its_speed(tmp_path):
+    _, _, bad, _ = CASES["input"]
+    assert judged(tmp_path / "run.kscope", bad | {"profile": False}) == {}
+
+
+def test_the_gain_is_what_is_left_without_the_cause(tmp_path):
+    found = judged(tmp_path / "a.kscope", {"phases": {"step": 0.01, "data": 0.03}, "noise": 0.0})
+    evidence = {item.label: item.value for item in found["input-bound"].evidence}
+    assert evidence["of the training's own time"] == "75 %"
+    assert evidence["without it at most"] == "4.0 times faster"
+
+
+def test_what_a_callback_reads_is_named(tmp_path):
+    _, _, bad, _ = CASES["callback"]
+    finding = judged(tmp_path / "a.kscope", bad)["callback-bound"]
+    evidence = {item.label: item.value for item in finding.evidence}
+    assert evidence["reads of the device in on_train_batch_end"] == 2.0
+    assert evidence["read at"] == f"{SCRIPT}:4"
+
+
+def test_a_callback_that_waits_for_the_device_is_not_blamed_for_it(tmp_path):
+    """Steps that waited for the device themselves show what the callback alone takes."""
+    import numpy as np
+
+    from kerascope.record.writer import Writer
+
+    path = tmp_path / "a.kscope"
+    writer = Writer(path, {"subject": "train.py", "backend": "jax", "outcome": "finished", "profile": True})
+    model = writer.model("net", "Functional", {})
+    names = ["callback:Log.on_train_batch_end", "step"]
+    layout, logs = writer.layout(model, "time", names), writer.layout(model, "logs", [])
+    training = writer.training(model, "fit", 1, 0.0, {})
+    total = np.zeros(2)
+    for step in range(1, 61):
+        synced = step % 3 == 0
+        took = np.array([0.0001, 0.0101] if synced else [0.0100, 0.0002])
+        total += took
+        writer.step(model, step, training, 0, logs, [0.1 * step, took.sum(), 0.0, 1e-3, 64])
+        writer.timing(model, step, layout, list(took), int(synced))
+    account = {"wall": total.sum(), "cpu": 0.0, "phases": dict(zip(names, total, strict=True))}
+    writer.training_ended(training, 1.0, "finished", {"time": account})
+    writer.close()
+    with load(path) as run:
+        assert run.report().findings == ()
+
+
+def test_a_stall_is_reported_of_any_run(tmp_path):
+    from kerascope.record.writer import Writer
+
+    path = record(tmp_path / "a.kscope", STEP, profile=False)
+    writer = Writer(tmp_path / "b.kscope", {"subject": "train.py", "backend": "torch", "outcome": "finished"})
+    facts = {
+        "phase": "data",
+        "seconds": 45.0,
+        "usual": 0.01,
+        "what": "waiting for the next batch",
+        "place": [SCRIPT, 4],
+    }
+    writer.event("stall", 50.0, facts | {"stacks": [{"thread": "MainThread", "at": f"{SCRIPT}:4 yield"}]})
+    writer.close()
+    with load(tmp_path / "b.kscope") as run:
+        (finding,) = run.report().findings
+    assert (finding.kind, finding.location.line) == ("stalled", 4)
+    with load(path) as run:
+        assert run.report().findings == ()

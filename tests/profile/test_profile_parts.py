@@ -1,0 +1,91 @@
+"""The small parts of a profile: what changed about a batch, frames of the sampling profiler, containers that grow."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from kerascope.probe import memory, stacks
+from kerascope.probe.signature import Signatures, signature
+
+
+def batch(size: int, dtype: str = "float32") -> tuple:
+    return {"image": np.zeros((size, 4, 4), dtype), "text": np.zeros((size, 7), "int32")}, np.zeros((size,))
+
+
+def test_a_signature_names_every_array_as_fit_does():
+    names = [name for name, _, _ in signature((*batch(3), np.zeros(3)))]
+    assert names == ["x['image']", "x['text']", "y", "sample_weight"]
+    assert signature(([np.zeros(2), np.zeros(3)], None))[1][::2] == ("x[1]", (3,))
+
+
+def test_a_change_names_the_argument_against_the_nearest_batch():
+    seen = Signatures()
+    assert seen.see(batch(3)).first
+    assert seen.see(batch(3)) is None
+    wider = seen.see(batch(3, "float64"))
+    assert wider.differences == (("x['image']", "float32 (3, 4, 4)", "float64 (3, 4, 4)"),)
+    smaller = seen.see(batch(2, "float64"))
+    assert [name for name, _, _ in smaller.differences] == ["x['image']", "x['text']", "y"]
+    assert smaller.facts()["differences"][0]["before"] == "float64 (3, 4, 4)"
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        ("batches\x00/me/train.py\x003\x01l17", ("batches", "/me/train.py", 17)),
+        ("batches\x00/me/train.py\x003", ("batches", "/me/train.py", 3)),
+        ("[self]", ("[self]", "", 0)),
+    ],
+)
+def test_frames_of_pyinstrument(text, frame):
+    assert stacks._frame(text) == frame
+
+
+def test_stacks_say_which_lines_run():
+    pytest.importorskip("pyinstrument")
+    seen = stacks.Stacks(10.0)
+    seen.begin(1000)
+    for _ in range(12):
+        seen.step()
+        sum(i * i for i in range(40_000))
+    seen.stop()
+    facts = seen.facts()
+    assert facts["missing"] is None
+    assert facts["lines"][0]["file"].endswith("test_profile_parts.py")
+    assert facts["lines"][0]["plain"] == facts["lines"][0]["seconds"] > 0
+
+
+def test_without_pyinstrument_it_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyinstrument", None)
+    seen = stacks.Stacks(10.0)
+    seen.begin(1000)
+    for _ in range(5):
+        seen.step()
+    assert "pip install kerascope[profile]" in seen.facts()["missing"]
+
+
+def test_containers_that_grow_with_the_steps_are_named(monkeypatch):
+    class Log:
+        def __init__(self) -> None:
+            self.kept: list[int] = []
+            self.bounded: list[int] = []
+
+    log = Log()
+    module = types.ModuleType("theirs")
+    module.__file__ = "/home/me/theirs.py"
+    module.cache = {}
+    monkeypatch.setitem(sys.modules, "theirs", module)
+    seen = memory.Memory(dict)
+    seen.begin((log,))
+    for step in range(10):
+        log.kept.extend(range(5))
+        log.bounded = list(range(3))
+        module.cache.update({(step, i): i for i in range(4)})
+        seen.look(5 * step, 0)
+    names = {row["name"]: (row["from"], row["to"]) for row in seen.facts()["containers"]}
+    assert names == {"Log.kept": (5, 50), "theirs.cache": (4, 40)}
+    assert all(look["resident"] > 1e6 for look in seen.facts()["looks"])
