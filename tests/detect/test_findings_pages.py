@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kerascope.api.summary import KINDS as TOPOLOGY
 from kerascope.api.timing import SPEED
 from kerascope.detect.registry import detectors
 from kerascope.detect.smells import KINDS as SMELLS
@@ -24,10 +25,12 @@ PROGRAMS = {
 WATCHED = {kind for each in detectors() for kind in each.kinds} | set(ERRORS)
 TRACED = set(SMELLS) - WATCHED
 """Kinds that only a trace finds; tests/detect/smells runs their programs."""
+LOOKED_AT = set(TOPOLOGY)
+"""Kinds that only `summary` and `plot` find; tests/topology runs their programs."""
 
 
 def test_every_kind_has_a_page_and_every_page_a_kind():
-    kinds = WATCHED | TRACED
+    kinds = WATCHED | TRACED | LOOKED_AT
     assert {page.stem for page in PAGES.glob("*.md")} == kinds
     assert {name for name, _ in PROGRAMS} == kinds - {"kerascope-internal"}
     assert len(PROGRAMS) == 2 * (len(kinds) - 1)

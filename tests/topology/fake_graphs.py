@@ -52,6 +52,22 @@ def flat(count):
     return graph(*calls)
 
 
+def residual(count, **more):
+    """The same chain as a loop in a functional model leaves it: without blocks. The additions take from before."""
+    calls = [call(0, "x", "InputLayer", [], category="input")]
+    last = 0
+    for i in range(count):
+        dense, norm, add = len(calls), len(calls) + 1, len(calls) + 2
+        calls += [
+            call(dense, f"block{i}_dense", "Dense", [last], weights=(0,), trainable=72, macs=64, **more),
+            call(norm, f"block{i}_norm", "LayerNormalization", [dense], trainable=16, macs=0, **more),
+            call(add, f"block{i}_add", "Add", [last, norm], category="op", macs=1),
+        ]
+        last = add
+    calls.append(call(len(calls), "out", "Dense", [last]))
+    return graph(*calls)
+
+
 def hostile():
     place = SourceSpan(file=f"/tmp/{HOSTILE}.py", line=3, expression=HOSTILE)
     x = call(0, HOSTILE, "InputLayer", [], category="input")

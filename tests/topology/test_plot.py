@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -20,6 +21,7 @@ from kerascope.render.drawing import available, draw
 from kerascope.render.picture import picture
 from kerascope.render.summary import Options, document
 from kerascope.render.terminal import document_text
+from kerascope.values import TensorSpec
 
 SRC = str(Path(__file__).resolve().parents[2] / "src")
 needs_graphviz = pytest.mark.skipif(not available(), reason="pygraphviz is not installed")
@@ -42,6 +44,83 @@ def test_repeated_blocks_are_drawn_once():
     assert (by_path["block0/add"], by_path["out"]) in ends
     assert len(picture(fake_graphs.blocks(12), collapse=False).boxes) == 38
     assert [box.times for box in picture(fake_graphs.blocks(2)).boxes] == [1] * 8
+
+
+def test_what_a_loop_built_is_drawn_once():
+    drawn = picture(fake_graphs.residual(12))
+    assert [(box.call.name, box.times, box.open) for box in drawn.boxes] == [
+        ("x", 1, False),
+        ("block0", 12, True),
+        ("block0_dense", 1, False),
+        ("block0_norm", 1, False),
+        ("block0_add", 1, False),
+        ("out", 1, False),
+    ]
+    block = drawn.boxes[1].call
+    assert (block.kind, block.trainable, block.macs) == ("3 calls", 72 + 16, 65)
+    by_name = {box.call.name: box.call.id for box in drawn.boxes}
+    assert {(a.source, a.target) for a in drawn.arrows} == {
+        (by_name["x"], by_name["block0_dense"]),
+        (by_name["x"], by_name["block0_add"]),
+        (by_name["block0_dense"], by_name["block0_norm"]),
+        (by_name["block0_norm"], by_name["block0_add"]),
+        (by_name["block0_add"], by_name["out"]),
+    }
+    assert len(picture(fake_graphs.residual(12), collapse=False).boxes) == 38
+    assert len(picture(fake_graphs.residual(2)).boxes) == 8
+    assert (
+        len(picture(fake_graphs.residual(12), depth=1).boxes) == 6
+    )  # a block of calls is no level of the model
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"settings": {"activation": "tanh"}}, [5, 6]),
+        ({"trainable": 73}, [5, 6]),
+        ({"error": "no"}, [5, 6]),
+        ({"health": "bad: not finite"}, [5, 6]),
+        ({"health": "good: gradient 0.2"}, [12]),
+        ({"source": None}, [12]),
+    ],
+)
+def test_only_what_is_alike_is_counted_together(change, expected):
+    graph = fake_graphs.residual(12, health="good: gradient 0.1")
+    calls = [dataclasses.replace(c, **change) if c.name == "block5_dense" else c for c in graph.calls]
+    drawn = picture(dataclasses.replace(graph, calls=tuple(calls)))
+    assert [box.times for box in drawn.boxes if box.times > 1] == expected
+
+
+def test_what_is_taken_from_within_a_repeat_keeps_its_box():
+    graph = fake_graphs.residual(12)
+    fourth = next(call.id for call in graph.calls if call.name == "block3_add")
+    last = dataclasses.replace(graph.calls[-1], inputs=(TensorSpec(("B", 8), "float32", fourth),))
+    drawn = picture(dataclasses.replace(graph, calls=(*graph.calls[:-1], last)))
+    assert [box.times for box in drawn.boxes if box.times > 1] == [4, 8]
+    assert drawn.arrows[-1].source == next(b.call.id for b in drawn.boxes if b.call.name == "block0_add")
+
+
+def test_a_long_table_shows_repeats_once():
+    graph = fake_graphs.residual(40)
+    short = document_text(document(graph, Options()), 100)
+    assert "block0 (3 calls) × 40" in short and "\n   block0_add (Add)" in short
+    assert "block1_add" not in short and "collapse=False" in short
+    assert "block39_add" in document_text(document(graph, Options(collapse=False)), 100)
+    assert "block39_add" in document_text(document(graph, Options(filter="block39")), 100)
+    few = fake_graphs.residual(12)
+    assert "×" not in document_text(document(few, Options()), 100)
+    assert "× 12" in document_text(document(few, Options(collapse=True)), 100)
+    levels = document_text(document(graph, Options(depth=1)), 100)
+    assert "block0_add" in levels
+
+
+def test_the_verdict_of_a_run_stands_over_the_picture():
+    graph = dataclasses.replace(fake_graphs.blocks(2), verdict="faulty: the loss is <not> finite")
+    plot = Plot(graph, look())
+    assert "Run: faulty: the loss is &lt;not&gt; finite<BR" in plot.to_dot()
+    assert (
+        plot.to_html().count("Run: faulty: the loss is &lt;not&gt; finite") >= 2
+    )  # with JavaScript and without
 
 
 def test_depth_and_large_models():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -12,8 +13,10 @@ import pytest
 from keras import layers
 
 import kerascope
+from kerascope.api.health import health_of
 from kerascope.errors import UsageError
 from kerascope.render.drawing import available
+from kerascope.values import CallFacts
 
 pytestmark = pytest.mark.backend
 
@@ -68,6 +71,38 @@ def test_boxes_show_the_health_of_a_run(tmp_path):
     assert health["a"].startswith("good: gradient ")
     assert all(value is None for name, value in health.items() if name not in ("a", "b"))
     assert kerascope.plot(model, run=kerascope.load(path)).graph == made.graph
+
+
+def test_an_ill_training_is_red_where_it_is_ill(tmp_path):
+    keras.utils.set_random_seed(0)
+    dead = {"activation": "relu", "bias_initializer": keras.initializers.Constant(-30.0)}
+    model = keras.Sequential(
+        [
+            layers.Input((20,)),
+            layers.Dense(8, name="alive", activation="relu"),
+            layers.Dense(8, name="dead", **dead),
+            layers.Dense(4, name="out", activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(640, 20)).astype("float32")
+    path = tmp_path / "r.kscope"
+    with kerascope.watch(model, out=path, every=2):
+        model.fit(x, (x @ rng.normal(size=(20, 4))).argmax(1), epochs=3, batch_size=32, verbose=0)
+    graph = kerascope.plot(model, run=path).graph
+    health = {call.name: call.health.partition(":")[0] for call in graph.calls if call.health}
+    assert health["dead"] == "bad" and health["out"] == "good"
+    assert graph.verdict.startswith("faulty: ") and "dead" in graph.verdict
+
+
+def test_a_layer_is_told_from_another_of_its_name():
+    texts = {"net/block0/dense": "bad: a", "net/block1/dense": "good: b", "net/head": "warn: c"}
+    call = CallFacts(0, "block1/dense", "dense", "Dense", "layer")
+    assert health_of(call, texts) == "good: b"
+    assert health_of(dataclasses.replace(call, path="block0#2/dense"), texts) == "bad: a"
+    assert health_of(dataclasses.replace(call, path="elsewhere/dense"), texts) is None
+    assert health_of(dataclasses.replace(call, path="deep/head", name="head"), texts) == "warn: c"
 
 
 def test_arguments_are_checked(tmp_path):

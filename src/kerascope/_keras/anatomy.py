@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +13,11 @@ import keras
 import numpy as np
 
 from kerascope._keras import quirks
-from kerascope._keras.drafts import code_line
+from kerascope._keras.drafts import code_line, is_plain
 from kerascope._keras.graph import own_variables
 from kerascope._keras.plain import plain
 from kerascope.env import shown_path
-from kerascope.values import SourceSpan, TensorStats, WeightFacts
+from kerascope.values import SourceSpan, TensorStats, WeightFacts, encode
 from kerascope.whose import is_users
 
 _BITS = {"bool": 8, "int4": 4, "uint4": 4}
@@ -91,21 +92,43 @@ def config(target: Any) -> dict[str, Any]:
     return {key: _brief(value) for key, value in plain(found).items()} if isinstance(found, dict) else {}
 
 
-_COST_SETTINGS = ("data_format", "pool_size", "units", "equation", "num_heads", "axes", "activation")
+_NO_SETTINGS = frozenset(["self", "name", "dtype", "trainable", "seed", "weights", "args", "kwargs"])
+_CONSTRUCTORS: weakref.WeakKeyDictionary[type, tuple[str, ...]] = weakref.WeakKeyDictionary()
 
 
-def cost_settings(layer: Any) -> dict[str, Any]:
-    """Returns the few settings on which a layer's cost depends, without asking for its whole configuration."""
+def settings(layer: Any) -> dict[str, Any]:
+    """Returns what a layer was made with and kept: those of its constructor's arguments that are plain values.
+
+    They say what it computes (its activation, strides, rate), without asking for its whole configuration.
+    """
     found = {}
-    for name in _COST_SETTINGS:
-        value = vars(layer).get(name)
-        if callable(value):
+    for name in _constructor(type(layer)):
+        value = vars(layer).get(name, _MISSING)
+        if value is _MISSING and name in _FORWARDED:
+            value = getattr(layer, name, _MISSING)
+        if name.endswith("activation") and callable(value):
+            value = getattr(value, "__name__", None) or type(value).__name__
+        elif inspect.isroutine(value):
             value = getattr(value, "__name__", None)
-        if isinstance(value, (list, tuple)):
-            value = [n if isinstance(n, int) else str(n) for n in value]
-        if isinstance(value, (int, str, list)):
-            found[name] = value
+        if value is not _MISSING and is_plain(value):
+            found[name] = encode(value)
     return found
+
+
+_MISSING = object()
+_FORWARDED = ("units", "activation", "recurrent_activation")
+"""What LSTM and the like hand on to their cell."""
+
+
+def _constructor(kind: type) -> tuple[str, ...]:
+    known = _CONSTRUCTORS.get(kind)
+    if known is None:
+        try:
+            names = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
+        except (TypeError, ValueError):
+            names = {}  # type: ignore[assignment]
+        known = _CONSTRUCTORS[kind] = tuple(name for name in names if name not in _NO_SETTINGS)
+    return known
 
 
 def _brief(value: Any) -> Any:

@@ -222,8 +222,7 @@ class _Maker:
         facts = self._facts.get(id(target)) if target is not None else self._gather(draft)
         if facts is None:
             facts = self._facts[id(target)] = self._gather(draft)
-        config = {**facts.get("config", {}), **draft.settings}
-        added = draft.settings.get("add_loss")
+        added = draft.added_losses
         losses = (*facts["losses"], *([f"add_loss ({added} times)"] if added else []))
         return CallFacts(
             id=draft.id,
@@ -236,8 +235,8 @@ class _Maker:
             outputs=tuple(_tensor(seen, self.ids) for seen in draft.outputs),
             call=self._so_far[id(target)] if target is not None else 1,
             calls=self.calls[id(target)] if target is not None else 1,
-            **{k: v for k, v in facts.items() if k not in ("kind", "config", "losses")},
-            config=config,
+            **{k: v for k, v in facts.items() if k not in ("kind", "losses", "settings")},
+            settings={**facts.get("settings", {}), **draft.settings},
             losses=losses,
             source=anatomy.called_at(draft.file, draft.line),
             error=draft.error,
@@ -275,10 +274,8 @@ class _Maker:
             defined=anatomy.defined(target),
             losses=tuple(anatomy.losses(target)),
         )
-        facts["config"] = {
-            **(anatomy.config(target) if self.details else {}),
-            **anatomy.cost_settings(target),
-        }
+        facts["settings"] = anatomy.settings(target)
+        facts["config"] = anatomy.config(target) if self.details else {}
         return facts
 
     def _weight(self, variable: Any) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerascope.values import encode
+
 _EXPRESSION = 200
 _SELF_CONTAINED = ("MultiHeadAttention", "GroupedQueryAttention", "Bidirectional")
 """Layers of Keras whose `call` consists of layers and operations, so that it can be opened like a user's."""
@@ -47,6 +49,7 @@ class Draft:
     line: int | None = None
     for_mask: bool = False
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    added_losses: int = 0
 
 
 def opens(layer: Any) -> bool:
@@ -106,18 +109,33 @@ def settings_of(op: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     own = {
         name: value
         for name, value in vars(op).items()
-        if not name.startswith("_") and name != "name" and _is_plain(value)
+        if not name.startswith("_") and name != "name" and is_plain(value)
     }
-    own.update({name: value for name, value in kwargs.items() if _is_plain(value)})
-    own = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
+    own.update({name: value for name, value in kwargs.items() if is_plain(value)})
+    own = {name: encode(value) for name, value in own.items()}
     if type(op).__name__ == "GetItem" and len(args) > 1:
-        own["key"] = repr(args[1])[:_EXPRESSION]
+        own["key"] = _index(args[1])
     return own
 
 
-def _is_plain(value: Any) -> bool:
+def _index(key: Any) -> str:
+    """Returns an index as one writes it, `[:, :5]`; a loaded model has a list where the code had a tuple."""
+
+    def one(item: Any) -> str:
+        if item is Ellipsis:
+            return "..."
+        if not isinstance(item, slice):
+            return "tensor" if hasattr(item, "shape") else repr(item)
+        ends = ["" if end is None else one(end) for end in (item.start, item.stop)]
+        return ":".join(ends if item.step is None else [*ends, one(item.step)])
+
+    parts = key if isinstance(key, (tuple, list)) else (key,)
+    return f"[{', '.join(map(one, parts))}]"[:_EXPRESSION]
+
+
+def is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return len(value) <= 32 and all(_is_plain(item) for item in value)
+        return len(value) <= 32 and all(is_plain(item) for item in value)
     return value is None or isinstance(value, (bool, int, float, str))
 
 

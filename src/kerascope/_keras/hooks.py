@@ -150,7 +150,7 @@ def _add_loss(original: Callable[..., Any], recorder: Recorder) -> Callable[...,
             return original(self, loss)
         for draft in reversed(recorder.stack):
             if draft.target is self:
-                draft.settings["add_loss"] = draft.settings.get("add_loss", 0) + 1
+                draft.added_losses += 1
                 break
         return None
 

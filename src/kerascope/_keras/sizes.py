@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from kerascope._keras.drafts import Draft, Seen, argument_names
+from kerascope._keras.graph import layer_tree
 from kerascope._keras.recorder import Recorder
 from kerascope.errors import UsageError
 
@@ -107,7 +108,10 @@ def find(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Inputs 
         return _given(subject, args, kwargs)
     functional = functional_of(subject)
     if functional is not None:
-        return Inputs((keras.tree.map_structure(_from_input, functional._inputs_struct),), {})
+        specs = keras.tree.map_structure(_from_input, functional._inputs_struct)
+        if _built_by_data(subject):
+            specs = keras.tree.map_structure(_with_open_batch, specs)
+        return Inputs((specs,), {})
     shapes = getattr(subject, "_build_shapes_dict", None)
     if not shapes:
         return None
@@ -118,6 +122,20 @@ def find(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Inputs 
     return Inputs(
         (), {name.removesuffix("_shape"): _from_shapes(s, dtype, name) for name, s in shapes.items()}
     )
+
+
+def _built_by_data(subject: Any) -> bool:
+    """Tells whether the size of the batch may be that of the first data: Keras notes it when it builds a Sequential.
+
+    What keeps a state from batch to batch needs the size it was made for.
+    """
+    return isinstance(subject, keras.Sequential) and not any(
+        getattr(layer, "stateful", False) is True for layer, _ in layer_tree(subject)
+    )
+
+
+def _with_open_batch(spec: Spec) -> Spec:
+    return dataclasses.replace(spec, shape=(None, *spec.shape[1:])) if spec.shape else spec
 
 
 def functional_of(subject: Any) -> Any:
@@ -151,6 +169,8 @@ def _is_shape(value: Any) -> bool:
 def _given(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Inputs:
     functional = functional_of(subject)
     known = [_from_input(t) for t in functional.inputs] if functional is not None else []
+    if _built_by_data(subject):
+        known = [_with_open_batch(spec) for spec in known]
     count = 0
 
     def convert(value: Any, name: str) -> Any:
@@ -227,7 +247,7 @@ def _keeps_batch(draft: Draft) -> bool:
         axes = settings.get("axes")
         return isinstance(axes, (list, tuple)) and list(axes[:1]) == [0]
     if kind == "GetItem":
-        return str(settings.get("key", "")).startswith("(slice(None, None, None)")
+        return str(settings.get("key", "")).startswith(("[:,", "[:]"))
     return False
 
 

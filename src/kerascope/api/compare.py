@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from kerascope.render.summary import shapes_text
-from kerascope.values import CallFacts, Change, Difference, Topology
+from kerascope.values import CallFacts, Change, Difference, Topology, encode
 
 _COUNTED = re.compile(r"(_\d+)?(#\d+)?(?=/|$)")
 
 
 def fingerprint(graph: Topology) -> str:
-    """Returns 16 hexadecimal digits over types, nesting, connections, shapes, dtypes and weights.
+    """Returns 16 hexadecimal digits over types, settings, nesting, connections, shapes, dtypes and weights.
 
     Left out are names, values, source lines, costs and the backend: two builds of one model agree.
     """
@@ -45,6 +45,7 @@ def _essence(graph: Topology) -> Any:
                 weights,
                 shared,
                 call.can_train,
+                encode(dict(sorted(call.settings.items()))),
             ]
         )
     return rows
@@ -110,11 +111,25 @@ def _changes(
         found.append(Change("reparametrised", b.path, b.kind, _parameters(a, x), _parameters(b, y)))
     else:
         note("reparametrised", _training(a), _training(b))
+    note("reconfigured", *_settings(a, b))
     ours = [(partner.get(t.source, "gone") if t.source is not None else None, t.index) for t in a.inputs]
     theirs = [(t.source, t.index) for t in b.inputs]
     if ours != theirs and not any(s == "gone" for s, _ in ours):
         found.append(Change("reconnected", b.path, b.kind, _sources(before, a), _sources(after, b)))
     return found
+
+
+def _settings(a: CallFacts, b: CallFacts) -> tuple[str, str]:
+    """Returns the settings that differ, except those that shapes and weights tell already."""
+    names = [n for n in {**a.settings, **b.settings} if a.settings.get(n) != b.settings.get(n)]
+    told = a.outputs and b.outputs and _tensors(a) != _tensors(b)
+    names = [name for name in names if not (told and name in _TOLD)]
+    x, y = (", ".join(f"{n}={call.settings[n]}" for n in names if n in call.settings) for call in (a, b))
+    return x, y
+
+
+_TOLD = frozenset(["units", "filters", "output_dim", "target_shape", "output_shape"])
+"""Settings that are a shape of what comes out."""
 
 
 def _tensors(call: CallFacts) -> str:

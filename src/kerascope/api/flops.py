@@ -115,7 +115,7 @@ class Case:
     def spatial(self, shape: Sequence[int], leading: int = 1) -> int:
         """Returns the number of positions of an image: its size without batch and channels."""
         inner = shape[leading:]
-        first = self.call.config.get("data_format") == "channels_first"
+        first = self.call.settings.get("data_format") == "channels_first"
         return math.prod(inner[1:] if first else inner[:-1])
 
 
@@ -164,7 +164,7 @@ def merge(case: Case) -> Cost:
 
 
 def _activated(case: Case) -> int:
-    activation = case.call.config.get("activation")
+    activation = case.call.settings.get("activation")
     return 0 if activation in (None, "linear") else (5 if activation == "softmax" else 1) * case.size
 
 
@@ -201,7 +201,7 @@ def recurrent(gates: int, extra: int) -> Callable[[Case], Cost]:
     def formula(case: Case) -> Cost:
         batch, steps = case.inputs[0][0], case.inputs[0][1]
         macs = batch * steps * case.weight("kernel", "recurrent_kernel")
-        units = int(case.call.config.get("units") or case.outputs[0][-1])
+        units = int(case.call.settings.get("units") or case.outputs[0][-1])
         return macs, 2 * macs + batch * steps * units * (3 * gates + extra)
 
     return formula
@@ -224,7 +224,7 @@ def matmul(case: Case) -> Cost:
 
 def einsum(case: Case) -> Cost:
     """One multiply-add for each combination of all letters of the equation, when there are two operands."""
-    equation = str(case.call.config.get("equation") or case.call.config.get("subscripts") or "").replace(
+    equation = str(case.call.settings.get("equation") or case.call.settings.get("subscripts") or "").replace(
         " ", ""
     )
     left, _, right = equation.partition("->")
@@ -263,7 +263,7 @@ def attention(case: Case) -> Cost:
 
 def pooling(case: Case) -> Cost:
     """One operation for each number in each window."""
-    pool = case.call.config.get("pool_size") or 1
+    pool = case.call.settings.get("pool_size") or 1
     pool = math.prod(pool) if isinstance(pool, (list, tuple)) else int(pool)
     return 0, case.size * pool
 

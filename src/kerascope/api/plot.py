@@ -13,7 +13,8 @@ from kerascope.api.files import check_free, write_bytes
 from kerascope.api.flops import with_costs
 from kerascope.api.health import with_health
 from kerascope.errors import UsageError
-from kerascope.render.picture import Picture, difference_marks, picture, repeated
+from kerascope.render.picture import Picture, difference_marks, picture
+from kerascope.render.repeats import folded
 from kerascope.values import Topology
 
 KINDS = ("svg", "png", "pdf", "html", "dot")
@@ -164,7 +165,7 @@ class Plot:
         if self.detailed is not None:
             return self.detailed().to_html()
         shown, theme = self.picture(), self.look.theme or "light"
-        same = repeated(self.graph) if self.look.collapse and not self.marks else {}
+        same = folded(shown.graph)[0] if self.look.collapse and not self.marks else {}
         svg = None
         if available():
             svg = draw(to_dot(self.graph, shown, theme, self.look.rankdir, tips=False), "svg").decode()

@@ -21,6 +21,7 @@ def summary(
     depth: int | None = None,
     columns: Any = None,
     filter: str | None = None,
+    collapse: bool | None = None,
     **keywords: Any,
 ) -> Summary:
     """Returns what a model is made of: each call of a layer or operation with its shapes, parameters and cost.
@@ -36,6 +37,8 @@ def summary(
         columns: Names of columns: input output dtype policy params trainable frozen macs flops memory weights
             connected mask losses line notes.
         filter: A regular expression: only calls whose path contains it or whose type it is are shown.
+        collapse: Show blocks that follow one another and are alike once, with their number; by default in a table of
+            more than 100 rows.
         keywords: Keyword arguments of the model's call.
 
     Raises:
@@ -43,7 +46,7 @@ def summary(
     """
     from kerascope._keras.topology import topology
 
-    options = _options(batch_size, depth, columns, filter)
+    options = dataclasses.replace(_options(batch_size, depth, columns, filter), collapse=collapse)
     graph = topology(model, *inputs, keywords=keywords)
     return Summary(with_costs(graph, batch_size), options)
 
@@ -69,6 +72,9 @@ def _options(batch_size: Any, depth: Any, columns: Any, pattern: Any) -> Options
 
 
 _ALL = Options()
+
+KINDS = ("call-fails", "untracked-layer", "unused-layer")
+"""The kinds of its findings; each has a page in docs/findings."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,20 +158,20 @@ class Comparison:
         return self.difference.to_json()
 
     def __repr__(self) -> str:
-        from kerascope.render.summary import difference_document
+        from kerascope.render.difference import difference_document
         from kerascope.render.terminal import document_text
 
         return document_text(difference_document(self.difference), _width())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from kerascope.render.difference import difference_document
         from kerascope.render.html import fragment
-        from kerascope.render.summary import difference_document
 
         return {"text/plain": repr(self), "text/html": fragment(difference_document(self.difference))}
 
     def print(self, file: Any) -> None:
         """Prints the table of changes to an open text file."""
-        from kerascope.render.summary import difference_document
+        from kerascope.render.difference import difference_document
         from kerascope.render.terminal import print_document
 
         print_document(difference_document(self.difference), file, widest=160)

@@ -48,6 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--filter", metavar="REGEX", help="only calls whose path contains it, or whose type it is"
     )
     parser.add_argument(
+        "--collapse",
+        action=argparse.BooleanOptionalAction,
+        help="show equal blocks that follow one another once; by default in a table of more than 100 rows",
+    )
+    parser.add_argument(
         "--diff", metavar="SUBJECT", help="what changed from SUBJECT to the other one given here"
     )
     parser.add_argument(
@@ -76,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
             depth=args.depth,
             columns=args.columns,
             filter=args.filter,
+            collapse=args.collapse,
         )
 
     result = summarise(args.subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kerascope.render.clean import clean, shorten
 from kerascope.render.picture import LABEL_CELLS, Box, Picture, box_lines, group_of
@@ -86,6 +86,8 @@ _MARKS = {
     "light": {"added": "#2da44e", "removed": "#cf222e"},
     "dark": {"added": "#6fd08c", "removed": "#ff8b80"},
 }
+_ILL = {"light": {"bad": "#cf222e", "warn": "#bf8700"}, "dark": {"bad": "#ff8b80", "warn": "#e3b341"}}
+"""Frames around layers that are not well; a frame is not filled, as what is in it has colours of its own."""
 _CHANGED = {"light": "#bf8700", "dark": "#e3b341"}
 
 
@@ -103,6 +105,22 @@ def to_dot(
     tips: bool = True,
 ) -> str:
     """Returns a picture as a DOT document; `tips` are texts that SVG shows under the mouse."""
+    large = len(picture.arrows) > MOST_LABELLED
+    label = "taillabel" if large else "label"
+    lines = _opening(graph, theme, rankdir, dpi, large)
+    children: dict[int | None, list[Box]] = {}
+    for box in picture.boxes:
+        children.setdefault(box.parent, []).append(box)
+    ends = {box.call.id for box in picture.boxes} - {arrow.source for arrow in picture.arrows}
+    lines += _level(children, None, theme, ends, "  ", tips)
+    for arrow in picture.arrows:
+        style = ', style="dashed"' if arrow.role == "mask" else ""
+        lines.append(f"  n{arrow.source} -> n{arrow.target} [{label}={quote(' ' + arrow.label)}{style}];")
+    return "\n".join([*lines, "}", ""])
+
+
+def _opening(graph: Topology, theme: str, rankdir: str, dpi: int | None, large: bool) -> list[str]:
+    """Returns the lines before the boxes: what holds for the whole picture."""
     look = LOOKS[theme]
     top = {
         "rankdir": rankdir,
@@ -116,31 +134,34 @@ def to_dot(
         "pad": "0.2",
     }
     # A label on an arrow takes a rank of its own, which for 1,000 boxes makes the layout ten times slower.
-    large = len(picture.arrows) > MOST_LABELLED
-    label = "taillabel" if large else "label"
     if large:
         top["ranksep"] = "0.55"
     if dpi is not None:
         top["dpi"] = str(dpi)
+    if graph.verdict is not None:
+        top |= {"labelloc": "t", "labeljust": "l"}
     lines = [f"digraph {quote(graph.name)} {{"]
     lines.append("  graph [" + ", ".join(f"{key}={quote(value)}" for key, value in top.items()) + "];")
+    if graph.verdict is not None:
+        texts = "".join(f'{_html(text)}<BR ALIGN="LEFT"/>' for text in health_legend(graph.verdict))
+        lines.append(f"  label=<{texts}<BR/>>;")
     lines.append(
-        f'  node [shape=box, style="rounded,filled", fontname={quote(FONT)}, fontsize=11, margin="0.12,0.06", '
+        f'  node [shape=box, style="rounded,filled", fontname={quote(FONT)}, fontsize=11, margin="0.1,0.03", '
         f'height=0.3, color="{look.line}", fontcolor="{look.text}", penwidth=0.8];'
     )
     lines.append(
         f'  edge [fontname={quote(FONT)}, fontsize=9, fontcolor="{look.dim}", color="{look.line}", arrowsize=0.6, '
         "labelangle=45, labeldistance=1.8];"
     )
-    children: dict[int | None, list[Box]] = {}
-    for box in picture.boxes:
-        children.setdefault(box.parent, []).append(box)
-    ends = {box.call.id for box in picture.boxes} - {arrow.source for arrow in picture.arrows}
-    lines += _level(children, None, theme, ends, "  ", tips)
-    for arrow in picture.arrows:
-        style = ', style="dashed"' if arrow.role == "mask" else ""
-        lines.append(f"  n{arrow.source} -> n{arrow.target} [{label}={quote(' ' + arrow.label)}{style}];")
-    return "\n".join([*lines, "}", ""])
+    return lines
+
+
+def health_legend(verdict: str) -> tuple[str, str]:
+    """Returns what stands over a picture of a run: its verdict, and what the colours mean."""
+    return (
+        f"Run: {shorten(verdict, 100)}",
+        "Red: faulty or not finite; yellow: warning; green: nothing to remark",
+    )
 
 
 def _level(
@@ -158,8 +179,9 @@ def _level(
             border = _border(box, theme)
             yield f"{pad}subgraph cluster_{box.call.id} {{"
             yield (
-                f'{pad}  graph [id="g{box.call.id}", label={quote(f"{name}  {kind}")}, labeljust=l, '
-                f'style="rounded,filled", color="{border}", fillcolor="{look.group}", penwidth=0.8];'
+                f'{pad}  graph [id="g{box.call.id}", label=<<B>{_html(name)}</B>  {_html(kind)}>, labeljust=l, '
+                f'fontcolor="{look.text}", style="rounded,filled", color="{border}", fillcolor="{look.group}", '
+                f"penwidth={0.8 if border == look.line else 2.2}];"
             )
             yield from _level(children, box.call.id, theme, ends, pad + "  ", tips)
             yield f"{pad}}}"
@@ -171,6 +193,8 @@ def _border(box: Box, theme: str) -> str:
     look = LOOKS[theme]
     if box.call.error:
         return look.bad
+    if box.open and box.call.health is not None:
+        return _ILL[theme].get(box.call.health.split(":")[0], look.line)
     return _MARKS[theme].get(box.mark, _CHANGED[theme]) if box.mark else look.line
 
 
@@ -180,21 +204,30 @@ def _node(box: Box, name: str, kind: str, theme: str, last: bool, tips: bool) ->
     fill = look.fills[group_of(call)]
     if call.health is not None:
         fill = _HEALTH[theme].get(call.health.split(":")[0], fill)
-    second = f'<BR/><FONT POINT-SIZE="9" COLOR="{look.dim}">{_html(kind)}</FONT>'
+    small = [(kind, look.dim)]
     if last and call.outputs:
-        shapes = shorten(shapes_text(call.outputs), LABEL_CELLS)
-        second += f'<BR/><FONT POINT-SIZE="9" COLOR="{look.dim}">{_html("→ " + shapes)}</FONT>'
+        small.append(("→ " + shorten(shapes_text(call.outputs), LABEL_CELLS), look.dim))
     if call.error:
-        second += f'<BR/><FONT POINT-SIZE="9" COLOR="{look.bad}">fails</FONT>'
+        small.append(("fails", look.bad))
     if box.mark:
-        second += f'<BR/><FONT POINT-SIZE="9">{_html(box.mark)}</FONT>'
+        small.append((box.mark, look.text))
     tip = f"{call.path}: {call.error or call.health or call.kind}"
     width = 2.2 if call.error or box.mark else 0.8
     more = ', peripheries="2"' if box.foldable or box.times > 1 else ""
     return (
-        f'id="b{call.id}", label=<<B>{_html(name)}</B>{second}>, fillcolor="{fill}", color="{_border(box, theme)}", '
+        f'id="b{call.id}", label=<{_lines(name, small)}>, fillcolor="{fill}", color="{_border(box, theme)}", '
         f"penwidth={width}{more}" + (f", tooltip={quote(tip[:300])}" if tips else "")
     )
+
+
+def _lines(name: str, small: Sequence[tuple[str, str]]) -> str:
+    """Returns a box's text: its name in bold, below it smaller lines, each with its colour."""
+    cells = "".join(
+        f'<TR><TD><FONT POINT-SIZE="9" COLOR="{color}">{_html(text)}</FONT></TD></TR>'
+        for text, color in small
+    )
+    table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
+    return f"{table}<TR><TD><B>{_html(name)}</B></TD></TR>{cells}</TABLE>"
 
 
 def _html(text: str) -> str:

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerascope.render.clean import clean
-from kerascope.render.dot import FONT
+from kerascope.render.dot import FONT, health_legend
 from kerascope.render.numbers import figure, memory, scaled
 from kerascope.render.picture import Picture, group_of
 from kerascope.render.summary import Options, shapes_text, table_rows, totals
-from kerascope.values import Topology
+from kerascope.values import Topology, encode
 
 
 def to_page(
@@ -68,9 +68,11 @@ def to_page(
 
 def _body(graph: Topology, title: str, svg: str | None) -> str:
     error = html.escape(clean(graph.error)) if graph.error else ""
+    verdict = html.escape(clean(".  ".join(health_legend(graph.verdict)))) if graph.verdict else ""
     return f"""<main class="plain">
 <h1>{title}</h1>
 <p>{_facts(graph)}</p>
+{f"<p>{verdict}</p>" if verdict else ""}
 {f'<p id="failure">{error}</p>' if error else ""}
 {_static(svg)}
 {_table(graph)}
@@ -83,6 +85,7 @@ def _body(graph: Topology, title: str, svg: str | None) -> str:
 <button id="repeats">show repeats</button><button id="theme">light/dark</button></div>
 <div id="canvas" tabindex="0"></div>
 <aside id="side" hidden aria-live="polite"></aside>
+{f'<div id="verdict">{verdict}</div>' if verdict else ""}
 {f'<div id="error">fails: {error}</div>' if error else ""}
 </div>"""
 
@@ -107,11 +110,13 @@ def _data(
 ) -> dict[str, Any]:
     marks = {box.call.id: box.mark for box in shown.boxes if box.mark}
     calls = []
-    for call in graph.calls:
+    for call in shown.graph.calls:
         row = {k: _visible(v) for k, v in call.to_json().items() if k not in _LEFT_OUT and v not in _EMPTY}
         for side in ("inputs", "outputs"):
             if side in row:
                 row[side] = [{k: v for k, v in t.items() if _DEFAULTS.get(k, _NEVER) != v} for t in row[side]]
+        if call.settings:
+            row["config"] = _visible({**encode(call.settings), **row.get("config", {})})
         if row["path"] == row["name"]:
             del row["path"]
         if row.get("call") == row.get("calls") == 1:
@@ -138,7 +143,7 @@ _NEVER = object()
 _DEFAULTS = {"source": None, "index": 0, "role": "data", "argument": "", "masked": False, "dtype": "float32"}
 """What the page takes for granted; graph.js fills it in."""
 
-_LEFT_OUT = ("built", "dtype", "custom")
+_LEFT_OUT = ("built", "dtype", "custom", "settings")
 
 
 def _visible(value: Any) -> Any:
@@ -180,8 +185,9 @@ def _static(svg: str | None) -> str:
 
 def _table(graph: Topology) -> str:
     rows = []
-    for call, depth in table_rows(graph, Options()):
-        name = "  " * depth + call.name + (f" #{call.call}" if call.call > 1 else "")
+    for row in table_rows(graph, Options()):
+        call = row.call
+        name = "  " * row.depth + call.name + (f" #{call.call}" if call.call > 1 else "")
         cells = [name, call.kind, shapes_text(call.outputs) or ("FAILS" if call.error else "?")]
         count = call.trainable + call.frozen
         texts = "".join(f"<td>{html.escape(clean(cell))}</td>" for cell in cells)

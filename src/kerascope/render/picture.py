@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from kerascope.render import repeats
 from kerascope.render.clean import shorten
 from kerascope.render.summary import shape_text
 from kerascope.values import CallFacts, Difference, TensorSpec, Topology
@@ -15,7 +16,6 @@ from kerascope.values import CallFacts, Difference, TensorSpec, Topology
 MOST_OPEN = 400
 """Boxes above which a picture is folded one level more."""
 
-_LEAST_REPEATS = 3
 LABEL_CELLS = 40
 
 GROUPS: dict[str, str] = {
@@ -57,8 +57,12 @@ class Arrow:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Picture:
-    """What to draw; boxes in the order of the calls, containers before their contents."""
+    """What to draw; boxes in the order of the calls, containers before their contents.
 
+    `graph` is the model's, with a call of its own around each repetition of a flat repeat.
+    """
+
+    graph: Topology
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
 
@@ -94,15 +98,16 @@ def picture(
         collapse: Draw blocks that follow one another and are alike once, with their number.
         marks: What to say of a call, by its id (see `difference_marks`).
     """
+    if collapse:
+        graph = repeats.grouped(graph)
     tree = _Tree(graph)
-    level = depth
-    opened = tree.opened(level)
+    opened = tree.opened(depth)
     if depth is None:
         deepest = max(tree.depths.values(), default=0) + 1
         while len(tree.visible(opened, {})) > MOST_OPEN and deepest > 1:
             deepest -= 1
             opened = {i for i in tree.opened(None) if tree.depths[i] + 1 < deepest}
-    folded, times = tree.repeats() if collapse else ({}, {})
+    folded, times = repeats.folded(graph) if collapse else ({}, {})
     visible = tree.visible(opened, folded)
     boxes = tuple(
         Box(
@@ -116,13 +121,7 @@ def picture(
         for call in graph.calls
         if call.id in visible
     )
-    return Picture(boxes, tuple(tree.arrows(visible, opened, folded)))
-
-
-def repeated(graph: Topology) -> dict[int, int]:
-    """Returns the calls of blocks that repeat the one before, and the call that stands for each."""
-    tree = _Tree(graph)
-    return tree.repeats()[0]
+    return Picture(graph, boxes, tuple(tree.arrows(visible, opened, folded)))
 
 
 class _Tree:
@@ -134,15 +133,18 @@ class _Tree:
         self.depths: dict[int, int] = {}
         for call in graph.calls:
             self.children.setdefault(call.parent, []).append(call)
-            self.depths[call.id] = 0 if call.parent is None else self.depths[call.parent] + 1
-        self._signatures: dict[int, tuple[object, ...]] = {}
+            above = self.calls[call.parent] if call.parent is not None else None
+            # A block of repeated calls is no level of the model.
+            step = 0 if above is not None and above.category == "block" else 1
+            self.depths[call.id] = 0 if call.parent is None else self.depths[call.parent] + step
 
     def opened(self, depth: int | None) -> set[int]:
         """Returns the calls whose contents are drawn."""
         found = set()
         for call in self.calls.values():
             users = call.custom or call.category == "model"
-            wanted = users if depth is None else self.depths[call.id] + 1 < depth
+            step = 0 if call.category == "block" else 1
+            wanted = users if depth is None else self.depths[call.id] + step < depth
             above = call.parent is None or call.parent in found
             if wanted and above and self.children.get(call.id):
                 found.add(call.id)
@@ -156,59 +158,6 @@ class _Tree:
             if above and call.id not in folded:
                 found.add(call.id)
         return found
-
-    def signature(self, call: CallFacts) -> tuple[object, ...]:
-        """Returns what makes two blocks alike: types, shapes, weights, and the same inside."""
-        known = self._signatures.get(call.id)
-        if known is None:
-            inside = tuple(self.signature(child) for child in self.children.get(call.id, []))
-            known = (
-                call.kind,
-                tuple(t.shape for t in call.outputs),
-                call.trainable,
-                call.frozen,
-                call.error,
-                inside,
-            )
-            self._signatures[call.id] = known
-        return known
-
-    def repeats(self) -> tuple[dict[int, int], dict[int, int]]:
-        """Returns the calls that are drawn as another (id: that one's id), and how often that one stands."""
-        folded: dict[int, int] = {}
-        times: dict[int, int] = {}
-        for siblings in self.children.values():
-            start = 0
-            while start < len(siblings):
-                end = start + 1
-                while end < len(siblings) and self._follows(siblings[end - 1], siblings[end]):
-                    end += 1
-                if end - start >= _LEAST_REPEATS:
-                    times[siblings[start].id] = end - start
-                    for other in siblings[start + 1 : end]:
-                        self._pair(siblings[start], other, folded)
-                start = end
-        return folded, times
-
-    def _follows(self, first: CallFacts, second: CallFacts) -> bool:
-        """Tells whether `second` is a block like `first`, and takes what that one gives."""
-        if not self.children.get(first.id) and not first.trainable:
-            return False
-        inside = self._inside(first)
-        fed = any(t.source in inside for t in second.inputs)
-        return fed and self.signature(first) == self.signature(second) and first.category != "input"
-
-    def _inside(self, call: CallFacts) -> set[int]:
-        found = {call.id}
-        for child in self.children.get(call.id, []):
-            found |= self._inside(child)
-        return found
-
-    def _pair(self, kept: CallFacts, other: CallFacts, folded: dict[int, int]) -> None:
-        folded[other.id] = kept.id
-        pairs = zip(self.children.get(kept.id, []), self.children.get(other.id, []), strict=True)
-        for mine, its in pairs:
-            self._pair(mine, its, folded)
 
     def arrows(self, visible: set[int], opened: set[int], folded: dict[int, int]) -> Iterable[Arrow]:
         """Yields each tensor that goes from one drawn box to another."""

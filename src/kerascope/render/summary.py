@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from kerascope.render import repeats
 from kerascope.render.blocks import (
     AnyBlock,
     Column,
@@ -21,11 +22,13 @@ from kerascope.render.blocks import (
 )
 from kerascope.render.clean import clean, shorten
 from kerascope.render.numbers import figure, memory, scaled
-from kerascope.values import CallFacts, Difference, TensorSpec, Topology
+from kerascope.values import CallFacts, TensorSpec, Topology
 
 NAME_CELLS = 60
 CELL = 40
 MOST_NAMES = 6
+MOST_ROWS = 100
+"""Rows up to which a table shows every call; a longer one shows what repeats once, unless told otherwise."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,6 +38,16 @@ class Options:
     depth: int | None = None
     columns: tuple[str, ...] | None = None
     filter: str | None = None
+    collapse: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """A call to show, how deep it stands, and how many alike follow one another there."""
+
+    call: CallFacts
+    depth: int
+    times: int = 1
 
 
 def shape_text(shape: Sequence[object]) -> str:
@@ -51,43 +64,65 @@ def shapes_text(tensors: Sequence[TensorSpec]) -> str:
     return ", ".join(texts)
 
 
-def table_rows(graph: Topology, options: Options) -> list[tuple[CallFacts, int]]:
-    """Returns the calls to show, each with its depth.
+def table_rows(graph: Topology, options: Options) -> list[Row]:
+    """Returns the calls to show.
 
-    Without `depth` what Keras's own layers consist of stays folded.
+    Without `depth` what Keras's own layers consist of stays folded. `options.collapse` shows what repeats once, if
+    there is a call around it (see `repeats.grouped`).
     """
+    stands_for, times = repeats.folded(graph) if options.collapse else ({}, {})
+    levels: dict[int, int] = {}  # of the model; a block of repeated calls is none
     depths: dict[int, int] = {}
     hidden: set[int] = set()
     pattern = re.compile(options.filter) if options.filter else None
     rows = []
     by_id = {call.id: call for call in graph.calls}
     for call in graph.calls:
-        depth = depths[call.id] = 0 if call.parent is None else depths[call.parent] + 1
         above = by_id[call.parent] if call.parent is not None else None
+        depths[call.id] = 0 if above is None else depths[above.id] + 1
+        levels[call.id] = 0 if above is None else levels[above.id] + (above.category != "block")
         folded = (
             options.depth is None and above is not None and not above.custom and above.category != "model"
         )
-        too_deep = options.depth is not None and depth >= options.depth
-        if folded or too_deep or (above is not None and above.id in hidden):
+        too_deep = options.depth is not None and levels[call.id] >= options.depth
+        if folded or too_deep or call.id in stands_for or (above is not None and above.id in hidden):
             hidden.add(call.id)
             continue
         if call.category == "constant":
             continue
         if pattern is None or pattern.search(call.path) or pattern.fullmatch(call.kind):
-            rows.append((call, depth))
+            rows.append(Row(call, depths[call.id], times.get(call.id, 1)))
     return rows
+
+
+def _arranged(graph: Topology, options: Options) -> tuple[Topology, list[Row]]:
+    """Returns the graph as it is shown and its rows; a long table shows what repeats once."""
+    rows = table_rows(graph, dataclasses.replace(options, collapse=False))
+    wanted = (
+        len(rows) > MOST_ROWS and options.filter is None if options.collapse is None else options.collapse
+    )
+    if not wanted:
+        return graph, rows
+    graph = repeats.grouped(graph)
+    return graph, table_rows(graph, dataclasses.replace(options, collapse=True))
 
 
 def document(graph: Topology, options: Options) -> Document:
     """Returns the summary as a document."""
     sections: list[tuple[AnyBlock, ...]] = [_head(graph)]
-    rows = table_rows(graph, options)
+    shown, rows = _arranged(graph, options)
     if rows:
-        sections.append((_table(graph, rows, options),))
+        sections.append((_table(shown, rows, options), *_repeated(rows)))
     else:
         sections.append((Line((Span("Nothing to show here.", "dim"),)),))
     sections += [_totals(graph, rows, options), _remarks(graph)]
     return Document(tuple(Section(blocks) for blocks in sections if blocks))
+
+
+def _repeated(rows: Sequence[Row]) -> tuple[AnyBlock, ...]:
+    if all(row.times == 1 for row in rows):
+        return ()
+    return (Line((Span("× says how often a block follows itself; collapse=False shows every one.", "dim"),)),)
 
 
 def _head(graph: Topology) -> tuple[AnyBlock, ...]:
@@ -110,14 +145,15 @@ def _head(graph: Topology) -> tuple[AnyBlock, ...]:
     return tuple(blocks)
 
 
-Cell = Callable[["_Rows", CallFacts], Span]
+Cell = Callable[["_Around", CallFacts], Span]
 
 
-class _Rows:
+class _Around:
     """What cells ask about the graph around their call."""
 
-    def __init__(self, graph: Topology) -> None:
+    def __init__(self, graph: Topology, stands_for: Mapping[int, int] | None = None) -> None:
         self.graph = graph
+        self.stands_for = stands_for or {}  # calls that are not shown, and the one that is shown for them
         self.by_id = {call.id: call for call in graph.calls}
 
     def producers(self, call: CallFacts) -> list[str]:
@@ -127,8 +163,8 @@ class _Rows:
             source = self.by_id.get(tensor.source) if tensor.source is not None else None
             if source is None:
                 continue
-            name = self.beside(source, call.parent).name
             outside = self.beside(source, call.parent)
+            outside = self.by_id[self.stands_for.get(outside.id, outside.id)]
             name = f"{outside.name}#{outside.call}" if outside.calls > 1 else outside.name
             names.append(f"{name}[{tensor.index}]" if len(source.outputs) > 1 else name)
         return list(dict.fromkeys(names))
@@ -141,12 +177,14 @@ class _Rows:
         return current if current.parent == parent else source
 
 
-def _name(rows: _Rows, call: CallFacts) -> str:
+def _name(row: Row) -> str:
+    call = row.call
     again = f" #{call.call}" if call.call > 1 else ""
-    return f"{call.name}{again} ({call.kind})"
+    times = f" × {row.times}" if row.times > 1 else ""
+    return f"{'  ' * row.depth}{call.name}{again} ({call.kind}){times}"
 
 
-def _parameters(rows: _Rows, call: CallFacts) -> Span:
+def _parameters(around: _Around, call: CallFacts) -> Span:
     count = call.trainable + call.frozen
     if not call.built:
         return Span("unbuilt", "accent")
@@ -168,19 +206,19 @@ def _output(call: CallFacts) -> Span:
     return Span(shorten(shapes_text(call.outputs) or "?", CELL))
 
 
-def _line(rows: _Rows, call: CallFacts) -> Span:
+def _line(around: _Around, call: CallFacts) -> Span:
     if call.source is None or call.source.file is None:
         return Span("")
     return Span(f"{call.source.file.rpartition('/')[2]}:{call.source.line}", "dim")
 
 
-def _mask(rows: _Rows, call: CallFacts) -> Span:
+def _mask(around: _Around, call: CallFacts) -> Span:
     into, out = any(t.masked for t in call.inputs), any(t.masked for t in call.outputs)
     return Span({(True, True): "kept", (False, True): "made", (True, False): "ends"}.get((into, out), ""))
 
 
-def _weight_bytes(rows: _Rows, call: CallFacts) -> Span:
-    return Span(memory(sum(rows.graph.weights[index].bytes for index in call.weights)))
+def _weight_bytes(around: _Around, call: CallFacts) -> Span:
+    return Span(memory(sum(around.graph.weights[index].bytes for index in call.weights)))
 
 
 COLUMNS: dict[str, tuple[Column, Cell]] = {
@@ -207,19 +245,19 @@ COLUMNS: dict[str, tuple[Column, Cell]] = {
 """Columns by the names that `columns=` takes."""
 
 
-def _chosen(graph: Topology, rows: Sequence[tuple[CallFacts, int]], options: Options) -> list[str]:
+def _chosen(graph: Topology, rows: Sequence[Row], options: Options) -> list[str]:
     if options.columns is not None:
         return list(options.columns)
     chosen = ["output", "params"]
-    if any(call.frozen for call, _ in rows):
+    if any(row.call.frozen for row in rows):
         chosen.append("frozen")
     if graph.how != "structure":
         chosen.append("macs")
     if not _is_chain(graph):
         chosen.append("connected")
-    if any(call.losses for call, _ in rows):
+    if any(row.call.losses for row in rows):
         chosen.append("losses")
-    if any(call.source is not None for call, _ in rows):
+    if any(row.call.source is not None for row in rows):
         chosen.append("line")
     return chosen
 
@@ -236,15 +274,15 @@ def _is_chain(graph: Topology) -> bool:
     return True
 
 
-def _table(graph: Topology, shown: Sequence[tuple[CallFacts, int]], options: Options) -> Table:
-    rows = _Rows(graph)
-    names = _chosen(graph, shown, options)
+def _table(graph: Topology, rows: Sequence[Row], options: Options) -> Table:
+    around = _Around(graph, repeats.folded(graph)[0] if any(row.times > 1 for row in rows) else None)
+    names = _chosen(graph, rows, options)
     columns = [Column("layer (type)"), *(COLUMNS[name][0] for name in names)]
     cells = []
-    for call, depth in shown:
-        name = shorten("  " * depth + _name(rows, call), NAME_CELLS)
-        style: Style = "bad" if call.error else "plain"
-        cells.append((Span(name, style), *(COLUMNS[name][1](rows, call) for name in names)))
+    for row in rows:
+        style: Style = "bad" if row.call.error else "plain"
+        name = Span(shorten(_name(row), NAME_CELLS), style)
+        cells.append((name, *(COLUMNS[title][1](around, row.call) for title in names)))
     return Table(tuple(columns), tuple(cells), narrowest=44)
 
 
@@ -265,7 +303,7 @@ def totals(graph: Topology) -> dict[str, int | None]:
     }
 
 
-def _totals(graph: Topology, rows: Sequence[tuple[CallFacts, int]], options: Options) -> tuple[AnyBlock, ...]:
+def _totals(graph: Topology, rows: Sequence[Row], options: Options) -> tuple[AnyBlock, ...]:
     sums = totals(graph)
     split = f"trainable {figure(graph.trainable)}, frozen {figure(graph.frozen)}"
     facts = [
@@ -297,7 +335,7 @@ def _totals(graph: Topology, rows: Sequence[tuple[CallFacts, int]], options: Opt
         note = "of all outputs together" if known is not None else "depends on a size that is not known"
         facts.append(Fact(Span("activations"), Span(memory(known)), Span(note)))
     if options.filter is not None:
-        count = sum(c.trainable + c.frozen for c, _ in rows if c.call == 1)
+        count = sum(row.call.trainable + row.call.frozen for row in rows if row.call.call == 1)
         facts.insert(
             0, Fact(Span("shown"), Span(figure(len(rows))), Span(f"rows, {figure(count)} parameters"))
         )
@@ -328,34 +366,3 @@ def _remarks(graph: Topology) -> tuple[AnyBlock, ...]:
             Line((Span(f"Run on data, as placeholders were not enough: {_listed(on_data)}", "dim"),), hang=2)
         )
     return tuple(lines)
-
-
-def difference_document(difference: Difference) -> Document:
-    """Returns what changed between two models as a document."""
-    a, b = difference.parameters
-    head = Line(
-        (
-            Span(shorten(difference.before, NAME_CELLS), "strong"),
-            Span(" -> "),
-            Span(shorten(difference.after, NAME_CELLS), "strong"),
-        )
-    )
-    if not difference.changes:
-        return Document((Section((head, Line((Span("the same architecture", "good"),)))),))
-    columns = (Column("layer (type)"), Column("change"), Column("before"), Column("after"))
-    rows = tuple(
-        (
-            Span(shorten(f"{change.path} ({change.layer})", NAME_CELLS)),
-            Span(change.kind, _STYLES.get(change.kind, "accent")),
-            Span(shorten(change.before, CELL)),
-            Span(shorten(change.after, CELL)),
-        )
-        for change in difference.changes
-    )
-    same = Line(
-        (Span(f"{figure(difference.same)} calls unchanged, parameters {figure(a)} -> {figure(b)}", "dim"),)
-    )
-    return Document((Section((head,)), Section((Table(columns, rows),)), Section((same,))))
-
-
-_STYLES: dict[str, Style] = {"added": "good", "removed": "bad"}

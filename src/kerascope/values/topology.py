@@ -53,8 +53,9 @@ class CallFacts(Json):
     `category` is "input", "layer", "model", "op", "constant" or "code" (calculations that Keras does not see).
     `call` counts the calls of the same layer from 1, `calls` is how many there are. `weights` index
     `Topology.weights`, those of everything inside included; `trainable` and `frozen` count their numbers.
-    `source` is the line that made the call, `defined` the class's own. `macs`, `flops` and `output_bytes` are for
-    `Topology.batch_size` samples, None where unknown. `path` is unique in the graph.
+    `settings` say what it computes: an axis, strides, an activation; `config` is a layer's whole configuration,
+    filled on request only. `source` is the line that made the call, `defined` the class's own. `macs`, `flops` and
+    `output_bytes` are for `Topology.batch_size` samples, None where unknown. `path` is unique in the graph.
     """
 
     id: int
@@ -75,6 +76,7 @@ class CallFacts(Json):
     weights: tuple[int, ...] = ()
     trainable: int = 0
     frozen: int = 0
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     losses: tuple[str, ...] = ()
     source: SourceSpan | None = None
@@ -92,7 +94,8 @@ class Topology(Json):
     """A model as a graph of calls, in the order they ran. `notes` say what could not be seen, and why.
 
     `how` is "structure" (nothing was run: the model's parts only), "symbolic" or "data". `error` is why the
-    model could not be run to its end. The totals are Keras's own: numbers in `model.weights`.
+    model could not be run to its end, `verdict` what a recorded run says of it as a whole. The totals are Keras's own:
+    numbers in `model.weights`.
     """
 
     name: str
@@ -115,6 +118,7 @@ class Topology(Json):
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     error: str | None = None
+    verdict: str | None = None
     schema: str = TOPOLOGY_SCHEMA
 
 
@@ -122,7 +126,8 @@ class Topology(Json):
 class Change(Json):
     """One difference between two models.
 
-    `kind` is "added", "removed", "reshaped", "reparametrised" or "reconnected".
+    `kind` is "added", "removed", "reshaped", "reparametrised", "reconfigured" (another activation, other strides) or
+    "reconnected".
     """
 
     kind: str

@@ -22,7 +22,7 @@
   let collapse = same.size > 0;
   let view = { x: 0, y: 0, k: 1 };
   let chosen = null;
-  const found = new Set();
+  const found = new Set(), lit = new Set();
 
   const canvas = document.getElementById("canvas");
   const svg = element("svg", { role: "img", "aria-label": "graph of the model" });
@@ -158,7 +158,7 @@
       if (isOpen(c)) {
         const size = layoutGroup(c.id, work);
         c.box = size;
-        return { id: c.id, w: Math.max(size.w + 2 * SIZE.padX, width(name + kind, 12) + 60), h: size.h + SIZE.head + SIZE.foot };
+        return { id: c.id, w: Math.max(size.w + 2 * SIZE.padX, width(name + kind, 12, "600") + 60), h: size.h + SIZE.head + SIZE.foot };
       }
       return { id: c.id, w: Math.max(64, width(name, 12, "600") + 22, width(kind, 10) + 22) + (children.has(c.id) ? 16 : 0), h: SIZE.box };
     });
@@ -173,6 +173,8 @@
   // ---- drawing
 
   function draw() {
+    lit.clear();
+    for (const id of found) { lit.add(id); const at = drawn(id); if (at !== null) lit.add(at); } // folded away: its box
     const work = plan();
     const size = layoutGroup(null, work);
     layer.textContent = "";
@@ -221,7 +223,8 @@
     const opened = isOpen(c);
     const classes = ["box", opened ? "group" : c.group];
     if (c.error) classes.push("fails");
-    if (found.has(c.id)) classes.push("found");
+    if (lit.has(c.id)) classes.push("found");
+    if (opened && c.health) classes.push("frame-" + c.health.split(":")[0]);
     if (chosen === c.id) classes.push("chosen");
     if (c.mark) classes.push(c.mark === "added" || c.mark === "removed" ? c.mark : "changed");
     const g = element("g", { class: classes.join(" "), "data-id": c.id, tabindex: "-1" }, parent);
@@ -232,7 +235,9 @@
     const [name, kind] = labels(c);
     const shift = children.has(c.id) ? 8 : 0;
     if (opened) {
-      write(g, name + "  " + kind, { x: left + 24, y: top + 17 });
+      const title = write(g, name, { x: left + 26, y: top + 17, "font-weight": 600 });
+      const more = element("tspan", { "font-weight": 400 }, title);
+      more.textContent = "  " + kind;
       const inner = c.box;
       paint(c.id, left + (n.w - inner.w) / 2, top + SIZE.head, parent, work);
     } else {
