@@ -134,8 +134,8 @@ def checked(
     **options: Any,
 ) -> Check:
     """Does what `check` does; `make` is a function that makes another `subject`, where that is known."""
+    from kerascope.api.checkable import prepared
     from kerascope.api.mending import SECONDS, mended
-    from kerascope.api.subjects import prepared
     from kerascope.detect.contracts.case import isolated
 
     if not budget > 0:
