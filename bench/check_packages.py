@@ -150,7 +150,17 @@ def install() -> None:
     stamp = FOLDER / "installed.txt"
     if stamp.is_file() and stamp.read_text().split() == wanted:
         return
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(FOLDER)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--upgrade",
+        "--target",
+        str(FOLDER),
+    ]
     subprocess.run([*command, *wanted], check=True)
     stamp.write_text("\n".join(wanted))
 

@@ -22,7 +22,7 @@ def document(report: Report, full: bool) -> Document:
     sections += [(block,) for block in findings.blocks(report.findings, full)]
     if not full and len(report.findings) > findings.MOST_FINDINGS:
         sections.append((More(len(report.findings) - findings.MOST_FINDINGS, "findings"),))
-    sections += _functions(report.lines, full)
+    sections += functions(report.lines, full)
     sections.append(tuple(Line((Span("Note: ", "dim"), Span(note, "dim")), hang=2) for note in report.gaps))
     return Document(tuple(Section(blocks) for blocks in sections if blocks))
 
@@ -46,7 +46,7 @@ def _verdict(report: Report) -> tuple[AnyBlock, ...]:
     return (Heading(Line((name, on, seen, Span(", nothing wrong seen", "good")), hang=2)),)
 
 
-def _functions(lines: Sequence[LineRow], full: bool) -> list[tuple[AnyBlock, ...]]:
+def functions(lines: Sequence[LineRow], full: bool) -> list[tuple[AnyBlock, ...]]:
     """Returns a table per function, in the order in which the functions first ran."""
     groups: dict[tuple[str, str], list[LineRow]] = {}
     for row in lines:
