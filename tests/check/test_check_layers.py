@@ -35,8 +35,8 @@ def serious(check):
 
 def run(make, bug: Bug):
     if isinstance(make, type):
-        return checked(make, bug.inputs(), {})
-    return checked(make(), bug.inputs(), {}, make=make)
+        return checked(make, bug.inputs(), {}, fixes=False)
+    return checked(make(), bug.inputs(), {}, make=make, fixes=False)
 
 
 def names(quick):

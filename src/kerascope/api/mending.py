@@ -223,7 +223,7 @@ class _Contracts(Trial):
                 tried.reason = f"`{self.name}` is broken for other inputs"
                 return
         tried.stage += 1
-        whole = run_contracts(self.case())
+        whole = run_contracts(self.case(), [*self.kept, *self.known])
         now = {f.kind for f in whole.findings if f.severity != "note"}
         worse = sorted(now & (self.kept | {self.name}))
         if worse:
