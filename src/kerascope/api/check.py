@@ -147,6 +147,9 @@ def checked(
         choices, kinds = prepared(subject, inputs, kwargs, make, seed)
         about, outcome, another = _best(subject, choices, kinds, budget=budget, seed=seed, **options)
         left = budget - (time.monotonic() - start)
+        progress = options.get("progress")
+        if progress is not None and _faults(outcome):
+            progress("what mends it")
         told = mended(about, outcome, another, fixes=fixes and left > 0, seconds=min(SECONDS, left))
         report = _report(about, outcome, told, time.monotonic() - start)
     return Check(report, time.monotonic() - start)
