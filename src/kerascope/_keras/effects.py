@@ -132,7 +132,7 @@ def is_placeholder(value: Any) -> bool:
 
 
 def fit_alone(layer: Any, data: Any, batch_size: int) -> None:
-    """Builds a Sequential model of just this layer on a batch, and trains it in `fit` on a batch that is smaller by one.
+    """Builds a Sequential model of just this layer on a batch, and trains it in `fit` on a batch smaller by one.
 
     That is what the last batch of an epoch is; each further size would be compiled anew. The loss is the mean square of
     the output.
