@@ -51,7 +51,13 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def subprocess_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def subprocess_env(clean_env: dict[str, str]) -> dict[str, str]:
+    """An environment for subprocesses, the test's own to change."""
+    return dict(clean_env)
+
+
+@pytest.fixture(scope="session")
+def clean_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment for subprocesses: this backend, 80 columns, no colour, no network, no keras.json."""
     env = {
         name: value

@@ -34,11 +34,11 @@ def cases():
 
 @pytest.mark.parametrize("bug", list(cases()))
 def test_the_bug_is_found_and_its_twin_is_let_be(bug):
-    found = api.check(bug.broken(), *bug.inputs(), only=only(bug), **bug.options)
+    found = api.check(bug.broken(), *bug.inputs(), only=only(bug), fixes=False, **bug.options)
     named = {finding.kind for finding in found.findings if finding.severity != "note"}
     assert named & bug.contracts, found
     assert not any(finding.kind == "kerascope-internal" for finding in found.findings), found
-    sound = api.check(bug.sound(), *bug.inputs(), only=only(bug), **bug.options)
+    sound = api.check(bug.sound(), *bug.inputs(), only=only(bug), fixes=False, **bug.options)
     assert sound.ok, sound
 
 

@@ -15,7 +15,7 @@ SHOWS_ON = {
     "inputs-unchanged": ("torch",),
     "gradients-finite": ("jax", "torch"),
 }
-QUICK = ("config", "training-noise", "shapes-agree")
+QUICK = ("config", "shapes-agree")
 
 
 def programs(name):

@@ -132,7 +132,11 @@ def is_placeholder(value: Any) -> bool:
 
 
 def fit_alone(layer: Any, data: Any, batch_size: int) -> None:
-    """Trains a Sequential model of just this layer for one epoch; its loss is the mean square of the output."""
+    """Builds a Sequential model of just this layer on a batch, and trains it in `fit` on a batch smaller by one.
+
+    That is what the last batch of an epoch is; each further size would be compiled anew. The loss is the mean square of
+    the output.
+    """
 
     def loss(y_true: Any, y_pred: Any) -> Any:
         return keras.ops.mean(keras.ops.square(keras.ops.cast(y_pred, "float32")))
@@ -141,9 +145,9 @@ def fit_alone(layer: Any, data: Any, batch_size: int) -> None:
     model.compile(
         optimizer=keras.optimizers.SGD(1e-3), loss=loss, jit_compile=False if _on_tensorflow() else "auto"
     )
-    model.fit(
-        data, np.zeros((len(data), 1), "float32"), batch_size=batch_size, epochs=1, verbose=0, shuffle=False
-    )
+    model(keras.ops.convert_to_tensor(data[:batch_size]), training=True)
+    last = data[: batch_size - 1]
+    model.fit(last, np.zeros((len(last), 1), "float32"), epochs=1, verbose=0, shuffle=False)
 
 
 def _on_tensorflow() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def failure(error: BaseException, subject: str) -> ScriptError:
     line = None
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == subject:
+        if trace.tb_frame.f_code.co_filename == os.path.abspath(subject):
             line = trace.tb_lineno
         trace = trace.tb_next
     where = f" in line {line}" if line is not None else ""

@@ -134,8 +134,8 @@ def checked(
     **options: Any,
 ) -> Check:
     """Does what `check` does; `make` is a function that makes another `subject`, where that is known."""
+    from kerascope.api.checkable import prepared
     from kerascope.api.mending import SECONDS, mended
-    from kerascope.api.subjects import prepared
     from kerascope.detect.contracts.case import isolated
 
     if not budget > 0:
@@ -147,6 +147,9 @@ def checked(
         choices, kinds = prepared(subject, inputs, kwargs, make, seed)
         about, outcome, another = _best(subject, choices, kinds, budget=budget, seed=seed, **options)
         left = budget - (time.monotonic() - start)
+        progress = options.get("progress")
+        if progress is not None and _faults(outcome):
+            progress("what mends it")
         told = mended(about, outcome, another, fixes=fixes and left > 0, seconds=min(SECONDS, left))
         report = _report(about, outcome, told, time.monotonic() - start)
     return Check(report, time.monotonic() - start)

@@ -8,18 +8,27 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from kerascope import env
-from kerascope.api.watching import Recorder
 from kerascope.errors import KerascopeError
+
+
+class Follower(Protocol):
+    """What begins once Keras is there, and ends with the hook. `problem` is set when it could not begin."""
+
+    problem: str | None
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class KerasHook(importlib.abc.MetaPathFinder):
     """While installed: chooses a backend just before Keras is imported, if the user has no preference, and
     starts the recorder just after. A program that never imports Keras is not touched."""
 
-    def __init__(self, recorder: Recorder, say: Callable[[str], None]) -> None:
+    def __init__(self, recorder: Follower, say: Callable[[str], None]) -> None:
         self.recorder = recorder
         self.say = recorder.say = say
         self._busy = False

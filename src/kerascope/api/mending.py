@@ -116,8 +116,8 @@ class _Work:
     def _called(self) -> Finding | None:
         """Calls a new object, traced, as the user would."""
         from kerascope.api.lines import line_rows
+        from kerascope.explain.lines import dims
         from kerascope.explain.lines.explanation import explain
-        from kerascope.explain.lines.failure import underlying
         from kerascope.probe.lines.session import recording
 
         about = self.about
@@ -129,7 +129,10 @@ class _Work:
                 about.call(about.make(), args, kwargs)
             except Exception as error:
                 self.failure, found = explain(error, recorder, about)
-                self.lines = line_rows(recorder.log) if underlying(error) is not None else ()
+                logs = self.failure.logs[1:]
+                batches = list(dims.batches_for(about, recorder.log))[: len(logs)]
+                probes = dims.Probes([dims.Probe(log, None) for log in logs], batches)
+                self.lines = line_rows(recorder.log, dims.transfer(recorder.log, probes))
                 return found
         return None
 
@@ -194,15 +197,18 @@ class _Contracts(Trial):
         super().__init__(about)
         self.name, self.kept, self.case = name, frozenset(outcome.kept), case
         self.known = frozenset((*outcome.broken, *outcome.skipped))
-        self.callable = about.kind not in _WITHOUT_A_CALL
+        # The usual conditions are not for a function that is used as a loss.
+        self.usual = about.kind not in _WITHOUT_A_CALL and about.run is None
         self.odd: frozenset[str] | None = None
         self.others = _other_sizes(about, case) if name == "shapes-agree" else []
 
     def check(self) -> Tried:
         """Returns how the object fares, as its code is now."""
-        tried = super().check() if self.callable else Tried()
+        tried = super().check() if self.usual else Tried()
         if self.odd is None:  # the first time, nothing is changed yet
             self.odd = frozenset(tried.demerits)
+            if not tried.passed and self.name not in (*_FAILS, *_ABOUT_AXES):
+                self.usual, tried = False, Tried()  # it is another sort of object than they are for
         odd = [text for text, weight in tried.demerits.items() if weight >= _ODD and text not in self.odd]
         if tried.passed and odd:
             tried.reason = odd[0]
@@ -223,7 +229,7 @@ class _Contracts(Trial):
                 tried.reason = f"`{self.name}` is broken for other inputs"
                 return
         tried.stage += 1
-        whole = run_contracts(self.case())
+        whole = run_contracts(self.case(), [*self.kept, *self.known])
         now = {f.kind for f in whole.findings if f.severity != "note"}
         worse = sorted(now & (self.kept | {self.name}))
         if worse:

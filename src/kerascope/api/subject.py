@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerascope.api import target as targets
+from kerascope.api.script import prepare_script
 from kerascope.errors import ScriptError, UsageError
 
 
@@ -21,7 +23,8 @@ def load_subject(text: str, arguments: Sequence[str] = ()) -> tuple[Any, tuple[A
         ScriptError: the script is missing, fails, or has no such model.
         UsageError: the file is no model that can be loaded in safe mode.
     """
-    path, name = _split(text)
+    file, name = targets.split(text)
+    path = Path(file)
     if not path.is_file():
         raise ScriptError(
             f"There is no such file. Received: {text!r}. Give model.keras, script.py or script.py:name."
@@ -38,51 +41,28 @@ def load_subject(text: str, arguments: Sequence[str] = ()) -> tuple[Any, tuple[A
         raise UsageError(
             f"This is no model and no script. Received: {text!r}. Allowed: FILE.keras, FILE.py, FILE.py:NAME."
         )
-    return _from_script(path, name, arguments)
+    if name is not None:
+        return _named(targets.load_module(file), name, path), ()
+    return _trained(path, arguments)
 
 
-def _split(text: str) -> tuple[Path, str | None]:
-    head, colon, name = text.rpartition(":")
-    if colon and head.endswith(".py"):
-        return Path(head), name
-    return Path(text), None
-
-
-def _from_script(path: Path, name: str | None, arguments: Sequence[str]) -> tuple[Any, tuple[Any, ...]]:
-    # The backend's environment is the script's business, so Keras comes in with the script's own import.
-    module = types.ModuleType("__main__" if name is None else path.stem)
-    module.__file__ = str(path)
+def _trained(path: Path, arguments: Sequence[str]) -> tuple[Any, tuple[Any, ...]]:
+    """Runs a script as `__main__` and returns the model that it would train, or the only one it makes."""
+    code, module, argv0, folder = prepare_script(str(path))
     kept = sys.argv, sys.path[0], sys.modules.get("__main__")
-    sys.argv, sys.path[0] = [str(path), *arguments], str(path.resolve().parent)
-    if name is None:
-        sys.modules["__main__"] = module
+    sys.argv, sys.path[0], sys.modules["__main__"] = [argv0, *arguments], folder, module
     try:
-        trained = _execute(path, module)
-        if name is None:
-            return _only(trained, module, path)
-        return _named(module, name, path), ()
+        with targets.until_fit() as reached:
+            exec(code, module.__dict__)
+    except (Exception, SystemExit) as error:
+        from kerascope._keras.load import failure
+
+        raise failure(error, str(path)) from error
     finally:
         sys.argv, sys.path[0] = kept[0], kept[1]
         if kept[2] is not None:
             sys.modules["__main__"] = kept[2]
-
-
-def _execute(path: Path, module: types.ModuleType) -> Any:
-    """Runs the script; returns the `Trained` that ended it, None when it came to its end."""
-    try:
-        code = compile(path.read_bytes(), str(path), "exec")
-    except (SyntaxError, ValueError, OSError) as error:
-        raise ScriptError(f"The script cannot be read: {error}. Received: {str(path)!r}.") from None
-    from kerascope._keras.load import Trained, failure, stopping_at_fit
-
-    try:
-        with stopping_at_fit():
-            exec(code, module.__dict__)
-    except Trained as trained:
-        return trained
-    except (Exception, SystemExit) as error:
-        raise failure(error, str(path)) from error
-    return None
+    return _only(reached.trained, module, path)
 
 
 def _only(trained: Any, module: types.ModuleType, path: Path) -> tuple[Any, tuple[Any, ...]]:
@@ -104,9 +84,7 @@ def _only(trained: Any, module: types.ModuleType, path: Path) -> tuple[Any, tupl
 def _named(module: types.ModuleType, name: str, path: Path) -> Any:
     from kerascope._keras.load import is_layer, is_layer_class
 
-    if not hasattr(module, name):
-        raise ScriptError(f"The script has no such name. Received: {str(path)!r}, name={name!r}.")
-    value = getattr(module, name)
+    value = targets.lookup(module, name)
     if is_layer(value):
         return value
     if callable(value):

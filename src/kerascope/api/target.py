@@ -1,13 +1,17 @@
-"""`file.py:Name` on the command line: the file is executed as a module, the name looked up, inputs made up."""
+"""`file.py:Name` and `script.py` on the command line: how every command executes the file and finds the object.
+
+A file is executed up to the first training in it, which is not begun: that is far enough to have its objects.
+"""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from kerascope import env
+from kerascope.api.hook import KerasHook
 from kerascope.errors import KerascopeError, ScriptError, UsageError
 
 _INPUT = re.compile(r"^(?P<shape>[^:<]+)(?::(?P<dtype>\w+))?(?:<(?P<high>\d+))?$")
@@ -38,6 +43,46 @@ def choose_backend(say: Callable[[str], None]) -> None:
         say(choice.reason)
 
 
+class _UntilFit:
+    """Lets nothing train, once Keras is there."""
+
+    problem: str | None = None
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+
+    def start(self) -> None:
+        from kerascope._keras.load import stopping_at_fit
+
+        self._stack.enter_context(stopping_at_fit())
+
+    def stop(self) -> None:
+        self._stack.close()
+
+
+class Reached:
+    """How far a file was executed: `trained` is what it was about to train, None when it came to its end."""
+
+    trained: Any = None
+
+
+@contextlib.contextmanager
+def until_fit(say: Callable[[str], None] = lambda text: None) -> Iterator[Reached]:
+    """Runs the user's code in the block up to its first training, and goes on after the block.
+
+    Keras comes in with the code's own import of it, since the choice of the backend is the code's business.
+    """
+    reached = Reached()
+    with KerasHook(_UntilFit(), say):
+        try:
+            yield reached
+        except BaseException as error:
+            gate = sys.modules.get("kerascope._keras.load")
+            if gate is None or not isinstance(error, gate.Trained):
+                raise
+            reached.trained = error
+
+
 def load_module(file: str) -> ModuleType:
     """Executes a file as a module of its own name, so that what stands under `if __name__ == "__main__"` does not run.
 
@@ -58,7 +103,8 @@ def load_module(file: str) -> ModuleType:
     sys.modules[name] = module
     sys.path.insert(0, str(path.absolute().parent))
     try:
-        spec.loader.exec_module(module)
+        with until_fit():
+            spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ScriptError(
             f"The file is not valid Python, line {error.lineno}: {error.msg}. Received: {file!r}.",

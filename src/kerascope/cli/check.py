@@ -113,6 +113,7 @@ def _everywhere(options: argparse.Namespace) -> int:
     arguments = [options.target, "--budget", str(options.budget), "--seed", str(options.seed)]
     for name in ("input", "allow"):
         arguments += [word for text in getattr(options, name) for word in (f"--{name}", text)]
+    arguments += ["--no-fixes"] if options.no_fixes else []
     for name in ("args", "reference"):
         if getattr(options, name):
             arguments += [f"--{name}", getattr(options, name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kerascope.render import findings
+from kerascope.render import findings, trace
 from kerascope.render.blocks import (
     AnyBlock,
     Column,
@@ -32,6 +32,7 @@ def document(report: Report, full: bool) -> Document:
     sections += [(block,) for block in findings.blocks(report.findings, full)]
     if not full and len(report.findings) > findings.MOST_FINDINGS:
         sections.append((More(len(report.findings) - findings.MOST_FINDINGS, "findings"),))
+    sections += trace.functions(report.lines, full)
     if full and report.contracts:
         sections.append((_table(report.contracts),))
     sections.append(_gaps(report.gaps, full))

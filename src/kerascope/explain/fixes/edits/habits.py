@@ -67,7 +67,7 @@ def _training(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if end is None:
                 return
             edits.append(Edit(end, ", training=False"))
-        yield Proposal(0.7, f"training={keyword.value.value} -> training=training", tuple(edits))
+        yield Proposal(0.7, f"training={keyword.value.value!r} -> training=training", tuple(edits))
 
 
 def _names(function: ast.FunctionDef) -> list[str]:
