@@ -15,8 +15,11 @@ from kerascope._backends import tensors
 from kerascope._keras import objects
 
 BATCH = "B"
-_SECOND = 7
-"""Size given to unknown axes other than the first."""
+STAND_INS = {43: "N", 53: "M", 71: "L"}
+"""Sizes given to unknown axes behind the first, and the names they are shown by: primes that are seldom a real size.
+
+One axis has one size in all inputs, as a sequence and its mask have.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Subject:
     """What is traced or checked.
 
     `kind` is as in `objects.kind_of`. `make` gives a fresh one, None when there is no way to make one; of a function
-    it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor.
+    it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `unknown` are the sizes
+    that stand for unknown ones other than the batch, with their names.
     """
 
     kind: str
@@ -69,6 +73,7 @@ class Subject:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     run: Callable[..., Any] | None = None
+    unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments for a batch of this size, as tensors of the backend."""
@@ -79,7 +84,8 @@ class Subject:
         """Returns symbolic arguments whose batch size is not known."""
         return self._filled(
             lambda spec: objects.symbolic(
-                tuple(None if size == BATCH else int(size) for size in spec.shape), spec.dtype
+                tuple(None if size == BATCH or size in self.unknown else int(size) for size in spec.shape),
+                spec.dtype,
             )
         )
 
@@ -133,7 +139,20 @@ def subject(obj: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, make: A
     if make is None:
         make = (lambda: obj) if kind in ("function", "other") else objects.maker(obj)
     name = getattr(obj, "__name__", None) or type(obj).__name__
-    return Subject(kind, name, make, tuple(args), dict(kwargs))
+    more = {size for t in leaves for size in _unknown(t)}
+    names = {size: name for size, name in STAND_INS.items() if size in more}
+    return Subject(kind, name, make, tuple(args), dict(kwargs), unknown=names)
+
+
+def _unknown(value: Any) -> list[int]:
+    """Returns the stand-ins for the unknown sizes of a tensor, the batch left out."""
+    sizes = tensors.shape(tensors.unwrapped(value)) or ()
+    return [_stand_in(axis) for axis, size in enumerate(sizes) if axis and not isinstance(size, int)]
+
+
+def _stand_in(axis: int) -> int:
+    known = list(STAND_INS)
+    return known[min(axis - 1, len(known) - 1)]
 
 
 def _spec(value: Any, batch: Any) -> InputSpec:
@@ -144,7 +163,7 @@ def _spec(value: Any, batch: Any) -> InputSpec:
         if axis == 0 and (size == batch or not isinstance(size, int)):
             shape.append(BATCH)
         else:
-            shape.append(size if isinstance(size, int) else _SECOND)
+            shape.append(size if isinstance(size, int) else _stand_in(axis))
     values = tensors.array_of(value)
     low, high, like = 0, 2, "normal"
     if values is not None and values.size:
