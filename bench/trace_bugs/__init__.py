@@ -12,9 +12,10 @@ from trace_bugs.layers import CASES as LAYERS
 from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
+from trace_bugs.second import CASES as SECOND
 
 ALL: tuple[Case, ...] = (
-    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *CONSTRUCTS),
+    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *CONSTRUCTS),
     *(dataclasses.replace(case, held_out=True) for case in HELD),
 )
 
