@@ -10,550 +10,511 @@ JAX = "import jax\nimport jax.numpy as jnp\nimport keras\nfrom keras import laye
 
 CASES = (
     Case(
-        "RMSNorm",
+        "ScaledTanh",
         "6,4",
-        "axis=-1, keepdims=True",
-        "axis=-1",
+        "shape=(shape[-1],)",
+        "shape=(shape[0],)",
         """
-class RMSNorm(layers.Layer):
+class ScaledTanh(layers.Layer):
     def build(self, shape):
-        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
+        self.scale = self.add_weight(shape=(shape[-1],), name="scale")
 
     def call(self, x):
-        power = ops.mean(ops.square(x), axis=-1, keepdims=True)
-        return x * ops.rsqrt(power + 1e-6) * self.scale
+        return ops.tanh(x * self.scale)
 """,
-        named=("x * ops.rsqrt(power + 1e-6)",),
+        named=("x * self.scale",),
     ),
     Case(
-        "GatedMemory",
-        "5 4",
-        "layers.Dense(memory_units)",
-        "layers.Dense(units)",
-        """
-class GatedMemory(layers.Layer):
-    def __init__(self, units=3, memory_units=4, **kwargs):
-        super().__init__(**kwargs)
-        self.read = layers.Dense(units)
-        self.erase = layers.Dense(memory_units)
-
-    def call(self, x, memory):
-        kept = memory * ops.sigmoid(self.erase(x))
-        return ops.concatenate([self.read(x), kept], axis=-1)
-""",
-        named=("memory * ops.sigmoid(self.erase(x))",),
-    ),
-    Case(
-        "ContentAddress",
+        "AdditiveAttention",
         "4 6,4",
-        "ops.expand_dims(query, 1)",
-        "query",
+        "self.query(query)[:, None, :]",
+        "self.query(query)",
         """
-class ContentAddress(layers.Layer):
-    def call(self, query, memory):
-        scores = ops.sum(ops.expand_dims(query, 1) * memory, axis=-1)
-        return ops.softmax(scores, axis=-1)
+class AdditiveAttention(layers.Layer):
+    def __init__(self, units=5, **kwargs):
+        super().__init__(**kwargs)
+        self.query, self.key = layers.Dense(units), layers.Dense(units)
+        self.score = layers.Dense(1)
+
+    def call(self, query, values):
+        h = ops.tanh(self.query(query)[:, None, :] + self.key(values))
+        weights = ops.softmax(self.score(h), axis=1)
+        return ops.sum(weights * values, axis=1)
 """,
+        named=("self.query(query) + self.key(values)",),
     ),
     Case(
-        "ReadMemory",
-        "6 6,4",
-        '"bm,bmd->bd"',
-        '"bm,bmd->md"',
-        """
-class ReadMemory(layers.Layer):
-    def call(self, weights, memory):
-        return ops.einsum("bm,bmd->bd", ops.softmax(weights), memory)
-""",
-    ),
-    Case(
-        "SegmentMeans",
+        "AttentionPool",
         "6,4",
-        "(-1, 3, 2, 4)",
-        "(-1, 2, 4)",
+        "axis=1)\n        return ops.sum",
+        "axis=0)\n        return ops.sum",
         """
-class SegmentMeans(layers.Layer):
+class AttentionPool(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.score = layers.Dense(4)
+
     def call(self, x):
-        segments = ops.reshape(x, (-1, 3, 2, 4))
-        return ops.mean(segments, axis=2)
+        weights = ops.softmax(self.score(x), axis=1)
+        return ops.sum(weights * x, axis=1)
 """,
     ),
     Case(
-        "FactorMachine",
-        "5",
-        "ops.matmul(ops.square(x), ops.square(self.v))",
-        "ops.matmul(ops.square(x), ops.square(self.u))",
+        "LowRank",
+        "6",
+        "shape=(self.rank, self.units)",
+        "shape=(self.units, self.rank)",
         """
-class FactorMachine(layers.Layer):
+class LowRank(layers.Layer):
+    def __init__(self, units=5, rank=2, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.rank = units, rank
+
     def build(self, shape):
-        self.v = self.add_weight(shape=(shape[-1], 3), name="v")
-        self.u = self.add_weight(shape=(1, 3), name="u")
+        self.a = self.add_weight(shape=(shape[-1], self.rank), name="a")
+        self.b = self.add_weight(shape=(self.rank, self.units), name="b")
 
     def call(self, x):
-        total = ops.mean(ops.matmul(x, self.v), axis=-1)
-        own = ops.matmul(ops.square(x), ops.square(self.v))
-        return total - ops.mean(own, axis=-1) + ops.mean(self.u)
+        return ops.matmul(ops.matmul(x, self.a), self.b)
 """,
+        named=("ops.matmul(ops.matmul(x, self.a), self.b)",),
     ),
     Case(
-        "CenterLogits",
-        "7",
-        "ops.max(logits, axis=-1, keepdims=True)",
-        "ops.max(logits, axis=0, keepdims=True)",
+        "DepthToSpace",
+        "3,3,8",
+        "(-1, 3, 2, 3, 2, 2)",
+        "(3, 2, 3, 2, 2, -1)",
         """
-class CenterLogits(layers.Layer):
-    def call(self, logits):
-        top = ops.max(logits, axis=-1, keepdims=True)
-        e = ops.exp(logits - top)
-        return e / (1.0 + ops.sum(e, axis=-1, keepdims=True))
-""",
-    ),
-    Case(
-        "ShuffleChannels",
-        "5,5,6",
-        "(0, 1, 2, 4, 3)",
-        "(3, 1, 2, 4, 0)",
-        """
-class ShuffleChannels(layers.Layer):
+class DepthToSpace(layers.Layer):
     def call(self, x):
-        grouped = ops.reshape(x, (-1, 5, 5, 2, 3))
-        turned = ops.transpose(grouped, (0, 1, 2, 4, 3))
-        return ops.reshape(turned, (-1, 5, 5, 6))
+        x = ops.reshape(x, (-1, 3, 3, 2, 2, 2))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        x = ops.reshape(x, (-1, 3, 2, 3, 2, 2))
+        return ops.reshape(x, (-1, 6, 6, 2))
 """,
+        batch=4,
     ),
     Case(
-        "ResidualConv",
-        "10,3",
-        'layers.Conv1D(3, 3, padding="same")',
-        'layers.Conv1D(5, 3, padding="same")',
-        """
-class ResidualConv(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.norm = layers.LayerNormalization()
-        self.conv = layers.Conv1D(3, 3, padding="same")
-
-    def call(self, x):
-        return x + ops.relu(self.conv(self.norm(x)))
-""",
-        named=("x + ops.relu(self.conv(self.norm(x)))", "self.conv(self.norm(x))"),
-    ),
-    Case(
-        "PoolBranches",
-        "8,8,3",
-        "layers.MaxPooling2D(2)",
-        "layers.MaxPooling2D(4)",
-        """
-class PoolBranches(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.average = layers.AveragePooling2D(2)
-        self.largest = layers.MaxPooling2D(2)
-
-    def call(self, x):
-        return ops.concatenate([self.average(x), self.largest(x)], axis=-1)
-""",
-        named=("ops.concatenate([self.average(x), self.largest(x)], axis=-1)", "self.largest(x)"),
-    ),
-    Case(
-        "Decoder",
-        "4,4,6",
-        "(-1, 4 * 4 * 6)",
-        "(4 * 4 * 6, -1)",
-        """
-class Decoder(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.mean = layers.Dense(3)
-
-    def call(self, x):
-        return self.mean(ops.reshape(x, (-1, 4 * 4 * 6)))
-""",
-    ),
-    Case(
-        "Reparametrize",
-        "8",
-        "ops.split(self.both(x), 2, axis=1)",
-        "ops.split(self.both(x), 2, axis=0)",
-        """
-class Reparametrize(layers.Layer):
-    def __init__(self, latent=3, **kwargs):
-        super().__init__(**kwargs)
-        self.both = layers.Dense(2 * latent)
-
-    def call(self, x):
-        mean, log_var = ops.split(self.both(x), 2, axis=1)
-        return mean + ops.exp(0.5 * log_var)
-""",
-        batch=6,
-    ),
-    Case(
-        "TokenMixing",
+        "TemporalShift",
         "6,4",
-        'self.add_weight(shape=(shape[1], shape[1]), name="mix")',
-        'self.add_weight(shape=(shape[2], shape[2]), name="mix")',
+        "ops.zeros_like(x[:, :1, :2])",
+        "ops.zeros_like(x[:1, :1, :2])",
         """
-class TokenMixing(layers.Layer):
+class TemporalShift(layers.Layer):
+    def call(self, x):
+        moved = ops.concatenate([ops.zeros_like(x[:, :1, :2]), x[:, :-1, :2]], axis=1)
+        return ops.concatenate([moved, x[:, :, 2:]], axis=-1)
+""",
+        named=("ops.concatenate([ops.zeros_like(x[:1, :1, :2]), x[:, :-1, :2]], axis=1)",),
+    ),
+    Case(
+        "FiLM",
+        "6,6,4 3",
+        "layers.Dense(2 * channels)",
+        "layers.Dense(channels)",
+        """
+class FiLM(layers.Layer):
+    def __init__(self, channels=4, **kwargs):
+        super().__init__(**kwargs)
+        self.both = layers.Dense(2 * channels)
+
+    def call(self, image, condition):
+        gamma, beta = ops.split(self.both(condition), 2, axis=-1)
+        return image * gamma[:, None, None, :] + beta[:, None, None, :]
+""",
+        named=("image * gamma[:, None, None, :]",),
+    ),
+    Case(
+        "ChannelMeans",
+        "6,6,4",
+        "ops.mean(image, axis=(1, 2))",
+        "ops.mean(image, axis=(0, 1, 2))",
+        """
+class ChannelMeans(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.mix = layers.Dense(4)
+
+    def call(self, image):
+        means = ops.mean(image, axis=(1, 2))
+        return self.mix(means)
+""",
+        named=("self.mix(means)",),
+    ),
+    Case(
+        "BagOfWords",
+        "i9:6",
+        "ops.sum(ops.one_hot(ids, 9), axis=1)",
+        "ops.sum(ops.one_hot(ids, 9), axis=0)",
+        """
+class BagOfWords(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.out = layers.Dense(3)
+
+    def call(self, ids):
+        counts = ops.sum(ops.one_hot(ids, 9), axis=1)
+        return self.out(counts)
+""",
+    ),
+    Case(
+        "ClassToken",
+        "6,4",
+        "ops.repeat(self.token, ops.shape(x)[0], axis=0)",
+        "self.token",
+        """
+class ClassToken(layers.Layer):
     def build(self, shape):
-        self.mix = self.add_weight(shape=(shape[1], shape[1]), name="mix")
+        self.token = self.add_weight(shape=(1, 1, shape[-1]), name="token")
 
     def call(self, x):
-        return x + ops.einsum("btd,ts->bsd", x, self.mix)
+        token = ops.repeat(self.token, ops.shape(x)[0], axis=0)
+        return ops.concatenate([token, x], axis=1)
 """,
-        named=('ops.einsum("btd,ts->bsd", x, self.mix)',),
+        named=("ops.concatenate([token, x], axis=1)", "token = self.token"),
     ),
     Case(
-        "LastValid",
-        "6,4 i6:",
-        "ops.take_along_axis(x, last[:, None, None], axis=1)",
-        "ops.take_along_axis(x, last[:, None], axis=1)",
-        """
-class LastValid(layers.Layer):
-    def call(self, x, last):
-        picked = ops.take_along_axis(x, last[:, None, None], axis=1)
-        return ops.squeeze(picked, axis=1)
-""",
-    ),
-    Case(
-        "LabelEmbedding",
-        "6 i5:",
-        "ops.concatenate([x, self.embed(label)], axis=-1)",
-        "ops.concatenate([x, label], axis=-1)",
-        """
-class LabelEmbedding(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.embed = layers.Embedding(5, 3)
-
-    def call(self, x, label):
-        return ops.concatenate([x, self.embed(label)], axis=-1)
-""",
-    ),
-    Case(
-        "FutureMask",
-        "6,4",
-        "ops.arange(x.shape[1])[None, :]",
-        "ops.arange(x.shape[2])[None, :]",
-        """
-class FutureMask(layers.Layer):
-    def call(self, x):
-        rows = ops.arange(x.shape[1])[:, None]
-        columns = ops.arange(x.shape[1])[None, :]
-        mask = ops.cast(rows >= columns, "float32")
-        return ops.matmul(x, ops.transpose(x, (0, 2, 1))) * mask
-""",
-        named=("ops.matmul(x, ops.transpose(x, (0, 2, 1))) * mask",),
-    ),
-    Case(
-        "PowerSums",
-        "6,4",
-        "ops.stack(powers, axis=-1)",
-        "ops.stack(powers, axis=0)",
-        """
-class PowerSums(layers.Layer):
-    def call(self, x):
-        powers = [ops.sum(x**k, axis=1) for k in (1, 2, 3)]
-        return ops.stack(powers, axis=-1)
-""",
-    ),
-    Case(
-        "BatchedOuter",
-        "5 5",
-        "a[:, :, None] * b[:, None, :]",
-        "a[:, None] * b[None, :]",
-        """
-class BatchedOuter(layers.Layer):
-    def call(self, a, b):
-        return ops.tanh(a[:, :, None] * b[:, None, :])
-""",
-    ),
-    Case(
-        "Whiten",
-        "7",
-        ("ops.mean(x, axis=-1, keepdims=True)", "ops.std(x, axis=-1, keepdims=True)"),
-        ("ops.mean(x, axis=0)", "ops.std(x, axis=0)"),
-        """
-class Whiten(layers.Layer):
-    def call(self, x):
-        return (x - ops.mean(x, axis=-1, keepdims=True)) / (ops.std(x, axis=-1, keepdims=True) + 1e-3)
-""",
-    ),
-    Case(
-        "ShapeHelper",
-        "6,4",
-        "return x.shape[1] * x.shape[2]",
-        "return x.shape[0] * x.shape[1]",
-        """
-def features(x):
-    return x.shape[1] * x.shape[2]
-
-
-class ShapeHelper(layers.Layer):
-    def call(self, x):
-        return ops.relu(ops.reshape(x, (-1, features(x))))
-""",
-        named=("ops.reshape(x, (-1, features(x)))",),
-    ),
-    Case(
-        "SwappedSubject",
-        "6,4 3,4",
-        "self.attend(query, memory)",
-        "self.attend(memory, query)",
-        """
-class SwappedSubject(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.attend = layers.MultiHeadAttention(2, 4)
-
-    def call(self, query, memory):
-        return query + self.attend(query, memory)
-""",
-        named=("query + self.attend(memory, query)",),
-    ),
-    Case(
-        "GaussianLoss",
-        "3 6",
-        "ops.split(y_pred, 2, axis=-1)",
-        "ops.split(y_pred, 2)",
-        """
-class GaussianLoss(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        mean, log_var = ops.split(y_pred, 2, axis=-1)
-        error = ops.square(y_true - mean) * ops.exp(-log_var) + log_var
-        return ops.mean(error, axis=-1)
-""",
-        named=("y_true - mean",),
-    ),
-    Case(
-        "RankingLoss",
-        "m5 5",
-        "y_pred[:, :, None] - y_pred[:, None, :]",
-        "y_pred[:, None] - y_pred[None, :]",
-        """
-class RankingLoss(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        margin = y_pred[:, :, None] - y_pred[:, None, :]
-        wanted = y_true[:, :, None] * (1.0 - y_true[:, None, :])
-        return ops.sum(wanted * ops.relu(1.0 - margin), axis=(1, 2))
-""",
-        named=("wanted * ops.relu(1.0 - margin)",),
-    ),
-    Case(
-        "Smoothness",
-        "6,2 6,2",
-        "y_pred[:, 1:] - y_pred[:, :-1]",
-        "y_pred[1:] - y_pred[:-1]",
-        """
-class Smoothness(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        error = ops.mean(ops.square(y_true - y_pred), axis=(1, 2))
-        steps = y_pred[:, 1:] - y_pred[:, :-1]
-        return error + ops.mean(ops.square(steps), axis=(1, 2))
-""",
-        named=("error + ops.mean(ops.square(steps), axis=(1, 2))",),
-    ),
-    Case(
-        "OrdinalLoss",
-        "i4: u3",
-        "ops.cast(levels < y_true[:, None], y_pred.dtype)",
-        "ops.cast(levels < y_true, y_pred.dtype)",
-        """
-class OrdinalLoss(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        levels = ops.arange(3)
-        target = ops.cast(levels < y_true[:, None], y_pred.dtype)
-        return ops.mean(ops.square(target - y_pred), axis=-1)
-""",
-        named=("levels < y_true",),
-    ),
-    Case(
-        "MeanOfRows",
-        "4 4",
-        "ops.sum(ops.abs(y_true - y_pred), axis=-1)",
-        "ops.sum(ops.abs(y_true - y_pred), axis=0)",
-        """
-class MeanOfRows(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        return ops.log(1.0 + ops.sum(ops.abs(y_true - y_pred), axis=-1))
-""",
-    ),
-    Case(
-        "PerClassError",
-        "3 3",
-        'shape=(3,), initializer="zeros", name="error"',
-        'shape=(1,), initializer="zeros", name="error"',
-        """
-class PerClassError(keras.metrics.Metric):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.error = self.add_weight(shape=(3,), initializer="zeros", name="error")
-        self.seen = self.add_weight(shape=(), initializer="zeros", name="seen")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        self.error.assign_add(ops.sum(ops.abs(y_true - y_pred), axis=0))
-        self.seen.assign_add(ops.cast(ops.shape(y_true)[0], "float32"))
-
-    def result(self):
-        return ops.max(self.error / self.seen)
-""",
-        named=("self.error.assign_add(ops.sum(ops.abs(y_true - y_pred), axis=0))",),
-    ),
-    Case(
-        "Agreement",
-        "m u1",
-        "ops.reshape(y_pred, (-1,)) > 0.5",
-        "y_pred > 0.5",
-        """
-class Agreement(keras.metrics.Metric):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.same = self.add_weight(shape=(), initializer="zeros", name="same")
-        self.seen = self.add_weight(shape=(), initializer="zeros", name="seen")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        guess = ops.cast(ops.reshape(y_pred, (-1,)) > 0.5, "float32")
-        self.same.assign_add(ops.sum(1.0 - ops.abs(y_true - guess)))
-        self.seen.assign_add(ops.cast(ops.size(y_true), "float32"))
-
-    def result(self):
-        return self.same / self.seen
-""",
-        named=("y_true - guess",),
-    ),
-    Case(
-        "TorchDistances",
-        "5,3",
-        "x.unsqueeze(1)",
-        "x.unsqueeze(0)",
-        """
-class TorchDistances(layers.Layer):
-    def call(self, x):
-        difference = x.unsqueeze(2) - x.unsqueeze(1)
-        return difference.pow(2).sum(dim=-1)
-""",
-        backends=("torch",),
-        header=TORCH,
-        named=("x.unsqueeze(2) - x.unsqueeze(0)",),
-    ),
-    Case(
-        "TorchNormalize",
-        "6,4",
-        "x.sum(dim=-1, keepdim=True)",
-        "x.sum(dim=-1)",
-        """
-class TorchNormalize(layers.Layer):
-    def call(self, x):
-        x = torch.exp(x)
-        return x / x.sum(dim=-1, keepdim=True)
-""",
-        backends=("torch",),
-        header=TORCH,
-    ),
-    Case(
-        "TorchLinear",
-        "5",
-        "self.w.value.t())",
-        "self.w.value)",
-        """
-class TorchLinear(layers.Layer):
-    def build(self, shape):
-        self.w = self.add_weight(shape=(3, shape[-1]), name="w")
-
-    def call(self, x):
-        return torch.tanh(x @ self.w.value.t())
-""",
-        backends=("torch",),
-        header=TORCH,
-    ),
-    Case(
-        "FlowGather",
-        "6,4",
-        "tf.gather(x, [0, 5], axis=1)",
-        "tf.gather(x, [0, 5])",
-        """
-class FlowGather(layers.Layer):
-    def call(self, x):
-        ends = tf.gather(x, [0, 5], axis=1)
-        return tf.reshape(ends, (-1, 8))
-""",
-        backends=("tensorflow",),
-        header=TENSORFLOW,
-        batch=8,
-    ),
-    Case(
-        "FlowMask",
+        "MaskedMax",
         "6,4 m6",
-        "mask[:, tf.newaxis, :] > 0.5",
-        "mask > 0.5",
+        "kept[..., None] > 0.5",
+        "kept > 0.5",
         """
-class FlowMask(layers.Layer):
-    def call(self, x, mask):
-        scores = tf.matmul(x, x, transpose_b=True)
-        return tf.where(mask[:, tf.newaxis, :] > 0.5, scores, -1e4)
+class MaskedMax(layers.Layer):
+    def call(self, x, kept):
+        x = ops.where(kept[..., None] > 0.5, x, -1e4)
+        return ops.max(x, axis=1)
 """,
-        backends=("tensorflow",),
-        header=TENSORFLOW,
+        named=("ops.where(kept > 0.5, x, -1e4)",),
     ),
     Case(
-        "FlowSoft",
-        "6,4",
-        "tf.nn.softmax(scores, axis=-1)",
-        "tf.nn.softmax(scores, axis=0)",
+        "GRUByHand",
+        "5 3",
+        "ops.matmul(r * h, self.u)",
+        "ops.matmul(self.u, r * h)",
         """
-class FlowSoft(layers.Layer):
+class GRUByHand(layers.Layer):
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.gates = layers.Dense(units, activation="sigmoid")
+        self.inner = layers.Dense(units)
+        self.units = units
+
+    def build(self, x_shape, h_shape):
+        self.u = self.add_weight(shape=(self.units, self.units), name="u")
+
+    def call(self, x, h):
+        r = self.gates(ops.concatenate([x, h], axis=-1))
+        return ops.tanh(self.inner(x) + ops.matmul(r * h, self.u))
+""",
+    ),
+    Case(
+        "HeadMerge",
+        "6,8",
+        "(-1, 6, 8)",
+        "(-1, 8)",
+        """
+class HeadMerge(layers.Layer):
     def call(self, x):
-        scores = tf.einsum("btd,bsd->bts", x, x)
-        return tf.matmul(tf.nn.softmax(scores, axis=-1), x)
+        heads = ops.transpose(ops.reshape(x, (-1, 6, 2, 4)), (0, 2, 1, 3))
+        weights = ops.softmax(ops.matmul(heads, ops.swapaxes(heads, -1, -2)), axis=-1)
+        out = ops.transpose(ops.matmul(weights, heads), (0, 2, 1, 3))
+        return x + ops.reshape(out, (-1, 6, 8))
 """,
-        backends=("tensorflow",),
-        header=TENSORFLOW,
+        named=("x + ops.reshape(out, (-1, 8))",),
     ),
     Case(
-        "JaxGather",
-        "6,4",
-        "x[:, jnp.array([0, 5])]",
-        "x[jnp.array([0, 5])]",
+        "MeanPoolSkip",
+        "8,3",
+        "layers.AveragePooling1D(2)",
+        "layers.AveragePooling1D(4)",
         """
-class JaxGather(layers.Layer):
-    def call(self, x):
-        ends = x[:, jnp.array([0, 5])]
-        return jnp.reshape(ends, (-1, 8))
-""",
-        backends=("jax",),
-        header=JAX,
-        batch=8,
-    ),
-    Case(
-        "JaxNormalize",
-        "6,4",
-        "x.sum(axis=-1, keepdims=True)",
-        "x.sum(axis=-1)",
-        """
-class JaxNormalize(layers.Layer):
-    def call(self, x):
-        x = jnp.exp(x)
-        return x / x.sum(axis=-1, keepdims=True)
-""",
-        backends=("jax",),
-        header=JAX,
-    ),
-    Case(
-        "JaxDense",
-        "6,4",
-        "jnp.einsum('btd,df->btf', x, self.w.value)",
-        "jnp.einsum('btd,df->bdf', x, self.w.value)",
-        """
-class JaxDense(layers.Layer):
-    def build(self, shape):
-        self.w = self.add_weight(shape=(shape[-1], 3), name="w")
-        self.b = self.add_weight(shape=(6, 1), name="b")
+class MeanPoolSkip(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = layers.Conv1D(3, 3, strides=2, padding="same")
+        self.pool = layers.AveragePooling1D(2)
 
     def call(self, x):
-        h = jnp.einsum('btd,df->btf', x, self.w.value)
-        return h + self.b.value
+        return self.conv(x) + self.pool(x)
+""",
+        named=("self.conv(x) + self.pool(x)", "self.pool(x)"),
+    ),
+    Case(
+        "WindowSum",
+        "8,3",
+        "x[:, :-2] + x[:, 1:-1] + x[:, 2:]",
+        "x[:, :-2] + x[:, 1:-1] + x[:, 1:]",
+        """
+class WindowSum(layers.Layer):
+    def call(self, x):
+        return x[:, :-2] + x[:, 1:-1] + x[:, 2:]
+""",
+    ),
+    Case(
+        "Distances",
+        "5",
+        "axis=-1)",
+        "axis=1, keepdims=True)",
+        """
+class Distances(layers.Layer):
+    def build(self, shape):
+        self.points = self.add_weight(shape=(3, shape[-1]), name="points")
+        self.width = self.add_weight(shape=(3,), initializer="ones", name="width")
+
+    def call(self, x):
+        gaps = x[:, None, :] - self.points
+        return self.width * ops.sum(ops.square(gaps), axis=-1)
+""",
+        named=("self.width * ops.sum(ops.square(gaps), axis=1, keepdims=True)",),
+    ),
+    Case(
+        "PairFeatures",
+        "5 5",
+        "ops.concatenate([a, b, a * b], axis=-1)",
+        "ops.stack([a, b, a * b], axis=0)",
+        """
+class PairFeatures(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.out = layers.Dense(1)
+
+    def call(self, a, b):
+        features = ops.concatenate([a, b, a * b], axis=-1)
+        return self.out(features)
+""",
+    ),
+    Case(
+        "NumpyMask",
+        "6,4",
+        "ops.cast(ops.abs(x) > 0.5, x.dtype)",
+        "np.where(np.abs(x) > 0.5, 1.0, 0.0)",
+        """
+class NumpyMask(layers.Layer):
+    def call(self, x):
+        return x * ops.cast(ops.abs(x) > 0.5, x.dtype)
+""",
+        backends=("jax", "tensorflow"),
+        named=("np.abs(x)", "np.abs(x) > 0.5"),
+    ),
+    Case(
+        "Interaction",
+        "4,3",
+        "ops.transpose(x, (0, 2, 1))",
+        "ops.transpose(x)",
+        """
+class Interaction(layers.Layer):
+    def call(self, x):
+        products = ops.matmul(x, ops.transpose(x, (0, 2, 1)))
+        return ops.reshape(products, (-1, 16))
+""",
+        named=("ops.matmul(x, ops.transpose(x))",),
+    ),
+    Case(
+        "Curiosity",
+        "5 2",
+        "layers.Dense(5)",
+        "layers.Dense(2)",
+        """
+class Curiosity(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.forward_model = layers.Dense(5)
+
+    def call(self, state, action):
+        guess = self.forward_model(ops.concatenate([state, action], axis=-1))
+        return ops.mean(ops.square(guess - state), axis=-1)
+""",
+        named=(
+            "guess - state",
+            "self.forward_model(ops.concatenate([state, action], axis=-1))",
+        ),
+    ),
+    Case(
+        "HingeLoss",
+        "m4 4",
+        "ops.max(other, axis=-1)",
+        "ops.max(other)",
+        """
+class HingeLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        own = ops.sum(y_true * y_pred, axis=-1)
+        other = (1.0 - y_true) * y_pred
+        return ops.relu(1.0 + ops.max(other, axis=-1) - own)
+""",
+    ),
+    Case(
+        "BoxLoss",
+        "4 4",
+        "y_true[:, 2:] - y_pred[:, 2:]",
+        "y_true[2:] - y_pred[2:]",
+        """
+class BoxLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        center = ops.sum(ops.square(y_true[:, :2] - y_pred[:, :2]), axis=-1)
+        size = ops.sum(ops.abs(y_true[:, 2:] - y_pred[:, 2:]), axis=-1)
+        return center + size
+""",
+        named=("center + size",),
+    ),
+    Case(
+        "Tversky",
+        "m6,6 u6,6",
+        "both = ops.sum(y_true * y_pred, axis=(1, 2))",
+        "both = ops.sum(y_true * y_pred, axis=(0, 1))",
+        """
+class Tversky(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        both = ops.sum(y_true * y_pred, axis=(1, 2))
+        missed = ops.sum(y_true * (1.0 - y_pred), axis=(1, 2))
+        return 1.0 - both / (both + 0.7 * missed + 1e-6)
+""",
+        named=("both + 0.7 * missed",),
+    ),
+    Case(
+        "CenterLoss",
+        "i3: 4",
+        "ops.take(centers, y_true, axis=0)",
+        "ops.take(centers, y_true, axis=1)",
+        """
+class CenterLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        centers = ops.ones((3, 4))
+        own = ops.take(centers, y_true, axis=0)
+        return ops.sum(ops.square(y_pred - own), axis=-1)
+""",
+        named=("y_pred - own",),
+    ),
+    Case(
+        "WeightedAccuracy",
+        "i3: p3 u",
+        "hit * sample_weight)",
+        "hit)",
+        """
+class WeightedAccuracy(keras.metrics.Metric):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hits = self.add_weight(shape=(), initializer="zeros", name="hits")
+        self.seen = self.add_weight(shape=(), initializer="zeros", name="seen")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        guess = ops.argmax(y_pred, axis=-1)
+        hit = ops.cast(ops.equal(ops.cast(y_true, "int32"), ops.cast(guess, "int32")), "float32")
+        self.hits.assign(self.hits + ops.sum(hit * sample_weight))
+        self.seen.assign_add(ops.sum(sample_weight))
+
+    def result(self):
+        return self.hits / self.seen
+""",
+    ),
+    Case(
+        "Counts",
+        "i4: p4",
+        "ops.sum(ops.one_hot(guess, 4), axis=0)",
+        "ops.one_hot(guess, 4)",
+        """
+class Counts(keras.metrics.Metric):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.counts = self.add_weight(shape=(4,), initializer="zeros", name="counts")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        guess = ops.argmax(y_pred, axis=-1)
+        self.counts.assign_add(ops.sum(ops.one_hot(guess, 4), axis=0))
+
+    def result(self):
+        return ops.max(self.counts)
+""",
+        named=("self.counts.assign_add(ops.one_hot(guess, 4))",),
+    ),
+    Case(
+        "TorchChunk",
+        "8",
+        "x.chunk(2, dim=-1)",
+        "x.chunk(2)",
+        """
+class TorchChunk(layers.Layer):
+    def call(self, x):
+        value, gate = x.chunk(2, dim=-1)
+        return value * torch.sigmoid(gate)
+""",
+        backends=("torch",),
+        header=TORCH,
+        batch=4,
+    ),
+    Case(
+        "TorchPermute",
+        "6,4",
+        "x.permute(0, 2, 1)",
+        "x.permute(2, 0, 1)",
+        """
+class TorchPermute(layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[1], 3), name="w")
+
+    def call(self, x):
+        return torch.matmul(x.permute(0, 2, 1), self.w.value)
+""",
+        backends=("torch",),
+        header=TORCH,
+    ),
+    Case(
+        "FlowTranspose",
+        "6,4",
+        "tf.transpose(x, [0, 2, 1])",
+        "tf.transpose(x, [2, 0, 1])",
+        """
+class FlowTranspose(layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[1], 3), name="w")
+
+    def call(self, x):
+        return tf.matmul(tf.transpose(x, [0, 2, 1]), self.w)
+""",
+        backends=("tensorflow",),
+        header=TENSORFLOW,
+    ),
+    Case(
+        "FlowStack",
+        "6,4",
+        "tf.stack(parts, axis=1)",
+        "tf.stack(parts)",
+        """
+class FlowStack(layers.Layer):
+    def call(self, x):
+        parts = [tf.tanh(x[:, 0]), tf.sigmoid(x[:, 1])]
+        return tf.stack(parts, axis=1)
+""",
+        backends=("tensorflow",),
+        header=TENSORFLOW,
+    ),
+    Case(
+        "JaxSplit",
+        "8",
+        "jnp.split(x, 2, axis=-1)",
+        "jnp.split(x, 2)",
+        """
+class JaxSplit(layers.Layer):
+    def call(self, x):
+        value, gate = jnp.split(x, 2, axis=-1)
+        return value * jax.nn.sigmoid(gate)
 """,
         backends=("jax",),
         header=JAX,
-        named=("h + self.b.value",),
+    ),
+    Case(
+        "JaxMoves",
+        "6,4",
+        "jnp.transpose(x, (0, 2, 1))",
+        "jnp.transpose(x, (2, 0, 1))",
+        """
+class JaxMoves(layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[1], 3), name="w")
+
+    def call(self, x):
+        return jnp.transpose(x, (0, 2, 1)) @ self.w.value
+""",
+        backends=("jax",),
+        header=JAX,
     ),
 )

@@ -40,7 +40,7 @@ def judged(
             "explaining the error", lambda: _of_error(error, about, recorder, fixes, judgement)
         )
     elif about is not None:
-        if _is_symbolic(recorder):
+        if about.unknown or _is_symbolic(recorder):
             findings += _guarded("telling the batch size", lambda: _label(about, recorder, judgement))
         if fixes and about.make is not None:
             findings += _guarded("trying other inputs", lambda: _of_misbehaviour(about, judgement))

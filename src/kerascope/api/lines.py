@@ -32,7 +32,7 @@ def _row(row: Row, dims: Mapping[Event, tuple[str, ...]]) -> LineRow:
     first, last, start, end = site.position
     named = next((dims[event] for event in (row.last, row.first) if event in dims), ())
     shapes = tuple(shape_text(shape) for shape in row.shapes)
-    if named and any(None in (shape or ()) for shape in row.shapes):
+    if named and (row.last.facts.mode == "symbolic" or any(None in (shape or ()) for shape in row.shapes)):
         shapes = (shape_text(named),)
     return LineRow(
         file=shown_path(site.file),

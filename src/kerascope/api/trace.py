@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bdb
 import contextlib
+import inspect
 import re
 import sys
 import types
@@ -172,9 +173,19 @@ def traced(
 
     call, about = prepared(subject, args, kwargs, make)
     result = Trace(about.name)
-    with recorded(result, about, stop=stop, statistics=statistics, fixes=fixes, catch=True):
+    named = _functions_of(subject)
+    with recorded(result, about, stop=stop, statistics=statistics, fixes=fixes, catch=True, named=named):
         result.output = call()
     return result
+
+
+def _functions_of(subject: Any) -> list[types.FunctionType]:
+    """Returns a function itself, or the methods of an object's class."""
+    function = inspect.unwrap(getattr(subject, "__func__", subject)) if callable(subject) else subject
+    if isinstance(function, types.FunctionType):
+        return [function]
+    cls = subject if isinstance(subject, type) else type(subject)
+    return [value for value in vars(cls).values() if isinstance(value, types.FunctionType)]
 
 
 @contextlib.contextmanager
@@ -206,10 +217,12 @@ def recorded(
     fixes: bool = False,
     catch: bool = False,
     running: types.FrameType | None = None,
+    named: Sequence[types.FunctionType] = (),
 ) -> Iterator[None]:
     """Traces the block and leaves the report with `result`; with `catch` exceptions end in `result.error`.
 
-    `running` is the user's frame that the block stands in, whose own lines are to be shown too.
+    `running` is the user's frame that the block stands in, whose own lines are to be shown too; `named` are the
+    functions that were asked for.
     """
     from kerascope.detect.smells import Smells
     from kerascope.probe.lines.session import recording
@@ -222,7 +235,7 @@ def recorded(
         listeners.append(stopper(stop))
     recorder: Recorder | None = None
     try:
-        with recording(statistics=statistics, listeners=listeners, running=running) as recorder:
+        with recording(statistics=statistics, listeners=listeners, running=running, named=named) as recorder:
             yield
     except bdb.BdbQuit:
         assert recorder is not None
@@ -257,6 +270,18 @@ def _judge(result: Trace, about: Subject | None, recorder: Recorder, smells: Sme
         result._report = report()
 
 
+def _notes(recorder: Recorder, judgement: Judgement) -> tuple[str, ...]:
+    from kerascope.probe.lines.symbolic import SEVERAL
+
+    # Runs with made-up sizes have told apart what Keras does not.
+    notes = [note for note in recorder.log.notes if note != SEVERAL or not judgement.dims]
+    if not recorder.log.rows:
+        notes.append(
+            "what ran was in a library, or came from no file (`exec`, a prompt) and was not handed to `trace` itself"
+        )
+    return tuple(notes)
+
+
 def _report(result: Trace, recorder: Recorder, judgement: Judgement) -> Report:
     from kerascope._keras import objects
 
@@ -267,7 +292,7 @@ def _report(result: Trace, recorder: Recorder, judgement: Judgement) -> Report:
         verdict="crashed" if result.error is not None else "faulty" if bad else "healthy",
         findings=tuple(with_code(finding) for finding in judgement.findings),
         headline=_headline(result.error),
-        gaps=tuple(recorder.log.notes),
+        gaps=_notes(recorder, judgement),
         lines=line_rows(recorder.log, judgement.dims),
         verb="trace",
     )

@@ -15,8 +15,11 @@ from kerascope._backends import tensors
 from kerascope._keras import objects
 
 BATCH = "B"
-_SECOND = 7
-"""Size given to unknown axes other than the first."""
+STAND_INS = {43: "N", 53: "M", 71: "L"}
+"""Sizes given to unknown axes behind the first, and the names they are shown by: primes that are seldom a real size.
+
+One axis has one size in all inputs, as a sequence and its mask have.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Subject:
 
     `kind` is as in `objects.kind_of`. `make` gives a fresh one, None when there is no way to make one; of a function
     it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `batch` is the batch
-    size of the inputs that were given, None where that is open.
+    size of the inputs that were given, None where that is open. `unknown` are the sizes that stand for unknown ones other
+    than the batch, with their names.
     """
 
     kind: str
@@ -71,6 +75,7 @@ class Subject:
     kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     run: Callable[..., Any] | None = None
     batch: int | None = None
+    unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments for a batch of this size, as tensors of the backend."""
@@ -81,7 +86,8 @@ class Subject:
         """Returns symbolic arguments whose batch size is not known."""
         return self._filled(
             lambda spec: objects.symbolic(
-                tuple(None if size == BATCH else int(size) for size in spec.shape), spec.dtype
+                tuple(None if size == BATCH or size in self.unknown else int(size) for size in spec.shape),
+                spec.dtype,
             )
         )
 
@@ -137,7 +143,20 @@ def subject(obj: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, make: A
         make = (lambda: obj) if kind in ("function", "other") else objects.maker(obj)
     name = getattr(obj, "__name__", None) or type(obj).__name__
     size = batch if isinstance(batch, int) else None
-    return Subject(kind, name, make, tuple(args), dict(kwargs), batch=size)
+    more = {size for t in leaves for size in _unknown(t)}
+    names = {size: name for size, name in STAND_INS.items() if size in more}
+    return Subject(kind, name, make, tuple(args), dict(kwargs), batch=size, unknown=names)
+
+
+def _unknown(value: Any) -> list[int]:
+    """Returns the stand-ins for the unknown sizes of a tensor, the batch left out."""
+    sizes = tensors.shape(tensors.unwrapped(value)) or ()
+    return [_stand_in(axis) for axis, size in enumerate(sizes) if axis and not isinstance(size, int)]
+
+
+def _stand_in(axis: int) -> int:
+    known = list(STAND_INS)
+    return known[min(axis - 1, len(known) - 1)]
 
 
 def _spec(value: Any, batch: Any) -> InputSpec:
@@ -148,7 +167,7 @@ def _spec(value: Any, batch: Any) -> InputSpec:
         if axis == 0 and (size == batch or not isinstance(size, int)):
             shape.append(BATCH)
         else:
-            shape.append(size if isinstance(size, int) else _SECOND)
+            shape.append(size if isinstance(size, int) else _stand_in(axis))
     values = tensors.array_of(value)
     low, high, like = 0, 2, "normal"
     if values is not None and values.size:

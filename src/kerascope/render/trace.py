@@ -12,7 +12,7 @@ from kerascope.render.numbers import figure, percent
 from kerascope.values import LineRow, Report, TensorFacts
 
 MOST_ROWS = 40
-SOURCE_CELLS, SOURCE_CELLS_IN_FULL = 26, 60
+SOURCE_CELLS, SOURCE_CELLS_IN_FULL = 24, 60
 NAME_CELLS = 60
 
 
@@ -103,7 +103,9 @@ def _table(rows: Sequence[LineRow], full: bool) -> Table:
     add(Column("non-finite", "right"), lost, any(_lost(row) for row in rows))
     times = any(row.count > 1 for row in rows)
     add(Column("times", "right", drop=6), [Span(figure(row.count), "dim") for row in rows], times)
-    return Table(tuple(columns), tuple(tuple(cell) for cell in cells))
+    # The numbers of the lines come first, and are no use in part.
+    narrow = max(len("line"), *(len(str(row.line)) for row in rows))
+    return Table(tuple(columns), tuple(tuple(cell) for cell in cells), narrowest=narrow)
 
 
 def _name(row: LineRow) -> Span:

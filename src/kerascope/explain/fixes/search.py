@@ -27,6 +27,8 @@ _PROMISING = 1.8
 """A change that merely fails otherwise is taken as the first of a pair only when it costs less."""
 _PER_STAGE, _CHEAPEST = 0.1, 0.7
 """How much coming further counts among the firsts of a pair, and what the second of one costs at least."""
+_SENSIBLE = 3.0
+"""What passes, but with more than this against it, is not shown: operands dropped, names left unread."""
 _LOST = 0.8
 """Added for each tensor that a change leaves out of an expression."""
 
@@ -186,7 +188,7 @@ class _Search:
     def repairs(self, most: int) -> Repairs:
         best: list[_Passing] = []
         for passing in sorted(self.passing, key=lambda p: p.rank):
-            if all(passing.patch.after != other.patch.after for other in best):
+            if passing.rank <= _SENSIBLE and all(passing.patch.after != other.patch.after for other in best):
                 best.append(passing)
         best = best[:most]
         return Repairs(

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kerascope._keras import objects
@@ -24,6 +24,8 @@ from kerascope.record.lines import Activation, Event, LineLog, Site
 
 BATCHES = (2, 11, 13)
 _OTHERS = (3, 17, 19, 23, 29, 31, 37, 41, 43, 47)
+_NEAR = 2
+"""A size so near to one that stands for an unknown one is taken to be made of it, as by a convolution."""
 SECONDS = 4.0
 """No further run is begun after this time."""
 
@@ -39,11 +41,12 @@ class Probe(NamedTuple):
 
 @dataclasses.dataclass
 class Probes:
-    """The runs, with the batch size and recorder of each."""
+    """The runs, with the batch size and recorder of each, and the names of sizes that stand for unknown ones."""
 
     runs: list[Probe] = dataclasses.field(default_factory=list)
     batches: list[int] = dataclasses.field(default_factory=list)
     recorders: list[Recorder] = dataclasses.field(default_factory=list)
+    names: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
     @property
     def logs(self) -> tuple[LineLog, ...]:
@@ -61,7 +64,7 @@ def probe(subject: Subject, batches: Sequence[int] = BATCHES) -> list[Probe]:
 
 def run_probes(subject: Subject, batches: Sequence[int], seconds: float = SECONDS) -> Probes:
     """Runs the object on each batch size as long as there is time."""
-    found = Probes()
+    found = Probes(names=subject.unknown)
     if subject.make is None:
         return found
     budget = Budget(seconds)
@@ -146,7 +149,7 @@ def transfer(log: LineLog, probes: Probes) -> Labels:
         for key, event in ours.items():
             label = known.get(theirs[key]) if key in theirs else None
             if label is not None and event not in result and _agrees(event, label):
-                result[event] = label
+                result[event] = tuple(named(part, probes.names) for part in label)
     return result
 
 
@@ -198,6 +201,26 @@ def label(sizes: Sequence[int | str | None], batches: Sequence[int]) -> str:
         times = known[0] // batches[0] ** 2
         return "B²" if times == 1 else f"{times}·B²"
     return "?"
+
+
+def named(part: str, names: Mapping[int, str]) -> str:
+    """Returns a size in terms of the unknown ones that it is made of: of 86, where 43 stands for N, "2·N"."""
+    number, _, batch = part.partition("·") if part.endswith("·B") else (part, "", "")
+    if not names or not number.isdigit():
+        return part
+    size = int(number)
+    for stand_in, name in names.items():
+        times, rest = divmod(size, stand_in)
+        if size == stand_in**2:
+            number = f"{name}²"
+        elif times and rest == 0:
+            number = name if times == 1 else f"{named(str(times), names)}·{name}"
+        elif abs(size - stand_in) <= _NEAR and not batch:
+            number = f"{name}{size - stand_in:+d}"
+        else:
+            continue
+        break
+    return f"{number}·{batch}" if batch else number
 
 
 Key = tuple[Any, ...]

@@ -261,6 +261,11 @@ def _is_typed(function: types.FunctionType) -> bool:
     return space.get("__name__") == "__main__" or is_users(space.get("__file__") or "")
 
 
+def without_file(function: types.FunctionType) -> bool:
+    """Tells whether a function came from no file: typed at a prompt, or handed to `exec`."""
+    return function.__code__.co_filename in _TYPED
+
+
 def _functions() -> list[types.FunctionType]:
     return [o for o in gc.get_objects() if type(o) is types.FunctionType]
 

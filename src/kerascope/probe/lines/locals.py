@@ -106,7 +106,7 @@ class LocalsByLine:
         key = (code, line, name)
         found = self._sites.get(key)
         if found is None:
-            node = ast.Name(name, ast.Load())
+            node = ast.Name(name, ast.Load(), lineno=line, end_lineno=line, col_offset=0, end_col_offset=0)
             place = (line, line, 0, 0)
             found = Site(
                 code.co_filename,

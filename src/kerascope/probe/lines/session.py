@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from kerascope._backends import line_modes
 from kerascope._keras.specs import around_specs
 from kerascope.probe.lines import recorder as hooks
 from kerascope.probe.lines import symbolic
-from kerascope.probe.lines.install import Installation, is_users, original, why_not
+from kerascope.probe.lines.install import Installation, is_users, original, why_not, without_file
 from kerascope.probe.lines.locals import LocalsByLine
 from kerascope.probe.lines.recorder import Listener, Recorder
+from kerascope.probe.lines.written import own_code_is_written
 from kerascope.record.lines import LineLog
 
 
@@ -24,17 +25,20 @@ def recording(
     statistics: bool = True,
     listeners: Sequence[Listener] = (),
     running: types.FrameType | None = None,
+    named: Iterable[types.FunctionType] = (),
 ) -> Iterator[Recorder]:
     """Traces the block; gives the recorder, whose `log` fills while the block runs.
 
     `running` is the frame that the block stands in, when its own lines are to be shown too: it cannot be rewritten
-    any more, so they are shown by local names. What could not be done as wished stands in `log.notes`.
+    any more, so they are shown by local names. `named` are functions that the caller has asked for, which are shown
+    even where nothing else says that they are the user's. What could not be done as wished stands in `log.notes`.
     """
     recorder = Recorder(log or LineLog(), statistics=statistics, listeners=listeners)
     installation = Installation(recorder.log.note)
     with contextlib.ExitStack() as stack:
         stack.callback(installation.remove)
         installation.install()
+        installation.skipped += [f for f in named if without_file(f) and f not in installation.skipped]
         by_line = _by_line(installation, running)
         stack.callback(hooks.end, recorder)
         hooks.begin(recorder)
@@ -61,6 +65,7 @@ def _modes(recorder: Recorder) -> Iterator[None]:
             with contextlib.ExitStack() as stack:
                 stack.enter_context(line_modes.code_is_run(note, is_users))
                 stack.enter_context(around_specs(symbolic.spec))
+                stack.enter_context(own_code_is_written())
                 _around.append(stack.pop_all())
         _inside.append(recorder)
     try:

@@ -19,6 +19,7 @@ from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Event, LineLog
 
 Shape = tuple[int | str | None, ...]
+SEVERAL = "an input has several unknown sizes; Keras takes them for one while it works out shapes, so B stands for each"
 
 
 @contextlib.contextmanager
@@ -26,10 +27,7 @@ def spec(alike: bool) -> Iterator[Attempt]:
     """Keras works out a shape; gives what is to be entered around every run of the user's code in it."""
     recorder = hooks.active()
     if recorder is not None and alike:
-        recorder.log.note(
-            "an input has several unknown sizes; Keras takes them for one while it works out shapes, so B "
-            "stands for each"
-        )
+        recorder.log.note(SEVERAL)
     runs = None if recorder is None else _Runs(recorder)
     yield contextlib.nullcontext if runs is None else runs.attempt  # type: ignore[misc]
 

@@ -135,6 +135,7 @@ def _axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
             )
         ):
             slots.append(("", value))
+    slots += [("", value) for value in _passed_axes(context, call)]
     for name, value in slots:
         prefix = f"{name}=" if name else ""
         wide = rank + 1 if called(call) in ("expand_dims", "unsqueeze", "stack") else rank
@@ -142,6 +143,14 @@ def _axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
             edit = context.swap(cost + 0.001 * index, value, new)
             text = context.text(value)
             yield Proposal(edit.cost, f"{prefix}{text} -> {prefix}{new}", edit.edits)
+
+
+def _passed_axes(context: Context, call: ast.Call) -> Iterator[ast.expr]:
+    """Yields what is passed to a function of the file for a parameter that is named as an axis."""
+    for function in ast.walk(context.tree):
+        if isinstance(function, ast.FunctionDef) and function.name == called(call):
+            names = [a.arg for a in function.args.args if a.arg not in ("self", "cls")]
+            yield from (v for name, v in zip(names, call.args, strict=False) if name in AXES)
 
 
 def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) -> Iterator[tuple[float, str]]:

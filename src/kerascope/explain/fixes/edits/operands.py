@@ -208,7 +208,7 @@ def _elementwise(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
         text = context.spell("matmul", node, context.text(node.left), y=context.text(node.right))
         if text is not None:
             sure = _broadcast(one, two) is None and _is_weight(node.right, two)
-            yield context.swap(0.8 if sure else 1.6, node, text)
+            yield context.swap(0.8 if sure else 2.0, node, text)
 
 
 def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -258,7 +258,7 @@ def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
             cost = 1.3
             if name == "multiply":
                 fitting = _broadcast(shapes[0] or (), shapes[1] or ()) is not None
-                cost = 0.8 if not fitting and _is_weight(call.args[1], shapes[1]) else 1.6
+                cost = 0.8 if not fitting and _is_weight(call.args[1], shapes[1]) else 2.0
             edit = context.swap(cost, call.func, f"{context.text(base)}.{new}")
             yield edit
             if new in ("concatenate", "concat", "cat"):

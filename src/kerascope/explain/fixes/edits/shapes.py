@@ -186,6 +186,8 @@ def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
         yield from _tuple_indices(context, index)
         return
     number = integer(index)
+    if tensor and isinstance(index, ast.Name):
+        yield dataclasses.replace(context.swap(1.1, index, f":, {text}"), kind="index behind the batch")
     if tensor and (number is not None or isinstance(index, ast.Slice)):
         shape = context.shape(node.value) or ()
         yield dataclasses.replace(context.swap(1.0, index, f":, {text}"), kind="index behind the batch")
@@ -234,7 +236,7 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
                 for new in ("1:", ":-1"):
                     yield context.swap(1.45, element, new)
         elif context.text(element) == "None" and len(parts) > 1:
-            yield context.swap(1.6, index, ", ".join(parts[:at] + parts[at + 1 :]))
+            yield context.swap(1.3, index, ", ".join(parts[:at] + parts[at + 1 :]))
 
 
 def _slices(context: Context, node: ast.Slice) -> Iterator[Proposal]:
