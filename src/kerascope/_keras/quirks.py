@@ -44,8 +44,8 @@ def without_tensorflow() -> Iterator[None]:
     """Keeps Keras from importing TensorFlow while it writes down a configuration.
 
     All versions so far: with the JAX and torch backends, `layer.get_config()` asks whether some setting is a
-    `tf.TensorShape`, and imports TensorFlow to find out, which takes seconds and hundreds of megabytes. Where nobody has
-    imported it nothing can be one. To be removed when `serialize_keras_object` looks at `sys.modules` first.
+    `tf.TensorShape`, and imports TensorFlow to find out, which takes seconds and hundreds of megabytes. Where
+    nobody has imported it nothing can be one. To be removed when `serialize_keras_object` looks at `sys.modules` first.
     """
     lazy = keras.src.utils.module_utils.tensorflow
     if "tensorflow" in sys.modules or lazy._available is not None:

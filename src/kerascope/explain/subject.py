@@ -64,8 +64,8 @@ class Subject:
 
     `kind` is as in `objects.kind_of`. `make` gives a fresh one, None when there is no way to make one; of a function
     it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `batch` is the batch
-    size of the inputs that were given, None where that is open. `unknown` are the sizes that stand for unknown ones other
-    than the batch, with their names.
+    size of the inputs that were given, None where that is open. `unknown` are the sizes that stand for unknown ones
+    other than the batch, with their names.
     """
 
     kind: str
