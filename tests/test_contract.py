@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "detect": {"record.reader", "record.lines", "_backends.tensors"},
     # Contracts run the object itself. A key with a dot is for that part of a part, in place of the part's own.
     "detect.contracts": {"detect", "record.lines", "probe.lines", "explain.subject", "_backends", "_keras"},
+    "detect.second": {"detect", "record.lines", "probe.lines", "_backends", "_keras"},
     # Fixes are tried and steps run again, which needs the patient.
     "explain": {
         "detect.registry",
