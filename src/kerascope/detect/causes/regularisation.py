@@ -226,7 +226,8 @@ def _by_heart(situation: Situation) -> Iterator[Finding]:
     sure = 0.85 if rise > 1.6 else 0.6
     if fine:
         sure -= 0.1 if rise > 2 else 0.3
-    largest = max((n for n in situation.working), key=lambda n: n.parameters, default=None)
+    widest = max((n.units or 0 for n in situation.hidden), default=0)
+    largest = next((n for n in situation.hidden if 2 * (n.units or 0) >= widest), None)
     rows = situation.rows
     weights = sum(n.parameters for n in situation.working)
     yield cause(
