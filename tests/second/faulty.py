@@ -142,9 +142,8 @@ def measures():
 class Masked(layers.Layer):
     def call(self, x):
         counts = ops.cast(x > 0, "float32")
-        return ops.sum(x * counts, axis=-1, keepdims=True) / ops.sum(
-            counts, axis=-1, keepdims=True
-        )  # <- nan-operation
+        total, number = ops.sum(x * counts, axis=-1, keepdims=True), ops.sum(counts, axis=-1, keepdims=True)
+        return total / number  # <- nan-operation
 
 
 def divides():
@@ -384,13 +383,6 @@ def untrained():
     trained(keras.Sequential([base, layers.Dense(1)]), X, NUMBERS, "mse")
 
 
-def stays_on():
-    inputs = keras.Input((6,))
-    h = layers.Dense(32, activation="relu")(inputs)
-    h = layers.Dropout(0.6)(h, training=True)  # <- training-flag
-    trained(keras.Model(inputs, layers.Dense(1)(h)), X, NUMBERS, "mse", epochs=10)
-
-
 SEEN = (
     rounds,
     decides,
@@ -422,5 +414,4 @@ ASIDE = (
     counts,
     focuses,
     outweighs,
-    stays_on,
 )
