@@ -57,7 +57,7 @@ def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
     if when == "explodes":
         return _nonfinite(view, model) or _runs_away(model)
     if when == "dead":
-        return bool(_dead(model)) and not _cut_elsewhere(view, model)
+        return bool(_dead(model)) and not _nonfinite(view, model) and not _cut_elsewhere(view, model)
     if when == "unlearnt":
         return isinstance(paths, list) and all(_unlearnt(model, str(name)) for name in paths)
     if when == "worse":
