@@ -17,7 +17,11 @@ for row in range(192):
     SHARES[row] = (TOKENS[row, :length] < 10).mean()
 
 
+KEPT = []  # a model that is gone is not examined
+
+
 def trained(model, x, y, loss, metrics=(), rate=0.01, epochs=4, optimizer=None):
+    KEPT.append(model)
     model.compile(optimizer or keras.optimizers.Adam(rate), loss, metrics=list(metrics))
     model.fit(x, y, epochs=epochs, batch_size=16, verbose=0)
     return model
@@ -359,6 +363,7 @@ def uneven():
         keras.optimizers.Adam(0.003),
         loss={"price": "mse", "flag": "binary_crossentropy"},  # <- scale-mismatch
     )
+    KEPT.append(model)
     hard = (X[:, 3:4] * X[:, 4:5] > 0).astype("float32")
     model.fit(X, {"price": 3000 + 500 * NUMBERS, "flag": hard}, epochs=6, batch_size=16, verbose=0)
 
