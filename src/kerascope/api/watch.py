@@ -142,7 +142,7 @@ def watch(
     """
     options = {"every": every, "budget": budget, "memory": memory, "inline": inline, "examine": examine}
     recorder = _recorder(out, options)
-    recorder.start(list(models) or None, keep=True)
+    recorder.start(list(models) or None)
     try:
         yield Watching(recorder)
     except BaseException as error:
