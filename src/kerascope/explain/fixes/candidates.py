@@ -127,15 +127,7 @@ def candidates(
     only is where one of several sizes that disagree comes from.
     """
     seen = seen_in(program.file, logs)
-    context = Context(
-        program.source,
-        program.tree,
-        program.names(),
-        seen.shapes,
-        seen.types,
-        seen.batch,
-        frozenset(seen.several),
-    )
+    context = _context(program, seen)
     executed = {a.function for log in logs for a in log.activations if a.file == program.file}
     functions = list(_functions(program.tree, executed, {p for p in (*places, culprit) if p is not None}))
     silent = not places
@@ -155,12 +147,8 @@ def candidates(
 
     for function in functions:
         made_before = 0.1 if function.name in _MADE_BEFORE else 0.0
-        for family in families:
-            owner = context.owner(function)
-            whole = [*getattr(family, "of_function", _none)(context, function)]
-            whole += getattr(family, "of_class", _none)(context, owner) if owner is not None else []
-            for proposal in whole:
-                add(proposal, 0.0, 0)
+        for proposal in _of_the_whole(context, function, families):
+            add(proposal, 0.0, 0)
         for node in _expressions(context, function):
             cost = near.cost(node) + made_before
             for family in families:
@@ -174,6 +162,24 @@ def candidates(
     for proposal in _in_all_places(alike.values()):
         add(proposal, 0.0, 0)
     return sorted(found.values(), key=lambda c: c.cost)
+
+
+def _context(program: Program, seen: Seen) -> Context:
+    several = frozenset(seen.several)
+    return Context(
+        program.source, program.tree, program.names(), seen.shapes, seen.types, seen.batch, several
+    )
+
+
+def _of_the_whole(
+    context: Context, function: ast.FunctionDef, families: Sequence[ModuleType]
+) -> Iterator[Proposal]:
+    """Yields the changes of a function as a whole, and of the class it stands in."""
+    owner = context.owner(function)
+    for family in families:
+        yield from getattr(family, "of_function", _none)(context, function)
+        if owner is not None:
+            yield from getattr(family, "of_class", _none)(context, owner)
 
 
 def _in_all_places(alike: Iterable[list[Proposal]]) -> Iterator[Proposal]:
