@@ -43,6 +43,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _broadcasts(context, node, node.left, node.comparators[0])
     elif isinstance(node, ast.Call) and called(node) in _ELEMENTWISE and len(node.args) >= 2:
         yield from _broadcasts(context, node, node.args[-2], node.args[-1])
+    if called(node) == "where" and isinstance(node, ast.Call) and len(node.args) == 3:
+        yield from _broadcasts(context, node, node.args[0], node.args[1])
     if called(node) in ("masked_fill", "masked_fill_") and isinstance(node, ast.Call) and node.args:
         assert isinstance(node.func, ast.Attribute)
         yield from _broadcasts(context, node, node.func.value, node.args[0])
