@@ -120,9 +120,9 @@ def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.exp
         for axis, size in enumerate(shape):
             if size == 1 and len(shape) > len(target) >= 1:
                 text = context.spell("squeeze", node, context.text(operand), _axis(axis, len(shape)))
-                left = (*shape[:axis], *shape[axis + 1 :])
-                if text is not None and _broadcast(left, target) is not None:
-                    cost = 0.9 if left == target else 1.2 + 0.1 * (axis == 0)
+                rest = (*shape[:axis], *shape[axis + 1 :])
+                if text is not None and _broadcast(rest, target) is not None:
+                    cost = 0.9 if rest == target else 1.2 + 0.1 * (axis == 0)
                     yield context.swap(cost, operand, text)
         if len(shape) > len(target) > 0 and shape[: len(target)] == target and context.in_loss(node):
             text = context.spell("mean", node, context.text(operand), "-1")
