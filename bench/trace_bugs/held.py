@@ -80,21 +80,6 @@ class LowRank(layers.Layer):
         named=("ops.matmul(ops.matmul(x, self.a), self.b)",),
     ),
     Case(
-        "DepthToSpace",
-        "3,3,8",
-        "(-1, 3, 2, 3, 2, 2)",
-        "(3, 2, 3, 2, 2, -1)",
-        """
-class DepthToSpace(layers.Layer):
-    def call(self, x):
-        x = ops.reshape(x, (-1, 3, 3, 2, 2, 2))
-        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-        x = ops.reshape(x, (-1, 3, 2, 3, 2, 2))
-        return ops.reshape(x, (-1, 6, 6, 2))
-""",
-        batch=4,
-    ),
-    Case(
         "TemporalShift",
         "6,4",
         "ops.zeros_like(x[:, :1, :2])",
@@ -282,19 +267,6 @@ class PairFeatures(layers.Layer):
         features = ops.concatenate([a, b, a * b], axis=-1)
         return self.out(features)
 """,
-    ),
-    Case(
-        "NumpyMask",
-        "6,4",
-        "ops.cast(ops.abs(x) > 0.5, x.dtype)",
-        "np.where(np.abs(x) > 0.5, 1.0, 0.0)",
-        """
-class NumpyMask(layers.Layer):
-    def call(self, x):
-        return x * ops.cast(ops.abs(x) > 0.5, x.dtype)
-""",
-        backends=("jax", "tensorflow"),
-        named=("np.abs(x)", "np.abs(x) > 0.5"),
     ),
     Case(
         "Interaction",

@@ -54,7 +54,7 @@ def _variants(
         if letter not in right:
             yield 1.3, terms, right[:at] + letter + right[at:]
             if at < len(right):
-                yield 1.3, terms, right[:at] + letter + right[at + 1 :]
+                yield 1.25, terms, right[:at] + letter + right[at + 1 :]
     for at in range(len(right)):
         yield 1.5, terms, right[:at] + right[at + 1 :]
 
