@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kerascope.detect import births
 from kerascope.detect.reading import Anatomy, Checks, Samples, listed, mapping, model_tag
 from kerascope.detect.registry import detector
 from kerascope.record.reader import ModelView, RunView
@@ -49,8 +50,8 @@ def examined(view: RunView) -> Iterator[Finding]:
 
 
 def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
-    if when == "nonfinite":
-        return _nonfinite(view, model)
+    if when == "nonfinite":  # unless running the step again has told where
+        return _nonfinite(view, model) and not births.has_line(view, model)
     if when == "still":
         checks = Checks.of(model)
         return isinstance(paths, list) and all(checks.constant(str(path)) is not False for path in paths)
