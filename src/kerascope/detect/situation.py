@@ -424,6 +424,8 @@ def situations(view: RunView) -> Sequence[Situation]:
     """Returns the situation of every model that was trained; the same ones for every detector."""
     known = view.memo.get("situations")
     if known is None:
-        known = [Situation(view, model) for model in view.models if len(model.steps().step)]
+        known = [Situation(view, model) for model in view.models]
+        # A training that failed in its first step has no steps, and yet a program and data to look at.
+        known = [one for one in known if len(one.model.steps().step) or one.training is not None]
         view.memo["situations"] = known
     return known

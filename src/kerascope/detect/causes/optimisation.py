@@ -295,7 +295,10 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
     if not damage > _HARM or broken(situation) or not done:
         return
     moves = situation.trend
-    falling = moves is not None and moves.end < 0.97 * moves.start and moves.end <= 1.02 * moves.lowest
+    if moves is not None:
+        falling = moves.end < 0.97 * moves.start and moves.end <= 1.02 * moves.lowest
+    else:
+        falling = _fell(situation.losses)
     found = worst(situation)
     if found is not None and not found.poor_fit:
         return
@@ -321,3 +324,9 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
             *standing_evidence(found),
         ],
     )
+
+
+def _fell(losses: np.ndarray) -> bool:
+    """Tells whether the losses of a very short run fell from its first to its last quarter, and to the end."""
+    quarters = [np.median(part) for part in np.array_split(losses[np.isfinite(losses)], 4) if len(part) >= 3]
+    return len(quarters) == 4 and quarters[3] < 0.97 * quarters[0] and quarters[3] <= min(quarters)
