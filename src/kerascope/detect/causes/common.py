@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kerascope.detect.loss import failure
-from kerascope.detect.reading import Checks, Samples, median, model_tag, show, thin
+from kerascope.detect.reading import Checks, Samples, median, model_tag, number, show, thin
 from kerascope.detect.situation import Node, Situation, Target
 from kerascope.detect.standing import Standing, standing, worst
 from kerascope.values import Evidence, Finding, Lever, Severity, SourceSpan
@@ -98,7 +98,7 @@ def _harm(situation: Situation, target: Target | None) -> float:
     answers = situation.targets[0].train if situation.targets else {}
     if broken(situation):
         return 1.0
-    if answers and answers.get("finite") is not None and float(answers["finite"]) < 1:
+    if number(answers.get("finite")) < 1:
         return 1.0
     if found is not None and math.isfinite(found.gap):
         return min(1.0, max(0.0, found.gap)) if found.poor else 0.0
