@@ -102,6 +102,7 @@ class Target:
     train: Mapping[str, Any]
     validation: Mapping[str, Any]
     yardstick: Mapping[str, Any]
+    ignores: bool = False  # the loss leaves out one label, e.g. that of padding
 
     @property
     def written(self) -> str:
@@ -259,6 +260,7 @@ class Situation:
             loss=str(loss.get("function") or loss.get("class") or ""),
             custom_loss=loss.get("custom") is True,
             from_logits=loss.get("from_logits") is True,
+            ignores=mapping(loss.get("config")).get("ignore_class") is not None,
             layer=node,
             activation=activation,
             units=shape if shape is not None else (node.units if node is not None else None),
