@@ -37,7 +37,7 @@ def examined(view: RunView) -> Iterator[Finding]:
     """Turns each recorded result into a finding."""
     models = {model.id: model for model in view.models}
     for event in view.events("examined"):
-        model = models.get(event.model)
+        model = None if event.model is None else models.get(event.model)
         if model is None or not isinstance(event.facts.get("finding"), dict):
             continue
         finding: Finding | None = decode(Finding, event.facts["finding"])

@@ -216,8 +216,9 @@ def _where_frozen(trial_: Trial, layer: Any) -> SourceSpan:
                 isinstance(t, ast.Attribute) and t.attr == "trainable" for t in node.targets
             ):
                 found.append(source.span(file, node))
-            for given in node.keywords if isinstance(node, ast.Call) else ():
-                if given.arg == "trainable" and ast.unparse(given.value) == "False":
-                    found.append(SourceSpan(file, node.lineno, node.end_lineno, "trainable=False"))
+            if isinstance(node, ast.Call) and any(
+                given.arg == "trainable" and ast.unparse(given.value) == "False" for given in node.keywords
+            ):
+                found.append(SourceSpan(file, node.lineno, node.end_lineno, "trainable=False"))
     named = [p for p in found if p.expression and layer.name in p.expression]
     return (named or found or [SourceSpan()])[0]
