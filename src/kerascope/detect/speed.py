@@ -49,8 +49,8 @@ SHARE = "{share}"
 LEAST_STEP = 1e-3
 """Seconds per step. Below it lie the costs of Keras itself, which no program gets rid of."""
 
-LEAST_ARRAYS = 5e-3
-"""The same for batches cut out of arrays that are in memory: there is nothing to prepare."""
+LEAST_ARRAYS = 5e-2
+"""The same for batches cut out of arrays that are in memory: nothing is prepared, and a busy machine delays them."""
 
 
 def judged(view: RunView) -> Iterator[Timing]:
