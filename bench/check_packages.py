@@ -127,7 +127,7 @@ def worker(package: str, show: bool) -> list[dict[str, Any]]:
             made = (lambda code=code, names=names: eval(code, names)) if not callable_only(subject) else None
             found = checked(subject, tuple(map(given, inputs)), {}, make=made, budget=BUDGET, fixes=False)
         except Exception as error:
-            row["not_checked"] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            row["not_checked"] = f"{type(error).__name__}: {str(error)[:200]}".splitlines()[0]
         else:
             row["findings"] = [(f.severity, f.kind, f.title) for f in found.findings]
             row["kept"] = sum(one.outcome == "kept" for one in found.contracts)

@@ -2,8 +2,9 @@
 
     KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1] [--peer] [--json FILE] [NAME ...]
 
-With --peer the same programs run under what the backend itself offers instead: `enable_check_numerics`, `jax_debug_nans`
-or anomaly mode; counted is whether what it prints names the line at all, and how many lines that is. Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile.
+With --peer the same programs run under what the backend itself offers instead: `enable_check_numerics`,
+`jax_debug_nans` or anomaly mode; counted is whether what it prints names the line at all, and how many lines that is.
+Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile.
 """
 
 from __future__ import annotations
@@ -156,23 +157,27 @@ def _anomalies() -> str:
 
 
 def judged(name: str, source: str, report: Any, seconds: float) -> dict[str, Any]:
-    finding = next((f for f in report.findings if f.kind == "nan-loss"), None)
+    told = [f for f in report.findings if f.kind in ("nan-operation", "nan-loss") and "not finite" in f.title]
+    finding = next(iter(told), None)
+    # What follows from another cause stands under it, as evidence.
+    below = [str(e.value) for f in report.findings for e in f.evidence if e.label == "with it: nan-loss"]
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"case": name, "seconds": round(seconds, 1), "said": "" if finding is None else finding.title}
+    row |= {"case": name, "seconds": round(seconds, 1), "said": finding.title if finding else "".join(below)}
     internal = [f.explanation for f in report.findings if f.kind == "kerascope-internal"]
     if internal:
         row["said"] = f"INTERNAL {internal[0]}"
     found = [(n, m) for n, line in enumerate(source.splitlines(), 1) if (m := MARK.search(line))]
     if not found:
-        row["quiet"] = finding is None and not internal
+        row["quiet"] = not row["said"]
         return row
     line, mark = found[0]
     row["fix"] = bool(finding and any(fix.verified for fix in finding.fixes))
     if mark[4]:
-        row["line"] = finding is not None and finding.location.line is None
+        row["line"] = "ran away" in row["said"]
+        row["fix"] = None if finding is None else row["fix"]
         return row
     kind, operand, rows = mark[1], mark[2], mark[3]
-    title = "" if finding is None else finding.title
+    title = row["said"]
     if kind == "DATA":
         row["fix"] = None
         row["operand"] = f"`{operand}` itself is not finite" in title

@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+SHARED = HERE.parent.parent / "shared" / "layer_bugs.py"
+"""Faulty classes by others, which are run too where they are at hand."""
 BACKENDS = ("jax", "tensorflow", "torch")
 
 
@@ -306,6 +308,8 @@ def main() -> None:
     halves = (("tuning", False), ("held out", True))
     rows = [(options.backend, n, [s for s in scores if s.held_out is h]) for n, h in halves]
     print(table([row for row in rows if row[2]]))
+    if SHARED.is_file() and not (options.only or options.held_out or options.tuning):
+        score_file(str(SHARED), options.seconds)
     if options.json:
         data = [dataclasses.asdict(s) for s in scores]
         Path(options.json).write_text(json.dumps({"backend": options.backend, "scores": data}, indent=1))

@@ -239,3 +239,21 @@ def test_what_is_no_recording_is_refused_in_one_paragraph(command, tmp_path, nam
     done = command(tmp_path / name)
     assert done.returncode == 2 and done.stdout == ""
     assert "Received: " in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_bare_error_stands_behind_a_cause_that_program_and_data_settle():
+    from kerascope.api.crash import Why, explained
+
+    def finding(kind, confidence=0.95):
+        return Finding(kind, "fault", confidence, kind, "")
+
+    def kinds(error, *others):
+        report = Report("train.py", "torch", "faulty", findings=others)
+        done = explained(report, Why(finding(error, 1.0), "IndexError: 10"))
+        assert [f.rank for f in done.findings] == list(range(1, len(others) + 2))
+        assert done.headline == "CRASHED   IndexError: 10"
+        return [f.kind for f in done.findings]
+
+    assert kinds("error-in-user-code", finding("wrong-labels")) == ["wrong-labels", "error-in-user-code"]
+    assert kinds("error-in-user-code", finding("lr-too-low", 0.6))[0] == "error-in-user-code"
+    assert kinds("shape-mismatch", finding("wrong-labels"))[0] == "shape-mismatch"

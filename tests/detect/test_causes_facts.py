@@ -143,3 +143,17 @@ def test_a_rare_class_that_is_never_answered(judge):
     assert "class-imbalance" not in judge(Program(BC, "sigmoid", 1, rare))
     weighed = Program(BC, "sigmoid", 1, rare, knows=False, class_weight={0: 1.0, 1: 9.0})
     assert "class-imbalance" not in judge(weighed)
+
+
+def test_a_rare_class_drawn_more_often_for_training_is_no_matter_of_order(judge):
+    rare = (NUMBERS > np.quantile(NUMBERS, 0.9)).astype("float32")
+    rows = np.concatenate([np.flatnonzero(rare), np.flatnonzero(rare), np.flatnonzero(rare == 0)[:90]])
+    sound = Program(
+        BC,
+        "sigmoid",
+        1,
+        rare[rows],
+        x=X[rows] + RNG.normal(size=(len(rows), 6)).astype("float32") / 99,
+        validation_data=(X, rare),
+    )
+    assert "unshuffled-data" not in judge(sound)

@@ -54,6 +54,13 @@ def test_a_closed_phase_takes_what_it_calls(timeline, clock):
     assert timeline.end() == {OTHER: 0, "callback:A.on_epoch_end": 6, DATA: 2}
 
 
+def test_compiling_inside_a_closed_phase_is_compiling(timeline, clock):
+    with timeline.phase("validation", closed=True):
+        clock.now += 7
+        timeline.compiled(5)
+    assert timeline.end() == {OTHER: 0, "validation": 2, COMPILE: 5}
+
+
 def test_a_phase_that_raises_ends(timeline, clock):
     token = timeline.enter(STEP)
     timeline.enter("left open by an exception")

@@ -17,7 +17,11 @@ for row in range(192):
     SHARES[row] = (TOKENS[row, :length] < 10).mean()
 
 
+KEPT = []  # a model that is gone is not examined
+
+
 def trained(model, x, y, loss, metrics=(), rate=0.01, epochs=4, optimizer=None):
+    KEPT.append(model)
     model.compile(optimizer or keras.optimizers.Adam(rate), loss, metrics=list(metrics))
     model.fit(x, y, epochs=epochs, batch_size=16, verbose=0)
     return model
@@ -142,9 +146,8 @@ def measures():
 class Masked(layers.Layer):
     def call(self, x):
         counts = ops.cast(x > 0, "float32")
-        return ops.sum(x * counts, axis=-1, keepdims=True) / ops.sum(
-            counts, axis=-1, keepdims=True
-        )  # <- nan-operation
+        total, number = ops.sum(x * counts, axis=-1, keepdims=True), ops.sum(counts, axis=-1, keepdims=True)
+        return total / number  # <- nan-operation
 
 
 def divides():
@@ -156,7 +159,7 @@ def divides():
 def own_entropy(y_true, y_pred):
     chance = ops.exp(y_pred) / ops.sum(ops.exp(y_pred), axis=-1, keepdims=True)  # <- nan-operation
     right = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), 3)
-    return -ops.sum(right * ops.log(chance), axis=-1)
+    return -ops.sum(right * ops.log(chance), axis=-1)  # <- nan-operation
 
 
 def saturates():
@@ -360,6 +363,7 @@ def uneven():
         keras.optimizers.Adam(0.003),
         loss={"price": "mse", "flag": "binary_crossentropy"},  # <- scale-mismatch
     )
+    KEPT.append(model)
     hard = (X[:, 3:4] * X[:, 4:5] > 0).astype("float32")
     model.fit(X, {"price": 3000 + 500 * NUMBERS, "flag": hard}, epochs=6, batch_size=16, verbose=0)
 
@@ -382,13 +386,6 @@ def untrained():
     )
     base.trainable = False  # <- frozen-weights
     trained(keras.Sequential([base, layers.Dense(1)]), X, NUMBERS, "mse")
-
-
-def stays_on():
-    inputs = keras.Input((6,))
-    h = layers.Dense(32, activation="relu")(inputs)
-    h = layers.Dropout(0.6)(h, training=True)  # <- training-flag
-    trained(keras.Model(inputs, layers.Dense(1)(h)), X, NUMBERS, "mse", epochs=10)
 
 
 SEEN = (
@@ -422,5 +419,4 @@ ASIDE = (
     counts,
     focuses,
     outweighs,
-    stays_on,
 )

@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from faulty import CLASSES, NUMBERS, SHARES, SIGNS, TOKENS, X, regression, trained
+from faulty import CLASSES, KEPT, NUMBERS, SHARES, SIGNS, TOKENS, X, regression, trained
 from keras import layers, ops
 
 
@@ -220,6 +220,7 @@ def weighted():
             "flag": layers.Dense(1, activation="sigmoid", name="flag")(h),
         },
     )
+    KEPT.append(model)
     model.compile(
         keras.optimizers.Adam(0.01),
         loss={"price": "mse", "flag": "binary_crossentropy"},

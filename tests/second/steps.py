@@ -1,7 +1,7 @@
 """Train steps of the user's own on each backend: one gradient computation, many ways to go on with it."""
 
 import keras
-from faulty import NUMBERS, X
+from faulty import KEPT, NUMBERS, X
 from keras import layers
 
 BACKEND = keras.backend.backend()
@@ -21,6 +21,7 @@ class Base(keras.Model):
 
 
 def run(model, epochs=4):
+    KEPT.append(model)
     model.compile(keras.optimizers.Adam(0.01), "mse")
     model.fit(X, NUMBERS, epochs=epochs, batch_size=16, verbose=0)
 

@@ -48,6 +48,7 @@ def marks(module, function):
 
 def judged(function, path):
     keras.utils.set_random_seed(1)
+    FAULTY.KEPT.clear()
     with kerascope.watch(out=path / "run.kscope") as watching:
         function()
     return watching.report

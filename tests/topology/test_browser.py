@@ -78,6 +78,9 @@ def test_search_and_details(visit):
     assert "block0/d" in text and "(8, 8)" in text and "mean ± std" in text
     page.press("#search", "Escape")
     assert page.locator(".box.found").count() == 0
+    page.fill("#search", "block0/d")
+    page.click("#fold")
+    assert page.locator(".box.found").count() == 1  # the block around what is folded away
 
 
 def test_pan_and_zoom(visit):

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -81,6 +82,30 @@ def test_symbolic_dimensions_are_named():
     t = kerascope.trace(parts.Antirectifier(), keras.Input((5,)))
     assert [size for size in t["concatenated"].shapes] == ["(B, 10)"], t
     assert t["concatenated"].last.mean is None
+
+
+def test_unknown_sizes_are_told_apart():
+    t = kerascope.trace(parts.scores, keras.Input((None, 5)))
+    assert t["both"].shapes == ("(B, 2·N, 5)",)
+    assert t["ops.matmul(x, ops.swapaxes(x, 1, 2))"].shapes == ("(B, N, N)",)
+    assert t.report().gaps == ()
+
+
+def test_a_function_without_a_file_is_shown_when_it_is_asked_for():
+    space = {"ops": keras.ops}
+    exec("def f(x):\n    y = ops.relu(x)\n    return y * 2\n", space)
+    t = kerascope.trace(space["f"], tensor())
+    assert t["y"].last.shape == (2, 5)
+    assert any("its source cannot be read" in note for note in t.report().gaps)
+
+
+def test_a_lambda_layer_can_be_saved_meanwhile(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: keras.ops.relu(x) * 2)])
+    model.save(tmp_path / "plain.keras")
+    with kerascope.tracing():
+        model.save(tmp_path / "traced.keras")
+    texts = [zipfile.ZipFile(tmp_path / f"{n}.keras").read("config.json") for n in ("plain", "traced")]
+    assert texts[0] == texts[1]
 
 
 def test_a_failing_layer_is_explained_and_mended(tmp_path):

@@ -40,6 +40,12 @@ def compiled(model: Any, optimizer: Any = None, **options: Any) -> Any:
     return model
 
 
+def complaints(report: Any) -> list[str]:
+    """The kinds of all warnings and faults but the true one: these trainings end after a few dozen steps."""
+    found = [f.kind for f in report.findings if f.severity in ("fault", "warning")]
+    return [kind for kind in found if kind != "too-few-epochs"]
+
+
 def weights(model: Any) -> list[bytes]:
     """The bytes of everything a training leaves behind."""
     from kerascope._keras.state import all_variables

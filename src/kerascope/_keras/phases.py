@@ -16,7 +16,7 @@ from kerascope.whose import is_users
 CALLBACK = "callback:"
 """A callback's phase is this, its class, a dot and the hook."""
 
-VALIDATION, METRICS, LOGS, BUILD = "validation", "metrics", "logs", "build"
+VALIDATION, METRICS, LOGS, BUILD, ENDING = "validation", "metrics", "logs", "build", "ending"
 
 _LIST_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_epoch_begin", "on_epoch_end", "on_train_end")
 _HOOKS = (
@@ -54,6 +54,15 @@ def watch_phases(patches: Patches, phases: Phases) -> None:
     callbacks = keras.callbacks.CallbackList
     for name in _LIST_HOOKS:
         patches.put(callbacks, name, timed(getattr(callbacks, name), phases, LOGS))
+    ended = callbacks.on_train_end
+
+    @functools.wraps(ended)
+    def on_train_end(self: Any, logs: Any = None) -> None:
+        ended(self, logs)
+        # From here to the return of `fit` Keras lets go of the data pipeline; nobody else ends this phase.
+        phases.enter(ENDING)
+
+    patches.put(callbacks, "on_train_end", on_train_end)
 
 
 def timed(function: Callable[..., Any], phases: Phases, name: str, *, closed: bool = False) -> Any:

@@ -159,7 +159,7 @@ def as_tensors(data: Any) -> Any:
 
 def unpacked(data: Any) -> tuple[Any, Any, Any]:
     """Returns x, y and sample weights of a batch."""
-    return tuple(keras.utils.unpack_x_y_sample_weight(data))  # type: ignore[return-value]
+    return tuple(keras.utils.unpack_x_y_sample_weight(data))
 
 
 @dataclasses.dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascope.api.lines import shown_path
+from kerascope.env import shown_path
 from kerascope.probe.journal import Journal
 from kerascope.probe.rerun import Rerun
 

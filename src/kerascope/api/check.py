@@ -108,18 +108,8 @@ def check(
     Raises:
         UsageError: there is nothing to check in `subject`, or an option is not what it may be.
     """
-    return checked(
-        subject,
-        inputs,
-        kwargs,
-        allow=allow,
-        reference=reference,
-        budget=budget,
-        seed=seed,
-        only=only,
-        fixes=fixes,
-        progress=progress,
-    )
+    told: dict[str, Any] = {"allow": allow, "reference": reference, "only": only, "progress": progress}
+    return checked(subject, inputs, kwargs, budget=budget, seed=seed, fixes=fixes, **told)
 
 
 def checked(

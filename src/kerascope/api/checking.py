@@ -59,13 +59,8 @@ def check_target(
         UsageError: there is no such object, or an option is not of the right form.
     """
     targets.choose_backend(say)
-    options: dict[str, Any] = {
-        "allow": allow,
-        "budget": budget,
-        "seed": seed,
-        "fixes": fixes,
-        "reference": _reference(reference),
-    }
+    options: dict[str, Any] = {"allow": allow, "budget": budget, "seed": seed, "fixes": fixes}
+    options["reference"] = _reference(reference)
     file, name = targets.split(target)
     if name is not None:
         yield _one(targets.load_module(file), name, inputs, arguments, progress, options)

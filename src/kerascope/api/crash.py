@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 EVENT = "crash"
 """The kind of event that holds an explanation in a recording."""
 
+_SETTLED = 0.9
+
 
 @dataclasses.dataclass(frozen=True)
 class Why:
@@ -64,9 +66,16 @@ def kept(view: RunView) -> tuple[Why | None, str | None]:
 
 
 def explained(report: Report, why: Why) -> Report:
-    """Returns the report with the explanation in front."""
-    others = (dataclasses.replace(other, rank=other.rank + 1) for other in report.findings)
-    return dataclasses.replace(report, findings=(why.finding, *others), headline=f"CRASHED   {why.error}")
+    """Returns the report with the explanation in front.
+
+    An error that is explained by its own words only stands behind a cause that program and data settle: labels
+    beyond the last unit say more than the index error they end in.
+    """
+    first = report.findings[:1] if why.finding.kind == "error-in-user-code" else ()
+    settled = [f for f in first if f.severity == "fault" and f.confidence >= _SETTLED]
+    ordered = (*settled, why.finding, *report.findings[len(settled) :])
+    ranked = tuple(dataclasses.replace(finding, rank=place) for place, finding in enumerate(ordered, start=1))
+    return dataclasses.replace(report, findings=ranked, headline=f"CRASHED   {why.error}")
 
 
 def alone(why: Why, subject: str, outcome: Outcome, seconds: float) -> Report:

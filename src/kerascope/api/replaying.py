@@ -296,7 +296,7 @@ def _watching(takeover: Any, say: Callable[[str], None]) -> Iterator[None]:
         problem: str | None = None
         patches: Any = None
 
-        def start(self) -> None:
+        def start(self, **_: Any) -> None:
             from kerascope._keras import steps
 
             self.patches = steps.watch_trainings(takeover)

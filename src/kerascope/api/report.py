@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _HEADLINES = {
     "nan-loss": "BREAKS",
+    "nan-operation": "BREAKS",
     "no-learning": "DOES NOT LEARN",
     "exploding-gradient": "RUNS AWAY",
     "frozen-weights": "WEIGHTS ARE FROZEN",

@@ -129,7 +129,7 @@ def bound(profile: Profile | None) -> str:
     if profile is None:
         return ""
     step = next((row for row in profile.phases if row.label == label_of("step")), None)
-    ready = [label_of(name) for name in ("set-up", "build", "compile", "kerascope")]
+    ready = [label_of(name) for name in ("set-up", "build", "compile", "ending", "kerascope")]
     trained = sum(row.seconds for row in profile.phases if row.label not in ready)
     if step is None or not trained:
         return ""

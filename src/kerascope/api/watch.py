@@ -80,7 +80,7 @@ class Watch(TrainingCallback):
         budget: float = 0.01,
         memory: int = 512 * 1024 * 1024,
         inline: bool = False,
-        examine: float = 10.0,
+        examine: float = 20.0,
     ) -> None:
         super().__init__()
         options = {"every": every, "budget": budget, "memory": memory, "inline": inline, "examine": examine}
@@ -133,7 +133,7 @@ def watch(
     budget: float = 0.01,
     memory: int = 512 * 1024 * 1024,
     inline: bool = False,
-    examine: float = 10.0,
+    examine: float = 20.0,
 ) -> Iterator[Watching]:
     """Watches every training of `models` (of all models when none is given) inside the ``with`` block.
 
@@ -142,7 +142,7 @@ def watch(
     """
     options = {"every": every, "budget": budget, "memory": memory, "inline": inline, "examine": examine}
     recorder = _recorder(out, options)
-    recorder.start(list(models) or None, keep=True)
+    recorder.start(list(models) or None)
     try:
         yield Watching(recorder)
     except BaseException as error:

@@ -44,8 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--examine",
         type=float,
         metavar="SECONDS",
-        default=10.0,
-        help="time for running your own layers, losses, metrics and train steps once more (default: 10; 0: none)",
+        default=20.0,
+        help="time for running your own layers, losses, metrics and train steps once more (default: 20; 0: none)",
     )
     parser.add_argument(
         "--every",

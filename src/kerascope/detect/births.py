@@ -43,6 +43,27 @@ def told(view: RunView, model: ModelView, finding: Finding) -> Finding:
     )
 
 
+def cause(view: RunView, model: ModelView, finding: Finding) -> Finding | None:
+    """Returns the operation that a told finding comes from as a finding of its own; None when there is no line.
+
+    What is told of the non-finite loss then stands under it: the operation is what a person would change.
+    """
+    if finding.location.line is None or _line(view, model) is None:
+        return None
+    return dataclasses.replace(finding, kind="nan-operation", severity="fault", confidence=1.0)
+
+
+def _line(view: RunView, model: ModelView) -> int | None:
+    """Returns the line a value stopped being finite at, None when no line was found."""
+    lines = (e.facts.get("line") for e in view.events("birth") if e.model == model.id)
+    return next((line for line in lines if isinstance(line, int)), None)
+
+
+def has_line(view: RunView, model: ModelView) -> bool:
+    """Tells whether the line at which a value stopped being finite has been found by running the step again."""
+    return _line(view, model) is not None
+
+
 def of_metrics(view: RunView, model: ModelView) -> Iterator[Finding]:
     """Yields a finding for a metric that is not finite while loss and weights are."""
     for event in view.events("birth"):

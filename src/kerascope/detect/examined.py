@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerascope.detect.reading import Anatomy, Checks, Samples, listed, model_tag
+from kerascope.detect import births
+from kerascope.detect.reading import Anatomy, Checks, Samples, listed, mapping, model_tag
 from kerascope.detect.registry import detector
 from kerascope.record.reader import ModelView, RunView
 from kerascope.values import Evidence, Finding
@@ -36,7 +37,7 @@ def examined(view: RunView) -> Iterator[Finding]:
     """Turns each recorded result into a finding."""
     models = {model.id: model for model in view.models}
     for event in view.events("examined"):
-        model = models.get(event.model)
+        model = None if event.model is None else models.get(event.model)
         if model is None or not isinstance(event.facts.get("finding"), dict):
             continue
         finding: Finding | None = decode(Finding, event.facts["finding"])
@@ -49,13 +50,15 @@ def examined(view: RunView) -> Iterator[Finding]:
 
 
 def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
-    if when == "nonfinite":
-        return _nonfinite(view, model)
+    if when == "nonfinite":  # unless running the step again has told where
+        return _nonfinite(view, model) and not births.has_line(view, model)
     if when == "still":
         checks = Checks.of(model)
         return isinstance(paths, list) and all(checks.constant(str(path)) is not False for path in paths)
     if when == "explodes":
         return _nonfinite(view, model) or _runs_away(model)
+    if when == "dead":
+        return bool(_dead(model)) and not _nonfinite(view, model) and not _cut_elsewhere(view, model)
     if when == "unlearnt":
         return isinstance(paths, list) and all(_unlearnt(model, str(name)) for name in paths)
     if when == "worse":
@@ -103,24 +106,41 @@ def _gets_better(model: ModelView) -> bool:
     return False
 
 
-def _confirmed(model: ModelView, finding: Finding) -> Finding | None:
-    """A gradient that is cut shows in the recorded ones; where all of them arrive, nothing is cut."""
+def _dead(model: ModelView) -> list[str] | None:
+    """Returns the trainable variables that no recorded gradient arrives at, None where none is recorded."""
     samples, anatomy = Samples.of(model, "gradient"), Anatomy(model.facts)
     columns = {v.path: samples.column(v.path) for v in anatomy.trainable()}
     if not len(samples.step) or not columns:
+        return None
+    return [path for path, norms in columns.items() if not (norms > 0).any()]
+
+
+def _cut_elsewhere(view: RunView, model: ModelView) -> bool:
+    """The trace itself has found the operation."""
+    return any(
+        event.model == model.id
+        and event.facts.get("when") == "always"
+        and mapping(event.facts.get("finding")).get("kind") in ("disconnected-gradient", "frozen-weights")
+        for event in view.events("examined")
+    )
+
+
+def _confirmed(model: ModelView, finding: Finding) -> Finding | None:
+    """A gradient that is cut shows in the recorded ones; where all of them arrive, nothing is cut."""
+    dead, anatomy = _dead(model), Anatomy(model.facts)
+    if dead is None:
         return finding
-    dead = [path for path, norms in columns.items() if not (norms > 0).any()]
     if not dead:
         return None
     layer = anatomy.layer_of(dead[-1])
     return dataclasses.replace(
         finding,
         severity="fault",
-        confidence=0.97,
+        confidence=max(finding.confidence, 0.97),
         explanation=f"{finding.explanation} In the recorded steps no gradient arrived at {listed(dead)}.",
         evidence=(
             *finding.evidence,
-            Evidence("weights without a gradient", f"{len(dead)} of {len(columns)}"),
+            Evidence("weights without a gradient", f"{len(dead)} of {len(anatomy.trainable())}"),
         ),
         location=dataclasses.replace(finding.location, layer=finding.location.layer or layer),
     )

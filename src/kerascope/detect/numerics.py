@@ -33,7 +33,7 @@ class Span:
         return f"between steps {self.good + 1:,} and {self.bad:,}"
 
 
-@detector(kinds=("nan-loss",), slug="non-finite")
+@detector(kinds=("nan-loss", "nan-operation"), slug="non-finite")
 def non_finite(view: RunView) -> Iterator[Finding]:
     """Finds losses and weights that became NaN or infinite."""
     for model in view.models:
@@ -43,7 +43,9 @@ def non_finite(view: RunView) -> Iterator[Finding]:
         if event is not None and loss is None and weights is None and not _reaches(event):
             event = None
         if loss or weights or event:
-            yield births.told(view, model, _finding(view, model, loss, weights, event))
+            found = births.told(view, model, _finding(view, model, loss, weights, event))
+            operation = births.cause(view, model, found)
+            yield from [found] if operation is None else [operation, found]
         else:
             yield from births.of_metrics(view, model)
             yield from _validation(view, model)

@@ -102,6 +102,7 @@ class Target:
     train: Mapping[str, Any]
     validation: Mapping[str, Any]
     yardstick: Mapping[str, Any]
+    ignores: bool = False  # the loss leaves out one label, e.g. that of padding
 
     @property
     def written(self) -> str:
@@ -259,6 +260,7 @@ class Situation:
             loss=str(loss.get("function") or loss.get("class") or ""),
             custom_loss=loss.get("custom") is True,
             from_logits=loss.get("from_logits") is True,
+            ignores=mapping(loss.get("config")).get("ignore_class") is not None,
             layer=node,
             activation=activation,
             units=shape if shape is not None else (node.units if node is not None else None),
@@ -424,6 +426,8 @@ def situations(view: RunView) -> Sequence[Situation]:
     """Returns the situation of every model that was trained; the same ones for every detector."""
     known = view.memo.get("situations")
     if known is None:
-        known = [Situation(view, model) for model in view.models if len(model.steps().step)]
+        known = [Situation(view, model) for model in view.models]
+        # A training that failed in its first step has no steps, and yet a program and data to look at.
+        known = [one for one in known if len(one.model.steps().step) or one.training is not None]
         view.memo["situations"] = known
     return known

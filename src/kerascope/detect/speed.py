@@ -13,12 +13,24 @@ from collections.abc import Iterator
 from kerascope.detect import speed_places as places
 from kerascope.detect.reading import model_tag, number, plural
 from kerascope.detect.registry import detector
-from kerascope.detect.timing import PROGRESS, QUIET, Timing, callback_of, label_of, profiled, timings
+from kerascope.detect.timing import (
+    CHECKPOINTS,
+    PROGRESS,
+    QUIET,
+    Timing,
+    callback_of,
+    label_of,
+    profiled,
+    timings,
+)
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding, Fix, SourceSpan
 
 GAIN = 1.25
 """What is worth a change: a quarter faster. Less than that drowns in what two runs of one program differ by."""
+
+ROUTINE = 1.7
+"""For what every training does, batches cut out of arrays, a progress bar, a checkpoint: short ones are full of it."""
 
 FEWEST_STEPS = 20
 SHORTEST = 0.25
@@ -29,9 +41,6 @@ SMALL_BATCH = 32
 
 LARGER = 8
 
-LEAST_OVERHEAD = 0.1
-"""Seconds of a training: an example of a few steps may well have small ones."""
-
 NOWHERE = SourceSpan()
 
 SHARE = "{share}"
@@ -40,8 +49,8 @@ SHARE = "{share}"
 LEAST_STEP = 1e-3
 """Seconds per step. Below it lie the costs of Keras itself, which no program gets rid of."""
 
-LEAST_ARRAYS = 5e-3
-"""The same for batches cut out of arrays that are in memory: there is nothing to prepare."""
+LEAST_ARRAYS = 5e-2
+"""The same for batches cut out of arrays that are in memory: nothing is prepared, and a busy machine delays them."""
 
 
 def judged(view: RunView) -> Iterator[Timing]:
@@ -145,6 +154,7 @@ def input_bound(view: RunView) -> Iterator[Finding]:
                 evidence=tuple(evidence),
                 fixes=(Fix(places.data_cure(timing)),),
                 at_most=True,
+                least=ROUTINE if places.in_memory(timing) else GAIN,
             ),
         )
 
@@ -184,7 +194,7 @@ def callback_bound(view: RunView) -> Iterator[Finding]:
                     location=where,
                     evidence=tuple(evidence),
                     fixes=(Fix(f"do it {cure}"),),
-                    least=1.5 if callback_of(hooks[0]) in PROGRESS else GAIN,
+                    least=ROUTINE if callback_of(hooks[0]) in (*PROGRESS, *CHECKPOINTS) else GAIN,
                 ),
             )
 
@@ -266,8 +276,6 @@ def _small_batch(timing: Timing) -> Cause | None:
         return None
     rest = timing.step - timing.per_step("data", "outside")
     new = max(rest + (ratio - 1) * cached, cached) / LARGER
-    if (rest - new) * timing.steps < LEAST_OVERHEAD:
-        return None
     return Cause(
         kind="overhead-bound",
         title=f"A batch of {timing.batch} is too small: {LARGER} times as many samples take {ratio:.1f} times as long",

@@ -31,6 +31,7 @@ _LABELS = {
     "logs": "reading the logs",
     "keras": "Keras's own loop",
     "kerascope": "kerascope",
+    "ending": "letting go of the data",
     "outside": "your code between the steps",
 }
 
@@ -90,8 +91,8 @@ class Timing:
 
     @property
     def trained(self) -> float:
-        """Seconds of training: without set-up, building, compiling and kerascope itself."""
-        return max(self.wall - self.spent("set-up", "build", "compile", "kerascope"), 1e-9)
+        """Seconds of training: without set-up, building, compiling, the end of `fit` and kerascope itself."""
+        return max(self.wall - self.spent("set-up", "build", "compile", "ending", "kerascope"), 1e-9)
 
     @functools.cached_property
     def usual(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -35,7 +35,7 @@ class Options:
     keep_batches: int = 64
     pause: str | None = None
     inline: bool = False
-    examine: float = 10.0
+    examine: float = 20.0
     data: bool = True
     profile: bool = False
 

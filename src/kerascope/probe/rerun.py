@@ -178,9 +178,7 @@ class Rerun:
         predicted = self.backend.outputs(self.model, state, x)
         found = []
         for row in range(count):
-            one = [
-                keras_steps.map_structure(lambda a, r=row: a[r : r + 1], part) for part in (x, y, predicted)
-            ]
+            one = [_row_of(part, row) for part in (x, y, predicted)]
             loss = self.model.compute_loss(x=one[0], y=one[1], y_pred=one[2], training=False)
             found.append(float(self.backend.host(loss)))
         return found
@@ -200,6 +198,10 @@ class Rerun:
                 nudged = np.where(moves < 0, np.nextafter(array, -np.inf), np.nextafter(array, np.inf))
                 arrays[name] = np.where(moves == 0, array, nudged).astype(array.dtype)
         return self.backend.load(self.model, self.backend.unpack_state(self.model, arrays, facts))
+
+
+def _row_of(part: Any, row: int) -> Any:
+    return keras_steps.map_structure(lambda array: array[row : row + 1], part)
 
 
 class _Gradients:

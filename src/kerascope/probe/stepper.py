@@ -62,7 +62,7 @@ class Stepper:
         self.rows.on_metric = lambda step, name: self.looking.metric(self, step, name)
         self.keeper = Keeper(backend, journal, options, room)
         self.keeper.trained = lambda: self.clock.stepping
-        self.looking = Looking(options)
+        self.looking: Looking = Looking(options)
         self.traced = self.dead = False
         self.on_error: Callable[[], None] | None = None
         self.beginning: Point | None = None  # the first step's state and batch, for a second look afterwards

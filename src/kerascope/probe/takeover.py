@@ -49,7 +49,7 @@ class Takeover:
             self._series.add(id(model))
             self._begin(model)
 
-    def fit_enter(self, model: Any) -> None:
+    def fit_enter(self, model: Any, arguments: dict[str, Any]) -> None:
         """`fit` was called."""
         self._fitting.add(id(model))
 

@@ -21,7 +21,7 @@ IGNORED = -1
 class Timeline:
     """A stack of phases of one thread. Time is charged to the innermost one alone, so that all parts add up.
 
-    Inside a closed phase (a callback, the validation) everything is charged to it, whatever it calls.
+    Inside a closed phase (a callback, the validation) everything but compiling is charged to it, whatever it calls.
     """
 
     def __init__(self, clock: Callable[[], float] = now) -> None:
@@ -124,9 +124,8 @@ class Timeline:
         del self._compiled[:-64]
         name = self._stack[-1]
         moved = max(0.0, min(new, self.total.get(name, 0.0)))
-        if not self._closed:
-            self.total[name] = self.total.get(name, 0.0) - moved
-            self.total[COMPILE] = self.total.get(COMPILE, 0.0) + moved
+        self.total[name] = self.total.get(name, 0.0) - moved
+        self.total[COMPILE] = self.total.get(COMPILE, 0.0) + moved
         return moved
 
     def cut(self) -> dict[str, float]:

@@ -16,7 +16,7 @@ from kerascope.probe.timeline import COMPILE, OWN, SETUP, Timeline
 LEAST = 30.0
 TIMES = 20.0
 _POLL = 1.0
-_KNOWN = ("validation", "build", "logs", "metrics", SETUP, COMPILE, OWN, "")
+_KNOWN = ("validation", "build", "ending", "logs", "metrics", SETUP, COMPILE, OWN, "")
 """Phases that take as long as they take."""
 
 _WAITS = {

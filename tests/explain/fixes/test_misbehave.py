@@ -27,6 +27,7 @@ SILENT = [
     ("CenterRows", "other rows", "ops.mean(x, axis=0, keepdims=True)"),
     ("SquaredError", "not a row for each row", "ops.mean(ops.square(y_true - y_pred))"),
     ("FlatTargets", "other rows", "target - y_pred"),
+    ("RootError", "split into batches", "ops.mean(error)"),
     ("MaxPieces", "not a row for each row", "ops.reshape(self.dense(x), (-1, self.pieces))"),
 ]
 

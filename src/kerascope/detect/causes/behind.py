@@ -16,6 +16,7 @@ from kerascope.record.reader import RunView
 from kerascope.values import Finding
 
 _FAR = 0.3
+_FAR_ON_NEW_ROWS = 0.5
 
 
 @detector(kinds=("no-learning",), slug="behind")
@@ -27,6 +28,8 @@ def behind(view: RunView) -> Iterator[Finding]:
             continue
         if adversarial(view, situation.model) or failure(view, situation.model) is not None:
             continue  # said already, or no statement about one model alone
+        if not found.poor_fit and not found.gap > _FAR_ON_NEW_ROWS:
+            continue  # its training rows it answers well
         yield _behind(situation, found)
 
 

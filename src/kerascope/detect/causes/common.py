@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kerascope.detect.loss import failure
-from kerascope.detect.reading import Checks, Samples, median, model_tag, show, thin
+from kerascope.detect.reading import Checks, Samples, median, model_tag, number, show, thin
 from kerascope.detect.situation import Node, Situation, Target
 from kerascope.detect.standing import Standing, standing, worst
 from kerascope.values import Evidence, Finding, Lever, Severity, SourceSpan
@@ -98,7 +98,7 @@ def _harm(situation: Situation, target: Target | None) -> float:
     answers = situation.targets[0].train if situation.targets else {}
     if broken(situation):
         return 1.0
-    if answers and answers.get("finite") is not None and float(answers["finite"]) < 1:
+    if number(answers.get("finite")) < 1:
         return 1.0
     if found is not None and math.isfinite(found.gap):
         return min(1.0, max(0.0, found.gap)) if found.poor else 0.0
@@ -115,7 +115,10 @@ def broken(situation: Situation) -> bool:
 
 
 def step_size(situation: Situation) -> float:
-    """Returns the median over samples and weight matrices of norm of update / norm of weight; NaN when unknown."""
+    """Returns norm of update / norm of weight, the mean over the samples of the median weight matrix; NaN when unknown.
+
+    The mean, because a schedule may put nearly the whole way into a part of the run.
+    """
     weights, updates = Samples.of(situation.model, "weight"), Samples.of(situation.model, "update")
     if len(weights.step) != len(updates.step) or not len(weights.step):
         return math.nan
@@ -123,11 +126,16 @@ def step_size(situation: Situation) -> float:
     with np.errstate(all="ignore"):
         table = {n: updates.column(n) / weights.column(n) for n in weights.names}
     ratios = [
-        median(table[name])
+        _mean(table[name])
         for name in weights.names
         if name in known and known[name].trainable and known[name].dimensions > 1
     ]
     return median([r for r in ratios if math.isfinite(r)])
+
+
+def _mean(values: np.ndarray) -> float:
+    good = values[np.isfinite(values)]
+    return float(good.mean()) if len(good) else math.nan
 
 
 def moved(situation: Situation, path: str) -> float:

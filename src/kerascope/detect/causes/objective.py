@@ -89,6 +89,12 @@ def _pairing(situation: Situation, target: Target) -> Iterator[Finding]:
         return
     if target.activation == "softmax" and target.units == 1:
         return
+    if (
+        target.labels
+        and not (target.figure("min") >= 0 and target.figure("max") <= 1)
+        and target.loss in BINARY
+    ):
+        return  # the labels are none for this loss, so it is the loss that has to change
     if target.from_logits:
         yield from _twice(situation, target)
         return

@@ -31,6 +31,8 @@ _PLAIN = ("SGD",)
 _SURGE = 20.0
 _FAST = {"adaptive": 0.03, "plain": 0.5}
 _STILL = 0.05  # how far weights moved in all, relative to their size
+_USUAL = 5e-4  # half of the 1e-3 per update that practitioners look for: no small step
+_FEW = 60  # updates
 _SLOW = 0.02
 _DEEP = 5
 
@@ -163,6 +165,8 @@ def _too_slow(situation: Situation) -> Iterator[Finding]:
     path = ratio * situation.updates
     adaptive = not plain(situation)
     reach = _reach(situation)
+    if situation.updates < _FEW and ratio >= _USUAL and reach >= 0.2:
+        return  # the steps are as long as they should be; there are only few of them
     if adaptive and (path < _STILL or reach < 0.2):
         yield _slow(situation, "lr-too-low", 0.92 if path < _STILL / 5 or reach < 0.2 else 0.8, path)
     elif adaptive and situation.rate < 1e-4 and path < 0.5:
@@ -295,21 +299,31 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
     if not damage > _HARM or broken(situation) or not done:
         return
     moves = situation.trend
-    falling = moves is not None and moves.end < 0.97 * moves.start and moves.end <= 1.02 * moves.lowest
+    if moves is not None:
+        falling = moves.end < 0.97 * moves.start and moves.end <= 1.02 * moves.lowest
+    else:
+        falling = _fell(situation.losses)
     found = worst(situation)
     if found is not None and not found.poor_fit:
         return
-    few = done <= 2 or situation.updates < 60
-    if not ((speed > 0.05 and done >= 3 and falling) or (few and falling)):
+    few = done <= 2 or situation.updates < _FEW
+    unmoved = situation.updates < _FEW and step_size(situation) * situation.updates < _STILL
+    if not ((speed > 0.05 and done >= 3 and falling) or (few and falling) or unmoved):
         return
     epochs = max(10, 5 * done)
     yield cause(
         situation,
         "too-few-epochs",
         0.6 if few or speed > 0.1 else 0.45,
-        f"Training stopped after {plural(done, 'epoch')} while the loss was still falling",
-        "The loss had not levelled off: in the last epochs it still fell by "
-        + (f"{show(100 * speed)} % each. " if speed > 0 else "a good part of itself. ")
+        f"Training stopped after {plural(done, 'epoch')} while the loss was still falling"
+        if falling
+        else f"Training stopped after {plural(situation.updates, 'update')}, before the weights had moved",
+        (
+            "The loss had not levelled off: in the last epochs it still fell by "
+            + (f"{show(100 * speed)} % each. " if speed > 0 else "a good part of itself. ")
+            if falling
+            else f"{plural(situation.updates, 'update')} of the usual length are too few to get anywhere. "
+        )
         + "Train longer, until the validation loss stops falling (`EarlyStopping` can watch that).",
         on("fit", "epochs", str(epochs)),
         evidence=[
@@ -321,3 +335,9 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
             *standing_evidence(found),
         ],
     )
+
+
+def _fell(losses: np.ndarray) -> bool:
+    """Tells whether the losses of a very short run fell from its first to its last quarter, and to the end."""
+    quarters = [np.median(part) for part in np.array_split(losses[np.isfinite(losses)], 4) if len(part) >= 3]
+    return len(quarters) == 4 and quarters[3] < 0.97 * quarters[0] and quarters[3] <= min(quarters)

@@ -225,8 +225,9 @@ def _by_heart(situation: Situation) -> Iterator[Finding]:
     fine = any(s.score == "accuracy" and math.isfinite(s.gap) and s.own >= s.simple - 0.02 for s in scores)
     sure = 0.85 if rise > 1.6 else 0.6
     if fine:
-        sure -= 0.1 if rise > 2 else 0.3
-    largest = max((n for n in situation.working), key=lambda n: n.parameters, default=None)
+        sure = 0.6 if rise > 2 else 0.3
+    widest = max((n.units or 0 for n in situation.hidden), default=0)
+    largest = next((n for n in situation.hidden if 2 * (n.units or 0) >= widest), None)
     rows = situation.rows
     weights = sum(n.parameters for n in situation.working)
     yield cause(

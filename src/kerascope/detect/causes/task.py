@@ -248,7 +248,7 @@ def _squared_classes(situation: Situation, target: Target) -> Iterator[Finding]:
 
 
 def _units(situation: Situation, target: Target) -> Iterator[Finding]:
-    if target.units is None or target.custom_loss or not target.labels:
+    if target.units is None or target.custom_loss or target.ignores or not target.labels:
         return
     setter = target.layer
     if target.loss == "sparse_categorical_crossentropy" and target.labels.get("whole") is True:

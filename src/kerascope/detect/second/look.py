@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerascope.detect.second import (
+    cutting,
     losses,
     masks,
     metrics,
@@ -25,6 +26,7 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("nonfinite", stepping.look_at_bad),
     ("updates", updating.look),
     ("losses", losses.look),
+    ("cuts", cutting.look),
     ("metrics", metrics.look),
     ("modes", modes.look),
     ("mixing", mixing.look),
@@ -32,7 +34,7 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("registered", registered.look),
     ("terms", terms.look),
 )
-OF_CODE = {"step", "nonfinite", "metrics", "mixing", "masks", "updates"}
+OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates"}
 """What is only looked at where some of the code is the user's."""
 
 

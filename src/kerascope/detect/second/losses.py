@@ -39,12 +39,14 @@ def look(trial_: Trial) -> Iterator[Found]:
 
 
 def _judged(name: str, function: Callable[..., Any], pair: Seen, where: source.Method) -> Iterator[Found]:
-    other = (
-        pair.y_true[::-1].copy() if not np.array_equal(pair.y_true[::-1], pair.y_true) else pair.y_true + 1
-    )
+    other = pair.other_targets()
     now = called(function, pair.y_true, pair.y_pred)
     if np.isfinite(now) and now == called(function, other, pair.y_pred):
         return  # it does not look at the targets: what is made smaller is computed inside the model
+    if pair.task != "classes" and not _same(
+        now, called(function, pair.y_true.reshape(pair.y_pred.shape), pair.y_pred)
+    ):
+        return  # the shapes broadcast: that has a finding of its own
     if _no_gradient(function, pair):
         yield _cut(name, where)
         return
@@ -63,6 +65,10 @@ def _judged(name: str, function: Callable[..., Any], pair: Seen, where: source.M
         yield _without_end(name, low, where)
     elif all(_blind(r, m, a, b) for r, (m, a, b) in zip(right, mixed, strict=True)):
         yield _blind_to_samples(name, right[0], mixed[0][0], wrong[0], where)
+
+
+def _same(a: float, b: float) -> bool:
+    return bool(np.isclose(a, b, rtol=1e-4, equal_nan=True))
 
 
 def _no_gradient(function: Callable[..., Any], pair: Seen) -> bool:

@@ -137,18 +137,22 @@ def _unseen(layer: Any, path: str, place: SourceSpan, why: str) -> Found:
 def _assigned(cls: type, path: str, *, drawn: bool = False) -> SourceSpan | None:
     """Returns where the class gives this attribute its value; with `drawn` only where that is drawn at random."""
     name = path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0].split("(", maxsplit=1)[0]
+    found: list[tuple[bool, SourceSpan]] = []
     for method in ("build", "__init__", "call"):
         where = source.method(cls, method)
         for statement in where.statements() if where is not None else ():
-            text = ast.unparse(statement)
-            if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr)) or f"self.{name}" not in text:
+            if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr)):
                 continue
-            value = ast.unparse(statement.value) if statement.value is not None else ""
-            written = isinstance(statement, ast.Expr) or text.startswith(f"self.{name}")
-            if written and (not drawn or any(word in value.lower() for word in _DRAWING)):
-                assert where is not None
-                return where.span_of(statement)
-    return None
+            text, value = (
+                ast.unparse(statement),
+                "" if statement.value is None else ast.unparse(statement.value),
+            )
+            assigns = not isinstance(statement, ast.Expr) and text.startswith(f"self.{name}")
+            if not assigns and not (isinstance(statement, ast.Expr) and f"self.{name}" in text):
+                continue
+            if where is not None and (not drawn or any(word in value.lower() for word in _DRAWING)):
+                found.append((not assigns, where.span_of(statement)))
+    return min(found, key=lambda each: each[0])[1] if found else None
 
 
 def _used(cls: type, name: str) -> bool:
@@ -212,8 +216,9 @@ def _where_frozen(trial_: Trial, layer: Any) -> SourceSpan:
                 isinstance(t, ast.Attribute) and t.attr == "trainable" for t in node.targets
             ):
                 found.append(source.span(file, node))
-            for given in node.keywords if isinstance(node, ast.Call) else ():
-                if given.arg == "trainable" and ast.unparse(given.value) == "False":
-                    found.append(SourceSpan(file, node.lineno, node.end_lineno, "trainable=False"))
+            if isinstance(node, ast.Call) and any(
+                given.arg == "trainable" and ast.unparse(given.value) == "False" for given in node.keywords
+            ):
+                found.append(SourceSpan(file, node.lineno, node.end_lineno, "trainable=False"))
     named = [p for p in found if p.expression and layer.name in p.expression]
     return (named or found or [SourceSpan()])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -70,18 +71,14 @@ def _gradients(trial_: Trial, names: list[str]) -> dict[str, tuple[float, float]
     values, found = {}, {}
     for name in names:
         value, gradients, _ = backend.gradients(
-            lambda name=name: trial.output_loss(trial_.model, trial_.x, trial_.y, name), variables
+            functools.partial(trial.output_loss, trial_.model, trial_.x, trial_.y, name), variables
         )
-        values[name], found[name] = float(value), gradients
-    shared = [
-        i for i in range(len(variables)) if all(g[i] is not None and np.any(g[i]) for g in found.values())
-    ]
+        values[name] = float(value)
+        found[name] = [0.0 if g is None else float(np.sum(np.square(g))) for g in gradients]
+    shared = [i for i in range(len(variables)) if all(squares[i] > 0 for squares in found.values())]
     if not shared:
         return {}
-    return {
-        name: (values[name], float(np.sqrt(sum(float(np.sum(np.square(found[name][i]))) for i in shared))))
-        for name in names
-    }
+    return {name: (values[name], float(np.sqrt(sum(found[name][i] for i in shared)))) for name in names}
 
 
 def _compiled(trial_: Trial) -> SourceSpan:

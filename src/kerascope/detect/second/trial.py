@@ -166,7 +166,7 @@ class Trial:
         return state.iterations_done(self.model) - first
 
     def name(self, variable: Any) -> str:
-        return self.paths.get(id(variable), str(getattr(variable, "path", "")))
+        return str(self.paths.get(id(variable), getattr(variable, "path", "")))
 
 
 def user_frame(start: types.FrameType | None = None) -> types.FrameType | None:

@@ -189,30 +189,9 @@ def _left_out(
     trial_: Trial, seen: Sequence[Applied], left: Sequence[Any], step: source.Method | None
 ) -> Iterator[Found]:
     """Some trainable variables get nothing."""
-    names = [trial_.name(v) for v in left]
-    shown = _listed(names)
     twice = _same_twice(seen)
     if twice is not None:
-        span = _where_from(twice, step)
-        owner = _owner(trial_.model, left)
-        yield Found(
-            finding(
-                "wrong-variables",
-                "fault",
-                0.95,
-                f"Two optimizers update the same variables, and {shown} get none",
-                "In one step, run again line by line, the second optimizer was handed the very variables that the "
-                f"first one had updated, while {shown} were handed to none and never change. Hand each optimizer the "
-                "variables of its own part of the model.",
-                dataclasses.replace(span, layer=owner),
-                [
-                    Evidence("updated twice", _listed([trial_.name(v) for v in twice.variables])),
-                    Evidence("never updated", shown),
-                ],
-            ),
-            "still",
-            tuple(names),
-        )
+        yield _two_on_one(trial_, twice, left, step)
         return
     rows = _matters(trial_, left)
     fresh = [v for v in left if id(v) in rows]
@@ -239,6 +218,30 @@ def _left_out(
         ),
         "still",
         tuple(trial_.name(v) for v in fresh),
+    )
+
+
+def _two_on_one(trial_: Trial, twice: Applied, left: Sequence[Any], step: source.Method | None) -> Found:
+    """Two optimizers have the same variables, and others none."""
+    names = [trial_.name(v) for v in left]
+    shown = _listed(names)
+    return Found(
+        finding(
+            "wrong-variables",
+            "fault",
+            0.95,
+            f"Two optimizers update the same variables, and {shown} get none",
+            "In one step, run again line by line, the second optimizer was handed the very variables that the "
+            f"first one had updated, while {shown} were handed to none and never change. Hand each optimizer the "
+            "variables of its own part of the model.",
+            dataclasses.replace(_where_from(twice, step), layer=_owner(trial_.model, left)),
+            [
+                Evidence("updated twice", _listed([trial_.name(v) for v in twice.variables])),
+                Evidence("never updated", shown),
+            ],
+        ),
+        "still",
+        tuple(names),
     )
 
 

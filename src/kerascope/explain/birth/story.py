@@ -223,7 +223,7 @@ def _norm(arrays: Any, role: str = "weight:") -> float:
         for name, array in arrays.items():
             if name.startswith(role) and array.dtype.kind == "f":
                 total += float(np.square(array.astype(np.float64)).sum())
-    return total**0.5
+    return float(np.sqrt(total))
 
 
 def _in_data(batch: Sequence[tuple[str, np.ndarray]], size: int) -> dict[str, Any]:

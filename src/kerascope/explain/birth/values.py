@@ -83,7 +83,7 @@ def _at(array: np.ndarray, mask: np.ndarray) -> np.ndarray:
                 axes = tuple(
                     i for i, (a, m) in enumerate(zip(padded, mask.shape, strict=True)) if a == 1 and m != 1
                 )
-                return mask.any(axis=axes, keepdims=True).reshape(array.shape) if padded else everywhere
+                return np.asarray(mask.any(axis=axes, keepdims=True)).reshape(array.shape)
     if array.ndim > mask.ndim and array.shape[: mask.ndim] == mask.shape:  # a reduction of the last axes
         return np.broadcast_to(mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim)), array.shape)
     return everywhere

@@ -126,16 +126,7 @@ def candidates(
     `places` are where it failed: the failing expression, or what the result comes from; `vague` says that the culprit
     only is where one of several sizes that disagree comes from.
     """
-    seen = seen_in(program.file, logs)
-    context = Context(
-        program.source,
-        program.tree,
-        program.names(),
-        seen.shapes,
-        seen.types,
-        seen.batch,
-        frozenset(seen.several),
-    )
+    context = _context(program, logs)
     executed = {a.function for log in logs for a in log.activations if a.file == program.file}
     functions = list(_functions(program.tree, executed, {p for p in (*places, culprit) if p is not None}))
     silent = not places
@@ -154,26 +145,38 @@ def candidates(
             )
 
     for function in functions:
-        made_before = 0.1 if function.name in _MADE_BEFORE else 0.0
-        for family in families:
-            owner = context.owner(function)
-            whole = [*getattr(family, "of_function", _none)(context, function)]
-            whole += getattr(family, "of_class", _none)(context, owner) if owner is not None else []
-            for proposal in whole:
-                add(proposal, 0.0, 0)
-        for node in _expressions(context, function):
-            cost = near.cost(node) + made_before
-            for family in families:
-                for proposal in getattr(family, "propose", _none)(context, node):
-                    orphaned = ORPHANED if left_out.orphans(proposal) else 0.0
-                    add(proposal, cost + orphaned, left_out.tensors(proposal))
-                    if family in _REPEATED and cost < FAR:
-                        alike.setdefault((function, proposal.kind or proposal.description), []).append(
-                            dataclasses.replace(proposal, cost=proposal.cost + cost)
-                        )
+        for proposal in _of_the_whole(context, function, families):
+            add(proposal, 0.0, 0)
+        for node, family, proposal in _proposals(context, function, families):
+            cost = near.cost(node) + (0.1 if function.name in _MADE_BEFORE else 0.0)
+            orphaned = ORPHANED if left_out.orphans(proposal) else 0.0
+            add(proposal, cost + orphaned, left_out.tensors(proposal))
+            if family in _REPEATED and cost < FAR:
+                alike.setdefault((function, proposal.kind or proposal.description), []).append(
+                    dataclasses.replace(proposal, cost=proposal.cost + cost)
+                )
     for proposal in _in_all_places(alike.values()):
         add(proposal, 0.0, 0)
     return sorted(found.values(), key=lambda c: c.cost)
+
+
+def _context(program: Program, logs: Sequence[LineLog]) -> Context:
+    seen = seen_in(program.file, logs)
+    several = frozenset(seen.several)
+    return Context(
+        program.source, program.tree, program.names(), seen.shapes, seen.types, seen.batch, several
+    )
+
+
+def _of_the_whole(
+    context: Context, function: ast.FunctionDef, families: Sequence[ModuleType]
+) -> Iterator[Proposal]:
+    """Yields the changes of a function as a whole, and of the class it stands in."""
+    owner = context.owner(function)
+    for family in families:
+        yield from getattr(family, "of_function", _none)(context, function)
+        if owner is not None:
+            yield from getattr(family, "of_class", _none)(context, owner)
 
 
 def _in_all_places(alike: Iterable[list[Proposal]]) -> Iterator[Proposal]:
@@ -199,9 +202,15 @@ def _none(context: Context, node: ast.AST) -> Iterator[Proposal]:
     yield from ()
 
 
-def _expressions(context: Context, function: ast.FunctionDef) -> Iterator[ast.expr]:
+def _proposals(
+    context: Context, function: ast.FunctionDef, families: Sequence[ModuleType]
+) -> Iterator[tuple[ast.expr, ModuleType, Proposal]]:
+    """Yields what each family would change in each expression of a function."""
     for statement in function.body:
-        yield from context.nodes(statement)
+        for node in context.nodes(statement):
+            for family in families:
+                for proposal in family.propose(context, node):
+                    yield node, family, proposal
 
 
 def _place(node: ast.Return | ast.Expr) -> Position:

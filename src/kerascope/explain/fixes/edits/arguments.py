@@ -199,6 +199,15 @@ def _keep(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if word is None and not names and name in REDUCTIONS:
         torch = isinstance(call.func, ast.Attribute) and context.kind(call.func.value) == "torch"
         word = "keepdim" if torch else "keepdims"
+    given = {k.arg: k.value for k in call.keywords}
+    axis = next((value for key, value in given.items() if key in AXES), None)
+    if name in REDUCTIONS and word and word not in given and integer(axis) == 0 and axis is not None:
+        # Taken over the batch to normalise with: over the features, it has to keep its place.
+        kept = (
+            *context.swap(0, axis, "-1").edits,
+            *context.insert(0, call, f"{word}=True").edits,
+        )
+        yield Proposal(1.25, f"axis=0 -> axis=-1, {word}=True", kept)
     if name in REDUCTIONS and word and not any(k.arg == word for k in call.keywords):
         yield context.insert(0.85, call, f"{word}=True")
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called
 
 _MOST_LETTERS = 5
+_LONE = 0.5
+"""Added where a letter would be in one operand alone and summed over, which was not so before."""
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
@@ -24,7 +26,9 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     shapes = [context.shape(a) for a in node.args[1:]] if called(node) == "einsum" else []
     quote = context.text(first)[0]
     seen = {equation}
-    for cost, new_terms, new_right in sorted(_variants(terms, right, shapes), key=lambda v: v[0]):
+    alone = _LONE if not _summed_alone(terms, right) else 0.0
+    for plain, new_terms, new_right in sorted(_variants(terms, right, shapes), key=lambda v: v[0]):
+        cost = plain + (alone if _summed_alone(new_terms, new_right) else 0.0)
         new = f"{','.join(new_terms)}->{new_right}"
         if new in seen or not _fits(new_terms, new_right, shapes):
             continue
@@ -54,7 +58,7 @@ def _variants(
         if letter not in right:
             yield 1.3, terms, right[:at] + letter + right[at:]
             if at < len(right):
-                yield 1.3, terms, right[:at] + letter + right[at + 1 :]
+                yield 1.25, terms, right[:at] + letter + right[at + 1 :]
     for at in range(len(right)):
         yield 1.5, terms, right[:at] + right[at + 1 :]
 
@@ -71,6 +75,12 @@ def _misfits(terms: list[str], shapes: list[Shape | None], index: int, at: int) 
             if known and shape is not None and shape[term.index(letter)] != own[place]:
                 odd.add(place)
     return odd == {at}
+
+
+def _summed_alone(terms: list[str], right: str) -> bool:
+    """Tells whether a letter stands in one operand only and not in the result."""
+    letters = "".join(terms)
+    return any(letters.count(letter) == 1 and letter not in right for letter in letters)
 
 
 def _with(terms: list[str], index: int, new: str) -> list[str]:

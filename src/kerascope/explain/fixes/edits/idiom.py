@@ -10,6 +10,8 @@ from kerascope.explain.fixes.edits.context import Context, Proposal, called, int
 _PLACES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.List, ast.Tuple, ast.Return, ast.Subscript)
 _SPLITS = ("split", "unstack", "tensor_split", "array_split", "chunk", "unbind")
 _ACCUMULATE = ("assign_add", "assign_sub", "append")
+_SHARED = 6
+"""Two names of layers that end alike in so many letters are of one family."""
 _MEANS = {"mean": "sum", "reduce_mean": "reduce_sum"}
 
 
@@ -21,6 +23,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _factors(context, node)
         yield from _batch_means(context, node)
         yield from _first_of_several(context, node)
+        yield from _turned(context, node)
+    if isinstance(node, ast.BinOp):
+        yield from _pairs_of_rows(context, node)
+    yield from _forgotten_layer(context, node)
     if isinstance(node, (ast.Compare, ast.Call)):
         yield from _forgotten_argmax(context, node)
 
@@ -57,9 +63,9 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
     owner = context.owner(call)
     if owner is None:
         return
-    others = [
-        n for n in ast.walk(owner) if isinstance(n, ast.Call) and n is not call and called(n) == called(call)
-    ]
+    calls = [n for n in ast.walk(owner) if isinstance(n, ast.Call) and n is not call]
+    yield from _sizes_of_siblings(context, call, [n for n in calls if _akin(called(n), called(call))])
+    others = [n for n in calls if called(n) == called(call)]
     for keyword in call.keywords:
         if keyword.arg in (None, "name", "seed"):
             continue
@@ -73,6 +79,65 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
         for value in values:
             if value != now:  # what is written out and is not the usual 1 is likely meant
                 yield context.swap(1.1 if value == "1" else 1.0, keyword.value, value)
+
+
+def _akin(one: str, other: str) -> bool:
+    """Tells layers of one family, such as `MaxPooling2D` and `AveragePooling2D`."""
+    return one[:1].isupper() and other[:1].isupper() and one[-_SHARED:] == other[-_SHARED:]
+
+
+def _sizes_of_siblings(context: Context, call: ast.Call, others: list[ast.Call]) -> Iterator[Proposal]:
+    """The number that a layer of the same family is given at the same place."""
+    for place, value in enumerate(call.args):
+        for other in others:
+            number = integer(other.args[place]) if place < len(other.args) else None
+            if number is not None and integer(value) not in (None, number):
+                yield context.swap(1.0, value, str(number))
+
+
+def _forgotten_layer(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """A layer that the constructor makes and nothing calls."""
+    function = context.function(node)
+    owner = context.owner(node)
+    held = isinstance(node, (ast.Name, ast.Call)) and context.shape(node) is not None
+    if not held or owner is None or function is None or not isinstance(context.parents.get(node), _PLACES):
+        return
+    read = {n.attr for n in ast.walk(owner) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    for statement in ast.walk(owner):
+        if isinstance(statement, ast.Assign) and called(statement.value)[:1].isupper():
+            for target in statement.targets:
+                if isinstance(target, ast.Attribute) and target.attr not in read:
+                    yield context.swap(0.8, node, f"{context.text(target)}({context.text(node)})")
+
+
+def _turned(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Two tensors passed the wrong way round to a layer or to a function of one's own."""
+    if len(call.args) < 2 or not (
+        isinstance(call.func, ast.Name) or context.text(call.func).startswith("self.")
+    ):
+        return
+    one, two = call.args[:2]
+    if context.shape(one) is not None and context.shape(two) is not None:
+        edits = (
+            *context.swap(0, one, context.text(two)).edits,
+            *context.swap(0, two, context.text(one)).edits,
+        )
+        yield Proposal(1.2, f"{context.text(one)}, {context.text(two)} -> the other way round", edits)
+
+
+def _pairs_of_rows(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`a[:, None] * b[None, :]` pairs the rows of a batch; within each row, it pairs the features."""
+    sides = (node.left, node.right)
+    if not all(isinstance(s, ast.Subscript) and len(context.shape(s.value) or ()) == 2 for s in sides):
+        return
+    texts = ["".join(context.text(s.slice).split()) for s in sides if isinstance(s, ast.Subscript)]
+    if set(texts) not in ({":,None", "None,:"}, {":,None", "None"}, {":,None", "None,:,:"}):
+        return
+    new = {":,None": ":, :, None"}
+    pairs = [(s.slice, new.get(t, ":, None, :")) for s, t in zip(sides, texts, strict=True)]  # type: ignore[attr-defined]
+    edits = tuple(edit for part, text in pairs for edit in context.swap(0, part, text).edits)
+    shown = ", ".join(f"[{text}]" for _, text in pairs)
+    yield Proposal(1.0, f"pairs of rows -> pairs within each row: {shown}", edits)
 
 
 def _factors(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -43,6 +43,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _broadcasts(context, node, node.left, node.comparators[0])
     elif isinstance(node, ast.Call) and called(node) in _ELEMENTWISE and len(node.args) >= 2:
         yield from _broadcasts(context, node, node.args[-2], node.args[-1])
+    if called(node) == "where" and isinstance(node, ast.Call) and len(node.args) == 3:
+        yield from _broadcasts(context, node, node.args[0], node.args[1])
     if called(node) in ("masked_fill", "masked_fill_") and isinstance(node, ast.Call) and node.args:
         assert isinstance(node.func, ast.Attribute)
         yield from _broadcasts(context, node, node.func.value, node.args[0])
@@ -118,9 +120,9 @@ def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.exp
         for axis, size in enumerate(shape):
             if size == 1 and len(shape) > len(target) >= 1:
                 text = context.spell("squeeze", node, context.text(operand), _axis(axis, len(shape)))
-                left = (*shape[:axis], *shape[axis + 1 :])
-                if text is not None and _broadcast(left, target) is not None:
-                    cost = 0.9 if left == target else 1.2 + 0.1 * (axis == 0)
+                rest = (*shape[:axis], *shape[axis + 1 :])
+                if text is not None and _broadcast(rest, target) is not None:
+                    cost = 0.9 if rest == target else 1.2 + 0.1 * (axis == 0)
                     yield context.swap(cost, operand, text)
         if len(shape) > len(target) > 0 and shape[: len(target)] == target and context.in_loss(node):
             text = context.spell("mean", node, context.text(operand), "-1")
