@@ -41,7 +41,7 @@ def test_a_rate_that_is_too_high_is_mended(workdir, subprocess_env):
         "--json",
         "out.json",
         "--experiments",
-        "60",
+        "150",
         "train.py",
         env=subprocess_env,
     )
@@ -60,5 +60,5 @@ def test_a_rate_that_is_too_high_is_mended(workdir, subprocess_env):
 
 def test_a_healthy_run_is_left_in_peace(workdir, subprocess_env):
     (workdir / "train.py").write_text(SCRIPT.format(rate=0.02))
-    done = kerascope("run", "--out", "run.kscope", "--experiments", "60", "train.py", env=subprocess_env)
+    done = kerascope("run", "--out", "run.kscope", "--experiments", "150", "train.py", env=subprocess_env)
     assert "healthy" in done.stderr and "trying changes" not in done.stderr
