@@ -147,6 +147,14 @@ def test_the_usual_rate_is_tried_first():
     assert rates == [f"`learning_rate={rate}`" for rate in ("0.001", "0.05", "0.005", "0.0005")]
 
 
+def test_a_rate_far_off_was_meant_to_be_the_usual_one():
+    prog = program("model.compile(keras.optimizers.Adam(0.5), 'mse')\n")
+    way = lever("optimizer", "learning_rate", "5")
+    described = [remedy.description for remedy in remedies(prog, found("lr-too-high", way))]
+    assert described[0] == "`learning_rate=0.001`"
+    assert "Adam(5.0)" in remedies(prog, found("lr-too-high", way))[1].patch(prog)
+
+
 TABLE = {"x": {"shape": [32, 4], "min": -900.0, "max": 5e4}, "y": {"shape": [32], "classes": None}}
 
 

@@ -94,7 +94,7 @@ def _script(given: str | Path | None, argv: object, recording: Path) -> Path:
     """Returns where the script lies: as it was called, seen from here or from where ``runs`` lies."""
     called = argv[0] if isinstance(argv, list) and argv and isinstance(argv[0], str) else ""
     places = [given] if given is not None else [called, recording.resolve().parent.parent / called]
-    tried = [Path(place) for place in places if str(place)]
+    tried = [Path(str(place)) for place in places if str(place)]
     for place in tried:
         if place.is_file():
             return place.resolve()

@@ -25,7 +25,10 @@ def remedies(program: Program, finding: Finding, most: int = MOST) -> tuple[Reme
         most: how many to return.
     """
     found: dict[tuple[object, ...], Remedy] = {}
-    for way in [*finding.levers, *recipes.ways(program, finding)]:
+    general = list(recipes.ways(program, finding))
+    # A learning rate that is far from the usual one was most likely meant to be the usual one.
+    first = general[:1] if recipes.far(program, finding) else []
+    for way in [*first, *finding.levers, *general]:
         remedy = pulled(program, finding.kind, way, finding.location)
         if remedy is not None:
             if len(way) > 3:  # the same in many layers

@@ -79,6 +79,8 @@ def pulled(program: Program, kind: str, way: Sequence[Lever], location: SourceSp
     """
     changes: list[Change] = []
     for lever in way:
+        if lever.argument == "learning_rate" and (lever.value or "").isdigit():
+            lever = dataclasses.replace(lever, value=f"{lever.value}.0")  # Keras takes no whole number there
         found = _pull(program, lever, location)
         if not found:
             return None

@@ -59,6 +59,16 @@ def _rates(*factors: float) -> Callable[[Program, Finding], Iterator[Way]]:
     return rates
 
 
+def far(program: Program, finding: Finding) -> bool:
+    """Tells whether a learning rate that is blamed is at least thirty times off the optimizer's usual one."""
+    rate, usual = program.learning_rate(), _USUAL.get(program.optimizer(), 0.001)
+    if rate is None:
+        return False
+    return (finding.kind == "lr-too-high" and rate > 30 * usual) or (
+        finding.kind == "lr-too-low" and rate < usual / 30
+    )
+
+
 def _optimizers(program: Program, finding: Finding) -> Iterator[Way]:
     for name in ("Adam", "RMSprop", "SGD"):
         if name != program.optimizer():
