@@ -51,7 +51,7 @@ class _UntilFit:
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
 
-    def start(self) -> None:
+    def start(self, *, keep: bool = False) -> None:
         from kerascope._keras.load import stopping_at_fit
 
         self._stack.enter_context(stopping_at_fit())

@@ -116,6 +116,8 @@ def _by_place(case: Case, one: Any, before: list[np.ndarray]) -> Iterator[Findin
     """The batch turned round must give the result turned round: a sample's place in the batch means nothing."""
     if any(not v.trainable and v.shape and v.shape[0] == BATCH for v in alone.variables(case.built())):
         return  # a state for each place in the batch
+    if difference(before, swift(case, (one.args, one.kwargs), again=True)) is not None:
+        return  # it draws random numbers, other ones for each place; that has a contract of its own
     leaves = flat(one.args, one.kwargs)
     turned = [objects.to_tensor(_turned(a)) if (a := tensors.array_of(x)) is not None else x for x in leaves]
     arguments = rebuilt(one.args, one.kwargs, turned)

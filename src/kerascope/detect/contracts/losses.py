@@ -175,7 +175,7 @@ def minimum(case: Case) -> Iterator[Finding]:
     if not judged and not any(soft):
         raise Skip("what a right prediction would be is not known for these shapes")
     for one in soft:
-        if one is not None and not _least(case, one, "y_pred") and _least(case, one, "y_true"):
+        if one is not None and not _least(case, one, "y_pred") and _least(case, one, "y_true", strict=True):
             yield case.broken(
                 f"{case.subject.name} seems to take its arguments in the wrong order",
                 "At y_pred = y_true, moving the predictions makes the loss smaller, moving the targets does not: it is "
@@ -187,8 +187,11 @@ def minimum(case: Case) -> Iterator[Finding]:
             return
 
 
-def _least(case: Case, pair: Pair, moved: str) -> bool:
-    """Tells whether small moves of one argument only make the loss larger."""
+def _least(case: Case, pair: Pair, moved: str, strict: bool = False) -> bool:
+    """Tells whether small moves of one argument only make the loss larger; with `strict` each of them does.
+
+    A loss that only compares its targets with each other, as ranking losses do, takes no notice of small moves.
+    """
     start = float(np.mean(values(case, pair)))
     random = np.random.default_rng(case.seed)
     array = getattr(pair, moved)
@@ -197,7 +200,8 @@ def _least(case: Case, pair: Pair, moved: str) -> bool:
         steps = [step - step.mean(-1, keepdims=True) for step in steps]  # its rows still add up to 1
     for step in [*steps, *(-step for step in steps)]:
         value = float(np.mean(values(case, pair._replace(**{moved: (array + step).astype(array.dtype)}))))
-        if not np.isfinite(value) or value < start - 1e-7 * max(abs(start), 1e-3):
+        least = 1e-7 * max(abs(start), 1e-3)
+        if not np.isfinite(value) or value < (start + least if strict else start - least):
             return False
     return True
 

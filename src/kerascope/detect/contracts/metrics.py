@@ -55,7 +55,36 @@ def runs(case: Case) -> Iterator[Finding]:
             return
 
 
-@contract("metric-state", kinds=METRIC, after=RUNS)
+@contract("metric-repeatable", kinds=METRIC, after=RUNS)
+def repeatable(case: Case) -> Iterator[Finding]:
+    """Asking for the result changes nothing."""
+    metric = case.fresh()
+    first = updated(metric, samples(case))
+    others = [updated(case.fresh(case.seed + more), samples(case)) for more in range(1, 5)]
+    other = next((one for one in others if one.shape == first.shape and not close(first, one)), None)
+    if other is not None:
+        yield case.broken(
+            f"{case.subject.name} gives a result that hangs on chance",
+            "Two new metrics were given the same samples, with other random numbers, and say something else. Some "
+            "shuffle what is equal before they sort. What else is promised of metrics cannot be judged then.",
+            evidence=[Evidence("one", short(first)), Evidence("the other", short(other))],
+            location=case.where("update_state"),
+            severity="note",
+        )
+        return
+    second = result(metric)
+    if not same(first, second):
+        yield case.broken(
+            f"{case.subject.name} gives another result when it is asked again",
+            "`result()` was called twice with no update between. Keras calls it after every batch to show the "
+            "running figure, so it must leave the variables alone.",
+            evidence=[Evidence("first", short(first)), Evidence("second", short(second))],
+            location=case.where("result"),
+            fixes=["Move what changes variables into update_state() or reset_state()."],
+        )
+
+
+@contract("metric-state", kinds=METRIC, after=(*RUNS, "metric-repeatable"))
 def state(case: Case) -> Iterator[Finding]:
     """Everything a metric remembers lies in its variables."""
     metric = case.fresh()
@@ -107,7 +136,7 @@ def _attributes(metric: Any) -> dict[str, tuple[str, Any]]:
     return found
 
 
-@contract("metric-reset", kinds=METRIC, after=RUNS)
+@contract("metric-reset", kinds=METRIC, after=(*RUNS, "metric-repeatable"))
 def reset(case: Case) -> Iterator[Finding]:
     """`reset_state` makes a metric as it was when it was new."""
     fresh, used = case.fresh(), case.fresh()
@@ -162,23 +191,6 @@ def _named(metric: Any) -> list[tuple[str, np.ndarray]]:
     return [
         (v.name, np.asarray(x, "float64")) for v, x in zip(variables, alone.values(variables), strict=True)
     ]
-
-
-@contract("metric-repeatable", kinds=METRIC, after=RUNS)
-def repeatable(case: Case) -> Iterator[Finding]:
-    """Asking for the result changes nothing."""
-    metric = case.fresh()
-    first = updated(metric, samples(case))
-    second = result(metric)
-    if not same(first, second):
-        yield case.broken(
-            f"{case.subject.name} gives another result when it is asked again",
-            "`result()` was called twice with no update between. Keras calls it after every batch to show the "
-            "running figure, so it must leave the variables alone.",
-            evidence=[Evidence("first", short(first)), Evidence("second", short(second))],
-            location=case.where("result"),
-            fixes=["Move what changes variables into update_state() or reset_state()."],
-        )
 
 
 @contract("metric-split", kinds=METRIC, after=(*RUNS, "metric-repeatable"))
@@ -265,7 +277,7 @@ def sample_weight(case: Case) -> Iterator[Finding]:
         )
 
 
-@contract("metric-compiled", kinds=METRIC, after=RUNS)
+@contract("metric-compiled", kinds=METRIC, after=(*RUNS, "metric-repeatable"))
 def compiled(case: Case) -> Iterator[Finding]:
     """It runs in compiled steps, last batch smaller, with the same result as line by line."""
     pair, metric = samples(case), case.fresh()

@@ -62,7 +62,7 @@ def targets(case: Case) -> Iterator[Finding]:
         )
 
 
-@contract("metric-config", kinds=METRIC, after=RUNS)
+@contract("metric-config", kinds=METRIC, after=(*RUNS, "metric-repeatable"))
 def config(case: Case) -> Iterator[Finding]:
     """A metric revived from its configuration gives the same result."""
     metric = case.original if objects.kind_of(case.original) == "metric" else None

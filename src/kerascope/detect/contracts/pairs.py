@@ -134,7 +134,9 @@ def typical(case: Case, size: int = BATCH, seed: int = 0) -> Pair:
         arg.array(max(size, 9), np.random.default_rng((case.seed, seed, place)))
         for place, arg in enumerate(args[:2])
     )
-    pair = Pair(y_true, y_pred, args[0].like, args[1].like)
+    # Labels of 0 and 1 are shares without doubt, and are judged as shares.
+    true_like, like = ("positive" if spec.like == "binary" else spec.like for spec in args[:2])
+    pair = Pair(y_true, y_pred, true_like, like)
     return pair.rows(size)
 
 
