@@ -40,7 +40,8 @@ def judged(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "path", list(sys.path))
         keras.backend.clear_session()
         code, report = run(str(script), out=tmp_path / "run.kscope")
-        assert code == 0
+        # Some backends refuse labels beyond the last unit or 0 to 1: the program dies, and is judged all the same.
+        assert (code == 0) == (report.verdict != "crashed")
         return report
 
     return one
