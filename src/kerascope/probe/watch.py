@@ -19,6 +19,7 @@ from kerascope.probe.dataset.facts import data_facts, settings_of_fit
 from kerascope.probe.journal import Failures, Journal
 from kerascope.probe.looking import Autopsy, Pause
 from kerascope.probe.options import Options
+from kerascope.probe.rerun import Point
 from kerascope.probe.sampling import CompileBudget
 from kerascope.probe.stepper import Stepper
 from kerascope.probe.timeline import OWN
@@ -44,6 +45,14 @@ class Watched:
         self.method: str | None = None
         self.epoch_began = 0.0
         self.kept: Any = None  # the model itself, where it is to be looked at again when the program is over
+
+    def let_go(self) -> None:
+        """Keeps of the points for a second look what does not keep the model alive."""
+        for name in ("beginning", "before_bad"):
+            point = getattr(self.stepper, name)
+            if point is not None and point.snapshot is not None:
+                values = self.stepper.backend.apart(point.snapshot)
+                setattr(self.stepper, name, Point(point.step, values, point.data))
 
     def examined(self) -> None:
         """Lets go of what was kept for a second look."""
@@ -320,6 +329,7 @@ class Session:
         self.writer.training_ended(stepper.training, self.at(), outcome, facts)
         self._describe(watched, model)
         watched.method = None
+        stepper.journal.guard("probe.beginning", watched.let_go)
         self._keep(watched, model)
         self.writer.flush()
 
