@@ -19,11 +19,11 @@ from kerascope.probe.dataset.facts import data_facts, settings_of_fit
 from kerascope.probe.journal import Failures, Journal
 from kerascope.probe.looking import Autopsy, Pause
 from kerascope.probe.options import Options
-from kerascope.probe.rerun import Point
 from kerascope.probe.sampling import CompileBudget
 from kerascope.probe.stepper import Stepper
 from kerascope.probe.timeline import OWN
 from kerascope.probe.watchdog import Watchdog, sentence
+from kerascope.probe.watched import Watched
 from kerascope.probe.window import state_bytes
 from kerascope.record.writer import Writer
 
@@ -32,31 +32,6 @@ if TYPE_CHECKING:
 
 _KEPT_MODELS = 4
 _KEPT_BYTES = 256 * 1024 * 1024
-
-
-class Watched:
-    """One model under watch."""
-
-    def __init__(self, model: Any, stepper: Stepper) -> None:
-        self.model = weakref.ref(model)
-        self.stepper = stepper
-        self.raw: Callable[..., Any] | None = None
-        self.shell: Callable[..., Any] | None = None
-        self.method: str | None = None
-        self.epoch_began = 0.0
-        self.kept: Any = None  # the model itself, where it is to be looked at again when the program is over
-
-    def let_go(self) -> None:
-        """Keeps of the points for a second look what does not keep the model alive."""
-        for name in ("beginning", "before_bad"):
-            point = getattr(self.stepper, name)
-            if point is not None and point.snapshot is not None:
-                values = self.stepper.backend.apart(point.snapshot)
-                setattr(self.stepper, name, Point(point.step, values, point.data))
-
-    def examined(self) -> None:
-        """Lets go of what was kept for a second look."""
-        self.kept = self.stepper.beginning = self.stepper.before_bad = None
 
 
 class Session:
