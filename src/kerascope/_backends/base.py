@@ -111,6 +111,9 @@ class Backend(Protocol):
     def load(self, model: Model, snapshot: Snapshot) -> State:
         """Puts a snapshot back and returns the state to go on from; the snapshot stays usable."""
 
+    def apart(self, snapshot: Snapshot) -> Snapshot:
+        """Returns a snapshot that keeps no model alive; `load` takes it as any other."""
+
     def pack_state(self, model: Model, snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Returns a snapshot as named arrays and plain facts, to be kept in a file."""
 

@@ -82,6 +82,9 @@ class JaxBackend:
     def load(self, model: Any, snapshot: Any) -> State:
         return _copy(snapshot)
 
+    def apart(self, snapshot: Any) -> Any:
+        return snapshot
+
     def pack_state(self, model: Any, snapshot: Any) -> tuple[portable.Arrays, dict[str, Any]]:
         names = portable.leaf_names(self.leaves(model))
         values = jax.device_get([leaf for group in snapshot for leaf in group])

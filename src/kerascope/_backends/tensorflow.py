@@ -98,6 +98,9 @@ class TensorFlowBackend:
         self._states[model].load(model, snapshot)
         return None
 
+    def apart(self, snapshot: Snapshot) -> Snapshot:
+        return snapshot
+
     def pack_state(self, model: Any, snapshot: Snapshot) -> tuple[portable.Arrays, dict[str, Any]]:
         return tf_portable.pack(self._states[model].entries(model), snapshot)
 

@@ -89,7 +89,10 @@ class TorchBackend:
             return None
         return torch_state.save(model)
 
-    def load(self, model: Any, snapshot: torch_state.Snapshot) -> State:
+    def apart(self, snapshot: torch_state.Snapshot) -> torch_state.Values:
+        return torch_state.apart(snapshot)
+
+    def load(self, model: Any, snapshot: torch_state.Snapshot | torch_state.Values) -> State:
         torch_state.load(model, snapshot)
 
     def pack_state(

@@ -44,6 +44,19 @@ class Snapshot:
     random: RandomState
 
 
+@dataclasses.dataclass(frozen=True)
+class Values:
+    """The values of all variables in their order, and nothing that belongs to the model."""
+
+    tensors: list[Tensor]
+    random: RandomState
+
+
+def apart(snapshot: Snapshot) -> Values:
+    """Returns the values of a snapshot; buffers and modes of torch modules are left out."""
+    return Values([copy for _, copy in snapshot.variables], snapshot.random)
+
+
 def modules(model: Any) -> Iterator[tuple[str, torch.nn.Module]]:
     """Yields every layer, and every torch module inside one, with a readable path, each once."""
     names = graph.layer_keys(model)
@@ -80,9 +93,14 @@ def save(model: Any) -> Snapshot:
 
 
 @torch.no_grad()
-def load(model: Any, snapshot: Snapshot) -> None:
+def load(model: Any, snapshot: Snapshot | Values) -> None:
     """Puts a snapshot back into the same variables and buffers."""
     current = [variable for _, variable in keras_state.all_variables(model)]
+    if isinstance(snapshot, Values):
+        for variable, copy in zip(current, snapshot.tensors, strict=True):
+            variable.value.copy_(copy)
+        load_random(snapshot.random)
+        return
     if {id(variable) for variable in current} != {id(variable) for variable, _ in snapshot.variables}:
         raise KerascopeError(
             "the training has made or dropped variables since this snapshot was taken. Received: "

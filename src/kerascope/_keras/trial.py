@@ -150,6 +150,16 @@ def train_step(model: Any, data: Any) -> Any:
     return model.train_step(data)
 
 
+def forward(model: Any, data: Any) -> None:
+    """Runs what Keras's own train step calls of the user's code: the model, its loss and its metrics."""
+    x, y, sample_weight = unpacked(data)
+    y_pred = model(x, training=True)
+    # Keras's own way in: a `compute_loss` of the user's need not take `training`.
+    compute = getattr(model, "_compute_loss", model.compute_loss)
+    compute(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+    model.compute_metrics(x, y, y_pred, sample_weight)
+
+
 def as_tensors(data: Any) -> Any:
     """Returns a batch with its arrays as tensors of the backend; None stays."""
     return keras.tree.map_structure(

@@ -30,6 +30,7 @@ from kerascope.values.encoding import decode
         "metric-bug",
         "mask-ignored",
         "training-flag",
+        "data-leakage",
     ),
     slug="examined",
 )

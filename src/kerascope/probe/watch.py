@@ -23,6 +23,7 @@ from kerascope.probe.sampling import CompileBudget
 from kerascope.probe.stepper import Stepper
 from kerascope.probe.timeline import OWN
 from kerascope.probe.watchdog import Watchdog, sentence
+from kerascope.probe.watched import Watched
 from kerascope.probe.window import state_bytes
 from kerascope.record.writer import Writer
 
@@ -31,23 +32,6 @@ if TYPE_CHECKING:
 
 _KEPT_MODELS = 4
 _KEPT_BYTES = 256 * 1024 * 1024
-
-
-class Watched:
-    """One model under watch."""
-
-    def __init__(self, model: Any, stepper: Stepper) -> None:
-        self.model = weakref.ref(model)
-        self.stepper = stepper
-        self.raw: Callable[..., Any] | None = None
-        self.shell: Callable[..., Any] | None = None
-        self.method: str | None = None
-        self.epoch_began = 0.0
-        self.kept: Any = None  # the model itself, where it is to be looked at again when the program is over
-
-    def examined(self) -> None:
-        """Lets go of what was kept for a second look."""
-        self.kept = self.stepper.beginning = self.stepper.before_bad = None
 
 
 class Session:
@@ -320,6 +304,7 @@ class Session:
         self.writer.training_ended(stepper.training, self.at(), outcome, facts)
         self._describe(watched, model)
         watched.method = None
+        stepper.journal.guard("probe.beginning", watched.let_go)
         self._keep(watched, model)
         self.writer.flush()
 

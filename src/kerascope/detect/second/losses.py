@@ -186,7 +186,8 @@ def _blind_to_samples(name: str, right: float, mixed: float, wrong: float, where
 
 def _sums(trial_: Trial) -> Iterator[Found]:
     """The loss of a batch is a sum over its samples: it, and every step, grows with the batch."""
-    if not trial.loss_is_settable(trial_.model):
+    own = trial_.own.losses or "compute_loss" in trial_.own.methods
+    if not trial.loss_is_settable(trial_.model) or not (own or trial.sums_up(trial_.model)):
         return
     rows = trial.rows(trial_.data)
     if rows < 8:

@@ -168,7 +168,7 @@ def _never(trial_: Trial) -> Iterator[Found]:
     """Dropout that never drops and normalisation that never learns, because nobody turns training mode on."""
     seen = [
         m
-        for m in _modes_of(trial_, trial_.step)
+        for m in _modes_of(trial_, trial_.lines)
         if modes.depends(m.layer) and modes.learns_in_training(m.layer)
     ]
     off = {id(m.layer): m for m in seen if not m.training}

@@ -17,7 +17,7 @@ def look(trial: Trial) -> Iterator[Found]:
     """Yields what the numbers of the first step's lines show."""
     smells = Smells()
     trial.at_begin()
-    trial.traced(trial.step, [smells, trial.arguments])
+    trial.traced(trial.lines, [smells, trial.arguments])
     for one in smells.findings():
         if one.kind == "nan-operation" and trial.bad is not None:
             continue  # the step in which it happened tells more
@@ -34,7 +34,7 @@ def look_at_bad(trial: Trial) -> Iterator[Found]:
     smells = Smells()
     trial.at_bad()
     data = trial._batch(trial.bad)
-    trial.traced(lambda: trial.step(data), [smells])
+    trial.traced(lambda: trial.lines(data), [smells])
     found = [one for one in smells.findings() if one.kind == "nan-operation" and not _overflows(one)]
     sure = [one for one in found if one.severity == "fault"] or found
     yield from (Found(one, "nonfinite") for one in sure[:2])

@@ -127,6 +127,18 @@ class Trial:
         """Runs the model's own train step once, line by line."""
         return trial.train_step(self.model, self.data if data is None else data)
 
+    def lines(self, data: Any = None) -> None:
+        """Runs all of the user's lines of one training step: the step itself where it is the user's.
+
+        Of Keras's own step only what calls the user's code is run, without gradients and updates: on JAX each of their
+        operations would have to be compiled.
+        """
+        data = self.data if data is None else data
+        if "train_step" in self.own.methods:
+            self.step(data)
+        else:
+            trial.forward(self.model, data)
+
     def predict(self, x: Any = None, training: bool = False) -> list[np.ndarray]:
         """Returns the tensors of the model's output."""
         result = self.model(self.x if x is None else x, training=training)

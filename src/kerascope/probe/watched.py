@@ -1,0 +1,35 @@
+"""One model under watch, and what is kept of it for when its training is over."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from kerascope.probe.rerun import Point
+from kerascope.probe.stepper import Stepper
+
+
+class Watched:
+    """One model under watch."""
+
+    def __init__(self, model: Any, stepper: Stepper) -> None:
+        self.model = weakref.ref(model)
+        self.stepper = stepper
+        self.raw: Callable[..., Any] | None = None
+        self.shell: Callable[..., Any] | None = None
+        self.method: str | None = None
+        self.epoch_began = 0.0
+        self.kept: Any = None  # the model itself, where it is to be looked at again when the program is over
+
+    def let_go(self) -> None:
+        """Keeps of the points for a second look what does not keep the model alive."""
+        for name in ("beginning", "before_bad"):
+            point = getattr(self.stepper, name)
+            if point is not None and point.snapshot is not None:
+                values = self.stepper.backend.apart(point.snapshot)
+                setattr(self.stepper, name, Point(point.step, values, point.data))
+
+    def examined(self) -> None:
+        """Lets go of what was kept for a second look."""
+        self.kept = self.stepper.beginning = self.stepper.before_bad = None
