@@ -255,6 +255,11 @@ def test_a_callback_that_waits_for_the_device_is_not_blamed_for_it(tmp_path):
         assert run.report().findings == ()
 
 
+def test_memory_that_programs_take_is_no_finding_of_its_own(tmp_path):
+    bad = {"phases": STEP, "compiles": compiles(30, 0.2), "facts": [growing(20 * MB, 0)]}
+    assert list(judged(tmp_path / "a.kscope", bad)) == ["recompilation"]
+
+
 def test_a_stall_is_reported_of_any_run(tmp_path):
     from kerascope.record.writer import Writer
 

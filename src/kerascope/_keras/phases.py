@@ -49,8 +49,9 @@ def watch_phases(patches: Patches, phases: Phases) -> None:
     model = keras.Model
     patches.put(model, "_symbolic_build", timed(model._symbolic_build, phases, BUILD, closed=True))
     patches.put(model, "evaluate", timed(model.evaluate, phases, VALIDATION, closed=True))
-    for name in ("_get_metrics_result_or_logs",):
-        patches.put(model, name, timed(getattr(model, name), phases, METRICS))
+    metrics = model._get_metrics_result_or_logs
+    patches.put(model, "_get_metrics_result_or_logs", timed(metrics, phases, METRICS))
+    patches.put(model, "train_on_batch", timed(model.train_on_batch, phases, "keras"))
     callbacks = keras.callbacks.CallbackList
     for name in _LIST_HOOKS:
         patches.put(callbacks, name, timed(getattr(callbacks, name), phases, LOGS))

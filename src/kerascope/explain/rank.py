@@ -45,6 +45,7 @@ _SLOWNESS = ("lr-too-low", "wrong-optimizer", "too-few-epochs", "batch-size", "i
 _OBJECTIVE = ("lr-too-high", "wrong-hidden-activation", "bad-initialisation", *_SLOWNESS, "unscaled-targets")
 _HIDES: dict[str, tuple[str, ...]] = {
     # cause: what looks likely beside it only because of it, and is folded unless it is the surer of the two
+    "recompilation": ("memory-creep",),  # every program stays in memory
     "softmax-one-unit": _OBJECTIVE,
     "logits-mismatch": _OBJECTIVE,
     "wrong-output-activation": _OBJECTIVE,

@@ -18,6 +18,7 @@ from kerascope.probe.clock import now
 _SECONDS = 1.0
 _CENSUSES = 10
 _PATIENCE = 50
+_FIRST_CENSUS = 5.0
 _TYPES = 200
 _LOOKS = 400
 _STATM = Path("/proc/self/statm")
@@ -44,12 +45,15 @@ class Memory:
         self._types: list[tuple[int, Counter[str]]] = []
         self._sizes: list[tuple[int, dict[str, int]]] = []
         self._roots: tuple[Any, ...] = ()
+        self._modules: dict[str, Any] = {}
 
     def begin(self, roots: tuple[Any, ...]) -> None:
         """A training begins; `roots` (model, callbacks) are searched for containers that grow."""
         self._looks, self._types, self._sizes = [], [], []
         self._roots = roots
         self._next = now() + _SECONDS
+        self._rest = now() + _FIRST_CENSUS
+        self._modules = user_modules()
 
     def due(self) -> bool:
         """Tells whether it is time to look again."""
@@ -59,7 +63,7 @@ class Memory:
         """Notes what is held now."""
         self._next = now() + _SECONDS
         self._looks.append({"step": step, "epoch": epoch, "resident": resident(), **self._device()})
-        self._sizes.append((step, sizes(self._roots)))
+        self._sizes.append((step, sizes(self._roots, self._modules)))
         if census and len(self._types) < _CENSUSES and now() >= self._rest:
             began = now()
             self._types.append((step, Counter(type(one).__name__ for one in gc.get_objects())))
@@ -98,17 +102,21 @@ class Memory:
         return sorted(found, key=lambda entry: -entry["to"])[:8]
 
 
-def sizes(roots: tuple[Any, ...]) -> dict[str, int]:
+def user_modules() -> dict[str, Any]:
+    """Returns the modules that the user wrote, by name."""
+    files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    return {name: sys.modules[name] for name, file in files.items() if file and not foreign(file)}
+
+
+def sizes(roots: tuple[Any, ...], modules: dict[str, Any]) -> dict[str, int]:
     """Returns the lengths of the containers that the user's objects and modules hold, by name."""
     found: dict[str, int] = {}
     for root in roots:
         kind = type(root)
         if not foreign(getattr(sys.modules.get(kind.__module__), "__file__", None) or ""):
             found |= _lengths(f"{kind.__name__}.", vars(root))
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file and not foreign(file):
-            found |= _lengths("" if name == "__main__" else f"{name}.", vars(module))
+    for name, module in modules.items():
+        found |= _lengths("" if name == "__main__" else f"{name}.", vars(module))
     return found
 
 
