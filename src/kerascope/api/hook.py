@@ -18,6 +18,7 @@ class Follower(Protocol):
     """What begins once Keras is there, and ends with the hook. `problem` is set when it could not begin."""
 
     problem: str | None
+    say: Callable[[str], None]
 
     def start(self, *, keep: bool = False) -> Any: ...
 

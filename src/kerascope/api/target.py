@@ -46,6 +46,7 @@ def choose_backend(say: Callable[[str], None]) -> None:
 class _UntilFit:
     """Lets nothing train, once Keras is there."""
 
+    say: Callable[[str], None]
     problem: str | None = None
 
     def __init__(self) -> None:

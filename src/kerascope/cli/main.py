@@ -44,6 +44,9 @@ examples:
   kerascope report runs/train-*.kscope       judge a recording again
   kerascope summary train.py                 what the script's model is made of
   kerascope plot model.keras model.html      a picture of it
+  kerascope fix runs/train-*.kscope          the best change that was verified, to be written with --apply
+  kerascope score corpus                     how good the diagnoses are on scripts with known faults
+  kerascope export old.kscope new.kscope --redact    a recording to pass on
   kerascope doctor                           can a training be watched on this machine?
 
 `kerascope COMMAND --help` says more about one command.

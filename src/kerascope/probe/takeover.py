@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerascope import _backends
@@ -106,3 +106,6 @@ class _Step:
 
     def step(self, state: Any, data: Any) -> tuple[Any, Any]:
         return self._owner.step(self._model, self._raw, self._backend, state, data)
+
+    def next_batch(self, iterator: Iterator[Any]) -> Any:
+        return next(iterator)

@@ -42,7 +42,7 @@ class Seen:
         if self.y_true.size == self.y_pred.size:
             other = np.roll(self.y_true, 1, -1) if self.task == "classes" else 1 - self.y_true
             return np.asarray(other, self.y_true.dtype)
-        return ((self.y_true + 1) % self.y_pred.shape[-1]).astype(self.y_true.dtype)
+        return np.asarray((self.y_true + 1) % self.y_pred.shape[-1], self.y_true.dtype)
 
     def shuffled(self, values: np.ndarray) -> np.ndarray:
         """Returns the rows in another order, each of them in another place."""
@@ -67,7 +67,7 @@ def fitted(y_true: np.ndarray, y_pred: np.ndarray) -> Seen | None:
         return None
     shares = bool(y_pred.min() >= 0 and y_pred.max() <= 1)
     whole = bool((y_true == np.round(y_true)).all())
-    if y_true.shape in (y_pred.shape[:-1], (*y_pred.shape[:-1], 1)) and y_pred.shape[-1:] > (1,):
+    if y_true.shape in (y_pred.shape[:-1], (*y_pred.shape[:-1], 1)) and (y_pred.shape or (0,))[-1] > 1:
         if not whole or y_true.min() < 0 or y_true.max() >= y_pred.shape[-1]:
             return None
         hard = np.eye(y_pred.shape[-1], dtype="float32")[y_true.astype(int).reshape(y_pred.shape[:-1])]
