@@ -67,10 +67,11 @@ def fitted(y_true: np.ndarray, y_pred: np.ndarray) -> Seen | None:
         return None
     shares = bool(y_pred.min() >= 0 and y_pred.max() <= 1)
     whole = bool((y_true == np.round(y_true)).all())
-    if y_true.shape in (y_pred.shape[:-1], (*y_pred.shape[:-1], 1)) and (y_pred.shape or (0,))[-1] > 1:
-        if not whole or y_true.min() < 0 or y_true.max() >= y_pred.shape[-1]:
+    outputs = y_pred.shape[-1] if y_pred.ndim else 0
+    if outputs > 1 and y_true.shape in (y_pred.shape[:-1], (*y_pred.shape[:-1], 1)):
+        if not whole or y_true.min() < 0 or y_true.max() >= outputs:
             return None
-        hard = np.eye(y_pred.shape[-1], dtype="float32")[y_true.astype(int).reshape(y_pred.shape[:-1])]
+        hard = np.eye(outputs, dtype="float32")[y_true.astype(int).reshape(y_pred.shape[:-1])]
         return Seen(y_true, y_pred, "classes", hard, shares)
     if y_true.size != y_pred.size:
         return None
