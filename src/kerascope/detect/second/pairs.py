@@ -78,7 +78,7 @@ def fitted(y_true: np.ndarray, y_pred: np.ndarray) -> Seen | None:
     hard = y_true.reshape(y_pred.shape).astype("float32")
     values = set(np.unique(hard)) if hard.size < 1_000_000 else {2.0}
     if values <= {0.0, 1.0}:
-        one_of_many = hard.shape[-1] > 1 and bool((hard.sum(-1) == 1).all())
+        one_of_many = outputs > 1 and bool((hard.sum(-1) == 1).all())
         return Seen(y_true, y_pred, "classes" if one_of_many else "binary", hard, shares)
     if values <= {-1.0, 1.0} or len(values) < 3:
         return None  # signs of a critic, or nothing to tell apart
