@@ -27,8 +27,10 @@ model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossen
 history = model.fit(x, y, epochs=3, batch_size=32, verbose=0)
 print("LOSS", history.history["loss"], [float(w.sum()) for w in model.get_weights()])
 """
+# A shell that runs the tests in the background has interrupts ignored, and its children inherit that.
+HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 ENDLESS = TRAIN.replace("epochs=3", "epochs=100000").replace(
-    "history =", "print('go', flush=True)\nhistory ="
+    "history =", f"{HEED}\nprint('go', flush=True)\nhistory ="
 )
 MINIMAL = "import sys, os; print(__name__, sys.argv, os.path.basename(__file__), sys.path[0], __spec__)\n"
 
@@ -167,8 +169,6 @@ def test_interrupted(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in the background has interrupts ignored, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     )
     assert process.stdout is not None
     while "go" not in process.stdout.readline():
