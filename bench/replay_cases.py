@@ -151,7 +151,7 @@ def gate(x):
 train(layers.Rescaling(60.0), layers.Dense(8, activation=gate, kernel_initializer="ones", name="gated"))
 """,
     "root_gradient": _layer(
-        "size = ops.sum(ops.square(h), axis=-1, keepdims=True)\nreturn h * (1.0 + ops.sqrt(size))  # BORN size | 5"
+        "size = ops.sum(ops.square(h), axis=-1, keepdims=True)\nreturn h + ops.sqrt(size)  # BORN size | 5"
     ),
     "where_log": _layer(
         "low = ops.min(h, axis=-1, keepdims=True)\nreturn h + ops.where(low > 0, ops.log(low), 0.0)  # BORN low | 5"
