@@ -22,6 +22,8 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # TensorFlow and XLA talk about oneDNN and instruction sets otherwise.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# One thread for each worker of the tests: PyTorch's wait for one another by spinning.
+test tables: export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test tables lint bench diagnosis clean
 

@@ -25,7 +25,7 @@ def _module(name):
     return sys.modules[name]
 
 
-FAULTY, HEALTHY = _module("faulty"), _module("healthy")
+FAULTY, SOUND = _module("faulty"), _module("sound")
 STEPS = _module("steps")
 _QUICK = ("rounds", "hides", "attends", "negates", "overwrites", "forces", "pools")
 """Run by every test run; the others by `make tables`."""
@@ -93,7 +93,7 @@ def test_a_sound_train_step_is_left_alone(tmp_path):
 
 
 @pytest.mark.table
-@pytest.mark.parametrize("function", [*HEALTHY.SEEN, *HEALTHY.ASIDE])
+@pytest.mark.parametrize("function", [*SOUND.SEEN, *SOUND.ASIDE])
 def test_sound_code_is_left_alone(function, tmp_path):
     report = judged(function, tmp_path)
     assert quiet(report) == []
