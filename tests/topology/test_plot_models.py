@@ -60,7 +60,8 @@ def test_two_models_side_by_side(tmp_path):
 
 def test_boxes_show_the_health_of_a_run(tmp_path):
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([layers.Input((4,)), layers.Dense(8, name="a"), layers.Dense(1, name="b")])
+    hidden = layers.Dense(8, activation="relu", name="a")
+    model = keras.Sequential([layers.Input((4,)), hidden, layers.Dense(1, name="b")])
     model.compile("sgd", "mse")
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
     path = tmp_path / "r.kscope"

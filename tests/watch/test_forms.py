@@ -108,7 +108,8 @@ def test_form(form):
     assert (gradients.field("norm")[0] > 0).any()
     assert run.model.samples("output").names
     assert not run.internal(), run.view.events("internal")
-    assert common.complaints(run.report) == [], run.report.to_json()["findings"]
+    meant = ["frozen-weights"] if form == "frozen layer" else []  # at random, so it does harm
+    assert common.complaints(run.report) in ([], meant), run.report.to_json()["findings"]
     assert [row.outcome for row in run.model.trainings()] == ["finished"]
     assert [row.epoch for row in run.model.epochs()] == [0, 1]
 

@@ -51,7 +51,9 @@ def test_forward(step):
     assert found.step == step
     assert found.facts["first"] == "output"
     assert found.facts["tensor"].endswith("divide")
-    assert run.report.findings[0].kind == "nan-loss"
+    cause = run.report.findings[0]  # the step run again names the line, and the loss is what follows
+    assert (cause.kind, cause.location.step) == ("nan-operation", step)
+    assert "nan-loss" in str([item.label for item in cause.evidence])
     assert run.report.findings[0].location.step == step
     assert not run.internal()
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 
 import numpy as np
 
 from kerascope.detect import births
+from kerascope.detect.causes.common import harm
 from kerascope.detect.reading import Anatomy, Checks, Samples, listed, mapping, model_tag
 from kerascope.detect.registry import detector
+from kerascope.detect.situation import situations
 from kerascope.record.reader import ModelView, RunView
 from kerascope.values import Evidence, Finding
 from kerascope.values.encoding import decode
@@ -46,6 +49,8 @@ def examined(view: RunView) -> Iterator[Finding]:
             continue
         if finding is not None and finding.kind == "disconnected-gradient":
             finding = _confirmed(model, finding)
+        elif finding is not None and event.facts.get("when") == "behind":
+            finding = _weighed(view, model, finding)
         if finding is not None:
             yield dataclasses.replace(finding, evidence=(*model_tag(view, model), *finding.evidence))
 
@@ -87,6 +92,7 @@ def _runs_away(model: ModelView) -> bool:
     return tail > 3 * float(np.min(losses)) and tail > 1.5 * float(np.median(losses[:3]))
 
 
+_HARM = 0.15
 _BETTER_HIGH = re.compile("acc|auc|precision|recall|f1|iou|dice|r2", re.IGNORECASE)
 _BETTER_LOW = re.compile("mae|mse|rmse|error", re.IGNORECASE)
 
@@ -124,6 +130,17 @@ def _cut_elsewhere(view: RunView, model: ModelView) -> bool:
         and mapping(event.facts.get("finding")).get("kind") in ("disconnected-gradient", "frozen-weights")
         for event in view.events("examined")
     )
+
+
+def _weighed(view: RunView, model: ModelView, finding: Finding) -> Finding:
+    """What may well be meant, such as random features, is a fault only where the model stays behind."""
+    damage = next((harm(one) for one in situations(view) if one.model.id == model.id), math.nan)
+    if damage > _HARM:
+        return finding
+    if math.isnan(damage):
+        return dataclasses.replace(finding, severity="warning", confidence=0.6)
+    said = f"{finding.explanation} The model does well in spite of it, so it may be meant."
+    return dataclasses.replace(finding, severity="note", explanation=said)
 
 
 def _confirmed(model: ModelView, finding: Finding) -> Finding | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePath
 
@@ -79,7 +80,8 @@ def run_detectors(view: RunView) -> list[Finding]:
     for each in detectors():
         try:
             # Recordings hold NaN and infinity on purpose: arithmetic with them is no news here.
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
                 for finding in each.judge(view):
                     findings.append(finding)
         except Exception as error:

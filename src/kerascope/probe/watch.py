@@ -310,11 +310,13 @@ class Session:
 
     def _data(self, model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         """Looks at the whole data, and at what the trained model makes of a sample of them."""
+        assert self._backend is not None
 
         def predict(x: Any) -> dict[str, Any]:
             return predicting.predict(model, x)
 
-        return data_facts(arguments, predict)
+        with self._backend.quiet():
+            return data_facts(arguments, predict)
 
     def _detach(self, model: Any, outcome: str) -> None:
         """Ends a training and gives the model back the function that Keras made."""

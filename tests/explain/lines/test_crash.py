@@ -72,7 +72,7 @@ sound.fit(x, y, epochs=1, verbose=0)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["verdict"] == "crashed"
     first = report["findings"][0]
-    assert (first["kind"], first["rank"], first["location"]["file"]) == ("shape-mismatch", 1, "train.py")
+    assert (first["kind"], first["rank"], first["location"]["file"]) == ("wrong-axis", 1, "train.py")
     assert "^^^^" in done.stderr and "(2·B, 5)" in done.stderr
     again = kerascope("report", "--json", "again.json", report["run"]["recording"])
     assert "(2·B, 5)" in again.stdout

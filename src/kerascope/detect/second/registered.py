@@ -189,7 +189,8 @@ def _frozen(trial_: Trial) -> Iterator[Found]:
                     Evidence("trainable variables", len(trial_.model.trainable_variables)),
                 ],
                 [[Lever("line", "trainable", "True")]],
-            )
+            ),
+            "behind",
         )
         return
 
