@@ -140,6 +140,7 @@ def test_the_second_look_leaves_everything_as_it_was(tmp_path, capsys):
     assert "called" not in capsys.readouterr().out
 
 
+@pytest.mark.backend
 def test_the_second_look_can_be_left_out(tmp_path):
     keras.utils.set_random_seed(1)
     with kerascope.watch(out=tmp_path / "run.kscope", examine=0) as watching:
@@ -147,6 +148,7 @@ def test_the_second_look_can_be_left_out(tmp_path):
     assert "metric-bug" not in {one.kind for one in watching.report.findings}
 
 
+@pytest.mark.backend
 def test_what_was_found_is_in_the_recording(tmp_path):
     first = judged(FAULTY.overwrites, tmp_path)
     again = kerascope.load(tmp_path / "run.kscope")

@@ -154,7 +154,11 @@ def test_a_hook_is_called_for_what_was_rewritten(monkeypatch):
     monkeypatch.setattr(
         hooks,
         "_active",
-        [types.SimpleNamespace(guarded=lambda report, *a: seen.append(a[0]), yielded=None, entered=None)],
+        [
+            types.SimpleNamespace(
+                guarded=lambda report, *a: seen.append(a[0]), yielded=None, entered=None, probe=None
+            )
+        ],
     )
     module("textwrap", True).wrap("one two three", 5)
     assert {site.function for site in seen} >= {"wrap", "TextWrapper.wrap"}

@@ -10,9 +10,10 @@ import numpy as np
 from kerascope.detect.causes.common import broken, cause, curve, harm, on_layer, standing_evidence
 from kerascope.detect.causes.optimisation import fast
 from kerascope.detect.causes.scales import unscaled
+from kerascope.detect.node import RECURRENT, SQUASHING, Node
 from kerascope.detect.reading import Samples, median, number
 from kerascope.detect.registry import detector
-from kerascope.detect.situation import RECURRENT, SQUASHING, Node, Situation, situations
+from kerascope.detect.situation import Situation, situations
 from kerascope.detect.standing import worst
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding, Lever

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerascope.detect.causes.common import broken, cause, harm, on_layer, standing_evidence
+from kerascope.detect.node import RECURRENT
 from kerascope.detect.reading import number, whole
 from kerascope.detect.registry import detector
-from kerascope.detect.situation import RECURRENT, Situation, situations
+from kerascope.detect.situation import Situation, situations
 from kerascope.detect.standing import standing, worst
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding, Lever

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kerascope.detect.loss import failure
+from kerascope.detect.node import Node
 from kerascope.detect.reading import Checks, Samples, median, model_tag, number, show, thin
-from kerascope.detect.situation import Node, Situation, Target
+from kerascope.detect.situation import Situation, Target
 from kerascope.detect.standing import Standing, standing, worst
 from kerascope.values import Evidence, Finding, Lever, Severity, SourceSpan
 

@@ -19,9 +19,10 @@ from kerascope.detect.causes.common import (
 )
 from kerascope.detect.causes.scales import unscaled
 from kerascope.detect.context import adversarial, rate_is_zero
+from kerascope.detect.node import NUMERIC
 from kerascope.detect.reading import Samples, mapping, number, plural, show, whole
 from kerascope.detect.registry import detector
-from kerascope.detect.situation import NUMERIC, Situation, situations
+from kerascope.detect.situation import Situation, situations
 from kerascope.detect.standing import pace, worst
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from kerascope.detect.causes.common import cause, harm, on, standing_evidence
+from kerascope.detect.node import NORMALISING, NUMERIC
 from kerascope.detect.reading import listing, mapping, number, show
 from kerascope.detect.registry import detector
-from kerascope.detect.situation import NORMALISING, NUMERIC, Situation, Target, situations
+from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing, worst
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
 from kerascope.detect.causes.objective import data_name, layer_name, outside, zero_one
+from kerascope.detect.node import BINARY, CROSS_ENTROPY, NUMERIC
 from kerascope.detect.reading import show, whole
 from kerascope.detect.registry import detector
-from kerascope.detect.situation import BINARY, CROSS_ENTROPY, NUMERIC, Situation, Target, situations
+from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding

@@ -30,8 +30,9 @@ SEED = 20
 class Found:
     """A finding with the condition under which the recording lets it stand.
 
-    `when` is "always", "nonfinite" (the run met NaN or infinity), "behind" (a fault only where the model does worse than
-    simple methods), "still" (`paths` never change), "poor" (its loss did not fall as a loss does). `paths` name variables of the model.
+    `when` is "always", "nonfinite" (the run met NaN or infinity), "behind" (a fault only where the model does worse
+    than simple methods), "still" (`paths` never change), "poor" (its loss did not fall as a loss does). `paths` name
+    variables of the model.
     """
 
     finding: Finding
