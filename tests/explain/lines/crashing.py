@@ -182,20 +182,23 @@ class Script:
 
 
 _JOINED = ("5 != 10", "(B, 5), (B, 5) -> (2·B, 5)", "(2·B, 5) float32")
-_MATMUL = "ops.matmul(concatenated, self.kernel)"
+_CONCATENATED = "ops.concatenate([pos, neg], axis=0)"
 _EAGER = HEAD + JOINS + "Own()(ops.convert_to_tensor(x))\n"
 _FUNCTIONAL = HEAD + JOINS + "i = keras.Input((5,))\nmodel = keras.Model(i, Own()(i))\n"
 _MODULE = HEAD + "a = ops.ones((2, 3))\nb = ops.ones((4, 5))\nprint(ops.matmul(a, b))\n"
 _LEAKS = FIT + "model.fit(x[:40], y[:40], batch_size=8, verbose=0)\n"
 SCRIPTS = {
-    "eager": Script(_EAGER, "shape-mismatch", _MATMUL, _JOINED),
-    "functional": Script(_FUNCTIONAL, "shape-mismatch", _MATMUL, _JOINED),
-    "sequential": Script(HEAD + JOINS + SEQUENTIAL + FIT, "shape-mismatch", _MATMUL, _JOINED),
+    "eager": Script(_EAGER, "wrong-axis", _CONCATENATED, _JOINED),
+    "functional": Script(_FUNCTIONAL, "wrong-axis", _CONCATENATED, _JOINED),
+    "sequential": Script(HEAD + JOINS + SEQUENTIAL + FIT, "wrong-axis", _CONCATENATED, _JOINED),
     "loss function": Script(
         HEAD + LOSS + FIT, "wrong-axis", "ops.mean(error * weights, axis=2)", ("axis 2", "2 axes")
     ),
     "loss class": Script(
-        HEAD + LOSS_CLASS + FIT, "shape-mismatch", "target - y_pred", ("target.shape[-2]", "(2·B, 1)")
+        HEAD + LOSS_CLASS + FIT,
+        "wrong-axis",
+        "ops.concatenate([y_true, y_true], axis=0)",
+        ("target.shape[-2]", "(2·B, 1)"),
     ),
     "metric": Script(HEAD + METRIC, "shape-mismatch", "self.total.assign_add(error)", ("self.total is ()",)),
     "model": Script(HEAD + MODEL + FIT, "shape-mismatch", "left + right", ("4 != 3", "self.b(inputs)")),
