@@ -16,6 +16,8 @@ _FRACTION = 0.12
 _TIMES = 1.8
 _COPY = 0.5
 _BY_HEART = 0.95
+_YOUNG = 300  # updates
+_STEADY = 0.015  # share of itself by which the loss falls per epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +110,14 @@ def worst(situation: Situation) -> Standing | None:
     found = [standing(target) for target in situation.targets]
     known = [s for s in found if math.isfinite(s.gap)]
     return max(known, key=lambda s: s.gap) if known else (found[0] if found else None)
+
+
+def on_its_way(situation: Situation) -> bool:
+    """Tells whether a run ended early in a steady fall of its loss: it does learn, and was not given the time."""
+    moves = situation.trend
+    if moves is None or situation.updates >= _YOUNG or not pace(situation) > _STEADY:
+        return False
+    return moves.end < 0.93 * moves.start and moves.end <= 1.02 * moves.lowest
 
 
 def pace(situation: Situation) -> float:

@@ -11,7 +11,7 @@ from kerascope.detect.loss import failure
 from kerascope.detect.reading import model_tag, show
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, situations
-from kerascope.detect.standing import Standing, worst
+from kerascope.detect.standing import Standing, on_its_way, worst
 from kerascope.record.reader import RunView
 from kerascope.values import Finding
 
@@ -38,7 +38,7 @@ def _behind(situation: Situation, found: Standing) -> Finding:
     own = show(found.own) if math.isfinite(found.own) else "unknown"
     return Finding(
         kind="no-learning",
-        severity="warning",
+        severity="note" if on_its_way(situation) else "warning",
         confidence=0.8 if found.poor_fit else 0.6,
         title=f"The model ends at {what} {own}; simple methods reach {show(found.simple)} on the same rows",
         explanation=(

@@ -23,7 +23,7 @@ from kerascope.detect.node import NUMERIC
 from kerascope.detect.reading import Samples, mapping, number, plural, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, situations
-from kerascope.detect.standing import pace, worst
+from kerascope.detect.standing import on_its_way, pace, worst
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding
 
@@ -178,7 +178,9 @@ def _too_slow(situation: Situation) -> Iterator[Finding]:
         yield _slow(situation, "lr-too-low", 0.85, path)
     elif not adaptive and _still_on_its_way(situation, path):
         deep = len(situation.hidden) >= _DEEP
-        yield _slow(situation, "wrong-optimizer", 0.8 if deep else 0.5, path)
+        yield _slow(
+            situation, "wrong-optimizer", 0.8 if deep else 0.35 if on_its_way(situation) else 0.5, path
+        )
         if path < 0.2:
             yield _slow(situation, "lr-too-low", 0.45, path)
 
