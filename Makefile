@@ -17,6 +17,7 @@ TENSORFLOW ?= tensorflow
 endif
 
 BACKENDS = jax tensorflow torch
+OLDEST = 3.10.0
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -35,13 +36,18 @@ demo: $(VENV)/.demo
 	@echo '$$ kerascope run examples/second_order_jax.py normalised'
 	@$(BIN)/kerascope run examples/second_order_jax.py normalised
 
-# What needs no backend once, everything that trains under each; the slow programs of the docs once.
+# What needs no backend once, everything that trains under each; the slow programs of the docs once; the watch itself
+# with the oldest Keras that is supported, too.
 test: $(VENV)/.test
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend and not table"
 	set -e; for backend in $(BACKENDS); do \
 	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m "backend and not slow and not table"; \
 	done
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "backend and slow"
+	set -e; for backend in jax torch; do \
+	  PYTHONPATH=$(abspath $(VENV))/keras-$(OLDEST) KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) \
+	    tests/watch/test_api.py tests/watch/test_nonfinite.py -k "not forward"; \
+	done
 
 # Long tables: every class of Keras, all faulty classes, known models against other counters.
 tables: $(VENV)/.test
@@ -83,4 +89,5 @@ $(VENV)/.dev: $(VENV)/.venv pyproject.toml
 $(VENV)/.test: $(VENV)/.dev
 	$(PIP) $(TORCH)
 	$(PIP) jax $(TENSORFLOW)
+	$(PIP) --no-deps --target $(VENV)/keras-$(OLDEST) keras==$(OLDEST)
 	@touch $@

@@ -110,7 +110,8 @@ class JaxBackend:
         )
 
     def eager_step(self, model: Any, state: State, data: Data) -> tuple[Logs, State]:
-        logs, new = model.train_step(tuple(list(group) for group in state), data)
+        with quirks.step_outside_fit(model):
+            logs, new = model.train_step(tuple(list(group) for group in state), data)
         return logs, new
 
     def outputs(self, model: Any, state: State, x: Any) -> Any:
