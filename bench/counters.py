@@ -128,12 +128,21 @@ def roofline(model: Any, shape: tuple[int, ...]) -> float:
     return float(counted.unfused_flops)
 
 
+def _forward(model: Any) -> Any:
+    """A function of the input alone: `tf.function` would ask for every parameter of `call`."""
+
+    def forward(x: Any) -> Any:
+        return model(x)
+
+    return forward
+
+
 def profiler(model: Any, shape: tuple[int, ...]) -> float:
     import tensorflow as tf
     from tensorflow.python.profiler.model_analyzer import profile
     from tensorflow.python.profiler.option_builder import ProfileOptionBuilder
 
-    graph = tf.function(model.call).get_concrete_function(tf.TensorSpec(shape, "float32")).graph
+    graph = tf.function(_forward(model)).get_concrete_function(tf.TensorSpec(shape, "float32")).graph
     options = ProfileOptionBuilder(ProfileOptionBuilder.float_operation()).with_empty_output().build()
     return float(profile(graph, options=options).total_float_ops)
 
@@ -143,7 +152,7 @@ def xla_of_tensorflow(model: Any, shape: tuple[int, ...]) -> float:
     import tensorflow as tf
     from jaxlib import _jax, xla_client
 
-    program = tf.function(model.call, jit_compile=True)
+    program = tf.function(_forward(model), jit_compile=True)
     proto = program.experimental_get_compiler_ir(tf.ones(shape))(stage="hlo_serialized")
     module = xla_client.XlaComputation(proto).get_hlo_module()
     return float(_jax.hlo_module_cost_analysis(jax.devices("cpu")[0].client, module)["flops"])
