@@ -16,8 +16,8 @@ class Base(keras.Model):
         self.drop = layers.Dropout(0.2)
         self.out = layers.Dense(1)
 
-    def call(self, x):
-        return self.out(self.drop(self.hidden(x)))
+    def call(self, x, training=None):
+        return self.out(self.drop(self.hidden(x), training=training))
 
 
 def run(model, epochs=4):
