@@ -42,7 +42,7 @@ import json
 import keras
 import numpy as np
 from keras import layers
-from parts.net import Named, Scale, block, frozen
+from net_parts.net import Named, Scale, block, frozen
 
 model = keras.Sequential([keras.Input((4,))])
 for n in (3, 5):
@@ -73,8 +73,8 @@ def facts(tmp_path_factory):
     from kerascope.api.run import run
 
     folder = tmp_path_factory.mktemp("sites")
-    (folder / "parts").mkdir()
-    (folder / "parts" / "net.py").write_text(NET, encoding="utf-8")
+    (folder / "net_parts").mkdir()
+    (folder / "net_parts" / "net.py").write_text(NET, encoding="utf-8")
     (folder / "train.py").write_text(TRAIN, encoding="utf-8")
     before = keras.layers.Layer.__init__, keras.Model.compile, keras.layers.Layer.trainable
     with pytest.MonkeyPatch.context() as patch:
@@ -103,7 +103,7 @@ def calls(facts, key):
 def test_layers_of_a_helper_know_its_line_and_that_of_its_caller(facts):
     layer = next(key for key in facts[0]["sites"] if key.endswith("dense_1"))
     assert calls(facts, layer) == [
-        ("parts/net.py", 'return layers.Dense(n, activation="relu")'),
+        ("net_parts/net.py", 'return layers.Dense(n, activation="relu")'),
         ("train.py", "model.add(block(n))"),
     ]
 
@@ -113,7 +113,7 @@ def test_a_layer_with_its_own_init_is_made_where_it_is_called(facts):
     layer = next(key for key in facts[0]["sites"] if key.endswith("named"))
     assert calls(facts, layer)[0] == ("train.py", "model.add(Named(2))")
     inner = next(key for key in facts[0]["sites"] if key.endswith("named/dense_2"))
-    assert calls(facts, inner)[0] == ("parts/net.py", "self.inner = layers.Dense(units)")
+    assert calls(facts, inner)[0] == ("net_parts/net.py", "self.inner = layers.Dense(units)")
 
 
 @pytest.mark.backend
@@ -122,7 +122,7 @@ def test_optimizer_loss_compile_fit_and_freezing(facts):
     assert calls(facts, "loss") == calls(facts, "compile")
     assert calls(facts, "fit")[0][1].startswith("model.fit(")
     frozen = next(key for key in facts[0]["sites"] if key.startswith("frozen:"))
-    assert calls(facts, frozen)[0] == ("parts/net.py", "layer.trainable = False")
+    assert calls(facts, frozen)[0] == ("net_parts/net.py", "layer.trainable = False")
     assert facts[0]["signatures"]["SGD"][:2] == ["learning_rate", "momentum"]
 
 
