@@ -40,7 +40,9 @@ class Subclassed(keras.Model):
 
 
 def nested():
-    inner = keras.Sequential([keras.Input((16,)), layers.Dense(8), keras.Sequential([layers.Dense(8)])])
+    inner = keras.Sequential(
+        [keras.Input((16,)), layers.Dense(8, activation="relu"), keras.Sequential([layers.Dense(8)])]
+    )
     inputs = keras.Input((16,))
     return common.compiled(keras.Model(inputs, layers.Dense(4)(inner(inputs))))
 
