@@ -88,9 +88,7 @@ def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:
     usual = set(vars(keras.layers.Layer())) | set(vars(keras.Sequential()))
     seen: set[int] = {id(obj)}
     queue: list[tuple[str, Any, int]] = [
-        (name, value, 0)
-        for name, value in vars(obj).items()
-        if name not in usual and not name.startswith("_self_")  # TensorFlow's own bookkeeping
+        (name, value, 0) for name, value in vars(obj).items() if _own(name, usual)
     ]
     while queue and len(seen) < _MOST:
         path, value, depth = queue.pop(0)
@@ -102,12 +100,17 @@ def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:
             queue += [(p, v, depth + 1) for p, v in _inside(path, value, usual, into_layers)]
 
 
+def _own(name: str, usual: set[str]) -> bool:
+    """Tells whether an attribute is the user's: neither one that every layer has, nor TensorFlow's bookkeeping."""
+    return name not in usual and not name.startswith("_self_")
+
+
 def _inside(path: str, value: Any, usual: set[str], into_layers: bool) -> Iterator[tuple[str, Any]]:
     if isinstance(value, keras.Variable):
         return
     if isinstance(value, keras.layers.Layer):
         if into_layers:
-            yield from ((f"{path}.{name}", item) for name, item in vars(value).items() if name not in usual)
+            yield from ((f"{path}.{name}", item) for name, item in vars(value).items() if _own(name, usual))
     elif isinstance(value, Mapping):
         yield from ((f"{path}[{key!r}]", item) for key, item in list(value.items()))
     elif isinstance(value, (list, tuple, set, frozenset)):

@@ -16,7 +16,7 @@ _FRACTION = 0.12
 _TIMES = 1.8
 _COPY = 0.5
 _BY_HEART = 0.95
-_YOUNG = 300  # updates
+_FEW, _YOUNG = 100, 300  # updates
 _STEADY = 0.015  # share of itself by which the loss falls per epoch
 
 
@@ -115,9 +115,10 @@ def worst(situation: Situation) -> Standing | None:
 def on_its_way(situation: Situation) -> bool:
     """Tells whether a run ended early in a steady fall of its loss: it does learn, and was not given the time."""
     moves = situation.trend
-    if moves is None or situation.updates >= _YOUNG or not pace(situation) > _STEADY:
+    if moves is None or situation.updates >= _YOUNG or not moves.end < 0.93 * moves.start:
         return False
-    return moves.end < 0.93 * moves.start and moves.end <= 1.02 * moves.lowest
+    # Over very few steps a fall is all that noise lets one say.
+    return situation.updates < _FEW or (pace(situation) > _STEADY and moves.end <= 1.02 * moves.lowest)
 
 
 def pace(situation: Situation) -> float:

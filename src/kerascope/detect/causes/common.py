@@ -110,9 +110,11 @@ def _harm(situation: Situation, target: Target | None) -> float:
 
 
 def broken(situation: Situation) -> bool:
-    """Tells whether the training loss stopped being finite."""
+    """Tells whether the training loss, or what the trained model answers, is not finite any more."""
     losses = situation.model.steps().logs.get("loss")
-    return losses is not None and len(losses) > 0 and not math.isfinite(float(losses[-1]))
+    if losses is not None and len(losses) > 0 and not math.isfinite(float(losses[-1])):
+        return True
+    return any(number(target.train.get("finite")) < 1 for target in situation.targets)
 
 
 def step_size(situation: Situation) -> float:
