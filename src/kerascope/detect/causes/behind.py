@@ -30,6 +30,8 @@ def behind(view: RunView) -> Iterator[Finding]:
             continue  # said already, or no statement about one model alone
         if not found.poor_fit and not found.gap > _FAR_ON_NEW_ROWS:
             continue  # its training rows it answers well
+        if on_its_way(situation):
+            continue  # it learns, and was stopped early
         yield _behind(situation, found)
 
 
@@ -38,7 +40,7 @@ def _behind(situation: Situation, found: Standing) -> Finding:
     own = show(found.own) if math.isfinite(found.own) else "unknown"
     return Finding(
         kind="no-learning",
-        severity="note" if on_its_way(situation) else "warning",
+        severity="warning",
         confidence=0.8 if found.poor_fit else 0.6,
         title=f"The model ends at {what} {own}; simple methods reach {show(found.simple)} on the same rows",
         explanation=(
