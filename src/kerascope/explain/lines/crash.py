@@ -116,6 +116,8 @@ def _by_cause(failure: Failure, found: Finding) -> Finding:
     culprit = failure.culprit
     if found.kind != "shape-mismatch" or culprit is None or culprit.name not in _ALONG_AN_AXIS:
         return found
+    if "the batch" not in found.explanation:
+        return found  # along the features it may well be right, and another size wrong
     return dataclasses.replace(
         found,
         kind="wrong-axis",
