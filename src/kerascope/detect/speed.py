@@ -229,10 +229,12 @@ def slow_validation(view: RunView) -> Iterator[Finding]:
 @detector(kinds=("recompilation",), slug="speed-recompilation")
 def recompilation(view: RunView) -> Iterator[Finding]:
     """Programs are made again and again."""
-    for timing in judged(view):
+    for timing in timings(view) if profiled(view) else ():
         again = [row for row in timing.compiles() if row["repeat"]]
         seconds = sum(number(row.get("seconds")) for row in again)
         whole = timing.trained + seconds
+        if timing.steps < FEWEST_STEPS or whole < SHORTEST or not timing.trained > 0:
+            continue  # compiling is part of how long a training was
         if not again or seconds < 0.2 * whole or (len(again) < 3 and seconds < 1.0):
             continue
         worst = max(again, key=lambda row: number(row.get("seconds")))
