@@ -22,7 +22,7 @@ from pathlib import Path
 
 from kerascope.record.arrays import to_text
 from kerascope.record.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
-from kerascope.record.statements import EVENT, Row
+from kerascope.record.statements import EVENT, LARGE, Row
 
 PAGE_SIZE = 2048
 """Bytes. A row of some kilobytes ends in a page of its own that is half empty: with SQLite's usual 4096 a
@@ -125,7 +125,7 @@ class Store:
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for statement, group in itertools.groupby(rows, key=operator.itemgetter(0)):
+            for statement, group in itertools.groupby(_gathered(rows), key=operator.itemgetter(0)):
                 connection.executemany(statement, [parameters for _, parameters in group])
             connection.execute("COMMIT")
         except BaseException:
@@ -372,3 +372,11 @@ def _remove(path: Path, alone: bool = False) -> None:
     for name in names:
         with contextlib.suppress(OSError):
             name.unlink()
+
+
+def _gathered(rows: Sequence[Row]) -> list[Row]:
+    """Puts the rows of one table beside one another, so that one call writes them; what deletes stays in its place."""
+    gathered: list[Row] = []
+    for large, run in itertools.groupby(rows, key=lambda row: row[0] in LARGE):
+        gathered += sorted(run, key=operator.itemgetter(0)) if large else run
+    return gathered
