@@ -17,7 +17,7 @@ OPEN = {"values", "errors", "env", "budget", "whose"}
 GATES = {"_keras", "_backends"}
 STAGES = {"record", "probe", "detect", "explain", "render"}
 BACKENDS = {"keras", "jax", "tensorflow", "torch"}
-THIRD_PARTY = {"numpy", "rich", "pygraphviz", "pyinstrument", "ray"}
+THIRD_PARTY = {"numpy", "rich", "pygraphviz", "pyinstrument", "ray", "tensorboardX"}
 MAX_FILE, MAX_FUNCTION = 400, 50
 
 # What each part may import, beside itself, `OPEN` and (in the two gates) Keras and the backends. "a.b" allows that

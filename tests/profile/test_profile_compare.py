@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import struct
 import sys
 from pathlib import Path
 
@@ -12,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for fake_profile.py, whatever 
 
 from fake_profile import record
 
-from kerascope.api import slower
+from kerascope.api import board, slower
 from kerascope.api.spans import events
 from kerascope.cli.main import main
 from kerascope.record.reader import RunView
@@ -96,3 +98,36 @@ def test_the_trace_holds_every_phase_of_every_step(pair):
     view = RunView.open("a.kscope")
     assert len(events(view)) == len(trace["traceEvents"])
     view.close()
+
+
+def test_tensorboard_gets_every_curve(pair):
+    assert main(["profile", "a.kscope", "--quiet", "--tensorboard", "board"]) == 0
+    (file,) = (pair / "board").rglob("events.out.tfevents.*")
+    found = scalars_of(file)
+    with contextlib.closing(RunView.open("a.kscope")) as view:
+        (model,) = view.models
+        steps = model.steps()
+        curves = list(board.scalars(model))
+    times = [(step, value) for tag, step, value in found if tag == "seconds/whole_step"]
+    assert times == [(s, pytest.approx(v, rel=1e-6)) for s, v in zip(steps.step, steps.seconds, strict=True)]
+    assert [tag for tag, _, _ in found] == [point.tag for point in curves]
+    assert {"seconds/training_step", "seconds/waiting_for_data"} <= {tag for tag, _, _ in found}
+
+
+def test_two_runs_never_become_one_curve(pair, capsys):
+    assert main(["profile", "a.kscope", "--quiet", "--tensorboard", "board"]) == 0
+    assert main(["profile", "b.kscope", "--quiet", "--tensorboard", "board"]) == 2
+    assert "There is an event file in that folder already" in capsys.readouterr().err
+
+
+def scalars_of(file):
+    """Reads an event file by its definition: length, its checksum, an event, its checksum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    data, found = file.read_bytes(), []
+    while data:
+        (size,) = struct.unpack("<Q", data[:8])
+        event = Event.FromString(data[12 : 12 + size])
+        found += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
+        data = data[16 + size :]
+    return found

@@ -26,7 +26,7 @@ examples:
   kerascope profile before.kscope after.kscope --fail-on slower:10%
 """
 _SLOWER = re.compile(r"slower:(\d+(?:\.\d+)?)%?")
-_VALUES = {"--out", "--json", "--fail-on", "--trace"}
+_VALUES = {"--out", "--json", "--fail-on", "--trace", "--tensorboard"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +41,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard error")
     parser.add_argument(
         "--trace", metavar="FILE", help="write the steps as a Chrome trace, for ui.perfetto.dev"
+    )
+    parser.add_argument(
+        "--tensorboard",
+        metavar="FOLDER",
+        help="write losses, times and statistics for TensorBoard into a new folder",
     )
     parser.add_argument("--quiet", action="store_true", help="print no report")
     parser.add_argument("--full", action="store_true", help="print every phase, layer, compilation and read")
@@ -106,7 +111,6 @@ def _limit(text: str | None) -> float | None:
 def _script(target: str, args: list[str], options: argparse.Namespace) -> int:
     from kerascope.api import profile as api
     from kerascope.api.report import emit, exit_code
-    from kerascope.api.spans import write_trace
 
     code, report = api.profile_script(target, args, module=options.module, out=options.out, say=say)
     if report is None:
@@ -114,8 +118,8 @@ def _script(target: str, args: list[str], options: argparse.Namespace) -> int:
             say(f"{target} trained no Keras model, so there is nothing to profile.")
         return code
     emit(report, file=None if options.quiet else sys.stderr, full=options.full, json_path=options.json)
-    if options.trace and report.run is not None and report.run.recording:
-        write_trace(report.run.recording, options.trace)
+    if report.run is not None and report.run.recording:
+        _export(report.run.recording, options)
     if code == 0 and options.fail_on:
         return exit_code(report, "warning")
     return code
@@ -124,10 +128,8 @@ def _script(target: str, args: list[str], options: argparse.Namespace) -> int:
 def _recordings(paths: list[str], options: argparse.Namespace, limit: float | None) -> int:
     from kerascope.api import slower
     from kerascope.api.report import emit, exit_code, report
-    from kerascope.api.spans import write_trace
 
-    if options.trace:
-        write_trace(paths[-1], options.trace)
+    _export(paths[-1], options)
     if len(paths) == 1:
         judged = report(paths[0])
         emit(judged, file=None if options.quiet else sys.stdout, full=options.full, json_path=options.json)
@@ -140,3 +142,14 @@ def _recordings(paths: list[str], options: argparse.Namespace, limit: float | No
     if options.json:
         slower.write_json(compared, options.json)
     return slower.exit_code(compared, limit)
+
+
+def _export(recording: str, options: argparse.Namespace) -> None:
+    """Writes the recording's steps in the formats of other tools that were asked for."""
+    from kerascope.api.board import write_board
+    from kerascope.api.spans import write_trace
+
+    if options.trace:
+        write_trace(recording, options.trace)
+    if options.tensorboard:
+        write_board(recording, options.tensorboard)

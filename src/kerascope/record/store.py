@@ -377,6 +377,7 @@ def _remove(path: Path, alone: bool = False) -> None:
 def _gathered(rows: Sequence[Row]) -> list[Row]:
     """Puts the rows of one table beside one another, so that one call writes them; what deletes stays in its place."""
     gathered: list[Row] = []
-    for large, run in itertools.groupby(rows, key=lambda row: row[0] in LARGE):
+    for large, group in itertools.groupby(rows, key=lambda row: row[0] in LARGE):
+        run = list(group)
         gathered += sorted(run, key=operator.itemgetter(0)) if large else run
     return gathered
