@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+
+from kerascope._keras.quirks import without_tensorflow
 
 Values = list[np.ndarray]
 
@@ -100,7 +101,7 @@ def isolated(seed: int) -> Iterator[None]:
     names = ("global_seed_generator", keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED)
     kept = {name: states.get_global_attribute(name) for name in names}
     states.set_global_attribute("global_seed_generator", None)
-    with _without_tensorflow(), warnings.catch_warnings():
+    with without_tensorflow(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             set_seed(seed)
@@ -112,23 +113,6 @@ def isolated(seed: int) -> Iterator[None]:
                 states.set_global_attribute(name, value)
             random.setstate(python)
             np.random.set_state(numpy)
-
-
-@contextlib.contextmanager
-def _without_tensorflow() -> Iterator[None]:
-    """Keeps Keras from loading TensorFlow on another backend just to ask whether a value is one of its shapes.
-
-    Serialising does so in Keras 3.10 to 3.15, and it takes seconds. What is loaded already is used as ever.
-    """
-    lazy = keras.src.utils.module_utils.tensorflow
-    if lazy._available is not None or "tensorflow" in sys.modules or keras.backend.backend() == "tensorflow":
-        yield
-        return
-    lazy._available = False
-    try:
-        yield
-    finally:
-        lazy._available = None
 
 
 @contextlib.contextmanager

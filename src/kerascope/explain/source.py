@@ -195,7 +195,7 @@ def _class_of(facts: Mapping[str, Any], lever: Lever, called: str) -> str:
     return called if called in (facts.get("signatures") or {}) else ""
 
 
-_FIT = (
+FIT_ORDER = (
     "x",
     "y",
     "batch_size",
@@ -213,7 +213,7 @@ def _data_argument(
 ) -> tuple[ast.expr, int | None] | None:
     """Returns the expression given to `fit`, and which element of it is meant ("validation_data[1]")."""
     plain, _, index = argument.partition("[")
-    node = scopes.argument(call, plain, names or list(_FIT))
+    node = scopes.argument(call, plain, names or list(FIT_ORDER))
     if node is None:
         return None
     which = int(index.rstrip("]")) if index.rstrip("]").isdigit() else None

@@ -75,17 +75,7 @@ class Program:
 
 _ORDERS: dict[str, tuple[str, ...]] = {
     "compile": ("optimizer", "loss", "loss_weights", "metrics"),
-    "fit": (
-        "x",
-        "y",
-        "batch_size",
-        "epochs",
-        "verbose",
-        "callbacks",
-        "validation_split",
-        "validation_data",
-        "shuffle",
-    ),
+    "fit": source.FIT_ORDER,
     "Dropout": ("rate",),
     "Activation": ("activation",),
     "Dense": ("units", "activation"),
