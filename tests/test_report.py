@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerascope.api.crash import Why, explained
 from kerascope.api.curves import MOST_POINTS, thinned
 from kerascope.api.report import build_report, emit, exit_code, load, newest_recording, report
 from kerascope.errors import RecordingError, UsageError
@@ -241,19 +242,19 @@ def test_what_is_no_recording_is_refused_in_one_paragraph(command, tmp_path, nam
     assert "Received: " in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_bare_error_stands_behind_a_cause_that_program_and_data_settle():
-    from kerascope.api.crash import Why, explained
-
-    def finding(kind, confidence=0.95):
-        return Finding(kind, "fault", confidence, kind, "")
-
-    def kinds(error, *others):
-        report = Report("train.py", "torch", "faulty", findings=others)
-        done = explained(report, Why(finding(error, 1.0), "IndexError: 10"))
-        assert [f.rank for f in done.findings] == list(range(1, len(others) + 2))
-        assert done.headline == "CRASHED   IndexError: 10"
-        return [f.kind for f in done.findings]
-
-    assert kinds("error-in-user-code", finding("wrong-labels")) == ["wrong-labels", "error-in-user-code"]
-    assert kinds("error-in-user-code", finding("lr-too-low", 0.6))[0] == "error-in-user-code"
-    assert kinds("shape-mismatch", finding("wrong-labels"))[0] == "shape-mismatch"
+@pytest.mark.parametrize(
+    ("kind", "sure", "folded"),
+    [("error-in-user-code", 0.92, True), ("error-in-user-code", 0.6, False), ("shape-mismatch", 0.92, False)],
+)
+def test_an_error_in_its_own_words_only_is_folded_under_a_settled_cause(kind, sure, folded):
+    cause = Finding("wrong-labels", "fault", sure, "The labels go up to 5; 5 units are for labels 0 to 4", "")
+    crash = Finding(kind, "fault", 1.0, "`model.fit(...)` raised IndexError", "Target 5 is out of bounds.")
+    told = explained(
+        Report("train.py", "torch", "crashed", findings=(cause,)), Why(crash, "IndexError: Target 5")
+    )
+    assert [f.kind for f in told.findings] == (["wrong-labels"] if folded else [kind, "wrong-labels"])
+    assert told.headline == "CRASHED   IndexError: Target 5"
+    assert [f.rank for f in told.findings] == list(range(1, len(told.findings) + 1))
+    if folded:
+        (symptom,) = told.findings[0].evidence
+        assert symptom.label == "with it: error-in-user-code" and "Target 5" in str(symptom.value)

@@ -26,11 +26,22 @@ class Program(Net):
     """A network of one hidden layer that ends in `activation`, with the facts that a run records."""
 
     def __init__(
-        self, loss, activation, units, y, x=X, knows=True, metric=None, logits=False, hidden="relu", **fit
+        self,
+        loss,
+        activation,
+        units,
+        y,
+        x=X,
+        knows=True,
+        metric=None,
+        logits=False,
+        hidden="relu",
+        steps=200,
+        **fit,
     ):
         shapes = {"kernel": (6, 16), "bias": (16,)}, {"kernel": (16, units), "bias": (units,)}
         layers = (("hidden", "Dense", hidden, shapes[0]), ("head", "Dense", activation, shapes[1]))
-        super().__init__(falling(200), layers=layers, loss=loss, optimizer="Adam", rates=0.001)
+        super().__init__(falling(steps), layers=layers, loss=loss, optimizer="Adam", rates=0.001)
         width = y.shape[1] if y.ndim == 2 else 1
         self.facts["program"] = {
             "losses": [{"name": loss, "key": "", "function": loss, "custom": False, "from_logits": logits}],
@@ -157,3 +168,9 @@ def test_a_rare_class_drawn_more_often_for_training_is_no_matter_of_order(judge)
         validation_data=(X, rare),
     )
     assert "unshuffled-data" not in judge(sound)
+
+
+def test_a_model_that_was_never_updated_has_not_ended_anywhere(judge):
+    untrained = Program(SCC, "softmax", 3, CLASSES, knows=False, steps=0)
+    assert "no-learning" in judge(Program(SCC, "softmax", 3, CLASSES, knows=False))
+    assert "no-learning" not in judge(untrained)

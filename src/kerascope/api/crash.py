@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerascope.values import Finding, Report, RunSummary, SourceSpan
+from kerascope.values import Evidence, Finding, Report, RunSummary, SourceSpan
 
 if TYPE_CHECKING:
     from kerascope.api.script import Outcome
@@ -68,13 +68,19 @@ def kept(view: RunView) -> tuple[Why | None, str | None]:
 def explained(report: Report, why: Why) -> Report:
     """Returns the report with the explanation in front.
 
-    An error that is explained by its own words only stands behind a cause that program and data settle: labels
+    An error that is explained by its own words only is folded under a cause that program and data settle: labels
     beyond the last unit say more than the index error they end in.
     """
-    first = report.findings[:1] if why.finding.kind == "error-in-user-code" else ()
-    settled = [f for f in first if f.severity == "fault" and f.confidence >= _SETTLED]
-    ordered = (*settled, why.finding, *report.findings[len(settled) :])
-    ranked = tuple(dataclasses.replace(finding, rank=place) for place, finding in enumerate(ordered, start=1))
+    crash, findings = why.finding, list(report.findings)
+    first = findings[0] if findings and crash.kind == "error-in-user-code" else None
+    if first is not None and first.severity == "fault" and first.confidence >= _SETTLED:
+        symptom = Evidence(f"with it: {crash.kind}", f"{crash.title}: {crash.explanation}")
+        findings[0] = dataclasses.replace(first, evidence=(*first.evidence, symptom))
+    else:
+        findings.insert(0, crash)
+    ranked = tuple(
+        dataclasses.replace(finding, rank=place) for place, finding in enumerate(findings, start=1)
+    )
     return dataclasses.replace(report, findings=ranked, headline=f"CRASHED   {why.error}")
 
 

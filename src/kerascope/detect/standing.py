@@ -106,7 +106,12 @@ def _answer(answers: object, key: str) -> float:
 
 
 def worst(situation: Situation) -> Standing | None:
-    """Returns the standing of the output that stays behind most, None when none is known."""
+    """Returns the standing of the output that stays behind most, None when none is known.
+
+    A model that was never updated stands nowhere: its answers are those of its first weights.
+    """
+    if not situation.updates:
+        return None
     found = [standing(target) for target in situation.targets]
     known = [s for s in found if math.isfinite(s.gap)]
     return max(known, key=lambda s: s.gap) if known else (found[0] if found else None)

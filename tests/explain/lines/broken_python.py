@@ -57,6 +57,18 @@ class NumpyTanh(layers.Layer):
         return ops.convert_to_tensor(np.tanh(hidden))
 
 
+class NumpyScale(layers.Layer):
+    """An array of NumPy's beside a tensor that a gradient follows."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 3), name="w")
+        self.scale = np.ones((3,), "float32")
+
+    def call(self, inputs):
+        hidden = ops.matmul(inputs, self.w)
+        return hidden * self.scale
+
+
 class NumpyArray(layers.Layer):
     def build(self, shape):
         self.w = self.add_weight(shape=(shape[-1], 3), name="w")
@@ -271,6 +283,14 @@ CASES = {
         (x(2, 5),),
         "np.tanh(hidden)",
         ("hidden", "keras.ops"),
+        kind="numpy-in-call",
+        only=("torch",),
+    ),
+    "numpy array beside a tensor": Case(
+        NumpyScale,
+        (x(2, 5),),
+        "hidden * self.scale",
+        ("hidden", "self.scale", "ops.convert_to_tensor(self.scale)"),
         kind="numpy-in-call",
         only=("torch",),
     ),

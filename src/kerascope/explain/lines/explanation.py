@@ -22,6 +22,7 @@ __all__ = ["KINDS", "explain", "explanation_of", "judge", "span"]
 
 _ABOUT_SHAPES = ("shape-mismatch", "wrong-axis", "index-out-of-range")
 _MOST_OPERANDS = 6
+_TITLE = 50
 _NEVER = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
 
 
@@ -138,7 +139,7 @@ def _finding(
             kind="error-in-user-code",
             severity="fault",
             confidence=1.0,
-            title=f"`{operation.source}` raised {type(underlying(where.error)).__name__}",
+            title=f"`{_brief(operation)}` raised {type(underlying(where.error)).__name__}",
             explanation=said(where.error) or "The exception says nothing.",
             location=location,
             evidence=tuple(operands),
@@ -162,6 +163,12 @@ def _finding(
         location=location,
         evidence=tuple(evidence),
     )
+
+
+def _brief(operation: Operation) -> str:
+    """Returns the expression for a title: a call with many arguments by its name, as its line is shown anyway."""
+    node, text = operation.node, operation.source
+    return f"{ast.unparse(node.func)}(...)" if isinstance(node, ast.Call) and len(text) > _TITLE else text
 
 
 def _operand(tensor: Tensor, labels: Labels, batch: int | None) -> Evidence:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import types
 
+import numpy as np
+
 from kerascope.explain.lines.failure import underlying
 from kerascope.explain.lines.reading import MISSING, Operation, Tensor
 from kerascope.explain.lines.rules.registry import Broken, first
@@ -62,6 +64,30 @@ def numpy_in_call(operation: Operation) -> Broken | None:
     return Broken(
         "numpy-in-call", text, (tensor,), title=f"`{operation.source}` leaves the backend for NumPy"
     )
+
+
+_SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**"}
+
+
+@first
+def array_beside_tensor(operation: Operation) -> Broken | None:
+    """An operator between a tensor and a NumPy array is NumPy's: PyTorch hands over, and gradients end there."""
+    node = operation.node
+    if not isinstance(node, ast.BinOp) or "numpy" not in operation.message.lower():
+        return None
+    sides = (node.left, node.right)
+    arrays = [side for side in sides if isinstance(operation.found(side), np.ndarray)]
+    others = [t for side in sides if side not in arrays for t in operation.tensors_in(side)]
+    if len(arrays) != 1 or not others:
+        return None
+    array = ast.unparse(arrays[0])
+    text = (
+        f"`{array}` is a NumPy array, so NumPy computes `{_SIGNS.get(type(node.op), 'this')}` and asks for the "
+        f"values of {others[0].text}, which gradients follow. Make it a tensor, `ops.convert_to_tensor({array})`, or a weight of "
+        "the layer's, `self.add_weight(...)`."
+    )
+    title = f"`{array}` is a NumPy array beside a tensor"
+    return Broken("numpy-in-call", text, tuple(others[:1]), title=title)
 
 
 _MODES = {
