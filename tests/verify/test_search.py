@@ -132,3 +132,30 @@ def test_a_long_training_is_shortened_for_both(bench):
 
     search(long, judge, RATE)
     assert seen and all(epochs is not None and epochs < 4 for epochs in seen)
+
+
+def test_what_is_only_quicker_at_first_is_not_verified(bench):
+    import dataclasses
+
+    curve = {"val_accuracy": (0.3, 0.6, 0.8, 0.9)}
+    long = dataclasses.replace(bench, baseline=dataclasses.replace(outcome(0.9, seconds=600.0), curves=curve))
+    for reached, verified in ((0.7, False), (0.97, True)):
+        _, after = search(long, lambda text, _, end=reached: outcome(end if "0.01)" in text else 0.3), RATE)
+        assert [fix.verified for fix in after[0].fixes] == [verified]
+        assert after[0].severity == "fault"
+
+
+def test_more_epochs_are_not_tried_in_a_shortened_run(bench):
+    import dataclasses
+
+    few = finding("too-few-epochs", (Lever("fit", "epochs", "50"),))
+    long = dataclasses.replace(bench, baseline=outcome(0.1, seconds=600.0))
+    engine, after = search(long, lambda text, _: outcome(0.9 if "0.001)" in text else 0.1), few)
+    assert engine.ran == [] and [f.kind for f in after] == ["too-few-epochs"]
+    assert [fix.verified for fix in after[0].fixes] == [False] and "epochs=50" in after[0].fixes[0].patch
+
+
+def test_nothing_is_guessed_where_a_cause_is_known(bench):
+    known = finding("broadcast-shape")
+    engine, after = search(bench, lambda text, _: outcome(0.9 if "0.001)" in text else 0.1), known)
+    assert engine.ran == [] and [f.kind for f in after] == ["broadcast-shape"]

@@ -7,7 +7,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from kerascope.api.engines import Engine
 from kerascope.api.sandbox import Request, Snapshot, snapshot
 from kerascope.explain.experiments.outcome import Comparison, Outcome, as_figures, compare, has_metric
 from kerascope.explain.experiments.verdicts import Trial, key
+from kerascope.explain.rank import SYMPTOMS
 from kerascope.explain.remedies import Program, Remedy, remedies
 from kerascope.render.numbers import change
 from kerascope.values import Finding, Fix, SourceSpan, encode
@@ -27,19 +28,19 @@ START_UP = 6.0
 """Seconds that importing Keras and compiling may take, before anything is known."""
 OBJECTIVE = {"unscaled-targets", "custom-loss-bug", "scale-mismatch", "broadcast-shape"}
 """Kinds whose remedies change the units of the loss."""
-EXPLORED = (
-    "lr-too-high",
-    "lr-too-low",
-    "unscaled-inputs",
-    "wrong-output-activation",
-    "missing-activation",
-    "wrong-hidden-activation",
-    "over-regularised",
-    "wrong-optimizer",
-    "bad-initialisation",
-    "unscaled-targets",
-)
-"""Causes that are tried when only symptoms are known, commonest first."""
+EXPLORED = {
+    "lr-too-high": "The learning rate is too high",
+    "lr-too-low": "The learning rate is too low",
+    "unscaled-inputs": "The inputs are not on a common, moderate scale",
+    "wrong-output-activation": "The last activation does not suit the targets",
+    "missing-activation": "Hidden layers have no activation",
+    "wrong-hidden-activation": "The hidden activation does not suit this network",
+    "over-regularised": "The regularisation is too strong to learn anything",
+    "wrong-optimizer": "The optimizer does not suit this network",
+    "bad-initialisation": "The initial weights keep the network from learning",
+    "unscaled-targets": "The targets are far from the scale of the network's outputs",
+}
+"""Causes that are tried when only symptoms are known, commonest first, with the titles of what is found."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,7 @@ class _Tried:
     outcome: Outcome
     comparison: Comparison | None
     gains: list[float] = dataclasses.field(default_factory=list)
+    behind: bool = False  # ahead of the shortened run only: the whole one came further than this
 
     @property
     def gain(self) -> float:
@@ -81,6 +83,8 @@ class _Tried:
         if self.comparison is None:
             return "failed"
         judged = dataclasses.replace(self.comparison, gain=self.gain)
+        if judged.better and self.behind:
+            return "untried"  # quicker at first, which says nothing about where it ends
         return "cures" if judged.cures else "better" if judged.better else "no better"
 
 
@@ -109,6 +113,7 @@ class Search:
         self.explored = False
         self.ran = 0
         self.epochs, self.steps = _bound(bench.baseline, seconds)
+        self.shortened = self.epochs is not None or self.steps is not None
         # Measuring predictions takes time, and where the script has a metric of its own that says enough.
         self.skill = not has_metric(bench.baseline)
 
@@ -116,7 +121,8 @@ class Search:
 
     def tasks(self) -> Iterator[_Task]:
         """Yields what is worth running now, the most telling first."""
-        if self.steps is not None or self._needs_skill():
+        anything = any(self._worth_running(index) for index in range(len(self.singles)))
+        if anything and (self.steps is not None or self._needs_skill()):
             yield _Task(None, ())
         for tried in self.tried:
             if tried.comparison is not None and tried.comparison.marginal and len(tried.gains) < 3:
@@ -126,12 +132,13 @@ class Search:
         for row in range(max((len(own) for own in self.singles), default=0)):
             if row == 1:
                 yield from self._combined()
-            for index, own in enumerate(self.singles):
+            for index in range(len(self.singles)):
+                own = self._worth_running(index)
                 enough = (row > 1 or self._guessed(index)) and self._cured()
                 if row < len(own) and not enough and not self._cured(index):
                     yield _Task(own[row], (index,))
         yield from self._combined()
-        if not self.explored and self._best() is None:
+        if not self.explored and self._best() is None and self._nothing_is_known():
             self.explored = True
             self._explore()
             yield from self.tasks()
@@ -142,6 +149,15 @@ class Search:
         return self.bench.baseline.skill is None and any(
             tried.comparison is None and tried.outcome.ended == "finished" for tried in self.tried
         )
+
+    def _worth_running(self, index: int) -> Sequence[Remedy]:
+        """Returns the remedies of a finding; in a shortened run, more epochs are none."""
+        return () if self.shortened and self.findings[index].kind == "too-few-epochs" else self.singles[index]
+
+    def _nothing_is_known(self) -> bool:
+        """Tells whether all findings are symptoms, or causes that were tried and refuted."""
+        refuted = {index for t in self.tried if t.verdict == "no better" for index in t.parts}
+        return all(f.kind in SYMPTOMS or index in refuted for index, f in enumerate(self.findings))
 
     def _cured(self, index: int | None = None) -> bool:
         return any(t.verdict == "cures" and (index is None or index in t.parts) for t in self.tried)
@@ -158,7 +174,8 @@ class Search:
         best = self._best()
         if best is None or best.gain >= PERFECT or len(best.parts) >= 4:
             return
-        for index, own in enumerate(self.singles):
+        for index in range(len(self.singles)):
+            own = self._worth_running(index)
             if index in best.parts or not own:
                 continue
             mine = [t for t in self.tried if t.parts == (index,) and t.comparison is not None]
@@ -172,10 +189,10 @@ class Search:
     def _explore(self) -> None:
         """Adds causes that nobody suspected, because only symptoms are known."""
         known = {finding.kind for finding in self.findings}
-        for kind in EXPLORED:
+        for kind, title in EXPLORED.items():
             if kind in known:
                 continue
-            guess = Finding(kind, "warning", 0.5, _TITLES[kind], "")
+            guess = Finding(kind, "warning", 0.5, title, "")
             if found := remedies(self.bench.program, guess, 3):
                 self.findings.append(guess)
                 self.singles.append(found)
@@ -210,8 +227,8 @@ class Search:
         best = self._best()
         firsts = [
             index
-            for index, own in enumerate(self.singles)
-            if own and not any(index in t.parts for t in self.tried)
+            for index in range(len(self.singles))
+            if self._worth_running(index) and not any(index in t.parts for t in self.tried)
         ]
         return best is not None and best.gain >= PERFECT and not firsts
 
@@ -255,6 +272,7 @@ class Search:
             for tried in self.tried if not task.seed else ():
                 tried.comparison = self._compare(tried.parts, tried.outcome)
                 tried.gains = [tried.comparison.gain] if tried.comparison is not None else []
+                tried.behind = self._behind(tried.parts, tried.outcome)
             return
         if outcome.ended == "timeout":
             self.say(f"{task.remedy.description}: not finished in time")
@@ -266,7 +284,8 @@ class Search:
                 known.gains.append(comparison.gain)
             return
         gains = [comparison.gain] if comparison is not None else []
-        tried = _Tried(task.remedy, task.parts, outcome, comparison, gains)
+        behind = self._behind(task.parts, outcome)
+        tried = _Tried(task.remedy, task.parts, outcome, comparison, gains, behind)
         self.tried.append(tried)
         self.say(f"{task.remedy.description}: {_said(tried)}")
 
@@ -276,6 +295,12 @@ class Search:
             before = dataclasses.replace(before, skill=self.baselines[0].skill)
         changed = any(self.findings[index].kind in OBJECTIVE for index in parts)
         return compare(before, outcome, objective_changed=changed)
+
+    def _behind(self, parts: Sequence[int], outcome: Outcome) -> bool:
+        """Tells whether a shortened trial ends behind the whole run: what is quicker at first need not be better."""
+        changed = any(self.findings[index].kind in OBJECTIVE for index in parts)
+        whole = compare(self.bench.baseline, outcome, objective_changed=changed) if self.shortened else None
+        return whole is not None and not whole.better
 
     # -- what came of it ---------------------------------------------------------------------------------------------
 
@@ -330,6 +355,8 @@ class Search:
         runs = len(tried.gains)
         words = tried.remedy.description + (f" ({runs} seeds)" if runs > 1 else "")
         verified = tried.verdict in ("better", "cures")
+        if tried.verdict == "untried":
+            before, after = {}, {}
         fix = Fix(words, tried.remedy.patch(self.bench.program), verified, before, after)
         return Trial(key(finding), tried.verdict, round(tried.gain, 4), fix)
 
@@ -346,20 +373,6 @@ class Search:
             ),
             location=SourceSpan(file=name, line=line, end_line=line, expression=code.strip()),
         )
-
-
-_TITLES: Mapping[str, str] = {
-    "lr-too-high": "The learning rate is too high",
-    "lr-too-low": "The learning rate is too low",
-    "unscaled-inputs": "The inputs are not on a common, moderate scale",
-    "wrong-output-activation": "The last activation does not suit the targets",
-    "missing-activation": "Hidden layers have no activation",
-    "wrong-hidden-activation": "The hidden activation does not suit this network",
-    "over-regularised": "The regularisation is too strong to learn anything",
-    "wrong-optimizer": "The optimizer does not suit this network",
-    "bad-initialisation": "The initial weights keep the network from learning",
-    "unscaled-targets": "The targets are far from the scale of the network's outputs",
-}
 
 
 def _said(tried: _Tried) -> str:

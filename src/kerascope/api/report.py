@@ -34,7 +34,7 @@ _HEADLINES = {
     "exploding-gradient": "RUNS AWAY",
     "frozen-weights": "WEIGHTS ARE FROZEN",
     "gradients-not-applied": "WEIGHTS DO NOT CHANGE",
-    "lr-too-low": "WEIGHTS DO NOT CHANGE",
+    "lr-too-low": "WEIGHTS HARDLY MOVE",
     "disconnected-gradient": "GRADIENT IS CUT",
     "dying-relu": "UNITS ARE DEAD",
     **SPEED,

@@ -81,10 +81,11 @@ def array_beside_tensor(operation: Operation) -> Broken | None:
     if len(arrays) != 1 or not others:
         return None
     array = ast.unparse(arrays[0])
+    sign = _SIGNS.get(type(node.op), "this")
     text = (
-        f"`{array}` is a NumPy array, so NumPy computes `{_SIGNS.get(type(node.op), 'this')}` and asks for the "
-        f"values of {others[0].text}, which gradients follow. Make it a tensor, `ops.convert_to_tensor({array})`, or a weight of "
-        "the layer's, `self.add_weight(...)`."
+        f"`{array}` is a NumPy array, so NumPy computes `{sign}` and asks for the values of {others[0].text}, which "
+        f"gradients follow. Make it a tensor, `ops.convert_to_tensor({array})`, or a weight of the layer's, "
+        "`self.add_weight(...)`."
     )
     title = f"`{array}` is a NumPy array beside a tensor"
     return Broken("numpy-in-call", text, tuple(others[:1]), title=title)
