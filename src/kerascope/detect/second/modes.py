@@ -181,8 +181,9 @@ def _never(trial_: Trial) -> Iterator[Found]:
     first = next((m for m in off.values() if m.explicit), next(iter(off.values())))
     step = source.method(type(trial_.model), "train_step")
     place = _place(trial_, first, "False")
-    if not first.explicit and step is not None:
-        place = step.last_call_of("self") or place
+    if step is not None and place.expression != "training=False":
+        # Nobody wrote it down: the step calls the model without a mode, and every layer below hands on what it got.
+        place = step.last_call_of("self") or step.last_call("stateless_call") or place
     names = ", ".join(f"`{m.layer.name}`" for m in list(off.values())[:3])
     yield Found(
         finding(
