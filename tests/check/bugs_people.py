@@ -245,7 +245,8 @@ class Gated(layers.Layer):
         self.layer = layer
 
     def build(self, input_shape):
-        self.layer.build(input_shape)
+        if not self.layer.built:
+            self.layer.build(input_shape)
         self.gain = self.add_weight(shape=(1,), initializer="ones", name="gain")
 
     def call(self, x):

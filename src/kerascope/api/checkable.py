@@ -48,6 +48,7 @@ def prepared(
     if kind == "optimizer" or kinds == ("builder",):
         return [Subject(kind, name, make)], kinds
     if inputs or kwargs:
+        inputs, towards = _apart(obj, kinds, inputs)
         args, keywords = (
             tuple(_specs(one) for one in inputs),
             {key: _specs(value) for key, value in kwargs.items()},
@@ -55,8 +56,22 @@ def prepared(
         if kind in ("loss", "metric") and len(args) == 1:
             args = (*args, *args)
         described = subject(obj, args, keywords, make=make)
-        return [dataclasses.replace(described, kind=kind, name=name, make=make, run=run)], kinds
+        targets = towards and subject(obj, [args[0], _specs(towards[0])], {}, make=make).args[1]
+        return [
+            dataclasses.replace(described, kind=kind, name=name, make=make, run=run, targets=targets)
+        ], kinds
     return [Subject(kind, name, make, args, {}, run) for args in _guessed(obj, make, kind, name)], kinds
+
+
+def _apart(
+    obj: Any, kinds: Sequence[str], inputs: Sequence[Any]
+) -> tuple[Sequence[Any], Sequence[Any] | None]:
+    """Returns what a model is called with and, where more is given as to `fit`, what it is trained towards."""
+    from kerascope.detect.contracts.inputs import tensor_parameters
+
+    if "train_step" in kinds and len(inputs) > 1 and len(tensor_parameters(obj)) == 1:
+        return inputs[:1], inputs[1:2]
+    return inputs, None
 
 
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

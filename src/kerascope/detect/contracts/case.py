@@ -281,7 +281,8 @@ def span(site: Site) -> SourceSpan:
 
 def message(error: BaseException) -> str:
     """Returns what an exception says, in one line, without the frame that Keras puts around it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = str(error).rpartition("Error encountered:")[2]  # Keras puts the user's error behind its own
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
     own = [
         line for line in lines if not line.startswith(("Exception encountered when", "Arguments received"))
     ]

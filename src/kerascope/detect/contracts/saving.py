@@ -17,7 +17,22 @@ _REGISTER = (
 )
 
 
-@contract("config", kinds=LAYERS, after=("builds", "tracked-state"))
+def _what_to_do(error: Exception) -> str:
+    text = str(error)
+    if "already built" in text:
+        return (
+            "A layer that comes out of a configuration has been built before: "
+            "if not self.layer.built: self.layer.build(shape)."
+        )
+    if "dict' object" in text or "Dict' object" in text:
+        return (
+            "What get_config has made a dict of comes back as one: @classmethod def from_config(cls, config): "
+            "config['layer'] = keras.saving.deserialize_keras_object(config['layer']); return cls(**config)."
+        )
+    return _REGISTER
+
+
+@contract("config", kinds=LAYERS, after=("builds", "tracked-state", "build-creates-all"))
 def config(case: Case) -> Iterator[Finding]:
     """Made again from `get_config`, with the same weights, it gives the same result."""
     instance, one = case.built(), base(case)
@@ -32,7 +47,7 @@ def config(case: Case) -> Iterator[Finding]:
             "be saved, or cannot be loaded after its training.",
             evidence=[Evidence("error", message(error))],
             location=case.where("get_config", "__init__"),
-            fixes=[_REGISTER],
+            fixes=[_what_to_do(error)],
             severity="note" if subclassed else severity,  # type: ignore[arg-type]
         )
         return

@@ -241,6 +241,18 @@ def training_mode(case: Case) -> Iterator[Finding]:
             location=_where(case, "self("),
             fixes=["y_pred = self(x, training=True), and on JAX hand on the new non-trainable variables."],
         )
+    elif seen.reseeded is not None and not any(
+        trainable and not np.array_equal(one, other)
+        for trainable, one, other in zip(seen.trainable, seen.eager[0], seen.reseeded, strict=True)
+    ):
+        yield case.broken(
+            f"The loss of {case.subject.name} is not taken from what the model gives in training",
+            "With other random numbers a call with training=True gives another output (dropout, noise), and a training "
+            "step from the same weights comes to the same to the bit: the loss is of other predictions, made without "
+            "training=True.",
+            location=case.where("compute_loss", "train_step", text="self("),
+            fixes=["Take the y_pred that compute_loss is given, or call self(x, training=True)."],
+        )
 
 
 @contract("step-added-losses", kinds=STEP, after=RUNS)
