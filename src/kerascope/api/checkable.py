@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from kerascope._keras import alone, objects, optimizing
@@ -25,12 +26,16 @@ def prepared(
         UsageError: it is nothing that can be checked, cannot be made, or takes none of the shapes that were tried.
     """
     kind, name = objects.kind_of(obj), getattr(obj, "__name__", None) or type(obj).__name__
+    supposed: Mapping[str, Any] = {}
     if isinstance(obj, type) and kind != "class":
-        make = make or _constructor(obj)
+        supposed = {} if make is not None else _arguments(obj)
+        make = make or partial(obj, **supposed)
         try:
             obj = make()
-        except Exception:  # the first contract says so
-            return [Subject(kind, name, make)], (kind,)
+        except Exception as error:
+            if supposed:
+                raise _not_made(name, supposed, error) from None
+            return [Subject(kind, name, make)], (kind,)  # the first contract says so
     if kind in ("other", "class"):
         raise UsageError(
             f"This cannot be checked. Received: subject={obj!r} (of type {type(obj).__name__}). Give a layer, model, "
@@ -60,7 +65,8 @@ def prepared(
         return [
             dataclasses.replace(described, kind=kind, name=name, make=make, run=run, targets=targets)
         ], kinds
-    return [Subject(kind, name, make, args, {}, run) for args in _guessed(obj, make, kind, name)], kinds
+    found = _guessed(obj, make, kind, name, supposed)
+    return [Subject(kind, name, make, args, {}, run, guessed=True) for args in found], kinds
 
 
 def _apart(
@@ -98,7 +104,7 @@ def _needs_arguments(function: Any) -> bool:
     return bool(tensor_parameters(function))
 
 
-def _constructor(cls: type) -> Callable[[], Any]:
+def _arguments(cls: type) -> Mapping[str, Any]:
     from kerascope.detect.contracts.inputs import constructor_arguments
 
     arguments = constructor_arguments(cls)
@@ -107,8 +113,21 @@ def _constructor(cls: type) -> Callable[[], Any]:
             f"An object of this class cannot be made: its constructor needs arguments. Received: {cls.__name__}. "
             f"Give an object, such as {cls.__name__}(...)."
         )
-    known = arguments
-    return lambda: cls(**known)
+    return arguments
+
+
+def _not_made(name: str, supposed: Mapping[str, Any], error: Exception | None = None) -> UsageError:
+    """Returns what is said of a class for which the values that its arguments' names suggest do not work."""
+    told = ", ".join(f"{key}={value!r}" for key, value in supposed.items())
+    why = (
+        f"its constructor raised {type(error).__name__}"
+        if error
+        else "it took none of the inputs that were tried"
+    )
+    return UsageError(
+        f"An object of this class cannot be made: its constructor needs arguments; with {told} {why}. "
+        f"Received: {name}. Give an object, such as {name}(...)."
+    )
 
 
 def _specs(value: Any) -> Any:
@@ -134,7 +153,9 @@ def _is_size(value: Any) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
-def _guessed(obj: Any, make: Callable[[], Any] | None, kind: str, name: str) -> list[tuple[Any, ...]]:
+def _guessed(
+    obj: Any, make: Callable[[], Any] | None, kind: str, name: str, supposed: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
     if make is None:
         raise UsageError(
             f"There is no way to make another {name}, and no input to call it on. Received: inputs=(). Give inputs, "
@@ -150,4 +171,6 @@ def _guessed(obj: Any, make: Callable[[], Any] | None, kind: str, name: str) -> 
     from kerascope.detect.contracts.inputs import candidates, guesses
 
     found = guesses(make)
+    if not found and supposed:
+        raise _not_made(name, supposed)
     return found or [next(iter(candidates(obj)))]

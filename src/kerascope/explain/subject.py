@@ -66,6 +66,7 @@ class Subject:
     it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `batch` is the batch
     size of the inputs that were given, None where that is open. `unknown` are the sizes that stand for unknown ones
     other than the batch, with their names. `targets` are what a model is trained towards, None where it is not said.
+    `guessed` says that the arguments were found by trying.
     """
 
     kind: str
@@ -77,6 +78,7 @@ class Subject:
     batch: int | None = None
     unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
     targets: Any = None
+    guessed: bool = False
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments for a batch of this size, as tensors of the backend."""

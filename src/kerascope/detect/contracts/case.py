@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -61,6 +62,18 @@ class Case:
         self._progress = progress
         self._contract: Contract | None = None
         self._built: tuple[Any, list[np.ndarray]] | None = None
+
+    def on(self, *args: Any) -> Case:
+        """Returns a case like this one, in the middle of the same contract, for other arguments of the call."""
+        other = Case(
+            dataclasses.replace(self.subject, args=args, kwargs={}, guessed=False),
+            original=self.original,
+            kinds=self.kinds,
+            seed=self.seed,
+            budget=max(self.seconds_left(), 0.1),
+        )
+        other._contract = self._contract
+        return other
 
     # -- time --------------------------------------------------------------------------------------------------
 

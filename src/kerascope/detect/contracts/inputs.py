@@ -109,6 +109,7 @@ def _try(make: Callable[[], Any], args: Args) -> list[np.ndarray] | None:
 
 _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
     (("activation",), "relu"),
+    (("fn", "func"), objects.curve()),
     (("rate", "prob", "dropout", "ratio", "momentum", "alpha", "decay"), 0.5),
     (("epsilon", "eps"), 1e-3),
     (("num_heads", "n_heads", "heads", "num_layers", "depth", "groups", "n_blocks", "stacks"), 2),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kerascope._keras import alone, saving
-from kerascope.detect.contracts.case import Case, arrays, message
+from kerascope._keras import alone, saving, settings
+from kerascope.detect.contracts.case import Case, arrays, message, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import LAYERS, base, difference, restore
 from kerascope.values import Evidence, Finding
@@ -54,7 +54,8 @@ def config(case: Case) -> Iterator[Finding]:
     restore(case)
     with case.attempt(f"{case.subject.name}, made again from its configuration, fails when called") as found:
         case.run(revived, one.args, one.kwargs, training=False)
-        yield from _same(case, instance, revived)
+        different = list(_same(case, instance, revived))
+        yield from different or _left_out(case, instance)
     yield from found
 
 
@@ -83,6 +84,30 @@ def _differs(case: Case, what: str, evidence: list[Evidence]) -> Finding:
         location=case.where("get_config", "__init__"),
         fixes=["Return every argument of __init__ from get_config, with the value it has now."],
     )
+
+
+def _left_out(case: Case, instance: Any) -> Iterator[Finding]:
+    """Yields a finding when another value of an argument changes what the object does, and is lost in between."""
+    for name, value, other in settings.left_out(instance):
+        try:
+            came = [_behaviour(case, one) for one in (other, other, saving.revived(other, case.cls))]
+        except Exception:  # not a value that it works with
+            continue
+        if difference(came[0], came[1]) is None and difference(came[0], came[2]) is not None:
+            yield _differs(case, f"It was made with {name}={value!r}.", [Evidence("not in get_config", name)])
+            return
+
+
+def _behaviour(case: Case, instance: Any) -> list[Any]:
+    """Returns what an object gives in inference and in training, with weights that depend on the seed only."""
+    one = base(case)
+    case.run(instance, one.args, one.kwargs, training=False)
+    alone.perturb(instance, case.seed)
+    found = []
+    for training in (False, True):
+        set_seed(case.seed)
+        found += case.outputs(instance, one.args, one.kwargs, training=training)
+    return found
 
 
 def _depends_on_chance(case: Case) -> bool:
