@@ -53,30 +53,36 @@ def prepared(
     if kind == "optimizer" or kinds == ("builder",):
         return [Subject(kind, name, make)], kinds
     if inputs or kwargs:
-        inputs, towards = _apart(obj, kinds, inputs)
-        args, keywords = (
-            tuple(_specs(one) for one in inputs),
-            {key: _specs(value) for key, value in kwargs.items()},
-        )
-        if kind in ("loss", "metric") and len(args) == 1:
-            args = (*args, *args)
-        described = subject(obj, args, keywords, make=make)
-        targets = towards and subject(obj, [args[0], _specs(towards[0])], {}, make=make).args[1]
-        return [
-            dataclasses.replace(described, kind=kind, name=name, make=make, run=run, targets=targets)
-        ], kinds
+        described = _described(obj, inputs, kwargs, kinds, make)
+        return [dataclasses.replace(described, kind=kind, name=name, make=make, run=run)], kinds
     found = _guessed(obj, make, kind, name, supposed)
     return [Subject(kind, name, make, args, {}, run, guessed=True) for args in found], kinds
 
 
-def _apart(
-    obj: Any, kinds: Sequence[str], inputs: Sequence[Any]
-) -> tuple[Sequence[Any], Sequence[Any] | None]:
-    """Returns what a model is called with and, where more is given as to `fit`, what it is trained towards."""
+def _described(
+    obj: Any,
+    inputs: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    kinds: Sequence[str],
+    make: Callable[[], Any] | None,
+) -> Subject:
+    """Returns the subject with what is said of its arguments, and of what it is trained towards."""
+    inputs, towards = _apart(obj, kinds, inputs)
+    args = tuple(_specs(one) for one in inputs)
+    if kinds[0] in ("loss", "metric") and len(args) == 1:
+        args = (*args, *args)
+    described = subject(obj, args, {key: _specs(value) for key, value in kwargs.items()}, make=make)
+    if towards is not None:
+        described.targets = subject(obj, [args[0], _specs(towards)], {}, make=make).args[1]
+    return described
+
+
+def _apart(obj: Any, kinds: Sequence[str], inputs: Sequence[Any]) -> tuple[Sequence[Any], Any]:
+    """Returns what a model is called with and, where more is given as to `fit`, what it is trained towards, or None."""
     from kerascope.detect.contracts.inputs import tensor_parameters
 
     if "train_step" in kinds and len(inputs) > 1 and len(tensor_parameters(obj)) == 1:
-        return inputs[:1], inputs[1:2]
+        return inputs[:1], inputs[1]
     return inputs, None
 
 

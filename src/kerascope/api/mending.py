@@ -36,6 +36,7 @@ _ABOUT_AXES = (
     "metric-targets",
 )
 _ABOUT_USE = ("gradients-reach", "loss-minimum")
+_ABOUT_STATE = ("python-state", "tracked-state", "training-noise", "in-models")
 _ODD = 1.0
 """An oddity of a changed object that weighs this much, and that was not there before, speaks against the change."""
 _WITHOUT_A_CALL = ("optimizer", "builder")
@@ -179,7 +180,16 @@ class _Work:
 def _families(kind: str) -> tuple[ModuleType, ...]:
     """Returns the edits that can mend a contract: other ones would only make its test pass."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import arguments, einsum, habits, operands, shapes, structure
+    from kerascope.explain.fixes.edits import (
+        arguments,
+        einsum,
+        habits,
+        masking,
+        operands,
+        shapes,
+        state,
+        structure,
+    )
 
     if kind in _FAILS:
         return (*FAMILIES, habits)
@@ -187,6 +197,10 @@ def _families(kind: str) -> tuple[ModuleType, ...]:
         return habits, arguments, einsum, operands, shapes
     if kind in _ABOUT_USE:
         return habits, structure
+    if kind == "masks":
+        return (masking,)
+    if kind in _ABOUT_STATE:
+        return state, habits
     return (habits,)
 
 
