@@ -773,7 +773,8 @@ BUGS = {
         "save-and-load",
         inputs=one(3, 6, 6, 3),
     ),
-    "Capsule": bug(Capsule, CapsuleGuarded, "gradients-finite", inputs=one(3, 6)),
+    # TensorFlow's gradient of a root is 0 where what comes from above is 0.
+    "Capsule": bug(Capsule, CapsuleGuarded, "gradients-finite", inputs=one(3, 6), backends=("jax", "torch")),
     "Experts": bug(Experts, SoftExperts, "gradients-reach", inputs=one(3, 6)),
     "NoisyTopics": bug(NoisyTopics, NoisyTopicsAnew, "training-noise", inputs=one(3, 6)),
     "Gated": bug(

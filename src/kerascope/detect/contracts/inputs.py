@@ -110,6 +110,7 @@ def _try(make: Callable[[], Any], args: Args) -> list[np.ndarray] | None:
 _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
     (("activation",), "relu"),
     (("fn", "func"), objects.curve()),
+    (("learning_rate",), 0.01),
     (("rate", "prob", "dropout", "ratio", "momentum", "alpha", "decay"), 0.5),
     (("epsilon", "eps"), 1e-3),
     (("num_heads", "n_heads", "heads", "num_layers", "depth", "groups", "n_blocks", "stacks"), 2),
@@ -139,7 +140,8 @@ _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
 def constructor_arguments(cls: type) -> dict[str, Any] | None:
     """Returns values for the arguments that a constructor needs, told from their names; None when one tells nothing."""
     try:
-        parameters = list(inspect.signature(cls).parameters.values())
+        # Not that of the class: Keras's `__new__` takes anything.
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
     except (TypeError, ValueError):
         return {}
     found: dict[str, Any] = {}
