@@ -104,13 +104,14 @@ class _Work:
         code = told.location.code is not None or told.location.expression is not None
         known = told.kind != "error-in-user-code"
         error = [] if known else [e for e in own.evidence if e.label == "error"]
+        facts = [e for i, e in enumerate(told.evidence) if e not in told.evidence[:i]]
         return dataclasses.replace(
             own,
             title=told.title if own.kind == "builds" and known else own.title,
             confidence=max(own.confidence, told.confidence),
             explanation=" ".join(text for text in (what, told.explanation if known else "") if text),
             location=told.location if code else own.location,
-            evidence=(*error, *told.evidence),
+            evidence=(*error, *facts),
             fixes=() if known else own.fixes,
         )
 

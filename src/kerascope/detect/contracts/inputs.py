@@ -71,7 +71,7 @@ def tensor_parameters(obj: Any) -> list[str]:
 def guesses(make: Callable[[], Any], most: int = 2) -> list[Args]:
     """Returns up to `most` kinds of arguments that the object takes; empty when none of those tried works.
 
-    Each is tried on a fresh object; those that give finite floats of rank 2 or more come first.
+    Each is tried on a fresh object; what gives no finite floats with the batch in front counts where nothing else works.
     """
     good: list[Args] = []
     poor: list[Args] = []
@@ -83,7 +83,7 @@ def guesses(make: Callable[[], Any], most: int = 2) -> list[Args]:
         (good if sound else poor).append(args)
         if len(good) >= most:
             break
-    return [*good, *poor][:most]
+    return good or poor[:most]
 
 
 def _finite(values: np.ndarray) -> bool:

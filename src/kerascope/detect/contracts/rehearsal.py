@@ -28,7 +28,8 @@ class Observed:
     `losses` are the true loss before and after `STEPS` steps on one batch. `weighted` are the values after a step in
     which two samples weigh 0, for two choices of these samples; `regularized` those after a step without and with a
     strong regularizer, and `regularizes` the name of the variable that had it. `reseeded` are those after one step with
-    other random numbers, where these change the one output of a call in training.
+    other random numbers, where these change the one output of a call in training. `hidden` names the logged metrics of
+    the model that its property `metrics` leaves out.
     """
 
     paths: list[str]
@@ -49,6 +50,7 @@ class Observed:
     regularized: tuple[Values, Values] | None = None
     regularizes: str = ""
     reseeded: Values | None = None
+    hidden: list[str] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
     def changed(self, values: Values) -> list[bool]:
@@ -163,6 +165,7 @@ class _Rehearsal:
             self.seen.eager.append(self._step())
         self.seen.uses_compute_loss = bool(calls)
         self.seen.iterations = training.iterations(self.model) - before
+        self.seen.hidden = [name for name in training.hidden_metrics(self.model) if name in self.seen.logs[0]]
         self.seen.eager.append(self._step())
         self._reset()
         self.seen.again = self._step()

@@ -197,6 +197,16 @@ def metrics(case: Case) -> Iterator[Finding]:
         for name, value in first.items()
         if name in again and abs(value - again[name]) > 1e-4 * max(abs(value), 1e-3)
     ]
+    if not stale and seen.hidden:
+        yield case.broken(
+            f"{case.subject.name} leaves {_listed(seen.hidden)} out of its metrics",
+            "It is in the logs and not in the property `metrics`, so Keras neither keeps its state in a compiled step "
+            "nor resets it between epochs.",
+            location=case.where("metrics"),
+            fixes=[
+                "Return it from the `metrics` property too, or leave the property out: Keras finds the metrics itself."
+            ],
+        )
     if stale:
         yield case.broken(
             f"{case.subject.name} does not reset {_listed(stale)} between epochs",
