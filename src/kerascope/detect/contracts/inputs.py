@@ -71,7 +71,7 @@ def tensor_parameters(obj: Any) -> list[str]:
 def guesses(make: Callable[[], Any], most: int = 2) -> list[Args]:
     """Returns up to `most` kinds of arguments that the object takes; empty when none of those tried works.
 
-    Each is tried on a fresh object; what gives no finite floats with the batch in front counts where nothing else works.
+    Each is tried on a fresh object; what gives no finite floats, batch in front, counts where nothing else works.
     """
     good: list[Args] = []
     poor: list[Args] = []
