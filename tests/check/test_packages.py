@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-import check_packages
+import check_packages  # noqa: E402
 
 pytestmark = [
     pytest.mark.backend,
