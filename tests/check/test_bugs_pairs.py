@@ -12,22 +12,25 @@ import kerascope.api.check as api
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import bugs_fresh
 import bugs_losses
 import bugs_metrics
 import bugs_optimizers
+import bugs_people
 import bugs_steps
 
 pytestmark = pytest.mark.backend
 MODULES = (bugs_losses, bugs_metrics, bugs_steps, bugs_optimizers)
+LATER = (bugs_fresh, bugs_people)
 EAGER_COSTS = keras.backend.backend() != "torch"
 
 
 def cases():
     """Yields every bug; those that take seconds where each operation is compiled are of the long table."""
-    for module in MODULES:
+    for module in (*MODULES, *LATER):
         for name, bug in module.BUGS.items():
             if keras.backend.backend() in bug.backends:
-                costly = EAGER_COSTS and (bug.held_out or module is bugs_steps)
+                costly = module in LATER or (EAGER_COSTS and (bug.held_out or module is bugs_steps))
                 marks = [pytest.mark.table] if costly else []
                 yield pytest.param(bug, id=f"{module.__name__}-{name}", marks=marks)
 

@@ -26,8 +26,9 @@ ARGUMENTS = {
 ABSTRACT = {"Loss", "Metric", "MeanMetricWrapper", "Optimizer", "LossScaleOptimizer", "MultiOptimizer"}
 """Classes to derive from, and optimizers that hold others."""
 
-TRUE = {("CategoricalGeneralizedCrossEntropy", "loss-finite")}
-"""What is found and true: the gradient of 1 - p ** q is infinite at p = 0, on every backend."""
+TRUE = {("CategoricalGeneralizedCrossEntropy", "loss-finite"), ("CosineSimilarity", "loss-config")}
+"""What is found and true, on every backend: the gradient of 1 - p ** q is infinite at p = 0, and the configuration of
+CosineSimilarity is that of its base class, without `axis`."""
 
 FAMILIES = {
     "losses": keras.losses.Loss,

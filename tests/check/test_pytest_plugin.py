@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import keras
 import pytest
@@ -35,7 +37,9 @@ TESTS = """
 import sys, numpy as np
 
 def test_nothing_is_imported():
-    assert "keras" not in sys.modules and "kerascope" not in sys.modules
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    assert "pytest_kerascope" in loaded
+    assert not loaded & {"keras", "kerascope", "torch", "jax", "tensorflow"}
 
 def test_sound(kerascope_check):
     from mylosses import SoundLoss
@@ -95,8 +99,13 @@ def test_fixture(done):
     assert "PASSED test_mine.py::test_allowed" in done.stdout
     assert "FAILED test_mine.py::test_scalar" in done.stdout
     assert "ScalarLoss returns one value for the whole batch" in done.stdout
-    if int(pytest.__version__.split(".")[0]) >= 9:  # which has subtests
-        assert "SUBFAILED[ScalarLoss: loss-per-sample]" in done.stdout
+
+
+@pytest.mark.skipif(int(pytest.__version__.split(".")[0]) < 9, reason="subtests came with pytest 9")
+def test_each_broken_contract_is_a_subtest_that_fails(done, reports):
+    broken = {f["kind"] for f in reports[1]["findings"] if f["severity"] != "note"}
+    assert "loss-per-sample" in broken
+    assert set(re.findall(r"SUBFAILED\[ScalarLoss: ([a-z-]+)\]", done.stdout)) == broken
 
 
 def test_module(done):
@@ -105,12 +114,29 @@ def test_module(done):
     assert "_Hidden" not in done.stdout
 
 
-def test_files(done, folder):
-    assert done.returncode == 1
-    junit = (folder / "junit.xml").read_text()
-    assert 'name="kerascope.ScalarLoss.loss-per-sample" value="broken"' in junit
-    assert 'name="kerascope.SoundLoss.loss-per-sample" value="kept"' in junit
-    reports = json.loads((folder / "checks.json").read_text())["reports"]
+@pytest.fixture(scope="module")
+def reports(done, folder):
+    """The reports that the run has written."""
+    document = json.loads((folder / "checks.json").read_text())
+    assert document["schema"] == "kerascope/checks/1", done.stdout
+    return document["reports"]
+
+
+def test_every_contract_is_a_property_in_junit(folder, reports):
+    told = [
+        {one.get("name"): one.get("value") for one in case.iter("property")}
+        for case in ElementTree.parse(folder / "junit.xml").iter("testcase")
+        if case.find("properties") is not None
+    ]
+    for report in reports:
+        rows = {f"kerascope.{report['subject']}.{row['name']}": row["outcome"] for row in report["contracts"]}
+        assert len(rows) >= 8
+        assert rows in told
+    assert told[1]["kerascope.ScalarLoss.loss-per-sample"] == "broken"
+    assert told[0]["kerascope.SoundLoss.loss-per-sample"] == "kept"
+
+
+def test_reports_of_all_tests_are_in_one_file(reports):
     assert [(report["test"], report["verdict"]) for report in reports] == [
         ("test_mine.py::test_sound", "healthy"),
         ("test_mine.py::test_scalar", "faulty"),
@@ -126,7 +152,7 @@ def test_a_module_that_is_not_there(run):
     assert "no_such_module" in done.stdout + done.stderr
 
 
-def test_without_the_options_nothing_changes(run):
-    done = run("-q", "-k", "nothing_is_imported")
+def test_nothing_is_imported_before_a_check(run):
+    done = run("-q", "-k", "nothing_is_imported", "--kerascope-json", "none.json", "--junitxml", "none.xml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed, 3 deselected" in done.stdout

@@ -114,7 +114,9 @@ def differentiated(
 
     def pure(leaves: list[Any], state: list[Any], tensors: list[Any]) -> Any:
         ours, some = leaves[: len(wanted)], leaves[len(wanted) :]
-        with keras.StatelessScope(state_mapping=zip([*wanted, *others], [*ours, *state], strict=True)):
+        with keras.StatelessScope(
+            state_mapping=zip([*wanted, *others], [*ours, *state], strict=True), collect_losses=True
+        ):
             return function(*merged(tensors, some))
 
     fast = jax.jit(jax.value_and_grad(pure))
@@ -140,7 +142,7 @@ def _gradients_jax(function: Any, variables: list[Any], tensors: list[Any]) -> t
 
     def pure(leaves: list[Any]) -> Any:
         mapping = zip(variables, leaves, strict=False)
-        with keras.StatelessScope(state_mapping=mapping):
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
             return function(*leaves[len(variables) :])
 
     value, found = jax.value_and_grad(pure)([v.value for v in variables] + tensors)

@@ -145,9 +145,10 @@ def fit_alone(layer: Any, data: Any, batch_size: int) -> None:
     model.compile(
         optimizer=keras.optimizers.SGD(1e-3), loss=loss, jit_compile=False if _on_tensorflow() else "auto"
     )
-    model(keras.ops.convert_to_tensor(data[:batch_size]), training=True)
+    outputs = model(keras.ops.convert_to_tensor(data[:batch_size]), training=True)
     last = data[: batch_size - 1]
-    model.fit(last, np.zeros((len(last), 1), "float32"), epochs=1, verbose=0, shuffle=False)
+    targets = keras.tree.map_structure(lambda leaf: np.zeros((len(last), 1), "float32"), outputs)
+    model.fit(last, targets, epochs=1, verbose=0, shuffle=False)
 
 
 def _on_tensorflow() -> bool:

@@ -51,12 +51,32 @@ def maker(obj: Any) -> Callable[[], Any] | None:
     own_config = getattr(type(obj), "get_config", None)
     if own_config is not None and not str(own_config.__module__).startswith("keras.src."):
         config = _attempt(obj.get_config)
-        if config is not None and _attempt(lambda: type(obj).from_config(copy.deepcopy(config))) is not None:
-            return lambda: type(obj).from_config(copy.deepcopy(config))
+        if config is not None:
+            made = _attempt(lambda: type(obj).from_config(copy.deepcopy(config)))
+            if made is not None and _holds_the_like(obj, made):
+                return lambda: type(obj).from_config(copy.deepcopy(config))
     arguments = _arguments_by_attribute(obj)
-    if arguments is None or _attempt(lambda: type(obj)(**arguments)) is None:
+    if arguments is None or _attempt(lambda: type(obj)(**_fresh(arguments))) is None:
         return None
-    return lambda: type(obj)(**arguments)
+    return lambda: type(obj)(**_fresh(arguments))
+
+
+def _holds_the_like(obj: Any, made: Any) -> bool:
+    """Tells whether another object has layers where this one was given them: a configuration may give back a dict."""
+    given = (_arguments_by_attribute(obj) or {}).items()
+    layers = {name: value for name, value in given if isinstance(value, keras.layers.Layer)}
+    return all(isinstance(getattr(made, name, value), type(value)) for name, value in layers.items())
+
+
+def _fresh(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of a constructor with other layers in the place of layers."""
+
+    def other(value: Any) -> Any:
+        make = maker(value) if isinstance(value, keras.layers.Layer) else None
+        return value if make is None else make()
+
+    found: dict[str, Any] = keras.tree.map_structure(other, arguments)
+    return found
 
 
 def _attempt(make: Callable[[], Any]) -> Any:
@@ -81,6 +101,12 @@ def _arguments_by_attribute(obj: Any) -> dict[str, Any] | None:
                 return None
             continue
         found[parameter.name] = value
+    return found
+
+
+def curve() -> Callable[[Any], Any]:
+    """Returns a function of Keras's that bends every number, and that a file can name."""
+    found: Callable[[Any], Any] = keras.activations.tanh
     return found
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from kerascope._keras import settings
+
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -26,6 +28,19 @@ def as_loss(function: Any) -> Any:
 def revived(obj: Any) -> Any:
     """Returns another object made from the configuration of this one."""
     return type(obj).from_config(copy.deepcopy(obj.get_config()))
+
+
+def lost_settings(obj: Any) -> list[str]:
+    """Returns the arguments that another object keeps as attributes, and that are lost when it is revived."""
+    found = []
+    for name, value, other in settings.left_out(obj):
+        try:
+            back = getattr(revived(other), name, value)
+        except Exception:  # not a value that it works with
+            continue
+        if getattr(other, name, None) == value != back:
+            found.append(name)
+    return found
 
 
 def plain_state(obj: Any) -> dict[str, Any]:

@@ -65,6 +65,12 @@ def loss(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Any:
     return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
 
 
+def hidden_metrics(model: Any) -> list[str]:
+    """Returns the names of the metrics that a model has in attributes and does not have among its `metrics`."""
+    known = {id(metric) for metric in model.metrics}
+    return [metric.name for metric in model._metrics if id(metric) not in known]
+
+
 @contextlib.contextmanager
 def losses_counted(model: Any) -> Iterator[list[int]]:
     """Gives a list that gets an item whenever the block calls the model's `compute_loss`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from kerascope._keras import alone, objects, optimizing
@@ -25,12 +26,16 @@ def prepared(
         UsageError: it is nothing that can be checked, cannot be made, or takes none of the shapes that were tried.
     """
     kind, name = objects.kind_of(obj), getattr(obj, "__name__", None) or type(obj).__name__
+    supposed: Mapping[str, Any] = {}
     if isinstance(obj, type) and kind != "class":
-        make = make or _constructor(obj)
+        supposed = {} if make is not None else _arguments(obj)
+        make = make or partial(obj, **supposed)
         try:
             obj = make()
-        except Exception:  # the first contract says so
-            return [Subject(kind, name, make)], (kind,)
+        except Exception as error:
+            if supposed:
+                raise _not_made(name, supposed, error) from None
+            return [Subject(kind, name, make)], (kind,)  # the first contract says so
     if kind in ("other", "class"):
         raise UsageError(
             f"This cannot be checked. Received: subject={obj!r} (of type {type(obj).__name__}). Give a layer, model, "
@@ -48,15 +53,37 @@ def prepared(
     if kind == "optimizer" or kinds == ("builder",):
         return [Subject(kind, name, make)], kinds
     if inputs or kwargs:
-        args, keywords = (
-            tuple(_specs(one) for one in inputs),
-            {key: _specs(value) for key, value in kwargs.items()},
-        )
-        if kind in ("loss", "metric") and len(args) == 1:
-            args = (*args, *args)
-        described = subject(obj, args, keywords, make=make)
+        described = _described(obj, inputs, kwargs, kinds, make)
         return [dataclasses.replace(described, kind=kind, name=name, make=make, run=run)], kinds
-    return [Subject(kind, name, make, args, {}, run) for args in _guessed(obj, make, kind, name)], kinds
+    found = _guessed(obj, make, kind, name, supposed)
+    return [Subject(kind, name, make, args, {}, run, guessed=True) for args in found], kinds
+
+
+def _described(
+    obj: Any,
+    inputs: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    kinds: Sequence[str],
+    make: Callable[[], Any] | None,
+) -> Subject:
+    """Returns the subject with what is said of its arguments, and of what it is trained towards."""
+    inputs, towards = _apart(obj, kinds, inputs)
+    args = tuple(_specs(one) for one in inputs)
+    if kinds[0] in ("loss", "metric") and len(args) == 1:
+        args = (*args, *args)
+    described = subject(obj, args, {key: _specs(value) for key, value in kwargs.items()}, make=make)
+    if towards is not None:
+        described.targets = subject(obj, [args[0], _specs(towards)], {}, make=make).args[1]
+    return described
+
+
+def _apart(obj: Any, kinds: Sequence[str], inputs: Sequence[Any]) -> tuple[Sequence[Any], Any]:
+    """Returns what a model is called with and, where more is given as to `fit`, what it is trained towards, or None."""
+    from kerascope.detect.contracts.inputs import tensor_parameters
+
+    if "train_step" in kinds and len(inputs) > 1 and len(tensor_parameters(obj)) == 1:
+        return inputs[:1], inputs[1]
+    return inputs, None
 
 
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -83,7 +110,7 @@ def _needs_arguments(function: Any) -> bool:
     return bool(tensor_parameters(function))
 
 
-def _constructor(cls: type) -> Callable[[], Any]:
+def _arguments(cls: type) -> Mapping[str, Any]:
     from kerascope.detect.contracts.inputs import constructor_arguments
 
     arguments = constructor_arguments(cls)
@@ -92,8 +119,21 @@ def _constructor(cls: type) -> Callable[[], Any]:
             f"An object of this class cannot be made: its constructor needs arguments. Received: {cls.__name__}. "
             f"Give an object, such as {cls.__name__}(...)."
         )
-    known = arguments
-    return lambda: cls(**known)
+    return arguments
+
+
+def _not_made(name: str, supposed: Mapping[str, Any], error: Exception | None = None) -> UsageError:
+    """Returns what is said of a class for which the values that its arguments' names suggest do not work."""
+    told = ", ".join(f"{key}={value!r}" for key, value in supposed.items())
+    why = (
+        f"its constructor raised {type(error).__name__}"
+        if error
+        else "it took none of the inputs that were tried"
+    )
+    return UsageError(
+        f"An object of this class cannot be made: its constructor needs arguments; with {told} {why}. "
+        f"Received: {name}. Give an object, such as {name}(...)."
+    )
 
 
 def _specs(value: Any) -> Any:
@@ -119,7 +159,9 @@ def _is_size(value: Any) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
-def _guessed(obj: Any, make: Callable[[], Any] | None, kind: str, name: str) -> list[tuple[Any, ...]]:
+def _guessed(
+    obj: Any, make: Callable[[], Any] | None, kind: str, name: str, supposed: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
     if make is None:
         raise UsageError(
             f"There is no way to make another {name}, and no input to call it on. Received: inputs=(). Give inputs, "
@@ -135,4 +177,6 @@ def _guessed(obj: Any, make: Callable[[], Any] | None, kind: str, name: str) -> 
     from kerascope.detect.contracts.inputs import candidates, guesses
 
     found = guesses(make)
+    if not found and supposed:
+        raise _not_made(name, supposed)
     return found or [next(iter(candidates(obj)))]

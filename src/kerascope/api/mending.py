@@ -36,6 +36,7 @@ _ABOUT_AXES = (
     "metric-targets",
 )
 _ABOUT_USE = ("gradients-reach", "loss-minimum")
+_ABOUT_STATE = ("python-state", "tracked-state", "training-noise", "in-models")
 _ODD = 1.0
 """An oddity of a changed object that weighs this much, and that was not there before, speaks against the change."""
 _WITHOUT_A_CALL = ("optimizer", "builder")
@@ -103,13 +104,14 @@ class _Work:
         code = told.location.code is not None or told.location.expression is not None
         known = told.kind != "error-in-user-code"
         error = [] if known else [e for e in own.evidence if e.label == "error"]
+        facts = [e for i, e in enumerate(told.evidence) if e not in told.evidence[:i]]
         return dataclasses.replace(
             own,
             title=told.title if own.kind == "builds" and known else own.title,
             confidence=max(own.confidence, told.confidence),
             explanation=" ".join(text for text in (what, told.explanation if known else "") if text),
             location=told.location if code else own.location,
-            evidence=(*error, *told.evidence),
+            evidence=(*error, *facts),
             fixes=() if known else own.fixes,
         )
 
@@ -179,7 +181,16 @@ class _Work:
 def _families(kind: str) -> tuple[ModuleType, ...]:
     """Returns the edits that can mend a contract: other ones would only make its test pass."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import arguments, einsum, habits, operands, shapes, structure
+    from kerascope.explain.fixes.edits import (
+        arguments,
+        einsum,
+        habits,
+        masking,
+        operands,
+        shapes,
+        state,
+        structure,
+    )
 
     if kind in _FAILS:
         return (*FAMILIES, habits)
@@ -187,6 +198,10 @@ def _families(kind: str) -> tuple[ModuleType, ...]:
         return habits, arguments, einsum, operands, shapes
     if kind in _ABOUT_USE:
         return habits, structure
+    if kind == "masks":
+        return (masking,)
+    if kind in _ABOUT_STATE:
+        return state, habits
     return (habits,)
 
 

@@ -65,7 +65,8 @@ class Subject:
     `kind` is as in `objects.kind_of`. `make` gives a fresh one, None when there is no way to make one; of a function
     it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `batch` is the batch
     size of the inputs that were given, None where that is open. `unknown` are the sizes that stand for unknown ones
-    other than the batch, with their names.
+    other than the batch, with their names. `targets` are what a model is trained towards, None where it is not said.
+    `guessed` says that the arguments were found by trying.
     """
 
     kind: str
@@ -76,6 +77,8 @@ class Subject:
     run: Callable[..., Any] | None = None
     batch: int | None = None
     unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    targets: Any = None
+    guessed: bool = False
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments for a batch of this size, as tensors of the backend."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from kerascope.render import findings, trace
 from kerascope.render.blocks import (
     AnyBlock,
-    Column,
     Document,
     Heading,
     Line,
@@ -15,7 +14,6 @@ from kerascope.render.blocks import (
     Section,
     Span,
     Style,
-    Table,
 )
 from kerascope.render.clean import clean, shorten
 from kerascope.render.numbers import duration, figure
@@ -34,7 +32,7 @@ def document(report: Report, full: bool) -> Document:
         sections.append((More(len(report.findings) - findings.MOST_FINDINGS, "findings"),))
     sections += trace.functions(report.lines, full)
     if full and report.contracts:
-        sections.append((_table(report.contracts),))
+        sections.append(_rows(report.contracts))
     sections.append(_gaps(report.gaps, full))
     return Document(tuple(Section(blocks) for blocks in sections if blocks))
 
@@ -42,7 +40,8 @@ def document(report: Report, full: bool) -> Document:
 def _verdict(report: Report) -> Heading | Line:
     name = Span(shorten(report.subject, NAME_CELLS), "strong")
     count = [sum(row.outcome == outcome for row in report.contracts) for outcome in ("kept", "broken")]
-    took = Span(f", {clean(report.headline)} on {clean(report.backend)}")
+    several = "," in report.backend  # whose headline names them
+    took = Span(f", {clean(report.headline)}" + ("" if several else f" on {clean(report.backend)}"))
     left_out = sum(row.outcome == "allowed" for row in report.contracts)
     end = Span(f"   ({left_out} allowed)", "dim", True) if left_out else Span("")
     serious = [f for f in report.findings if f.severity != "note"]
@@ -59,18 +58,21 @@ def _verdict(report: Report) -> Heading | Line:
     return Heading(Line((name, Span("   "), what, of, took, end), hang=2))
 
 
-def _table(rows: Sequence[ContractRow]) -> Table:
-    columns = (Column("contract"), Column(""), Column("promise"), Column("took", "right", drop=2))
-    cells = tuple(
-        (
-            Span(row.name, "accent"),
-            Span(row.outcome, _STYLES.get(row.outcome, "dim")),
-            Span(row.reason or row.promise, "dim" if row.reason else "plain"),
-            Span(duration(row.seconds) if row.seconds else "", "dim"),
+def _rows(rows: Sequence[ContractRow]) -> tuple[AnyBlock, ...]:
+    """Returns a line for each contract; its name is what `allow` takes, so it is never shortened."""
+    wide = max(len(row.name) for row in rows) + 2
+    return tuple(
+        Line(
+            (
+                Span(row.name.ljust(wide), "accent"),
+                Span(row.outcome.ljust(9), _STYLES.get(row.outcome, "dim")),
+                Span(row.reason or row.promise, "dim" if row.reason else "plain"),
+                Span(f"  {duration(row.seconds)}" if row.seconds else "", "dim"),
+            ),
+            hang=wide + 9,
         )
         for row in rows
     )
-    return Table(columns, cells)
 
 
 def _gaps(gaps: Sequence[str], full: bool) -> tuple[AnyBlock, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -61,6 +62,18 @@ class Case:
         self._progress = progress
         self._contract: Contract | None = None
         self._built: tuple[Any, list[np.ndarray]] | None = None
+
+    def on(self, *args: Any) -> Case:
+        """Returns a case like this one, in the middle of the same contract, for other arguments of the call."""
+        other = Case(
+            dataclasses.replace(self.subject, args=args, kwargs={}, guessed=False),
+            original=self.original,
+            kinds=self.kinds,
+            seed=self.seed,
+            budget=max(self.seconds_left(), 0.1),
+        )
+        other._contract = self._contract
+        return other
 
     # -- time --------------------------------------------------------------------------------------------------
 
@@ -281,7 +294,8 @@ def span(site: Site) -> SourceSpan:
 
 def message(error: BaseException) -> str:
     """Returns what an exception says, in one line, without the frame that Keras puts around it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = str(error).rpartition("Error encountered:")[2]  # Keras puts the user's error behind its own
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
     own = [
         line for line in lines if not line.startswith(("Exception encountered when", "Arguments received"))
     ]

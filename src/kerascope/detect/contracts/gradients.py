@@ -254,16 +254,17 @@ def _avoidable(case: Case, kind: str) -> bool:
     """Tells whether a result that is not finite need not be: told by how it grows up to there.
 
     What grows like a power of the input would still be small at `LARGE`; what grows like exp is rightly infinite.
+    How an added loss grows is not known, so nothing is said of one where the result itself is finite.
     """
     if kind != "large":
         return True
     sizes = []
-    for part in (16, 8, 4):
+    for part in (16, 8, 4, 1):
         found = swift(case, _special(case, "large", LARGE / part))
         sizes.append(
             max((float(np.abs(a).max(initial=0)) for a in found if a.dtype.kind == "f"), default=0.0)
         )
-    if not all(np.isfinite(sizes)) or min(sizes) <= 0:
+    if not all(np.isfinite(sizes[:3])) or min(sizes[:3]) <= 0 or np.isfinite(sizes[3]):
         return False
     first, second = sizes[1] / sizes[0], sizes[2] / sizes[1]
     return second <= 1.5 * first and second**2 * sizes[2] < 1e30

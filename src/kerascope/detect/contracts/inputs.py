@@ -71,7 +71,7 @@ def tensor_parameters(obj: Any) -> list[str]:
 def guesses(make: Callable[[], Any], most: int = 2) -> list[Args]:
     """Returns up to `most` kinds of arguments that the object takes; empty when none of those tried works.
 
-    Each is tried on a fresh object; those that give finite floats of rank 2 or more come first.
+    Each is tried on a fresh object; what gives no finite floats, batch in front, counts where nothing else works.
     """
     good: list[Args] = []
     poor: list[Args] = []
@@ -83,7 +83,7 @@ def guesses(make: Callable[[], Any], most: int = 2) -> list[Args]:
         (good if sound else poor).append(args)
         if len(good) >= most:
             break
-    return [*good, *poor][:most]
+    return good or poor[:most]
 
 
 def _finite(values: np.ndarray) -> bool:
@@ -109,6 +109,8 @@ def _try(make: Callable[[], Any], args: Args) -> list[np.ndarray] | None:
 
 _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
     (("activation",), "relu"),
+    (("fn", "func"), objects.curve()),
+    (("learning_rate",), 0.01),
     (("rate", "prob", "dropout", "ratio", "momentum", "alpha", "decay"), 0.5),
     (("epsilon", "eps"), 1e-3),
     (("num_heads", "n_heads", "heads", "num_layers", "depth", "groups", "n_blocks", "stacks"), 2),
@@ -138,7 +140,8 @@ _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
 def constructor_arguments(cls: type) -> dict[str, Any] | None:
     """Returns values for the arguments that a constructor needs, told from their names; None when one tells nothing."""
     try:
-        parameters = list(inspect.signature(cls).parameters.values())
+        # Not that of the class: Keras's `__new__` takes anything.
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
     except (TypeError, ValueError):
         return {}
     found: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascope._keras import objects, pairs
+from kerascope._keras import objects, pairs, settings
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.losses import LOSS, RUNS, reduced, values
 from kerascope.detect.contracts.pairs import Pair, close, first_of, short, tensors_of, typical
@@ -122,6 +122,7 @@ def config(case: Case) -> Iterator[Finding]:
     before, after = (np.asarray(case.outputs(one, args)[0], "float64") for one in (loss, revived))
     if close(before, after):
         yield from _reduction(case, loss)
+        yield from _left_out(case, loss)
     else:
         lost = [
             name
@@ -138,6 +139,28 @@ def config(case: Case) -> Iterator[Finding]:
                 f"Return {{**super().get_config(), {first_of(lost)!r}: self.{first_of(lost)}}} from get_config()."
             ],
         )
+
+
+def _left_out(case: Case, loss: Any) -> Iterator[Finding]:
+    """Yields a finding when another value of an argument changes the loss, and is lost in its configuration."""
+    args = tensors_of(typical(case))
+    for name, value, other in settings.left_out(loss):
+        try:
+            before, after = (
+                np.asarray(case.outputs(one, args)[0], "float64") for one in (other, pairs.revived(other))
+            )
+        except Exception:  # not a value that it works with
+            continue
+        if not close(before, after):
+            yield case.broken(
+                f"{case.subject.name} forgets {name} in its configuration",
+                f"Made with {name}={value!r} and revived by `from_config(get_config())` it gives other values: a model "
+                "that is loaded goes on with another loss, without a word.",
+                evidence=[Evidence("before", short(before)), Evidence("revived", short(after))],
+                location=case.where("get_config", "__init__"),
+                fixes=[f"Return {{**super().get_config(), {name!r}: self.{name}}} from get_config()."],
+            )
+            return
 
 
 def _reduction(case: Case, loss: Any) -> Iterator[Finding]:

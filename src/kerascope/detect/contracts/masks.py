@@ -9,6 +9,7 @@ import numpy as np
 from kerascope._backends import tensors
 from kerascope._keras import masking, objects
 from kerascope.detect.contracts.case import BATCH, Case, arrays
+from kerascope.detect.contracts.inputs import SEQUENCES
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import (
     base,
@@ -28,7 +29,10 @@ def masks(case: Case) -> Iterator[Finding]:
     alone = len(one.args) == 1 and not one.kwargs and tensors.kind(one.args[0]) == "tensor"
     x = tensors.array_of(one.args[0]) if alone else None
     if x is None or x.ndim != 3 or x.shape[1] < 2 or x.dtype.kind != "f":
-        raise Skip("its input is no sequence of vectors")
+        if not case.subject.guessed or len(one.args) != 1:
+            raise Skip("its input is no sequence of vectors")
+        yield from masks(_on_sequences(case))
+        return
     instance = case.built()
     if not masking.takes_masks(instance):
         yield from _stops(case, x)
@@ -51,6 +55,16 @@ def masks(case: Case) -> Iterator[Finding]:
         yield _misfit(case, outgoing, outputs[0])
         return
     yield from _padding(case, x, mask, outputs[0], outgoing)
+
+
+def _on_sequences(case: Case) -> Case:
+    """Returns the case for a sequence of vectors, where that is among what the layer takes."""
+    other = case.on(SEQUENCES)
+    try:
+        base(other)
+    except Exception:  # that it does not take it is the answer
+        raise Skip("it takes no sequence of vectors") from None
+    return other
 
 
 def _misfit(case: Case, outgoing: np.ndarray, output: np.ndarray) -> Finding:

@@ -86,13 +86,18 @@ def config(case: Case) -> Iterator[Finding]:
     plain, other = pairs.plain_state(metric), pairs.plain_state(revived)
     arguments = inspect.signature(type(metric).__init__).parameters
     lost = [name for name, value in plain.items() if name in arguments and other.get(name) != value]
+    lost = lost or pairs.lost_settings(metric)
     got, wanted = updated(revived, samples(case)), updated(case.fresh(), samples(case))
     if lost or not close(wanted, got):
         yield case.broken(
             f"{case.subject.name} forgets {', '.join(lost) or 'something'} in its configuration",
             "The metric revived by `from_config(get_config())` is another one: a model that is loaded reports another "
             "figure under the same name.",
-            evidence=[Evidence(name, f"{plain[name]!r}, revived {other.get(name)!r}") for name in lost]
+            evidence=[
+                Evidence(name, f"{plain[name]!r}, revived {other.get(name)!r}")
+                for name in lost
+                if plain.get(name) != other.get(name)
+            ]
             or [Evidence("before", short(wanted)), Evidence("revived", short(got))],
             location=case.where("get_config", "__init__"),
             fixes=[

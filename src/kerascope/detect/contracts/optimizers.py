@@ -254,13 +254,17 @@ def config(case: Case) -> Iterator[Finding]:
         name
         for name, value in before.items()
         if not name.startswith("_") and name not in ("built", "name") and after.get(name) != value
-    ]
+    ] or pairs.lost_settings(own)
     if lost:
         yield case.broken(
             f"{case.subject.name} forgets {', '.join(lost)} in its configuration",
             "The optimizer revived by `from_config(get_config())` has other settings: a training that is taken up "
             "again from a file goes on otherwise, without a word.",
-            evidence=[Evidence(name, f"{before[name]!r}, then {after.get(name)!r}") for name in lost],
+            evidence=[
+                Evidence(name, f"{before[name]!r}, then {after.get(name)!r}")
+                for name in lost
+                if before.get(name) != after.get(name)
+            ],
             location=case.where("get_config", "__init__"),
             fixes=[f"Return {{**super().get_config(), {lost[0]!r}: self.{lost[0]}}} from get_config()."],
         )

@@ -17,6 +17,9 @@ LARGE = 100.0
 """A prediction that an untrained or diverging model may make; exp of it is infinite in float32."""
 
 
+EMPTY = "targets and predictions of 0"
+
+
 class Pair(NamedTuple):
     """A batch of targets and predictions. `like` and `true_like` say what they are drawn from, see `InputSpec`."""
 
@@ -109,12 +112,14 @@ class Pair(NamedTuple):
             pair = self if self.classes else self._replace(y_true=hard)
             yield "predictions of 0 and 1 that are right", pair._replace(y_pred=hard)
             yield "predictions of 0 and 1 that are wrong", pair._replace(y_pred=wrong)
+            if not one_of_many:
+                yield EMPTY, self._replace(y_true=0 * self.y_true, y_pred=0 * self.y_pred)
             return
         if self.like == "normal":
             zeros = np.zeros_like(self.y_pred)
             yield "predictions of 0", self._replace(y_pred=zeros)
             if self.y_true.dtype.kind == "f" and self.true_like == "normal":
-                yield "targets and predictions of 0", self._replace(y_true=0 * self.y_true, y_pred=zeros)
+                yield EMPTY, self._replace(y_true=0 * self.y_true, y_pred=zeros)
                 if self.y_true.shape == self.y_pred.shape:
                     yield "predictions equal to the targets", self._replace(y_pred=self.y_true)
             large = LARGE * np.sign(self.y_pred)

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._keras import alone, objects, training
-from kerascope.detect.contracts.case import Case
+from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import Skip
 
 SIZE = 4
@@ -27,7 +27,9 @@ class Observed:
     are the gradients of the loss and of the output for the trainable variables, zeros where there is none.
     `losses` are the true loss before and after `STEPS` steps on one batch. `weighted` are the values after a step in
     which two samples weigh 0, for two choices of these samples; `regularized` those after a step without and with a
-    strong regularizer, and `regularizes` the name of the variable that had it.
+    strong regularizer, and `regularizes` the name of the variable that had it. `reseeded` are those after one step with
+    other random numbers, where these change the one output of a call in training. `hidden` names the logged metrics of
+    the model that its property `metrics` leaves out.
     """
 
     paths: list[str]
@@ -47,6 +49,8 @@ class Observed:
     weighted: tuple[Values, Values] | None = None
     regularized: tuple[Values, Values] | None = None
     regularizes: str = ""
+    reseeded: Values | None = None
+    hidden: list[str] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
     def changed(self, values: Values) -> list[bool]:
@@ -83,11 +87,12 @@ def _observe(case: Case) -> Observed | Skip:
 
 def _targets(case: Case, model: Any, x: Any) -> Iterator[Any]:
     """Yields targets that the loss takes, made up to fit the model's outputs."""
-    given = getattr(case, "targets", None)
-    if given is not None:
-        yield given
-        return
     random = np.random.default_rng(case.seed)
+    if case.subject.targets is not None:
+        yield objects.map_structure(
+            lambda spec: objects.to_tensor(spec.array(SIZE, random)), case.subject.targets
+        )
+        return
     y_pred = model(x)
 
     def numbers(leaf: Any) -> Any:
@@ -127,7 +132,7 @@ class _Rehearsal:
         )
 
     def run(self) -> Observed:
-        parts = (self._lines, self._loss, self._weights, self._regularizer, self._compiled)
+        parts = (self._lines, self._loss, self._noise, self._weights, self._regularizer, self._compiled)
         for part in parts:
             if part != self._lines and "_lines" in self.seen.failures:
                 break
@@ -160,6 +165,7 @@ class _Rehearsal:
             self.seen.eager.append(self._step())
         self.seen.uses_compute_loss = bool(calls)
         self.seen.iterations = training.iterations(self.model) - before
+        self.seen.hidden = [name for name in training.hidden_metrics(self.model) if name in self.seen.logs[0]]
         self.seen.eager.append(self._step())
         self._reset()
         self.seen.again = self._step()
@@ -177,6 +183,24 @@ class _Rehearsal:
         self._reset()
         _, found, _ = backend.gradients(lambda: _probe(model(self.x, training=True)), trainable)
         self.seen.reach = self._filled(found)
+
+    def _noise(self) -> None:
+        """One step with other random numbers, where the output in training depends on them."""
+        usual = arrays(self.model(self.x, training=True))
+        self._reseed()
+        if len(usual) != 1 or np.array_equal(usual[0], arrays(self.model(self.x, training=True))[0]):
+            return
+        self._reseed()
+        training.begin(self.model, compiled=False)
+        self.seen.reseeded = self._step()
+
+    def _reseed(self) -> None:
+        """Does what `_reset` does, with other random numbers."""
+        self._reset()
+        for variable in alone.seed_variables(self.model, global_too=False):
+            alone.assign([variable], [alone.values([variable])[0] + 1])
+        alone.set_seed(self.case.seed + 1)
+        backend.set_seed(self.case.seed + 1)
 
     def _filled(self, gradients: list[np.ndarray | None]) -> Values:
         """Returns one array for each weight, zeros for those without a gradient."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kerascope._keras import alone, saving
-from kerascope.detect.contracts.case import Case, arrays, message
+from kerascope._keras import alone, saving, settings
+from kerascope.detect.contracts.case import Case, arrays, message, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import LAYERS, base, difference, restore
 from kerascope.values import Evidence, Finding
@@ -17,7 +17,22 @@ _REGISTER = (
 )
 
 
-@contract("config", kinds=LAYERS, after=("builds", "tracked-state"))
+def _what_to_do(error: Exception) -> str:
+    text = str(error)
+    if "already built" in text:
+        return (
+            "A layer that comes out of a configuration has been built before: "
+            "if not self.layer.built: self.layer.build(shape)."
+        )
+    if "dict' object" in text or "Dict' object" in text:
+        return (
+            "What get_config has made a dict of comes back as one: @classmethod def from_config(cls, config): "
+            "config['layer'] = keras.saving.deserialize_keras_object(config['layer']); return cls(**config)."
+        )
+    return _REGISTER
+
+
+@contract("config", kinds=LAYERS, after=("builds", "tracked-state", "build-creates-all"))
 def config(case: Case) -> Iterator[Finding]:
     """Made again from `get_config`, with the same weights, it gives the same result."""
     instance, one = case.built(), base(case)
@@ -32,14 +47,15 @@ def config(case: Case) -> Iterator[Finding]:
             "be saved, or cannot be loaded after its training.",
             evidence=[Evidence("error", message(error))],
             location=case.where("get_config", "__init__"),
-            fixes=[_REGISTER],
+            fixes=[_what_to_do(error)],
             severity="note" if subclassed else severity,  # type: ignore[arg-type]
         )
         return
     restore(case)
     with case.attempt(f"{case.subject.name}, made again from its configuration, fails when called") as found:
         case.run(revived, one.args, one.kwargs, training=False)
-        yield from _same(case, instance, revived)
+        different = list(_same(case, instance, revived))
+        yield from different or _left_out(case, instance)
     yield from found
 
 
@@ -68,6 +84,30 @@ def _differs(case: Case, what: str, evidence: list[Evidence]) -> Finding:
         location=case.where("get_config", "__init__"),
         fixes=["Return every argument of __init__ from get_config, with the value it has now."],
     )
+
+
+def _left_out(case: Case, instance: Any) -> Iterator[Finding]:
+    """Yields a finding when another value of an argument changes what the object does, and is lost in between."""
+    for name, value, other in settings.left_out(instance):
+        try:
+            came = [_behaviour(case, one) for one in (other, other, saving.revived(other, case.cls))]
+        except Exception:  # not a value that it works with
+            continue
+        if difference(came[0], came[1]) is None and difference(came[0], came[2]) is not None:
+            yield _differs(case, f"It was made with {name}={value!r}.", [Evidence("not in get_config", name)])
+            return
+
+
+def _behaviour(case: Case, instance: Any) -> list[Any]:
+    """Returns what an object gives in inference and in training, with weights that depend on the seed only."""
+    one = base(case)
+    case.run(instance, one.args, one.kwargs, training=False)
+    alone.perturb(instance, case.seed)
+    found = []
+    for training in (False, True):
+        set_seed(case.seed)
+        found += case.outputs(instance, one.args, one.kwargs, training=training)
+    return found
 
 
 def _depends_on_chance(case: Case) -> bool:

@@ -197,6 +197,16 @@ def metrics(case: Case) -> Iterator[Finding]:
         for name, value in first.items()
         if name in again and abs(value - again[name]) > 1e-4 * max(abs(value), 1e-3)
     ]
+    if not stale and seen.hidden:
+        yield case.broken(
+            f"{case.subject.name} leaves {_listed(seen.hidden)} out of its metrics",
+            "It is in the logs and not in the property `metrics`, so Keras neither keeps its state in a compiled step "
+            "nor resets it between epochs.",
+            location=case.where("metrics"),
+            fixes=[
+                "Return it from the `metrics` property too, or leave the property out: Keras finds the metrics itself."
+            ],
+        )
     if stale:
         yield case.broken(
             f"{case.subject.name} does not reset {_listed(stale)} between epochs",
@@ -240,6 +250,18 @@ def training_mode(case: Case) -> Iterator[Finding]:
             evidence=[Evidence("variables that stand still", _listed(idle))],
             location=_where(case, "self("),
             fixes=["y_pred = self(x, training=True), and on JAX hand on the new non-trainable variables."],
+        )
+    elif seen.reseeded is not None and not any(
+        trainable and not np.array_equal(one, other)
+        for trainable, one, other in zip(seen.trainable, seen.eager[0], seen.reseeded, strict=True)
+    ):
+        yield case.broken(
+            f"The loss of {case.subject.name} is not taken from what the model gives in training",
+            "With other random numbers a call with training=True gives another output (dropout, noise), and a training "
+            "step from the same weights comes to the same to the bit: the loss is of other predictions, made without "
+            "training=True.",
+            location=case.where("compute_loss", "train_step", text="self("),
+            fixes=["Take the y_pred that compute_loss is given, or call self(x, training=True)."],
         )
 
 

@@ -146,7 +146,10 @@ def build_creates_all(case: Case) -> Iterator[Finding]:
         built(*symbolic_args, **symbolic_kwargs)
     yield from found
     ours, theirs = alone.weight_shapes(built), alone.weight_shapes(called)
-    if found or ours == theirs:
+    if found:
+        return
+    if ours == theirs:
+        yield from _made_in_call(case, called)
         return
     names = alone.unbuilt(built)
     yield case.broken(
@@ -158,3 +161,19 @@ def build_creates_all(case: Case) -> Iterator[Finding]:
         location=case.where("build", "__init__"),
         fixes=[f"In build: self.{name}.build(its input shape)" for name in names[:2]],
     )
+
+
+def _made_in_call(case: Case, called: Any) -> Iterator[Finding]:
+    """Yields a finding when an object that was built as on loading, by `build` alone, fails in its first call."""
+    other = case.fresh()
+    if not alone.build_as_loaded(other, called):
+        return
+    args, kwargs = case.subject.symbolic()
+    with case.attempt(
+        f"{case.subject.name} makes in call what build should make",
+        "It was built as on loading, by `build` alone, and then called: it wants to add weights or layers of its own, "
+        "and a layer that has been built takes no more of them. A saved model cannot be loaded again.",
+        ["Make the layer or weight in build, or in __init__, and only use it in call."],
+    ) as found:
+        other(*args, **kwargs)
+    yield from found

@@ -209,7 +209,7 @@ def _proposals(
     for statement in function.body:
         for node in context.nodes(statement):
             for family in families:
-                for proposal in family.propose(context, node):
+                for proposal in getattr(family, "propose", _none)(context, node):
                     yield node, family, proposal
 
 

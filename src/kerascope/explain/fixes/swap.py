@@ -126,9 +126,12 @@ class Program:
         if not isinstance(owner, type) or code.co_name in vars(owner):
             raise Refused("the class is not a global name of its module")
         cells = tuple(types.CellType(owner) for name in code.co_freevars if name == "__class__")
-        if len(cells) != len(code.co_freevars) or code.co_argcount != 1:
+        if len(cells) != len(code.co_freevars) or code.co_kwonlyargcount:
             raise Refused("the new method needs more than the class")
-        function = types.FunctionType(code, namespace, code.co_name, None, cells)
+        defaults = self._defaults.get((code.co_name, code.co_firstlineno))
+        if defaults is None:
+            raise Refused("the new method has no plain defaults")
+        function = types.FunctionType(code, namespace, code.co_name, defaults, cells)
         function.__qualname__ = code.co_qualname
         stack.callback(delattr, owner, code.co_name)
         setattr(owner, code.co_name, function)

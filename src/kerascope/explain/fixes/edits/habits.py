@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, position, short
+from kerascope.explain.fixes.edits.parameters import end_of_parameters, names_of
 from kerascope.explain.fixes.patch import Edit
-from kerascope.record.lines import Position
 
 _SMALL = "1e-6"
 _NOT_KEPT = ("self", "name", "dtype", "trainable", "args", "kwargs")
@@ -62,26 +62,12 @@ def _training(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if keyword.arg != "training" or not isinstance(keyword.value, ast.Constant):
             continue
         edits = [Edit(position(keyword.value), "training")]
-        if "training" not in _names(function):
-            end = _end_of_parameters(function)
+        if "training" not in names_of(function):
+            end = end_of_parameters(function)
             if end is None:
                 return
             edits.append(Edit(end, ", training=False"))
         yield Proposal(0.7, f"training={keyword.value.value!r} -> training=training", tuple(edits))
-
-
-def _names(function: ast.FunctionDef) -> list[str]:
-    return [a.arg for a in (*function.args.args, *function.args.kwonlyargs)]
-
-
-def _end_of_parameters(function: ast.FunctionDef) -> Position | None:
-    """Returns where a further parameter with a default can be put; None where something must stand last."""
-    arguments = function.args
-    if arguments.kwonlyargs or arguments.vararg or arguments.kwarg or not arguments.args:
-        return None
-    last: ast.AST = arguments.defaults[-1] if arguments.defaults else arguments.args[-1]
-    _, line, _, end = position(last)
-    return line, line, end, end
 
 
 def _let_through(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -139,7 +125,7 @@ def _divided(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
 def _precision(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """A float type by its name inside `call`: the type that the layer computes in."""
     function = context.function(call)
-    if function is None or function.name != "call" or "self" not in _names(function):
+    if function is None or function.name != "call" or "self" not in names_of(function):
         return
     given = [k.value for k in call.keywords if k.arg == "dtype"]
     if called(call) == "cast" and len(call.args) == 2:
@@ -181,7 +167,7 @@ def _handed_on(context: Context, function: ast.FunctionDef) -> Iterator[Proposal
     if kwarg is not None:
         yield Proposal(0.8, f"hand **{name} on to super().__init__", hand_on)
         return
-    end = _end_of_parameters(function)
+    end = end_of_parameters(function)
     if end is not None:
         yield Proposal(
             0.8, "take **kwargs and hand them on to super().__init__", (Edit(end, ", **kwargs"), *hand_on)
@@ -257,7 +243,7 @@ def _held(context: Context, owner: ast.ClassDef) -> dict[str, str]:
         for target, value in pairs:
             if isinstance(target, ast.Attribute) and isinstance(value, ast.Name):
                 found.setdefault(value.id, target.attr)
-    names = [name for name in _names(init) if name not in _NOT_KEPT]
+    names = [name for name in names_of(init) if name not in _NOT_KEPT]
     return {name: found[name] for name in names if name in found}
 
 
@@ -273,7 +259,7 @@ def _not_in_place(
     sign = _SIGNS.get(type(statement.op))
     if sign is None or not isinstance(statement.target, ast.Name):
         return
-    if statement.target.id in _names(function):
+    if statement.target.id in names_of(function):
         name = statement.target.id
         yield context.swap(0.6, statement, f"{name} = {name} {sign} {_atom(context, statement.value)}")
 

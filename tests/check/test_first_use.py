@@ -1,0 +1,113 @@
+"""What somebody meets who checks a first object: targets beside inputs, arguments, defaults, guesses."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from bug import numbers
+from bugs_people import Gated
+from keras import layers, ops
+
+import kerascope
+from kerascope._keras import objects
+from kerascope.api.check import checked
+
+pytestmark = pytest.mark.backend
+register = keras.saving.register_keras_serializable("kerascope_first_use")
+
+
+@register
+class LosesItsShift(layers.Layer):
+    def __init__(self, scale=1.0, shift=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.scale, self.shift = scale, shift
+
+    def call(self, x):
+        return x * self.scale + self.shift
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale}
+
+
+@register
+class KeepsAll(LosesItsShift):
+    def get_config(self):
+        return {**super().get_config(), "shift": self.shift}
+
+
+class NeedsFourUnits(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        if units != 4:
+            raise ValueError("four")
+        self.units = units
+
+    def call(self, x):
+        return x * self.units
+
+
+class NeedsSevenUnits(NeedsFourUnits):
+    def __init__(self, units, **kwargs):
+        super().__init__(units - 3, **kwargs)
+
+
+class AveragesThePaddingOfAnything(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, x):
+        return ops.mean(x, axis=1)
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+
+class Slow(keras.optimizers.SGD):
+    """Takes its parent's constructor as it is."""
+
+
+def kinds(found):
+    return {finding.kind for finding in found.findings if finding.severity != "note"}
+
+
+def test_a_second_array_beside_the_one_argument_of_a_model_is_its_target():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(4)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.01), loss)
+    only = ["builds", "step-runs", "step-learns", "step-sample-weight"]
+    found = kerascope.check(model, numbers(8, 6), np.arange(8) % 4, only=only)
+    assert found.ok, found
+    assert [row.outcome for row in found.contracts if row.name in only] == ["kept"] * 4
+
+
+def test_a_setting_that_the_configuration_leaves_out_is_found_at_its_default():
+    assert kinds(kerascope.check(LosesItsShift, (3, 6), only=["builds", "config"], fixes=False)) == {"config"}
+    assert kerascope.check(KeepsAll, (3, 6), only=["builds", "config"], fixes=False).ok
+
+
+def test_a_class_whose_supposed_arguments_do_not_work_is_not_judged():
+    assert kerascope.check(NeedsFourUnits, only=["builds"]).ok
+    with pytest.raises(kerascope.KerascopeError, match=r"units=4.*ValueError"):
+        kerascope.check(NeedsSevenUnits, only=["builds"])
+
+
+def test_layers_among_the_arguments_are_made_anew():
+    given = Gated(layers.Dense(3))
+    one, other = objects.maker(given)(), objects.maker(given)()
+    assert isinstance(one.layer, layers.Dense) and one.layer is not other.layer is not given.layer
+    # Its configuration gives back a dictionary: that is what is wrong, and not the call.
+    found = checked(given, (numbers(3, 6),), {}, only=["builds", "config"], fixes=False)
+    assert kinds(found) == {"config"}
+
+
+def test_masks_are_judged_on_a_sequence_where_inputs_are_guessed():
+    only = ["builds", "masks"]
+    assert kinds(kerascope.check(AveragesThePaddingOfAnything, only=only, fixes=False)) == {"masks"}
+    told = kerascope.check(AveragesThePaddingOfAnything, (3, 6), only=only, fixes=False)
+    assert {row.name: row.outcome for row in told.contracts}["masks"] == "skipped"
+
+
+def test_an_optimizer_with_an_inherited_constructor():
+    assert kerascope.check(Slow, only=["optimizer-runs"]).ok
