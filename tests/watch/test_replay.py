@@ -172,11 +172,15 @@ def test_defaults_for_small_and_large_models(monkeypatch, parameters, copied):
 @pytest.mark.parametrize(
     "case",
     [
-        *("div_norm", "root_gradient", "loss_mape", "data_x", "rate", "mask_infinite"),
-        pytest.param(
-            "metric",
-            marks=pytest.mark.xfail(reason="its step is not found on every backend yet", strict=False),
-        ),
+        "div_norm",
+        "helper_gradient",
+        "arccos",
+        "loss_mape",
+        "data_x",
+        "rate",
+        "metric",
+        "cell",
+        "mask_infinite",
     ],
 )
 def test_a_break_is_told(case):

@@ -136,10 +136,10 @@ def _grown(facts: Mapping[str, Any]) -> Iterator[str]:
         if len(values) > 1 and "norm" in str(mapping(row).get("label")):
             first, last = values[0], values[-1]
             if first > 0 and last > _GROWN * first:
-                yield (
-                    f"The {mapping(row).get('label')} grew from {show(first)} to {show(last)} over steps {steps[0]:,} "
-                    f"to {steps[-1]:,}."
-                )
+                label = str(mapping(row).get("label"))
+                begun = steps[0] + ("weights" in label)  # those are the weights after a step
+                over = f"over steps {begun:,} to {steps[-1]:,}" if begun < steps[-1] else f"in step {begun:,}"
+                yield f"The {label} grew from {show(first)} to {show(last)} {over}."
 
 
 def _series(row: Any) -> tuple[list[float], list[int]]:

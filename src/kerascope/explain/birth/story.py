@@ -35,7 +35,7 @@ class Steps(Protocol):
     @property
     def steps(self) -> list[int]: ...
     def eager(self, step: int, around: Any = None, change: Any = ..., count: int = 1) -> Any: ...
-    def before(self, step: int) -> Any: ...
+    def arrays_before(self, step: int) -> dict[str, np.ndarray]: ...
     def compiled(self, step: int) -> Any: ...
 
 
@@ -101,7 +101,8 @@ def story(steps: Steps, step: int, batch: Sequence[tuple[str, np.ndarray]]) -> S
     size = int(batch[0][1].shape[0]) if batch and batch[0][1].ndim else 0
     earlier = _earlier(steps, step, began)
     found = _told(seen, earlier, size)
-    found.facts |= _run_up(found, earlier, seen)
+    first = min(one.step for one in (*earlier, seen))
+    found.facts |= _run_up(found, earlier, seen, (first - 1, _norm(steps.arrays_before(first))))
     found.facts |= _in_data(batch, size)
     if found.direction != "none" and not found.birth and found.facts.get("data"):
         found.direction = "input"
@@ -189,8 +190,11 @@ def _place(site: Site) -> dict[str, Any]:
     }
 
 
-def _run_up(found: Story, earlier: Sequence[Seen], seen: Seen) -> dict[str, Any]:
-    """Returns what grew or shrank over the steps before: the operand to blame, the weights' norm, the loss."""
+def _run_up(found: Story, earlier: Sequence[Seen], seen: Seen, begun: tuple[int, float]) -> dict[str, Any]:
+    """Returns what grew or shrank over the steps before: the operand to blame, the norms of weights and gradients.
+
+    `begun` is the norm of the weights that they begin with, and the step after which it was that.
+    """
     run = [*reversed(earlier), seen]
     rows = []
     if found.birth is not None and found.blame is not None:
@@ -200,7 +204,7 @@ def _run_up(found: Story, earlier: Sequence[Seen], seen: Seen) -> dict[str, Any]
         for label, index in (("min", 0), ("max", 1)):
             if len(known) > 1:
                 rows.append(_row(f"{label} of `{source}`", [(s, r[index]) for s, r in known]))
-    rows.append(_row("norm of the weights", [(one.step, _norm(one.outcome.state)) for one in run]))
+    rows.append(_row("norm of the weights", [begun, *((one.step, _norm(one.outcome.state)) for one in run)]))
     gradients = [(one.step, _norm(one.outcome.gradients, "")) for one in run if one.outcome.gradients]
     rows.append(_row("norm of the gradients", gradients))
     return {"run_up": [row for row in rows if row["steps"]]}
