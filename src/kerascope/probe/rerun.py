@@ -177,6 +177,17 @@ class Rerun:
             sample = self.backend.sample(self.model, state, data)
         return {name: (part.names, self.backend.host(part.stats)) for name, part in sample.parts.items()}
 
+    def inference(self, step: int, change: Callable[[Any], Any] = lambda state: state) -> dict[str, float]:
+        """Returns the norm of every layer output for a step's inputs, as in inference. Only inside `aside`."""
+        state = change(self.before(step))
+        x = self.backend.batch(self.entry(step).data)[0]
+        with keras_state.attributes_kept(self.model), self.backend.instrumented(self.model) as sample:
+            self.backend.outputs(self.model, state, x)
+        part = sample.parts.get("output")
+        if part is None:
+            return {}
+        return dict(zip(part.names, map(float, self.backend.host(part.stats)[:, 0]), strict=True))
+
     def losses(self, step: int) -> list[float]:
         """Returns the loss of each row of a step's batch alone, as in inference. Only inside `aside`."""
         state = self.before(step)
