@@ -278,7 +278,7 @@ def _report(recorded: RecordedStep, names: tuple[str, str], one: Norms, other: N
         explanation=(
             "Both began from the state recorded before the step, on the same batch, and ran it eagerly. A norm may "
             "differ by eight times the most that rounding the weights at random changed it. "
-            + ("" if same else _why(first, recorded))
+            + ("" if same else _why(evidence, recorded))
         ).strip(),
         location=SourceSpan(step=recorded.number),
         evidence=(*evidence, Evidence("compared", ", ".join(counts) or "nothing has a name in common")),
@@ -308,11 +308,13 @@ def _alone(names: tuple[str, str], one: Mapping[str, float], other: Mapping[str,
     return found
 
 
-def _why(first: str, recorded: RecordedStep) -> str:
+def _why(evidence: Sequence[Evidence], recorded: RecordedStep) -> str:
     """Random numbers are a harmless reason, which is said: each backend draws its own."""
     kept, _ = recorded.model.capture(reach(recorded.model, recorded.number), "state")
-    seeded = {n.partition(":")[2].rpartition("/")[0].split("/")[-2:][0] for n in kept if "seed" in n}
-    name = first.partition("`")[2].rstrip("`").partition("#")[0].rpartition("/")[2]
-    if name and any(name in part for part in seeded):
-        return "That layer draws random numbers, and each backend draws its own: see inference instead."
+    first = {e.label for e in evidence}
+    if any("seed" in name for name in kept) and "first layer output in inference" not in first:
+        return (
+            "In inference all layers agree. The model draws random numbers (dropout, noise), and each backend draws "
+            "its own: that explains such a difference."
+        )
     return ""
