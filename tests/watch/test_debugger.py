@@ -34,7 +34,7 @@ SECONDS = 240
 
 
 def driven(command, folder, env, answers):
-    """Runs a command on a terminal of its own and answers the prompts of pdb; returns what was printed, and the code."""
+    """Runs a command on a terminal of its own and answers the prompts of pdb; returns what was printed and its code."""
     ours, its = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "kerascope", *command],
