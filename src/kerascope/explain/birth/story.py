@@ -18,6 +18,7 @@ import numpy as np
 from kerascope.explain.birth.listening import Birth, Listener
 from kerascope.explain.birth.values import Blame, blame
 from kerascope.probe.lines.session import recording
+from kerascope.probe.nonfinite import FINITE
 from kerascope.record.lines import Site
 
 SECONDS = 20.0
@@ -35,6 +36,7 @@ class Steps(Protocol):
     @property
     def steps(self) -> list[int]: ...
     def eager(self, step: int, around: Any = None, change: Any = ..., count: int = 1) -> Any: ...
+    def parts(self, step: int, *, eager: bool) -> dict[str, Any]: ...
     def arrays_before(self, step: int) -> dict[str, np.ndarray]: ...
     def compiled(self, step: int) -> Any: ...
 
@@ -106,8 +108,20 @@ def story(steps: Steps, step: int, batch: Sequence[tuple[str, np.ndarray]]) -> S
     found.facts |= _in_data(batch, size)
     if found.direction != "none" and not found.birth and found.facts.get("data"):
         found.direction = "input"
+    if found.direction == "none":
+        found.facts["anew"] = _finite_anew(steps, step)
     found.facts["seconds"] = round(time.perf_counter() - began, 2)
     return found
+
+
+def _finite_anew(steps: Steps, step: int) -> bool | None:
+    """Tells whether a second program, compiled later from the same code, stays finite; None when it cannot be run."""
+    try:
+        parts = steps.parts(step, eager=False)
+    except Exception:  # it is one more witness, no more
+        return None
+    shares = [stats[:, FINITE] for _, stats in parts.values()]
+    return not any((share < 1.0).any() for share in shares) if shares else None
 
 
 def _earlier(steps: Steps, step: int, began: float) -> list[Seen]:
