@@ -18,13 +18,14 @@ import numpy as np
 from kerascope.explain.birth.listening import Birth, Listener
 from kerascope.explain.birth.values import Blame, blame
 from kerascope.probe.lines.session import recording
-from kerascope.probe.nonfinite import FINITE
 from kerascope.record.lines import Site
 
 SECONDS = 20.0
 """What looking at the bad step and those before it may take, the first look aside."""
 
 MOST_RUN_UP = 6
+
+_FINITE = 6  # column of a statistics row
 
 
 class Steps(Protocol):
@@ -120,7 +121,7 @@ def _finite_anew(steps: Steps, step: int) -> bool | None:
         parts = steps.parts(step, eager=False)
     except Exception:  # it is one more witness, no more
         return None
-    shares = [stats[:, FINITE] for _, stats in parts.values()]
+    shares = [stats[:, _FINITE] for _, stats in parts.values()]
     return not any((share < 1.0).any() for share in shares) if shares else None
 
 
