@@ -53,7 +53,7 @@ def test_line_operand_rows_and_fix(tmp_path):
     assert first.kind == "nan-operation"
     assert (first.location.file, first.location.line, first.location.step) == ("train.py", 13, 4)
     assert "`x / n` is not finite, where `n` is exactly 0 in row 5 (1 of 32)" in first.title
-    assert "grew from 1.00 to 400 over steps 1 to 3" in first.explanation
+    assert "grew from 1.00 to 400 over steps 2 to 3" in first.explanation
     assert [fix.verified for fix in first.fixes] == [True]
     assert report.headline.startswith("BREAKS")
     assert [f.kind for f in report.findings if f.kind == "nan-loss"] == []

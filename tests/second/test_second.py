@@ -88,6 +88,31 @@ def test_faults_of_train_steps_are_named_at_their_line(name, tmp_path):
     assert_named(STEPS, getattr(STEPS, name), tmp_path)
 
 
+class Mixes(keras.layers.Layer):
+    """Adds two halves of which one does not count."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = keras.layers.Dense(4), keras.layers.Dense(4)
+
+    def call(self, x):
+        large, small = 1e3 * self.one(x), self.two(x)
+        return 0.5 * large + 0.5 * small
+
+
+@pytest.mark.backend
+def test_terms_of_different_scales_are_compared_in_a_late_step_too(tmp_path):
+    def mixes():
+        FAULTY.trained(FAULTY.regression(Mixes()), FAULTY.X, FAULTY.NUMBERS, "mse")
+
+    report = judged(mixes, tmp_path)
+    found = next(one for one in report.findings if one.kind == "scale-mismatch")
+    said = next(str(e.value) for e in found.evidence if e.label == "ratio over the steps")
+    late = re.fullmatch(r"[\d,]+ at step 1, [\d,.]+ at step (\d+)", said)
+    assert late, said
+    assert int(late.group(1)) > 10
+
+
 def quiet(report):
     """What is worse than a note; that the training is short is no matter here."""
     found = [one for one in report.findings if one.severity != "note" and one.kind != "too-few-epochs"]

@@ -169,14 +169,35 @@ def test_defaults_for_small_and_large_models(monkeypatch, parameters, copied):
         assert "do not fit into 512.0 MiB" in window.off
 
 
+@pytest.mark.parametrize(("parameters", "interval"), [(1_000, 1), (9_000_000, None)])
+def test_a_large_state_is_not_copied_every_few_steps(monkeypatch, parameters, interval):
+    """With batches of 28 MiB hardly any fit between two snapshots: a small state is copied often, a large one never."""
+    from kerascope.probe.options import Options
+
+    options, wide = Options(), Wide(parameters)
+    monkeypatch.setattr(keras_state, "all_variables", lambda model: [("weight", v) for v in model.parts])
+    window = Window(_backends.current(), wide, options.memory, options.snapshot_every)
+    window.measure(np.zeros((7 << 20,), np.float32))
+    if interval is None:
+        assert "not copied every few steps" in window.off
+        assert not window.due(1)
+    else:
+        assert window.off is None
+        assert interval <= window.interval(1000) < 10
+
+
 @pytest.mark.parametrize(
     "case",
     [
-        *("div_norm", "root_gradient", "loss_mape", "data_x", "rate", "mask_infinite"),
-        pytest.param(
-            "metric",
-            marks=pytest.mark.xfail(reason="its step is not found on every backend yet", strict=False),
-        ),
+        "div_norm",
+        "helper_gradient",
+        "arccos",
+        "loss_mape",
+        "data_x",
+        "rate",
+        "metric",
+        "cell",
+        "mask_infinite",
     ],
 )
 def test_a_break_is_told(case):

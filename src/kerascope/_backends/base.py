@@ -132,6 +132,9 @@ class Backend(Protocol):
     def eager_step(self, model: Model, state: State, data: Data) -> tuple[Logs, State]:
         """Runs the model's train step on one batch as the Python it is, uncompiled."""
 
+    def unrolled(self) -> contextlib.AbstractContextManager[None]:
+        """Lets the loops and compiled helpers within an eager step run as the Python they are, with values."""
+
     def outputs(self, model: Model, state: State, x: Any) -> Any:
         """Returns what the model predicts of `x` with the weights of `state`, as in inference, uncompiled."""
 

@@ -114,6 +114,10 @@ class JaxBackend:
             logs, new = model.train_step(tuple(list(group) for group in state), data)
         return logs, new
 
+    def unrolled(self) -> contextlib.AbstractContextManager[None]:
+        found: contextlib.AbstractContextManager[None] = jax.disable_jit()
+        return found
+
     def outputs(self, model: Any, state: State, x: Any) -> Any:
         return model.stateless_call(list(state[0]), list(state[1]), x, training=False)[0]
 

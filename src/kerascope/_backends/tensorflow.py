@@ -116,6 +116,9 @@ class TensorFlowBackend:
     def eager_step(self, model: Any, state: State, data: Data) -> tuple[Logs, State]:
         return model.train_step(without_optionals(data)), None
 
+    def unrolled(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()  # loops are Python there anyway
+
     def outputs(self, model: Any, state: State, x: Any) -> Any:
         return model(x, training=False)
 

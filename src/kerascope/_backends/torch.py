@@ -67,7 +67,12 @@ class TorchBackend:
 
     def keep_logs(self, logs: Logs) -> Logs:
         """Returns logs that may be read later: copies, since a metric may return its own variable."""
-        return steps.map_structure(lambda v: v.detach().clone() if isinstance(v, torch.Tensor) else v, logs)
+
+        def copied(value: Any) -> Any:
+            tensor = value.value if isinstance(value, keras.Variable) else value
+            return tensor.detach().clone() if isinstance(tensor, torch.Tensor) else tensor
+
+        return steps.map_structure(copied, logs)
 
     # -- the state ---------------------------------------------------------------------------------------------
 
@@ -113,6 +118,9 @@ class TorchBackend:
 
     def eager_step(self, model: Any, state: State, data: Data) -> tuple[Logs, State]:
         return model.train_step(self.batch(data)), None
+
+    def unrolled(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()  # loops are Python there anyway
 
     def outputs(self, model: Any, state: State, x: Any) -> Any:
         with torch.no_grad():

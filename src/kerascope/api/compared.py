@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from kerascope.values import Evidence
 if TYPE_CHECKING:
     from kerascope.record.reader import ModelView
 
-_DRAWS = 3
+DRAWS = 3
 _SLACK = 8.0
 """Times the largest change that rounding the weights makes. Rounding inside a step adds up over its operations, each
 about as large as one rounding of the weights."""
@@ -121,22 +121,28 @@ def drift(rerun: Rerun, compiled: Outcome, eager: Outcome) -> Drift:
     """
     moved = [
         rerun.eager(compiled.step, change=lambda state, seed=seed: rerun.perturbed(state, seed))  # type: ignore[misc]
-        for seed in range(_DRAWS)
+        for seed in range(DRAWS)
     ]
     rows = []
     for name, value in compiled.logs.items():
         if name in eager.logs:
-            spread = max(_far(run.logs.get(name), eager.logs[name]) for run in moved)
+            spread = max(far(run.logs.get(name), eager.logs[name]) for run in moved)
             tolerance = _SLACK * max(
                 spread, float(np.spacing(np.float32(abs(value) if math.isfinite(value) else 0)))
             )
-            rows.append((name, _far(value, eager.logs[name]), tolerance))
+            rows.append((name, far(value, eager.logs[name]), tolerance))
     for name, array in compiled.state.items():
         if name.startswith("weight:") and array.dtype.kind == "f" and name in eager.state:
             rows.append(
                 (f"`{name[7:]}`", _distance(array, eager.state[name]), _explained(name, eager, moved))
             )
     return Drift(tuple(rows))
+
+
+def tolerance(norm: float, moved: Sequence[float | None]) -> float:
+    """Returns by how much a norm may differ, from what it was with weights moved by rounding errors."""
+    spread = max((far(value, norm) for value in moved), default=0.0)
+    return _SLACK * max(spread, float(np.spacing(np.float32(abs(norm) if math.isfinite(norm) else 0))))
 
 
 MOST_ROWS = 256
@@ -151,7 +157,7 @@ def first_layer(rerun: Rerun, step: int) -> Evidence | None:
     compiled, eager = rerun.parts(step, eager=False), rerun.parts(step, eager=True)
     moved = [
         rerun.parts(step, eager=True, change=lambda state, seed=seed: rerun.perturbed(state, seed))  # type: ignore[misc]
-        for seed in range(_DRAWS)
+        for seed in range(DRAWS)
     ]
     for part in ("output", "loss", "gradient"):
         if part not in compiled or part not in eager:
@@ -160,10 +166,9 @@ def first_layer(rerun: Rerun, step: int) -> Evidence | None:
         for name, norm in runs[0].items():
             if not all(name in run for run in runs):
                 continue
-            spread = max(_far(float(run[name]), float(runs[1][name])) for run in runs[2:])
-            tolerance = _SLACK * max(spread, float(np.spacing(np.float32(abs(norm)))))
-            if not _far(float(norm), float(runs[1][name])) <= tolerance:
-                said = f"norm {float(norm):.6g} compiled, {float(runs[1][name]):.6g} eager (rounding: {tolerance:.1g})"
+            most = tolerance(float(runs[1][name]), [float(run[name]) for run in runs[2:]])
+            if not far(float(norm), float(runs[1][name])) <= most:
+                said = f"norm {float(norm):.6g} compiled, {float(runs[1][name]):.6g} eager (rounding: {most:.1g})"
                 return Evidence(f"first to differ: {part} of `{name}`", said)
     return None
 
@@ -200,7 +205,7 @@ def _explained(name: str, eager: Outcome, moved: list[Outcome]) -> float:
     return _SLACK * max(spread, float(np.spacing(array.dtype.type(largest))))
 
 
-def _far(a: float | None, b: float | None) -> float:
+def far(a: float | None, b: float | None) -> float:
     if a is None or b is None or (math.isnan(a) and math.isnan(b)) or a == b:
         return 0.0
     return abs(a - b) if math.isfinite(a - b) else math.inf
@@ -216,4 +221,15 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.where(np.isnan(far), math.inf, far).max())
 
 
-__all__ = ["Drift", "Fact", "drift", "first_layer", "repeated", "with_recording", "worst_rows"]
+__all__ = [
+    "DRAWS",
+    "Drift",
+    "Fact",
+    "drift",
+    "far",
+    "first_layer",
+    "repeated",
+    "tolerance",
+    "with_recording",
+    "worst_rows",
+]

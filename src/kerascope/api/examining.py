@@ -44,6 +44,7 @@ def examine(session: Session, writer: Writer, seconds: float) -> None:
 
 def _one(watched: Any, model: Any, writer: Writer, session: Session, seconds: float) -> None:
     from kerascope.detect.second.look import examine as look
+    from kerascope.detect.second.trial import Points
 
     stepper = watched.stepper
     journal = stepper.journal
@@ -51,7 +52,8 @@ def _one(watched: Any, model: Any, writer: Writer, session: Session, seconds: fl
     def failed(where: str, error: Exception) -> None:
         journal.failed(where, error, "this part of the second look is missing")
 
-    found, left_out = look(model, stepper.beginning, stepper.before_bad, seconds, stepper.number, failed)
+    points = Points(stepper.beginning, stepper.before_bad, stepper.looking.late)
+    found, left_out = look(model, points, seconds, stepper.number, failed)
     for facts in found:
         writer.event("examined", session.at(), facts, model=journal.model)
     if left_out:

@@ -19,6 +19,7 @@ from kerascope.errors import ScriptError, UsageError
 from kerascope.probe import rerun as reruns
 from kerascope.probe.data import named_arrays
 from kerascope.probe.rerun import Entry, Point, Rerun
+from kerascope.probe.takeover import Act
 from kerascope.values import Evidence, Finding, Report, SourceSpan
 
 
@@ -173,23 +174,44 @@ def rerun_script(
         ScriptError: the script cannot be run, ends before that training, or fails.
         UsageError: the recording holds no such step.
     """
+    found: list[Replay] = []
+
+    def act(model: Any, raw: Callable[..., Any], backend: Backend, state: Any, data: Any) -> None:
+        first_step(recorded, raw, backend, state)
+        found.append(performed(recorded, loaded(recorded, model, raw, backend), mode, stop))
+
+    own = str(recorded.view.meta.get("backend") or "")
+    at_training(recorded, act, script=script, args=args, here=here, backend=own, say=say)
+    return found[0]
+
+
+def at_training(
+    recorded: RecordedStep,
+    act: Act,
+    *,
+    script: str | None,
+    args: Sequence[str] | None,
+    here: bool,
+    backend: str,
+    say: Callable[[str], None],
+) -> None:
+    """Runs a script up to the training that a step belongs to, in this process, and lets `act` take over there.
+
+    Raises:
+        ScriptError: the script cannot be run, ends before that training, or fails.
+        UsageError: the recording holds no such step.
+    """
     from kerascope.api.script import execute, prepare_module, prepare_script
     from kerascope.probe.takeover import Takeover
 
     reach(recorded.model, recorded.number)
     meta = recorded.view.meta
-    _choose_backend(str(meta.get("backend") or ""))
+    _choose_backend(backend)
     target, module = _target(meta, script)
     given = list(args) if args is not None else [str(word) for word in (meta.get("argv") or [""])[1:]]
     code, namespace, argv0, first_path = (prepare_module if module else prepare_script)(target)
     for line in changes(recorded.view.sources(), code.co_filename):
         say(line)
-    found: list[Replay] = []
-
-    def act(model: Any, raw: Callable[..., Any], backend: Backend, state: Any, data: Any) -> None:
-        _first_step(recorded, raw, backend, state)
-        found.append(performed(recorded, loaded(recorded, model, raw, backend), mode, stop))
-
     takeover = Takeover(_training(recorded), act, say)
     place = (
         "the current folder" if here else "an empty folder that is deleted afterwards (`--here`: in this one)"
@@ -197,9 +219,8 @@ def rerun_script(
     say(f"running {target} again up to its training, in {place}")
     with _folder(here), _watching(takeover, say):
         outcome = execute(code, namespace, [argv0, *given], first_path)
-    if not found:
+    if not takeover.done or outcome.error is not None:
         raise _not_reached(outcome, target, given, here)
-    return found[0]
 
 
 def _not_reached(outcome: Outcome, target: str, given: list[str], here: bool) -> ScriptError:
@@ -214,7 +235,7 @@ def _not_reached(outcome: Outcome, target: str, given: list[str], here: bool) ->
     )
 
 
-def _first_step(recorded: RecordedStep, raw: Callable[..., Any], backend: Backend, state: Any) -> None:
+def first_step(recorded: RecordedStep, raw: Callable[..., Any], backend: Backend, state: Any) -> None:
     """Runs a recorded batch once, so that everything is built; the recorded state replaces what it did."""
     tensors, about = recorded.model.capture(reach(recorded.model, recorded.number), "batch")
     backend.one_step(raw, state, backend.unpack_data(tensors, about["template"]))

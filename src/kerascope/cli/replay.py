@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
+from typing import Any
 
 HELP = "run a recorded step again: compiled, eagerly, line by line, or in a debugger"
 
@@ -16,6 +18,7 @@ examples:
   kerascope replay runs --step 120                    the same to the bit?
   kerascope replay runs --step 120 --mode trace       every line of your own with its values
   kerascope replay runs --step 120 --mode pdb         a debugger in your own frame
+  kerascope replay runs --step 120 --against torch    the first layer that comes out otherwise there
   kerascope replay runs --step 3 --script train.py -- --epochs 3
 """
 
@@ -38,6 +41,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stop", metavar="WHEN", help='with --mode pdb: nonfinite, "loss.max > 10" (see trace)'
     )
+    parser.add_argument(
+        "--against",
+        metavar="WHAT",
+        help="where the step differs computed by something else: eager, another installed backend, or the path of "
+        "another version of the script",
+    )
+    parser.add_argument("--carried", help=argparse.SUPPRESS)
     parser.add_argument("--here", action="store_true", help="run the script in the current folder")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON too (- for standard output)")
     parser.add_argument("--full", action="store_true", help="print every expression")
@@ -56,11 +66,13 @@ def run(args: argparse.Namespace) -> int:
         if args.step is None:
             _say(opened.steps_to_replay())
             return 0
+        if args.against not in (None, "eager"):
+            return _against(opened.step(args.step, model=args.model), args)
         from kerascope.api import replaying
 
         found = replaying.rerun_script(
             opened.step(args.step, model=args.model),
-            mode=args.mode,
+            mode="eager" if args.against else args.mode,
             script=args.script,
             args=args.args or None,
             here=args.here,
@@ -74,6 +86,23 @@ def run(args: argparse.Namespace) -> int:
     else:
         reports.emit(found.report, file=sys.stdout, full=args.full, json_path=args.json)
     return 1 if found.equal is False else 0
+
+
+def _against(step: Any, args: argparse.Namespace) -> int:
+    """Compares the step with what something else makes of it; returns 1 when it differs."""
+    from kerascope.api import against as api
+    from kerascope.api import report as reports
+
+    place = api.Place(args.script, args.args or None, args.here)
+    if args.carried:
+        api.there(step, Path(args.carried), Path(args.result), args.against, place)
+        return 0
+    found = api.against(step, args.against, place, _say)
+    if args.json == "-":
+        sys.stdout.write(reports.json_text(found))
+    else:
+        reports.emit(found, file=sys.stdout, full=args.full, json_path=args.json)
+    return 0 if found.ok else 1
 
 
 def _say(text: str) -> None:

@@ -118,16 +118,30 @@ def _how(facts: Mapping[str, Any]) -> str:
             "expression is, but not the one that leaves it."
         )
     if direction == "none":
-        return (
-            "Run again eagerly, the same step on the same state and batch stays finite; run again with the compiled "
-            "program it does not. What differs is what the compiler made of it: fused or reordered operations, other "
-            "intermediate precision, other random numbers. `jit_compile=False` is what to try."
-        )
+        return _only_compiled(facts)
     if direction == "update":
         return (
             "Loss and gradients of that step are finite; the optimizer's update makes the weights overflow."
         )
     return ""
+
+
+def _only_compiled(facts: Mapping[str, Any]) -> str:
+    said = (
+        "Run again eagerly, the same step on the same state and batch stays finite; run again with the compiled "
+        "program it does not. "
+    )
+    if facts.get("anew") is True:
+        return (
+            f"{said}A second program that was compiled later from the same code stays finite, too: the training's "
+            "program is not what the code says now. Something that it reads from Python (an attribute, a global, a "
+            "setting) has been changed since it was compiled, or it draws other random numbers."
+        )
+    return (
+        f"{said}What differs is what the compiler made of it (fused or reordered operations, other intermediate "
+        "precision, other random numbers; `jit_compile=False` is what to try), or something that it reads from Python "
+        "and that was changed after compiling."
+    )
 
 
 def _grown(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -136,10 +150,10 @@ def _grown(facts: Mapping[str, Any]) -> Iterator[str]:
         if len(values) > 1 and "norm" in str(mapping(row).get("label")):
             first, last = values[0], values[-1]
             if first > 0 and last > _GROWN * first:
-                yield (
-                    f"The {mapping(row).get('label')} grew from {show(first)} to {show(last)} over steps {steps[0]:,} "
-                    f"to {steps[-1]:,}."
-                )
+                label = str(mapping(row).get("label"))
+                begun = steps[0] + ("weights" in label)  # those are the weights after a step
+                over = f"over steps {begun:,} to {steps[-1]:,}" if begun < steps[-1] else f"in step {begun:,}"
+                yield f"The {label} grew from {show(first)} to {show(last)} {over}."
 
 
 def _series(row: Any) -> tuple[list[float], list[int]]:

@@ -196,7 +196,7 @@ _AMONG_SYMPTOMS = (
     ("no-learning", "vanishing-gradient"),
     ("no-learning", "saturated-activation"),
 )
-_FINITE = ("gradients-not-applied", "frozen-weights", "wrong-variables", *_SLOWNESS)
+_FINITE = ("gradients-not-applied", "frozen-weights", "wrong-variables", "missing-activation", *_SLOWNESS)
 """Causes that make nothing infinite."""
 
 _OF_DATA = ("wrong-labels", "train-val-mismatch", "unshuffled-data", "data-leakage")

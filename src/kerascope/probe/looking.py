@@ -28,6 +28,7 @@ class Looking:
         self.autopsy: Autopsy | None = None
         self.pause: Pause | None = None
         self.broken: tuple[Point, list[Entry], int] | None = None
+        self.late: Point | None = None  # one of the last steps, for a second look afterwards
 
     def metric(self, stepper: Stepper, step: int, name: str) -> None:
         """A metric is not finite after this step, and the loss is: its steps are held to be looked at."""
@@ -38,7 +39,9 @@ class Looking:
             stepper.journal.note(f"metric `{name}`", f"it is not finite from step {step} on; the loss is")
 
     def tell(self, stepper: Stepper) -> None:
-        """Lets the bad step be looked at, now that the training is over."""
+        """Lets the bad step be looked at, now that the training is over, and keeps a late one for a second look."""
+        if stepper.examines and not stepper.window.tight:
+            self.late = stepper.window.newest_point()
         if self.broken is None or self.autopsy is None or stepper.raw is None:
             return
         (point, entries, step), self.broken = self.broken, None

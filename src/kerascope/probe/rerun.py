@@ -108,6 +108,11 @@ class Rerun:
         """Returns the state just before a step, with what others changed in it. Only inside `aside`."""
         return self.prepared(self.walk(step - 1), self.entry(step))
 
+    def arrays_before(self, step: int) -> dict[str, np.ndarray]:
+        """Returns the values of the state just before a step, by name as in `Outcome`. Only inside `aside`."""
+        snapshot = self.backend.save(self.model, self.before(step))
+        return self.backend.pack_state(self.model, snapshot)[0]
+
     def entry(self, step: int) -> Entry:
         """Returns what is held of a step."""
         return next(entry for entry in self.entries if entry.step == step)
@@ -138,12 +143,14 @@ class Rerun:
     ) -> Outcome:
         """Runs a step again as the Python it is, in the block `around`. Only inside `aside`.
 
-        `change` is given the state before it; with `count` the steps that follow are run on in the same way.
+        `change` is given the state before it; with `count` the steps that follow are run on in the same way. With
+        `around`, which follows the lines, compiled loops are run as Python too.
         """
         state = change(self.before(step))
         taps = _Gradients(self.backend)
         logs: Any = None
-        with keras_state.attributes_kept(self.model), around or contextlib.nullcontext():
+        loops = contextlib.nullcontext() if around is None else self.backend.unrolled()
+        with keras_state.attributes_kept(self.model), loops, around or contextlib.nullcontext():
             for number in range(step, step + count):
                 if number > step:
                     state = self.prepared(state, self.entry(number))
@@ -169,6 +176,17 @@ class Rerun:
         else:
             sample = self.backend.sample(self.model, state, data)
         return {name: (part.names, self.backend.host(part.stats)) for name, part in sample.parts.items()}
+
+    def inference(self, step: int, change: Callable[[Any], Any] = lambda state: state) -> dict[str, float]:
+        """Returns the norm of every layer output for a step's inputs, as in inference. Only inside `aside`."""
+        state = change(self.before(step))
+        x = self.backend.batch(self.entry(step).data)[0]
+        with keras_state.attributes_kept(self.model), self.backend.instrumented(self.model) as sample:
+            self.backend.outputs(self.model, state, x)
+        part = sample.parts.get("output")
+        if part is None:
+            return {}
+        return dict(zip(part.names, map(float, self.backend.host(part.stats)[:, 0]), strict=True))
 
     def losses(self, step: int) -> list[float]:
         """Returns the loss of each row of a step's batch alone, as in inference. Only inside `aside`."""

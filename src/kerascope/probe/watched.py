@@ -24,12 +24,13 @@ class Watched:
 
     def let_go(self) -> None:
         """Keeps of the points for a second look what does not keep the model alive."""
-        for name in ("beginning", "before_bad"):
-            point = getattr(self.stepper, name)
+        stepper = self.stepper
+        for owner, name in ((stepper, "beginning"), (stepper, "before_bad"), (stepper.looking, "late")):
+            point = getattr(owner, name)
             if point is not None and point.snapshot is not None:
-                values = self.stepper.backend.apart(point.snapshot)
-                setattr(self.stepper, name, Point(point.step, values, point.data))
+                values = stepper.backend.apart(point.snapshot)
+                setattr(owner, name, Point(point.step, values, point.data))
 
     def examined(self) -> None:
         """Lets go of what was kept for a second look."""
-        self.kept = self.stepper.beginning = self.stepper.before_bad = None
+        self.kept = self.stepper.beginning = self.stepper.before_bad = self.stepper.looking.late = None

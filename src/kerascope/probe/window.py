@@ -20,6 +20,10 @@ _POINTS = 16
 _SHARE = 0.002  # of the training time, for snapshots and checks
 _FURTHEST = 400
 _BEFORE_END = 4
+_LEAST = 10
+"""Steps between two copies of a state that is not small, at least."""
+_CHEAP = 4 << 20
+"""Bytes of state that may be copied at every step: a millisecond or so."""
 
 
 class Window:
@@ -86,6 +90,12 @@ class Window:
             self.drop()
             return
         self._most = max(1, room // (2 * size))
+        if self._most < _LEAST and self._state_bytes > _CHEAP:
+            self.off = (
+                f"beside two copies of the state ({_mib(self._state_bytes)} each) only {self._most} batches "
+                f"({_mib(size)} each) fit into {_mib(self.memory)}, and so large a state is not copied every few steps"
+            )
+            self.drop()
 
     def interval(self, step: int) -> int:
         """Returns how many steps lie between two snapshots (and two checks) around `step`.

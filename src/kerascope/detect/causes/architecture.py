@@ -63,7 +63,7 @@ def _linear(situation: Situation) -> Iterator[Finding]:
     target = situation.targets[0] if situation.targets else None
     yard = target.yardstick if target is not None else {}
     curved = number(yard.get("neighbours")) - number(yard.get("linear")) > 0.1
-    bad = damage > _HARM
+    bad = damage > _HARM and not broken(situation)  # a linear map makes nothing infinite
     levers = tuple(Lever("layer", "activation", '"relu"', node.path) for node in hidden)
     yield cause(
         situation,

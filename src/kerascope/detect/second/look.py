@@ -18,7 +18,7 @@ from kerascope.detect.second import (
     terms,
     updating,
 )
-from kerascope.detect.second.trial import Found, Trial
+from kerascope.detect.second.trial import Found, Points, Trial
 
 Part = Callable[[Trial], Iterator[Found]]
 PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
@@ -55,21 +55,20 @@ def worth(model: Any) -> bool:
 
 
 def examine(
-    model: Any, begin: Any, bad: Any, seconds: float, steps: int, failed: Callable[[str, Exception], None]
+    model: Any, points: Points, seconds: float, steps: int, failed: Callable[[str, Exception], None]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Returns what a second look at a model finds, as facts for the recording, and what there was no time for.
 
     Args:
         model: the user's own, put back to the bit afterwards.
-        begin: the point of its first step: `snapshot` (None when none was kept) and `data`.
-        bad: the point of the first step that was not finite, None when all were.
+        points: states and batches of the steps that are looked at.
         seconds: after which nothing further is begun.
         steps: how many the training had.
         failed: told of each part that raised.
     """
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
-    trial = Trial(model, begin, bad, seconds, steps)
+    trial = Trial(model, points, seconds, steps)
     with trial.open():
         for name, part in PARTS:
             if name in OF_CODE and not trial.own:

@@ -43,20 +43,31 @@ class Found:
         return {"finding": self.finding.to_json(), "when": self.when, "paths": list(self.paths)}
 
 
+@dataclasses.dataclass(frozen=True)
+class Points:
+    """Steps of a run that are looked at: `step`, `snapshot` (None when none was kept) and `data` of each.
+
+    `begin` is its first step, `bad` the first that was not finite, `late` one of the last; None where there is none.
+    """
+
+    begin: Any
+    bad: Any = None
+    late: Any = None
+
+
 class Trial:
     """A model under examination. Everything is run inside `open`, which puts the model back.
 
-    `begin` and `bad` are points of the run (`snapshot`, `data`): its first step, and the first that was not finite.
-    `steps` is how many there were.
+    `steps` is how many the run had.
     """
 
-    def __init__(self, model: Any, begin: Any, bad: Any, seconds: float, steps: int = 0) -> None:
+    def __init__(self, model: Any, points: Points, seconds: float, steps: int = 0) -> None:
         self.model = model
         self.steps = steps
         self.own = trial.own_code(model, is_users)
         self.backend = _backends.current()
-        self.begin, self.bad = begin, bad
-        self.data = self._batch(begin)
+        self.begin, self.bad, self.late = points.begin, points.bad, points.late
+        self.data = self.batch(self.begin)
         self.x, self.y, self.weights = trial.unpacked(self.data)
         self.paths = {id(v): v.path for v in model.variables}
         self.last: list[np.ndarray] = []
@@ -68,7 +79,7 @@ class Trial:
     def seconds_left(self) -> float:
         return self._deadline - time.monotonic()
 
-    def _batch(self, point: Any) -> Any:
+    def batch(self, point: Any) -> Any:
         """Returns the batch of a point as tensors, its first rows where it is large."""
         data = trial.as_tensors(self.backend.batch(point.data))
         rows = next((int(t.shape[0]) for t in objects.flatten(data) if getattr(t, "ndim", 0)), 0)
@@ -111,6 +122,10 @@ class Trial:
     def at_bad(self) -> None:
         """Puts the model where the first step that was not finite began."""
         self._to(self.bad)
+
+    def at_late(self) -> None:
+        """Puts the model where one of the last steps began."""
+        self._to(self.late)
 
     def _to(self, point: Any) -> None:
         alone.assign(self._variables, self.last)

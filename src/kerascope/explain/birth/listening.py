@@ -123,7 +123,8 @@ class Listener:
         if self._nodes is not None:
             return self._of_nodes()
         by_number = {event.number: (event, held) for event, held in self._uses}
-        found = []
+        found: list[Birth] = []
+        spans: list[tuple[int, int]] = []
         for place, number in enumerate(self._order):
             event, held = by_number[number]
             if not self._told[number] or event.site.kind in _READS:
@@ -133,8 +134,14 @@ class Listener:
                     pairs = [(site, array) for site, array, _ in held]
                     bad = ~np.isfinite(self._gradients[operand.number])
                     found.append(Birth(event.site, "backward", pairs, None, bad, at, place))
+                    spans.append((max(operand.number for _, _, operand in held), number))
                     break
-        return found
+        # A call of the user's own function is told of before what is in it: that is where it happens.
+        return [
+            birth
+            for birth, (began, ended) in zip(found, spans, strict=True)
+            if not any(began < other < ended for _, other in spans)
+        ]
 
     def _of_nodes(self) -> list[Birth]:
         assert self._nodes is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -85,35 +86,52 @@ def _edits(site: Site, found: Story) -> Iterator[tuple[str, list[Edit]]]:
         return
     name, text = site.name.lower(), child.source
     module = _module(site)
-    maximum, minimum = f"{module}maximum", f"{module}minimum"
-    if name in (
-        "log",
-        "log2",
-        "log10",
-        "log1p",
-        "sqrt",
-        "rsqrt",
-        "reciprocal",
-        "norm",
-        "power",
-        "pow",
-        "arccos",
-    ):
-        floor = "-1 + 1e-7" if name == "log1p" else "1e-7"
-        yield f"keep `{text}` above 0", [Edit(child.position, f"{maximum}({text}, {floor})")]
-        yield f"add a small number to `{text}`", [Edit(child.position, f"({text} + 1e-7)")]
-    if name in ("div", "divide", "true_divide", "floordiv", "mod"):
-        yield f"keep `{text}` above 0", [Edit(child.position, f"{maximum}({text}, 1e-7)")]
-        yield f"add a small number to `{text}`", [Edit(child.position, f"({text} + 1e-7)")]
+    for words, form in _keeping(name, found, child):
+        yield words.format(f"`{text}`"), [Edit(child.position, form.format(x=text, m=module))]
+    if found.direction == "backward" and name not in (*_FROM_ZERO, *_WITHIN_ONE, *_DIVISIONS):
+        yield f"keep `{text}` above 0", [Edit(child.position, f"{module}maximum({text}, 1e-7)")]
+
+
+_FROM_ZERO = ("log", "log2", "log10", "sqrt", "rsqrt", "norm", "power", "pow")
+_WITHIN_ONE = ("arccos", "acos", "arcsin", "asin", "arctanh", "atanh")
+_DIVISIONS = ("div", "divide", "true_divide", "floordiv", "mod", "reciprocal")
+
+
+def _keeping(name: str, found: Story, child: Site) -> Iterator[tuple[str, str]]:
+    """Yields (words, form): how an operand is kept where the operation is defined, its range elsewhere being left."""
+    assert found.blame is not None and found.birth is not None
+    if name in _FROM_ZERO:
+        yield "keep {} above 0", "{m}maximum({x}, 1e-7)"
+        yield "add a small number to {}", "({x} + 1e-7)"
+    if name == "log1p":
+        yield "keep {} above -1", "{m}maximum({x}, -1 + 1e-7)"
+    if name in _WITHIN_ONE:
+        yield "keep {} between -1 and 1", "{m}clip({x}, -1 + 1e-6, 1 - 1e-6)"
+    if name in _DIVISIONS:
+        low, high = _reach(found, child)
+        if low >= 0:
+            yield "keep {} above 0", "{m}maximum({x}, 1e-7)"
+            yield "add a small number to {}", "({x} + 1e-7)"
+        elif high <= 0:
+            yield "keep {} below 0", "{m}minimum({x}, -1e-7)"
+        else:  # it has both signs, and the sign is to stay
+            yield "keep {} from being 0", "{m}where({x} == 0, 1e-7, {x})"
     if found.blame.low == -np.inf:
-        yield f"keep `{text}` above -1e9", [Edit(child.position, f"{maximum}({text}, -1e9)")]
-    if found.birth is not None and found.birth.dtype in ("float16", "bfloat16"):
-        wide = f'{module}cast({text}, "float32")'
-        yield f"compute it in float32: {found.birth.dtype} overflows", [Edit(child.position, wide)]
+        yield "keep {} above -1e9", "{m}maximum({x}, -1e9)"
+    if found.birth.dtype in ("float16", "bfloat16"):
+        yield f"compute it in float32: {found.birth.dtype} overflows", '{m}cast({x}, "float32")'
     if name in ("exp", "expm1", "exp2", "sinh", "cosh"):
-        yield f"keep `{text}` below 60", [Edit(child.position, f"{minimum}({text}, 60.0)")]
-    if found.direction == "backward":
-        yield f"keep `{text}` above 0", [Edit(child.position, f"{maximum}({text}, 1e-7)")]
+        for most in (60, 20):  # the square of the larger one, as in Adam, is infinite in float32
+            yield f"keep {{}} below {most}", f"{{m}}minimum({{x}}, {most}.0)"
+
+
+def _reach(found: Story, child: Site) -> tuple[float, float]:
+    """Returns the smallest and the largest value that an operand had in that step."""
+    assert found.birth is not None
+    arrays = [a for site, a in found.birth.operands if site.source == child.source and a is not None]
+    finite = [a[np.isfinite(a)] for a in arrays]
+    sizes = [(float(a.min()), float(a.max())) for a in finite if a.size]
+    return (min(s[0] for s in sizes), max(s[1] for s in sizes)) if sizes else (0.0, 0.0)
 
 
 def _children(site: Site) -> Iterator[Site]:
@@ -168,6 +186,8 @@ def tried(found: Story, model: Any, steps: Steps) -> list[dict[str, Any]]:
     for remedy in remedies(found, model, steps):
         if len(kept) == 2 or time.perf_counter() - began > SECONDS:
             break
+        if any(_digits_apart(remedy.description) == _digits_apart(one["description"]) for one in kept):
+            continue  # the same change by another number
         first = steps.start.step if remedy.from_start else found.step
         count = min(last - first + 1, 12 if remedy.from_start else _STEPS_ON)
         if first + count <= found.step:
@@ -178,6 +198,10 @@ def tried(found: Story, model: Any, steps: Steps) -> list[dict[str, Any]]:
             if _finite(outcome, "" if "metric" in found.facts else "loss"):
                 kept.append(_fact(remedy, outcome, first, count, found.step))
     return kept
+
+
+def _digits_apart(text: str) -> str:
+    return re.sub(r"\d+", "", text)
 
 
 def _finite(outcome: Any, wanted: str) -> bool:

@@ -25,6 +25,8 @@ SECONDS = 20.0
 
 MOST_RUN_UP = 6
 
+_FINITE = 6  # column of a statistics row
+
 
 class Steps(Protocol):
     """The steps that can be run again: `probe.rerun.Rerun`."""
@@ -35,7 +37,8 @@ class Steps(Protocol):
     @property
     def steps(self) -> list[int]: ...
     def eager(self, step: int, around: Any = None, change: Any = ..., count: int = 1) -> Any: ...
-    def before(self, step: int) -> Any: ...
+    def parts(self, step: int, *, eager: bool) -> dict[str, Any]: ...
+    def arrays_before(self, step: int) -> dict[str, np.ndarray]: ...
     def compiled(self, step: int) -> Any: ...
 
 
@@ -101,12 +104,25 @@ def story(steps: Steps, step: int, batch: Sequence[tuple[str, np.ndarray]]) -> S
     size = int(batch[0][1].shape[0]) if batch and batch[0][1].ndim else 0
     earlier = _earlier(steps, step, began)
     found = _told(seen, earlier, size)
-    found.facts |= _run_up(found, earlier, seen)
+    first = min(one.step for one in (*earlier, seen))
+    found.facts |= _run_up(found, earlier, seen, (first - 1, _norm(steps.arrays_before(first))))
     found.facts |= _in_data(batch, size)
     if found.direction != "none" and not found.birth and found.facts.get("data"):
         found.direction = "input"
+    if found.direction == "none":
+        found.facts["anew"] = _finite_anew(steps, step)
     found.facts["seconds"] = round(time.perf_counter() - began, 2)
     return found
+
+
+def _finite_anew(steps: Steps, step: int) -> bool | None:
+    """Tells whether a second program, compiled later from the same code, stays finite; None when it cannot be run."""
+    try:
+        parts = steps.parts(step, eager=False)
+    except Exception:  # it is one more witness, no more
+        return None
+    shares = [stats[:, _FINITE] for _, stats in parts.values()]
+    return not any((share < 1.0).any() for share in shares) if shares else None
 
 
 def _earlier(steps: Steps, step: int, began: float) -> list[Seen]:
@@ -189,8 +205,11 @@ def _place(site: Site) -> dict[str, Any]:
     }
 
 
-def _run_up(found: Story, earlier: Sequence[Seen], seen: Seen) -> dict[str, Any]:
-    """Returns what grew or shrank over the steps before: the operand to blame, the weights' norm, the loss."""
+def _run_up(found: Story, earlier: Sequence[Seen], seen: Seen, begun: tuple[int, float]) -> dict[str, Any]:
+    """Returns what grew or shrank over the steps before: the operand to blame, the norms of weights and gradients.
+
+    `begun` is the norm of the weights that they begin with, and the step after which it was that.
+    """
     run = [*reversed(earlier), seen]
     rows = []
     if found.birth is not None and found.blame is not None:
@@ -200,7 +219,7 @@ def _run_up(found: Story, earlier: Sequence[Seen], seen: Seen) -> dict[str, Any]
         for label, index in (("min", 0), ("max", 1)):
             if len(known) > 1:
                 rows.append(_row(f"{label} of `{source}`", [(s, r[index]) for s, r in known]))
-    rows.append(_row("norm of the weights", [(one.step, _norm(one.outcome.state)) for one in run]))
+    rows.append(_row("norm of the weights", [begun, *((one.step, _norm(one.outcome.state)) for one in run)]))
     gradients = [(one.step, _norm(one.outcome.gradients, "")) for one in run if one.outcome.gradients]
     rows.append(_row("norm of the gradients", gradients))
     return {"run_up": [row for row in rows if row["steps"]]}

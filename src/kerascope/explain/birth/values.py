@@ -116,6 +116,8 @@ def _rows(mask: np.ndarray, at: np.ndarray, array: np.ndarray, batch: int) -> tu
 def _words(low: float, high: float, rows: tuple[int, ...], batch: int) -> str:
     if low == high:
         what = f"is exactly {low:g}"
+    elif f"{low:.3g}" == f"{high:.3g}":
+        what = f"is {low:.9g} to {high:.9g}"
     elif high < 0:
         what = f"is negative ({low:.3g} to {high:.3g})"
     else:
