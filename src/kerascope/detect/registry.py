@@ -19,6 +19,7 @@ Judge = Callable[[RunView], Iterable[Finding]]
 FAMILIES = (
     "numerics",
     "updates",
+    "holding",
     "silent",
     "gradients",
     "loss",
@@ -28,6 +29,7 @@ FAMILIES = (
     "causes.task",
     "causes.scales",
     "causes.labels",
+    "causes.steady",
     "causes.parts",
     "causes.optimisation",
     "causes.architecture",

@@ -71,6 +71,7 @@ class Stepper:
         self._returned: Any = None
         self._entered = 0.0
         self._reset = True
+        self._epoch_opens = False
         self._rate: Any = None
         self._data_seen = self._heavy = self._checked = self._largest = 0
         self._limits = backend.limits(model)
@@ -256,7 +257,9 @@ class Stepper:
     def _measure(self, state: Any, held: Any, batch: Any) -> contextlib.AbstractContextManager[Sample] | None:
         """Takes what is due of this step: facts of the data, statistics. Returns a block to run the step in."""
         due = self.sampler.due(self.number) and "samples" not in self._limits
-        if self.number <= _DATA_FIRST or (due and self._data_seen < _DATA_MOST):
+        wanted = due or self._epoch_opens
+        self._epoch_opens = False
+        if self.number <= _DATA_FIRST or (wanted and self._data_seen < _DATA_MOST):
             self._data_seen += 1
             self.journal.guard("probe.data", lambda: self.journal.batch(self.number, self._facts(batch)))
         if not due:
@@ -316,6 +319,16 @@ class Stepper:
         if self.sampler.open or self.sampler.off is not None:
             self.window.drop_points()  # they are for a second program that is not compiled yet
 
+    def out_of_step(self, found: dict[str, list[str]]) -> None:
+        """The optimizer was built for other variables than those that should train; see `state.out_of_step`."""
+        self.journal.holding(self.number + 1, found)
+        if "left" in found:
+            # A second program would hand the optimizer variables that it does not know.
+            self.sampler.off = (
+                self.sampler.off or "the optimizer does not know all of the trainable variables"
+            )
+            self.journal.gap("gradients, updates and activations", self.sampler.off)
+
     def will_end_at(self, step: int) -> None:
         """The training is going to end with this step, as far as Keras knows."""
         if step > self.number:
@@ -329,6 +342,9 @@ class Stepper:
         """Keras is about to begin an epoch: metrics have been reset."""
         self.epoch = epoch
         self._reset = True
+        self._epoch_opens = (
+            epoch < 4 or epoch & (epoch - 1) == 0
+        )  # whether the data stay the same, at little cost
 
     def always_resets(self) -> None:
         """Every call resets the metrics (`train_on_batch`)."""

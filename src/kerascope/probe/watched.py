@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from kerascope.probe.dataset.steady import Marks
 from kerascope.probe.rerun import Point
 from kerascope.probe.stepper import Stepper
 
@@ -20,16 +21,20 @@ class Watched:
         self.shell: Callable[..., Any] | None = None
         self.method: str | None = None
         self.epoch_began = 0.0
+        self.marks: Marks | None = None
         self.kept: Any = None  # the model itself, where it is to be looked at again when the program is over
+        self._apart: dict[str, Point] = {}  # what an earlier training of the same model has left
 
     def let_go(self) -> None:
         """Keeps of the points for a second look what does not keep the model alive."""
         for name in ("beginning", "before_bad"):
             point = getattr(self.stepper, name)
-            if point is not None and point.snapshot is not None:
+            if point is not None and point.snapshot is not None and point is not self._apart.get(name):
                 values = self.stepper.backend.apart(point.snapshot)
-                setattr(self.stepper, name, Point(point.step, values, point.data))
+                self._apart[name] = Point(point.step, values, point.data)
+                setattr(self.stepper, name, self._apart[name])
 
     def examined(self) -> None:
         """Lets go of what was kept for a second look."""
         self.kept = self.stepper.beginning = self.stepper.before_bad = None
+        self._apart.clear()
