@@ -49,8 +49,7 @@ class Stepper:
         self._model = weakref.ref(model)
         self.backend = backend
         self.journal = journal
-        self.compiles = compiles
-        self.timeline = timeline
+        self.compiles, self.timeline = compiles, timeline
         self.profiler = profiler
         self.number = self.epoch = self.training = 0
         self.raw: Callable[..., Any] | None = None
@@ -70,8 +69,7 @@ class Stepper:
         self._options = options
         self._returned: Any = None
         self._entered = 0.0
-        self._reset = True
-        self._epoch_opens = False
+        self._reset, self._opens = True, False
         self._rate: Any = None
         self._data_seen = self._heavy = self._checked = self._largest = 0
         self._limits = backend.limits(model)
@@ -161,9 +159,9 @@ class Stepper:
         self.window.add(entry)
         if not self.keeper.off:
             self.keeper.seen(entry, self.window)
-        self._reset = False
         self.rows.add(Row(self.number, self.epoch, self.clock.at(), math.nan, 0.0, size, self._rate, None))
         sampling = self._measure(state, held, batch)
+        self._reset = self._opens = False
         if self.profiler is not None:
             self._synced = self.profiler.before(self, state, held)
         return sampling
@@ -257,20 +255,16 @@ class Stepper:
     def _measure(self, state: Any, held: Any, batch: Any) -> contextlib.AbstractContextManager[Sample] | None:
         """Takes what is due of this step: facts of the data, statistics. Returns a block to run the step in."""
         due = self.sampler.due(self.number) and "samples" not in self._limits
-        wanted = due or self._epoch_opens
-        self._epoch_opens = False
-        if self.number <= _DATA_FIRST or (wanted and self._data_seen < _DATA_MOST):
+        if self.number <= _DATA_FIRST or ((due or self._opens) and self._data_seen < _DATA_MOST):
             self._data_seen += 1
-            self.journal.guard("probe.data", lambda: self.journal.batch(self.number, self._facts(batch)))
+            facts = self.journal.guard("probe.data", lambda: batches.batch_facts(self.backend, batch))
+            self.journal.batch(self.number, facts or {})
         if not due:
             return None
         if self.sampler.in_place:
             return self.backend.instrumented(self.model)
         self.journal.guard("probe.sample", lambda: self._sample(self.number, state, held), self._no_samples)
         return None
-
-    def _facts(self, batch: Any) -> dict[str, Any]:
-        return batches.batch_facts(self.backend, batch)
 
     def _no_samples(self) -> None:
         self.sampler.off = "taking statistics failed"
@@ -318,16 +312,6 @@ class Stepper:
         self.sampler.open = self.sampler.open or self.sampler.in_place
         if self.sampler.open or self.sampler.off is not None:
             self.window.drop_points()  # they are for a second program that is not compiled yet
-
-    def out_of_step(self, found: dict[str, list[str]]) -> None:
-        """The optimizer was built for other variables than those that should train; see `state.out_of_step`."""
-        self.journal.holding(self.number + 1, found)
-        if "left" in found:
-            # A second program would hand the optimizer variables that it does not know.
-            self.sampler.off = (
-                self.sampler.off or "the optimizer does not know all of the trainable variables"
-            )
-            self.journal.gap("gradients, updates and activations", self.sampler.off)
 
     def will_end_at(self, step: int) -> None:
         """The training is going to end with this step, as far as Keras knows."""

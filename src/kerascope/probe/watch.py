@@ -289,7 +289,7 @@ class Session:
         watched.marks = None if not self.options.data else Marks.of(self._fitting.get(id(model), {}))
         found = keras_state.out_of_step(model, graph.variable_keys(model))
         if found:
-            watched.stepper.out_of_step(found)
+            watched.out_of_step(found)
 
     def _epoch_end(self, watched: Watched, epoch: int, logs: dict[str, Any]) -> None:
         stepper = watched.stepper

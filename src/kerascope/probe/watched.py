@@ -34,6 +34,15 @@ class Watched:
                 self._apart[name] = Point(point.step, values, point.data)
                 setattr(self.stepper, name, self._apart[name])
 
+    def out_of_step(self, found: dict[str, list[str]]) -> None:
+        """Records that the optimizer was built for other variables than should train; see `state.out_of_step`."""
+        stepper = self.stepper
+        stepper.journal.holding(stepper.number + 1, found)
+        if "left" in found:
+            # A second program would hand the optimizer variables that it does not know.
+            stepper.sampler.off = stepper.sampler.off or "the optimizer does not know all trainable variables"
+            stepper.journal.gap("gradients, updates and activations", stepper.sampler.off)
+
     def examined(self) -> None:
         """Lets go of what was kept for a second look."""
         self.kept = self.stepper.beginning = self.stepper.before_bad = None

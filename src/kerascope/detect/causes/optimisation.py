@@ -253,7 +253,8 @@ def _size(situation: Situation) -> float:
 
 def _batches(situation: Situation) -> Iterator[Finding]:
     damage, size, rows = harm(situation), _size(situation), situation.rows
-    if not damage > _HARM or not math.isfinite(size) or not math.isfinite(rows) or broken(situation):
+    jumps = size <= 2 and _jumps(situation)
+    if not (damage > _HARM or jumps) or not math.isfinite(size + rows) or broken(situation):
         return
     if size >= max(64, 0.3 * rows) and situation.updates < 200:
         yield cause(
@@ -293,6 +294,17 @@ def _batches(situation: Situation) -> Iterator[Finding]:
                 *standing_evidence(worst(situation)),
             ],
         )
+
+
+def _jumps(situation: Situation) -> bool:
+    """Tells whether single steps undo what others learnt: most rows cost next to nothing, and some cost very much."""
+    losses = situation.losses[np.isfinite(situation.losses)]
+    found = worst(situation)
+    if len(losses) < 200 or found is None or not found.gap > _HARM / 2:
+        return False
+    late = losses[-len(losses) // 4 :]
+    behind = found.simple - max(found.own, found.fitted) > found.noise
+    return behind and float(late.mean()) > 20 * float(np.median(late))
 
 
 def _epochs(situation: Situation) -> Iterator[Finding]:
