@@ -36,6 +36,7 @@ FAMILIES = (
     "causes.weights",
     "causes.capacity",
     "causes.regularisation",
+    "causes.rows",
     "causes.behind",
     "speed",
     "speed_steps",

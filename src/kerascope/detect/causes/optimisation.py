@@ -18,6 +18,7 @@ from kerascope.detect.causes.common import (
     step_size,
 )
 from kerascope.detect.causes.scales import unscaled
+from kerascope.detect.causes.shortened import shortened
 from kerascope.detect.context import adversarial, rate_is_zero
 from kerascope.detect.node import NUMERIC
 from kerascope.detect.reading import Samples, mapping, number, plural, show, whole
@@ -92,6 +93,8 @@ def _too_high(situation: Situation) -> Finding | None:
     if not (damage > _HARM or broken(situation)):
         return None
     ran_away = grew > _SURGE or rose
+    if not ran_away and ratio < _USUAL:
+        return None  # whatever the rate, the steps are short: gradients are clipped, or next to nothing
     if not (ran_away or fast(situation) or ratio > 0.1):
         return None
     sure = (
@@ -164,6 +167,9 @@ def _too_slow(situation: Situation) -> Iterator[Finding]:
         return  # the training rows are answered well: slowness is not what is wrong
     ratio = step_size(situation)
     path = ratio * situation.updates
+    if (cut := shortened(situation, path)) is not None:
+        yield cut
+        return
     adaptive = not plain(situation)
     reach = _reach(situation)
     if situation.updates < _FEW and ratio >= _USUAL and reach >= 0.2:
