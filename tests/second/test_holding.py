@@ -205,3 +205,34 @@ def test_a_generator_that_scales_its_own_array_again_and_again(tmp_path):
 @pytest.mark.backend
 def test_a_generator_that_scales_into_a_new_array_is_left_alone(tmp_path):
     assert findings(lambda: fed(False), tmp_path) == []
+
+
+class Normal(keras.Model):
+    """Normalises by the batch, in training only or always."""
+
+    def __init__(self, always):
+        super().__init__()
+        self.hidden, self.out = layers.Dense(16, activation="relu"), layers.Dense(1)
+        self.norm, self.always = layers.BatchNormalization(), always
+
+    def call(self, x, training=False):
+        h = self.norm(self.hidden(x), training=True if self.always else training)  # the mode
+        return self.out(h)
+
+
+def normal(always):
+    model = Normal(always)
+    compiled(model)
+    model.fit(X, Y, batch_size=64, epochs=25, verbose=0)
+    return model
+
+
+@pytest.mark.backend
+def test_statistics_that_move_in_inference(tmp_path):
+    found = [one for one in findings(lambda: normal(True), tmp_path) if one.kind == "training-flag"]
+    assert len(found) == 1 and found[0].location.line == line_of("the mode")
+
+
+@pytest.mark.backend
+def test_statistics_that_move_in_training_only_are_left_alone(tmp_path):
+    assert [one.kind for one in findings(lambda: normal(False), tmp_path)] == []

@@ -177,7 +177,12 @@ def _missing(situation: Situation) -> Iterator[Finding]:
         f"{len(hidden)} hidden layers one behind the other, and none that normalises",
         "Each layer changes the scale of what passes it a little, and many of them multiply to much: signals or "
         "gradients fade or grow on their way. `BatchNormalization` or `LayerNormalization` between the layers brings "
-        "them back to one scale; skip connections or fewer layers do so too.",
+        "them back to one scale; so do skip connections, fewer layers, or an activation that normalises itself.",
+        tuple(
+            Lever("layer", name, value, node.path)
+            for node in hidden
+            for name, value in (("activation", '"selu"'), ("kernel_initializer", '"lecun_normal"'))
+        ),
         layer=hidden[0].path,
         evidence=[
             Evidence("hidden layers", len(hidden)),
