@@ -326,9 +326,8 @@ class Stepper:
         """Keras is about to begin an epoch: metrics have been reset."""
         self.epoch = epoch
         self._reset = True
-        self._epoch_opens = (
-            epoch < 4 or epoch & (epoch - 1) == 0
-        )  # whether the data stay the same, at little cost
+        # Whether the data stay the same is looked at in some epochs, at little cost.
+        self._opens = epoch < 4 or epoch & (epoch - 1) == 0
 
     def always_resets(self) -> None:
         """Every call resets the metrics (`train_on_batch`)."""
