@@ -34,6 +34,13 @@ def behind(view: RunView) -> Iterator[Finding]:
             continue  # said already, or no statement about one model alone
         if not found.poor_fit and not found.gap > _FAR_ON_NEW_ROWS:
             continue  # its training rows it answers well
+        moves = situation.trend
+        if (
+            any(t.custom_loss for t in situation.targets)
+            and moves is not None
+            and moves.end < 0.5 * moves.start
+        ):
+            continue  # it learns what the user's own loss asks for; what its answers mean is not known
         if on_its_way(situation):
             continue  # it learns, and was stopped early
         yield _behind(situation, found)
