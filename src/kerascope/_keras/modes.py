@@ -28,6 +28,11 @@ def normalises(layer: Any) -> bool:
     return isinstance(layer, keras.layers.BatchNormalization)
 
 
+def statistics(layer: Any) -> list[Any]:
+    """Returns the moving statistics of a layer, none for one that keeps none."""
+    return [layer.moving_mean, layer.moving_variance] if normalises(layer) and layer.built else []
+
+
 def any_depends(model: Any) -> bool:
     """Tells whether a model has such a layer."""
     return any(depends(layer) for layer in state.layers_of(model))

@@ -65,8 +65,7 @@ class Sites:
 
     def _freezing(self, original: property) -> property:
         def trainable(obj: Any, value: Any) -> None:
-            if not value:
-                self._note(obj, "frozen")
+            self._note(obj, "thawed" if value else "frozen")
             assert original.fset is not None
             original.fset(obj, value)
 
@@ -173,8 +172,10 @@ def _parts(model: Any, layer_names: dict[int, str]) -> Iterator[tuple[str, Any, 
     for layer, _ in layer_tree(model):
         name = layer_names.get(id(layer), str(layer.name))
         yield f"layer:{name}", layer, "made"
-        yield f"frozen:{name}", layer, "frozen"
-    yield "frozen:", model, "frozen"
+        for role in ("frozen", "thawed"):
+            yield f"{role}:{name}", layer, role
+    for role in ("frozen", "thawed"):
+        yield f"{role}:", model, role
 
 
 def _parameters(function: Any) -> list[str]:

@@ -56,6 +56,23 @@ def optimized_variables(optimizer: Any) -> list[Any]:
     return list((inner if inner is not None else optimizer)._trainable_variables)
 
 
+def out_of_step(model: Any, names: dict[int, str]) -> dict[str, list[str]]:
+    """Returns by name what the optimizers of a model were built for, as far as it is not what should train.
+
+    "left": trainable variables that no optimizer knows; "frozen": variables that are not trainable and that one
+    does know. Empty while no optimizer is built, or where a training step of the user's has its own ways.
+    """
+    built = [one for one in optimizers(model) if one.built]
+    held = {id(variable) for one in built for variable in optimized_variables(one)}
+    if not held or not is_default(model, "train_step"):
+        return {}
+    found = {
+        "left": [names[id(v)] for v in model.trainable_variables if id(v) not in held and id(v) in names],
+        "frozen": [names[id(v)] for v in model.non_trainable_variables if id(v) in held and id(v) in names],
+    }
+    return {key: named for key, named in found.items() if named}
+
+
 def loss_scale(optimizer: Any) -> Any:
     """Returns the variable by which an optimizer's gradients are scaled, None when they are not."""
     return getattr(optimizer, "dynamic_scale", None)
@@ -98,6 +115,8 @@ def loss_is_mean(model: Any) -> bool:
     """Tells whether the loss in the logs is the epoch's running mean: a metric named "loss" was updated."""
     for metric in getattr(model, "metrics", []):
         count = getattr(metric, "count", None)
+        if metric.name == "loss" and count is not None and count._value is None:
+            return True  # JAX takes the values away while it trains: the training stopped with an error
         if metric.name == "loss" and count is not None and float(keras.ops.convert_to_numpy(count)) > 0:
             return True
     return False

@@ -244,6 +244,13 @@ def data_loss(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
     return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
 
 
+def added_loss(model: Any, x: Any) -> Any:
+    """Returns what layers and regularisers add to the loss of a batch in training, None where nothing does."""
+    model(x, training=True)
+    added = list(model.losses)
+    return sum(added[1:], start=added[0]) if added else None
+
+
 def output_losses(model: Any) -> list[str]:
     """Returns the names of the outputs with a loss of their own, when there are several and Keras's step adds them."""
     given = getattr(model, "loss", None)

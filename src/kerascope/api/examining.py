@@ -21,13 +21,15 @@ def examine(session: Session, writer: Writer, seconds: float) -> None:
         writer: where the events go.
         seconds: for all models together, counted as the watch's own.
     """
+    from kerascope._keras.state import has_values
     from kerascope.detect.second.look import worth
 
     began = time.perf_counter()
     for watched, model in session.ended():
         left = seconds - (time.perf_counter() - began)
         journal = watched.stepper.journal
-        if not worth(model):
+        # JAX takes the values away while it trains, and does not give them back when a step raises.
+        if not has_values(model) or not worth(model):
             watched.examined()
             continue
         if _SLOWER * watched.stepper.clock.typical > left:

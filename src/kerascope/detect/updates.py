@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kerascope.detect.context import rate_is_zero
+from kerascope.detect.loss_scale import stuck
 from kerascope.detect.reading import (
     Anatomy,
     Checks,
@@ -47,6 +48,8 @@ def _judge(view: RunView, model: ModelView) -> Finding | None:
         return _all_frozen(view, model, anatomy)
     if len(checks.step) < 2 or checks.step[-1] - checks.step[0] < least - 1:
         return None
+    if (scale := stuck(view, model)) is not None:
+        return scale
     trainable = [v for v in anatomy.trainable() if checks.constant(v.path) is not None]
     still = [v for v in trainable if checks.constant(v.path)]
     if not still:

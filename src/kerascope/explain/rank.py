@@ -150,7 +150,18 @@ def _folded(ordered: Sequence[Finding]) -> list[Finding]:
     """Moves what follows from a cause under it; what is folded can carry others with it."""
     parent: dict[int, int] = {}
     for index, finding in enumerate(ordered):
-        above = next((i for i, other in enumerate(ordered) if i != index and _explains(other, finding)), None)
+        above = next(
+            (
+                i
+                for i, other in enumerate(ordered)
+                if i != index
+                and _explains(other, finding)
+                and (
+                    i < index or not _explains(finding, other)
+                )  # of two that explain each other the surer stays
+            ),
+            None,
+        )
         if above is not None and _root(parent, above) != index:
             parent[index] = above
     kept = []

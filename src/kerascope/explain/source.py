@@ -165,6 +165,9 @@ def _of_call(
             found = trail.preparation(module, given, outer, selected)
             if lever.target == "order":  # where rows are selected or reordered, not where they are made
                 found = sorted(found, key=lambda place: not _reorders(place[1]))
+            elif argument == "validation_data[1]" and len(found) > 2:
+                # What is wrong with the labels of one part is mended where these are taken, not where all come from.
+                found = [*reversed(found[:-1]), found[-1]]
             return [Place(m, n, call, True) for m, n in found]
         return [Place(m, n, call, True) for m, n in trail.values(module, given, outer)]
     node: ast.expr | None = scopes.argument(call, argument, names)

@@ -73,6 +73,10 @@ class Journal:
         """Records where the first non-finite value was traced to."""
         self._event("nonfinite", facts, step)
 
+    def holding(self, step: int, facts: dict[str, Any]) -> None:
+        """Records what an optimizer was built for and what should train, where these differ."""
+        self._event("holding", facts, step)
+
     def birth(self, step: int, facts: dict[str, Any]) -> None:
         """Records what running the bad step again has shown."""
         self._event("birth", facts, step)

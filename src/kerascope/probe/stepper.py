@@ -49,8 +49,7 @@ class Stepper:
         self._model = weakref.ref(model)
         self.backend = backend
         self.journal = journal
-        self.compiles = compiles
-        self.timeline = timeline
+        self.compiles, self.timeline = compiles, timeline
         self.profiler = profiler
         self.number = self.epoch = self.training = 0
         self.raw: Callable[..., Any] | None = None
@@ -70,7 +69,7 @@ class Stepper:
         self._options = options
         self._returned: Any = None
         self._entered = 0.0
-        self._reset = True
+        self._reset, self._opens = True, False
         self._rate: Any = None
         self._data_seen = self._heavy = self._checked = self._largest = 0
         self._limits = backend.limits(model)
@@ -160,9 +159,9 @@ class Stepper:
         self.window.add(entry)
         if not self.keeper.off:
             self.keeper.seen(entry, self.window)
-        self._reset = False
         self.rows.add(Row(self.number, self.epoch, self.clock.at(), math.nan, 0.0, size, self._rate, None))
         sampling = self._measure(state, held, batch)
+        self._reset = self._opens = False
         if self.profiler is not None:
             self._synced = self.profiler.before(self, state, held)
         return sampling
@@ -256,18 +255,16 @@ class Stepper:
     def _measure(self, state: Any, held: Any, batch: Any) -> contextlib.AbstractContextManager[Sample] | None:
         """Takes what is due of this step: facts of the data, statistics. Returns a block to run the step in."""
         due = self.sampler.due(self.number) and "samples" not in self._limits
-        if self.number <= _DATA_FIRST or (due and self._data_seen < _DATA_MOST):
+        if self.number <= _DATA_FIRST or ((due or self._opens) and self._data_seen < _DATA_MOST):
             self._data_seen += 1
-            self.journal.guard("probe.data", lambda: self.journal.batch(self.number, self._facts(batch)))
+            facts = self.journal.guard("probe.data", lambda: batches.batch_facts(self.backend, batch))
+            self.journal.batch(self.number, facts or {})
         if not due:
             return None
         if self.sampler.in_place:
             return self.backend.instrumented(self.model)
         self.journal.guard("probe.sample", lambda: self._sample(self.number, state, held), self._no_samples)
         return None
-
-    def _facts(self, batch: Any) -> dict[str, Any]:
-        return batches.batch_facts(self.backend, batch)
 
     def _no_samples(self) -> None:
         self.sampler.off = "taking statistics failed"
@@ -329,6 +326,8 @@ class Stepper:
         """Keras is about to begin an epoch: metrics have been reset."""
         self.epoch = epoch
         self._reset = True
+        # Whether the data stay the same is looked at in some epochs, at little cost.
+        self._opens = epoch < 4 or epoch & (epoch - 1) == 0
 
     def always_resets(self) -> None:
         """Every call resets the metrics (`train_on_batch`)."""

@@ -16,6 +16,7 @@ from kerascope.probe.account import Account
 from kerascope.probe.capture import Room
 from kerascope.probe.clock import now
 from kerascope.probe.dataset.facts import data_facts, settings_of_fit
+from kerascope.probe.dataset.steady import Marks
 from kerascope.probe.journal import Failures, Journal
 from kerascope.probe.looking import Autopsy, Pause
 from kerascope.probe.options import Options
@@ -274,6 +275,7 @@ class Session:
         if isinstance(epochs, int) and isinstance(each, int):
             watched.stepper.will_end_at(watched.stepper.number + epochs * each)
         self._describe(watched, model)
+        watched.stepper.journal.guard("probe.invariants", lambda: self._invariants(watched, model))
 
     def _describe(self, watched: Watched, model: Any) -> None:
         """Records what the model is made of, as soon as it is built."""
@@ -281,6 +283,13 @@ class Session:
         journal.guard(
             "probe.topology", lambda: self.writer.model_facts(journal.model, graph.facts(model, self.sites))
         )
+
+    def _invariants(self, watched: Watched, model: Any) -> None:
+        """Marks what must not change, and records where the optimizer was built for what should not train."""
+        watched.marks = None if not self.options.data else Marks.of(self._fitting.get(id(model), {}))
+        found = keras_state.out_of_step(model, graph.variable_keys(model))
+        if found:
+            watched.out_of_step(found)
 
     def _epoch_end(self, watched: Watched, epoch: int, logs: dict[str, Any]) -> None:
         stepper = watched.stepper
@@ -300,7 +309,9 @@ class Session:
         arguments = self._fitting.get(id(model))
         if arguments is not None and self.options.data:
             journal = stepper.journal
-            facts["data"] = journal.guard("probe.dataset", lambda: self._data(model, arguments)) or {}
+            facts["data"] = (
+                journal.guard("probe.dataset", lambda: self._data(watched, model, arguments)) or {}
+            )
         self.writer.training_ended(stepper.training, self.at(), outcome, facts)
         self._describe(watched, model)
         watched.method = None
@@ -308,7 +319,7 @@ class Session:
         self._keep(watched, model)
         self.writer.flush()
 
-    def _data(self, model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _data(self, watched: Watched, model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         """Looks at the whole data, and at what the trained model makes of a sample of them."""
         assert self._backend is not None
 
@@ -316,7 +327,8 @@ class Session:
             return predicting.predict(model, x)
 
         with self._backend.quiet():
-            return data_facts(arguments, predict)
+            facts = data_facts(arguments, predict)
+        return {**facts, "parted": watched.marks.parted(arguments)} if watched.marks is not None else facts
 
     def _detach(self, model: Any, outcome: str) -> None:
         """Ends a training and gives the model back the function that Keras made."""

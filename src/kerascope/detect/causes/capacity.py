@@ -7,16 +7,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerascope.detect.causes.common import broken, cause, harm, on_layer, standing_evidence
-from kerascope.detect.node import RECURRENT
+from kerascope.detect.causes.common import broken, cause, curve, harm, on_layer, standing_evidence
+from kerascope.detect.node import NORMALISING, RECURRENT, SQUASHING
 from kerascope.detect.reading import number, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, situations
-from kerascope.detect.standing import standing, worst
+from kerascope.detect.standing import Standing, standing, worst
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding, Lever
 
 _HARM = 0.15
+_LONG = 300  # updates
+_WELL = 0.85
+_TOWER = 8
 
 
 @detector(kinds=("insufficient-capacity", "normalisation-misuse"), slug="capacity")
@@ -32,7 +35,10 @@ def capacity(view: RunView) -> Iterator[Finding]:
 
 def _narrow(situation: Situation) -> Iterator[Finding]:
     found = worst(situation)
-    if found is None or not found.poor or not found.poor_fit or broken(situation):
+    if found is None or broken(situation):
+        return
+    if not found.poor or not found.poor_fit:
+        yield from _single_unit(situation, found)
         return
     if any(t.yardstick.get("copies") is True for t in situation.targets):
         return  # a narrow middle is the point of an autoencoder
@@ -72,6 +78,41 @@ def _narrow(situation: Situation) -> Iterator[Finding]:
             )
 
 
+def _single_unit(situation: Situation, found: Standing) -> Iterator[Finding]:
+    """A hidden layer of one unit, where the simple methods find no more than the model does.
+
+    Then only the model itself tells: its training rows are answered badly, and that no longer gets better.
+    """
+    node = next((n for n in situation.hidden if n.kind == "Dense" and n.units == 1), None)
+    moves = situation.trend
+    if node is None or moves is None or situation.updates < _LONG or not found.fitted < _WELL:
+        return
+    levels = moves.levels
+    settled = len(levels) >= 3 and abs(levels[-1] - levels[-2]) < 0.05 * abs(levels[-2])
+    inputs = situation.shapes.get(next((p for p in node.weights if p.endswith("kernel")), ""), (0,))[0]
+    if not settled or inputs < 4 or any(t.yardstick.get("copies") is True for t in situation.targets):
+        return
+    yield cause(
+        situation,
+        "insufficient-capacity",
+        0.65,
+        f"Everything has to pass through one unit in `{node.path}`",
+        f"A layer of one unit makes one number of {inputs} inputs, and the layers behind know nothing else. The loss "
+        "has levelled off while many training rows are still answered wrongly, so more steps will not help.",
+        on_layer(node, "units", "32"),
+        layer=node.path,
+        evidence=[
+            Evidence("units", 1),
+            Evidence(
+                "accuracy" if found.score == "accuracy" else "R2",
+                round(found.fitted, 3),
+                "of the training rows",
+            ),
+            *curve(situation),
+        ],
+    )
+
+
 # -- normalisation -----------------------------------------------------------------------------------------------
 
 
@@ -109,6 +150,46 @@ def _normalised(situation: Situation) -> Iterator[Finding]:
             )
             return
     yield from _unsettled(situation)
+    yield from _missing(situation)
+
+
+def _missing(situation: Situation) -> Iterator[Finding]:
+    """Many layers one behind the other, nothing that keeps their scale, and no learning."""
+    hidden = situation.hidden
+    if (
+        len(hidden) < _TOWER
+        or not situation.has_graph
+        or broken(situation)
+        or not harm(situation) > 2 * _HARM
+    ):
+        return
+    if any(n.kind in NORMALISING or n.custom or n.kind in RECURRENT for n in situation.working):
+        return
+    if any(situation.activation_after(n) in SQUASHING for n in hidden):
+        return  # these let little through however many they are
+    moves = situation.trend
+    if moves is None or moves.end < 0.5 * moves.start:
+        return
+    yield cause(
+        situation,
+        "normalisation-misuse",
+        0.6,
+        f"{len(hidden)} hidden layers one behind the other, and none that normalises",
+        "Each layer changes the scale of what passes it a little, and many of them multiply to much: signals or "
+        "gradients fade or grow on their way. `BatchNormalization` or `LayerNormalization` between the layers brings "
+        "them back to one scale; so do skip connections, fewer layers, or an activation that normalises itself.",
+        tuple(
+            Lever("layer", name, value, node.path)
+            for node in hidden
+            for name, value in (("activation", '"selu"'), ("kernel_initializer", '"lecun_normal"'))
+        ),
+        layer=hidden[0].path,
+        evidence=[
+            Evidence("hidden layers", len(hidden)),
+            *curve(situation),
+            *standing_evidence(worst(situation)),
+        ],
+    )
 
 
 def _unsettled(situation: Situation) -> Iterator[Finding]:

@@ -15,6 +15,10 @@ from kerascope.detect.standing import standing
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding
 
+_FAR = 3.0
+"""How many spreads apart the means of two samples of the same labels never are."""
+_TIMES = 4.0
+
 
 @detector(kinds=("wrong-labels", "class-imbalance"), slug="labels")
 def labels(view: RunView) -> Iterator[Finding]:
@@ -92,10 +96,11 @@ def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:
         and not scaled_apart(situation)
         and not unseen(target)
     ):
-        yield _apart(situation, own, found, across)
+        yield _apart(situation, target, own, found, across)
 
 
-def _apart(situation: Situation, own: float, found: Evidence, across: float) -> Finding:
+def _apart(situation: Situation, target: Target, own: float, found: Evidence, across: float) -> Finding:
+    other = _other_numbers(target)
     return cause(
         situation,
         "train-val-mismatch",
@@ -104,13 +109,29 @@ def _apart(situation: Situation, own: float, found: Evidence, across: float) -> 
         "Similar inputs have similar labels within each of the two parts, but not across them: the "
         "labels or the "
         "inputs of one part were prepared in another way.",
-        on("data", "validation_data", None),
+        on("data", "validation_data[1]" if other else "validation_data", None),
         evidence=[
+            *other,
             Evidence("neighbours within training rows", round(own, 3)),
             found,
             Evidence("from training to validation rows", round(across, 3)),
         ],
     )
+
+
+def _other_numbers(target: Target) -> list[Evidence]:
+    """Returns the mean of the labels of both parts when these are numbers of another size, nothing otherwise."""
+    own, held = target.labels, target.validation_labels
+    means = [number(part.get("mean")) for part in (own, held)]
+    spreads = [number(part.get("std")) for part in (own, held)]
+    if target.is_class_task or not all(map(math.isfinite, means + spreads)) or not min(spreads) > 0:
+        return []
+    if abs(means[0] - means[1]) < _FAR * max(spreads) and max(spreads) < _TIMES * min(spreads):
+        return []
+    return [
+        Evidence("labels, training rows", round(means[0], 4)),
+        Evidence("validation rows", round(means[1], 4)),
+    ]
 
 
 def _imbalance(situation: Situation, target: Target) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from kerascope.detect.causes.common import (
     step_size,
 )
 from kerascope.detect.causes.scales import unscaled
+from kerascope.detect.causes.shortened import shortened
 from kerascope.detect.context import adversarial, rate_is_zero
 from kerascope.detect.node import NUMERIC
 from kerascope.detect.reading import Samples, mapping, number, plural, show, whole
@@ -92,6 +93,8 @@ def _too_high(situation: Situation) -> Finding | None:
     if not (damage > _HARM or broken(situation)):
         return None
     ran_away = grew > _SURGE or rose
+    if not ran_away and ratio < _USUAL:
+        return None  # whatever the rate, the steps are short: gradients are clipped, or next to nothing
     if not (ran_away or fast(situation) or ratio > 0.1):
         return None
     sure = (
@@ -164,6 +167,9 @@ def _too_slow(situation: Situation) -> Iterator[Finding]:
         return  # the training rows are answered well: slowness is not what is wrong
     ratio = step_size(situation)
     path = ratio * situation.updates
+    if (cut := shortened(situation, path)) is not None:
+        yield cut
+        return
     adaptive = not plain(situation)
     reach = _reach(situation)
     if situation.updates < _FEW and ratio >= _USUAL and reach >= 0.2:
@@ -253,7 +259,8 @@ def _size(situation: Situation) -> float:
 
 def _batches(situation: Situation) -> Iterator[Finding]:
     damage, size, rows = harm(situation), _size(situation), situation.rows
-    if not damage > _HARM or not math.isfinite(size) or not math.isfinite(rows) or broken(situation):
+    jumps = size <= 2 and _jumps(situation)
+    if not (damage > _HARM or jumps) or not math.isfinite(size + rows) or broken(situation):
         return
     if size >= max(64, 0.3 * rows) and situation.updates < 200:
         yield cause(
@@ -295,6 +302,17 @@ def _batches(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def _jumps(situation: Situation) -> bool:
+    """Tells whether single steps undo what others learnt: most rows cost next to nothing, and some cost very much."""
+    losses = situation.losses[np.isfinite(situation.losses)]
+    found = worst(situation)
+    if len(losses) < 200 or found is None or not found.gap > _HARM / 2:
+        return False
+    late = losses[-len(losses) // 4 :]
+    behind = found.simple - max(found.own, found.fitted) > found.noise
+    return behind and float(late.mean()) > 20 * float(np.median(late))
+
+
 def _epochs(situation: Situation) -> Iterator[Finding]:
     damage = harm(situation)
     speed = pace(situation)
@@ -313,6 +331,8 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
     unmoved = situation.updates < _FEW and step_size(situation) * situation.updates < _STILL
     if not ((speed > 0.05 and done >= 3 and falling) or (few and falling) or unmoved):
         return
+    if not few and speed <= 0.1 and any(t.custom_loss for t in situation.targets):
+        return  # what the answers mean is known to the user's own loss only
     epochs = max(10, 5 * done)
     yield cause(
         situation,

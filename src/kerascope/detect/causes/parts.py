@@ -192,7 +192,7 @@ def _shared(situation: Situation) -> Iterator[Finding]:
         "The model has seen these rows together with their answers. The validation scores say how well it "
         "remembers, not how "
         "well it will do on new rows.",
-        on("data", "validation_data", None),
+        on("data", "validation_data[0]", None),
         evidence=[
             Evidence("share of validation rows", round(shared, 3)),
             Evidence("doubles within the training data", round(doubles, 3)),

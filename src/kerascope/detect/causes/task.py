@@ -195,6 +195,13 @@ def _numbers_as_classes(situation: Situation, target: Target) -> Finding:
     )
 
 
+def _unanswered(situation: Situation, target: Target) -> bool:
+    """Tells whether the accuracy that was asked for stays far below what simple methods reach on the same rows."""
+    logged = [situation.epoch_logs(name) for name, _, _ in situation.metric_names() if "acc" in name]
+    last = [float(values[-1]) for values in logged if len(values)]
+    return target.classes > 2 and bool(last) and max(last) < standing(target).simple - 0.3
+
+
 def _squared_classes(situation: Situation, target: Target) -> Iterator[Finding]:
     """Classes with a loss of numbers: works when all goes well, learns slowly when it does not."""
     one_hot = target.written == "one-hot" and target.units == target.columns
@@ -204,7 +211,7 @@ def _squared_classes(situation: Situation, target: Target) -> Iterator[Finding]:
     if not (one_hot or two or several):
         return
     damage = harm(situation, target)
-    bad = damage > 0.15
+    bad = damage > 0.15 or (several and _unanswered(situation, target))
     loss = "binary_crossentropy" if two else "categorical_crossentropy"
     if several:
         loss = "sparse_categorical_crossentropy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -139,6 +140,22 @@ class _Judge:
                 return where.first
         return SourceSpan()
 
+    def overwriting(self) -> SourceSpan | None:
+        """Returns the statement of `update_state` that gives a variable a value without regard to the one it has."""
+        where = source.method(self.code, "update_state") if isinstance(self.code, type) else None
+        for statement in where.statements() if where is not None else ():
+            call = statement.value if isinstance(statement, ast.Expr) else None
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Attribute)
+                and call.func.attr == "assign"
+                and call.args
+                and ast.unparse(call.func.value) not in ast.unparse(call.args[0])
+            ):
+                assert where is not None
+                return where.span_of(statement)
+        return None
+
     def _reset(self) -> Found | None:
         metric = self.make()
         fresh = _updated(metric, self.first_half)
@@ -173,7 +190,7 @@ class _Judge:
             f"`{self.name}` forgets all batches but the last",
             "It was given two halves of the recorded batch, and then says what it says of the second half alone. What "
             "Keras shows for an epoch is the figure of its last batch. Add up over the updates: `assign_add`.",
-            self.place("update_state", "result"),
+            self.overwriting() or self.place("update_state", "result"),
             [
                 Evidence("first half", _short(whole)),
                 Evidence("second half", _short(last)),
@@ -188,11 +205,18 @@ class _Judge:
         parts = _updated(metric, self.rest)
         if not np.isfinite([*whole, *parts]).all() or _near(whole, parts, _APART):
             return None
+        place = self.overwriting()
         return _bug(
             f"`{self.name}` depends on how the data is cut into batches",
-            "The recorded batch was given at once, and in two halves. A ratio, a root or a maximum is not the mean of "
-            "those of its batches. Add up numerator and denominator over all samples, and divide in `result`.",
-            self.place("update_state", "result"),
+            "The recorded batch was given at once, and in two halves. "
+            + (
+                "One of its variables is given a new value with each batch, and what it had is lost: add up, with "
+                "`assign_add`."
+                if place is not None
+                else "A ratio, a root or a maximum is not the mean of those of its batches. Add up numerator and "
+                "denominator over all samples, and divide in `result`."
+            ),
+            place or self.place("update_state", "result"),
             [Evidence("at once", _short(whole)), Evidence("in two halves", _short(parts))],
             severity="warning",
             confidence=0.8,

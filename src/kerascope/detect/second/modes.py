@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerascope._backends import tensors
-from kerascope._keras import modes, state, steps, trial
+from kerascope._keras import modes, objects, state, steps, trial
 from kerascope.detect.contracts.running import difference
 from kerascope.detect.second import source
 from kerascope.detect.second.trial import Found, Trial, finding, user_frame
@@ -80,6 +80,7 @@ def _left_on(trial_: Trial, forced: list[_Mode]) -> Iterator[Found]:
         trial.tap_calls(patches, off)
         without = _loss(trial_, restart=True)
     if not np.isfinite([as_it_is, without]).all() or as_it_is <= _WORSE * without:
+        yield from _statistics(trial_, forced)
         return
     names = ", ".join(dict.fromkeys(f"`{m.layer.name}`" for m in forced))
     yield Found(
@@ -99,6 +100,38 @@ def _left_on(trial_: Trial, forced: list[_Mode]) -> Iterator[Found]:
             [[Lever("line", "training", None)]],
         )
     )
+
+
+def _statistics(trial_: Trial, forced: list[_Mode]) -> Iterator[Found]:
+    """Statistics of a normalisation that move in inference, even where that does the loss no harm yet."""
+    trial_.at_end()
+    kept = [(m, [np.array(objects.to_numpy(v.value)) for v in modes.statistics(m.layer)]) for m in forced]
+    trial_.predict()
+    moved = [
+        m
+        for m, before in kept
+        if any(
+            not np.array_equal(was, objects.to_numpy(v.value))
+            for was, v in zip(before, modes.statistics(m.layer), strict=True)
+        )
+    ]
+    if moved:
+        layer = moved[0].layer
+        yield Found(
+            finding(
+                "training-flag",
+                "warning",
+                0.8,
+                f"`{layer.name}` goes on learning its statistics when the model predicts",
+                "The model was called in inference on the recorded batch, and the moving mean and variance of this "
+                "layer were others afterwards: it is called with `training=True` always. So validation and use change "
+                "the model, and an answer depends on the rows that happen to be asked with it. Hand on the `training` "
+                "argument of `call`, or leave it out: Keras passes the mode along.",
+                _place(trial_, moved[0], "True"),
+                [Evidence("layers whose statistics move in inference", len(moved))],
+                [[Lever("line", "training", None)]],
+            )
+        )
 
 
 def _loss(trial_: Trial, *, restart: bool) -> float:

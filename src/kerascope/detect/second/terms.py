@@ -20,6 +20,7 @@ _DROWNED = 100.0
 
 def look(trial_: Trial) -> Iterator[Found]:
     """Yields the output whose loss is so small beside another's that it does not count."""
+    yield from _added(trial_)
     names = trial.output_losses(trial_.model)
     if len(names) < 2 or trial_.y is None:
         return
@@ -63,6 +64,60 @@ def look(trial_: Trial) -> Iterator[Found]:
             "unlearnt",
             (f"{small}_loss",),
         )
+
+
+def _added(trial_: Trial) -> Iterator[Found]:
+    """What a layer of the user's adds to the loss, and drowns the loss of the data with."""
+    place = _adding(trial_)
+    if place is None or trial_.y is None or not trial.loss_is_settable(trial_.model):
+        return
+    model = trial_.model
+    trial_.at_begin()
+    if trial.added_loss(model, trial_.x) is None:
+        return
+    variables = list(model.trainable_variables)
+    parts = (
+        functools.partial(trial.data_loss, model, trial_.x, trial_.y, trial_.weights),
+        functools.partial(trial.added_loss, model, trial_.x),
+    )
+    results = [backend.gradients(part, variables)[:2] for part in parts]
+    squares = [[0.0 if g is None else float(np.sum(np.square(g))) for g in found] for _, found in results]
+    shared = [(a, b) for a, b in zip(*squares, strict=True) if a > 0 and b > 0]
+    if not shared:
+        return
+    data, added = (float(np.sqrt(sum(part))) for part in zip(*shared, strict=True))
+    if not np.isfinite([data, added]).all() or added < _DROWNED * data:
+        return
+    yield Found(
+        finding(
+            "scale-mismatch",
+            "fault",
+            0.85,
+            "What is added with `add_loss` drowns the loss of the data",
+            f"In the first step the added term is {float(results[1][0]):.3g} and the loss of the data "
+            f"{float(results[0][0]):.3g}; in the weights that both depend on, the gradient of the added one is "
+            f"{added / data:.0f} times as large. The optimizer brings the added term down first, and what the data ask "
+            "for has no say. Weigh it, or take the mean over the batch and not the sum.",
+            place,
+            [
+                Evidence("added term, first step", _short(float(results[1][0]))),
+                Evidence("loss of the data, first step", _short(float(results[0][0]))),
+                Evidence("ratio of their gradients in the weights of both", _short(added / data)),
+            ],
+        ),
+        "behind",
+    )
+
+
+def _adding(trial_: Trial) -> SourceSpan | None:
+    """Returns the only call of `add_loss` in the layers of the user's, None where there is none, or are several."""
+    found = [
+        place
+        for layer in {type(one): one for one in [*trial_.own.layers, trial_.model]}.values()
+        if (call := source.method(type(layer), "call")) is not None
+        and (place := call.last_call("add_loss")) is not None
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _gradients(trial_: Trial, names: list[str]) -> dict[str, tuple[float, float]]:
