@@ -6,6 +6,7 @@ import dataclasses
 
 from trace_bugs.case import Case, Loaded, load
 from trace_bugs.constructs import CASES as CONSTRUCTS
+from trace_bugs.fresh import CASES as FRESH
 from trace_bugs.further import CASES as FURTHER
 from trace_bugs.held import CASES as HELD
 from trace_bugs.layers import CASES as LAYERS
@@ -16,7 +17,7 @@ from trace_bugs.second import CASES as SECOND
 
 ALL: tuple[Case, ...] = (
     *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *CONSTRUCTS),
-    *(dataclasses.replace(case, held_out=True) for case in HELD),
+    *(dataclasses.replace(case, held_out=True) for case in HELD + FRESH),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]
