@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called, integer
 
 _RESHAPING = {"reshape", "view", "Reshape"}
+_MOST_TURNED = 3
+"""Of tensors with more axes than these behind the batch, only two are exchanged: there are too many orders."""
 _MAKING = {"zeros", "ones", "full", "normal", "uniform", "broadcast_to", "tile", "rand", "randn", "eye"}
 
 
@@ -56,7 +58,11 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
     shape = context.shape(tensor)
     first, last = elements[0], elements[-1]
     seen = {tuple(texts)}
-    for cost, new in _target_texts(context, texts, elements, shape, called(call) == "Reshape"):
+    targets = itertools.chain(
+        _with_features(context, texts, tensor, last, shape),
+        _target_texts(context, texts, elements, shape, called(call) == "Reshape"),
+    )
+    for cost, new in targets:
         if tuple(new) in seen:
             continue
         seen.add(tuple(new))
@@ -70,8 +76,10 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
         edit = context.replace(cost, place, ", ".join(texts), ", ".join(new))
         yield edit
     if shape is not None and tensor is not None:
-        for order in itertools.permutations(range(1, len(shape))):
-            if list(order) != list(range(1, len(shape))):
+        plain = list(range(1, len(shape)))
+        for order in itertools.permutations(plain):
+            moved = sum(a != b for a, b in zip(order, plain, strict=True))
+            if moved and (moved == 2 or len(plain) <= _MOST_TURNED):
                 axes = ", ".join(map(str, (0, *order)))
                 text = context.spell("transpose", call, context.text(tensor), f"({axes})")
                 if text is not None:
@@ -160,6 +168,16 @@ def _target_texts(
                 yield 1.5, [*texts[:at], f"{texts[at]} // {divisor}", *texts[at + 1 :]]
 
 
+def _with_features(
+    context: Context, texts: list[str], tensor: ast.expr | None, last: ast.expr, shape: Shape | None
+) -> Iterator[tuple[float, list[str]]]:
+    """A last axis that sizes are merged into without the features: `p * p` for `p * p * x.shape[-1]`."""
+    known = shape is not None and isinstance(shape[-1], int) and shape[-1] > 1
+    if known and isinstance(last, ast.BinOp) and isinstance(last.op, ast.Mult) and "-1" in texts[:-1]:
+        assert tensor is not None
+        yield 0.9, [*texts[:-1], f"{texts[-1]} * {context.atom(tensor)}.shape[-1]"]
+
+
 def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """A literal that is the batch size of the call that was traced."""
     function = context.function(call)
@@ -213,7 +231,7 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
         if parts[0] not in (":", "...", "None") and "None" not in parts:
             yield dataclasses.replace(context.swap(0.9, index, f":, {text}"), kind="index behind the batch")
         if parts[0] == ":" and "..." not in parts:
-            yield dataclasses.replace(context.swap(1.1, index, f"..., {parts[-1]}"), kind="index at the end")
+            yield dataclasses.replace(context.swap(1.2, index, f"..., {parts[-1]}"), kind="index at the end")
     outer = context.parents.get(node) if node is not None else None
     left = 0.01 if isinstance(outer, ast.BinOp) and outer.left is node else 0.0  # rows first, columns after
     for order in itertools.permutations(parts):
@@ -232,6 +250,8 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
                     yield context.swap(1.6, element, str(value))
         if isinstance(element, ast.Slice):
             yield from _slices(context, element)
+            if context.text(element) != ":" and shape is not None:  # a part of the batch is seldom meant
+                yield context.swap(0.9 if at == 0 and shape[0] == "B" else 1.5, element, ":")
             if context.text(element) == ":":
                 for new in ("1:", ":-1"):
                     yield context.swap(1.45, element, new)
@@ -245,7 +265,7 @@ def _slices(context: Context, node: ast.Slice) -> Iterator[Proposal]:
         if bound is not None and value is not None:
             for new in (value - 1, value + 1):
                 if new:
-                    yield context.swap(1.5, bound, str(new))
+                    yield context.swap(1.3, bound, str(new))
     if integer(node.lower) == 1 and node.upper is None:
         yield context.swap(1.3, node, ":-1")
     if node.lower is None and integer(node.upper) == -1:
