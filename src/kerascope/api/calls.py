@@ -7,7 +7,7 @@ from typing import Any
 
 from kerascope._keras import objects
 from kerascope.errors import UsageError
-from kerascope.explain.subject import Subject, subject
+from kerascope.explain.subject import Subject, step_subject, subject
 
 
 def prepared(
@@ -33,7 +33,7 @@ def prepared(
         and obj.__name__ in ("train_step", "test_step")
     ):
         args = objects.step_arguments(owner, obj, tuple(args))
-        about = Subject("train_step", f"{type(owner).__name__}.{obj.__name__}", None)
+        about = step_subject(owner, obj.__name__, args[-1])
         return (lambda: obj(*args, **kwargs)), about
     about = subject(obj, args, kwargs, make=make)
     if kind == "metric":

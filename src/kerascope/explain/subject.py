@@ -15,6 +15,7 @@ from kerascope._backends import tensors
 from kerascope._keras import objects
 
 BATCH = "B"
+_MOST_WEIGHTS = 20_000_000
 STAND_INS = {43: "N", 53: "M", 71: "L"}
 """Sizes given to unknown axes behind the first, and the names they are shown by: primes that are seldom a real size.
 
@@ -146,6 +147,27 @@ def subject(obj: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, make: A
     more = {size for t in leaves for size in _unknown(t)}
     names = {size: name for size, name in STAND_INS.items() if size in more}
     return Subject(kind, name, make, tuple(args), dict(kwargs), batch=size, unknown=names)
+
+
+def step_subject(model: Any, step: str, data: Any) -> Subject:
+    """Returns the subject for a model's `train_step` or `test_step` on a batch like this one.
+
+    It is for runs that tell which sizes are the batch: weights, optimizer, metrics and what the model keeps are put
+    back after each. A model that is not built, is spread over devices or is large is not run again.
+    """
+    from kerascope._keras import trial
+
+    def make() -> Any:
+        if not model.built or trial.is_distributed(model) or model.count_params() > _MOST_WEIGHTS:
+            raise RuntimeError("this model is not run again")
+        return model
+
+    def run(model: Any, data: Any) -> Any:
+        with trial.put_back(model):
+            return trial.train_step(model, data) if step == "train_step" else trial.test_step(model, data)
+
+    about = subject(step, (data,), {}, make=make)
+    return dataclasses.replace(about, kind="train_step", name=f"{type(model).__name__}.{step}", run=run)
 
 
 def _unknown(value: Any) -> list[int]:

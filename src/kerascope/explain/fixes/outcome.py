@@ -27,6 +27,18 @@ _SIZES = (11, 13, 17, 19, 23, 29, 31, 37)
 _MANY = 4
 """A result that is larger than its inputs by this factor squared batch is left to the check of its shape."""
 
+_DIAGONAL = {
+    "arange",
+    "eye",
+    "identity",
+    "diag",
+    "diagonal",
+    "diag_part",
+    "set_diag",
+    "fill_diagonal",
+    "range",
+}
+
 Shape = tuple[int | str | None, ...]
 
 
@@ -195,6 +207,8 @@ class Trial:
         alone = arrays(self.subject.call(instance, *_one_row(self.subject, args, kwargs, row)))
         for a, b in zip(result, alone, strict=True):
             if a[row : row + 1].shape != b.shape or not _close(a[row : row + 1], b):
+                if self.subject.kind == "loss" and _pairs_rows(instance):
+                    return
                 raise _Broken("a row's output depends on the other rows of the batch")
         outcome.stage += 1
 
@@ -268,6 +282,12 @@ def _array(value: Any) -> np.ndarray | None:
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True))
+
+
+def _pairs_rows(loss: Any) -> bool:
+    """Tells whether a loss compares each row with all others on purpose: it has a use for where a row meets itself."""
+    code = getattr(getattr(loss.call, "__func__", loss.call), "__code__", None)
+    return code is not None and bool(_DIAGONAL & set(code.co_names))
 
 
 def _one_row(subject: Subject, args: Any, kwargs: Any, row: int) -> tuple[Any, Any]:

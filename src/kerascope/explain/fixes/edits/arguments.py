@@ -97,7 +97,7 @@ def _choices(context: Context, call: ast.Call, rank: int, now: int | None) -> li
             continue
         cost = leaving + (0.5 if axis == 0 and rank > 1 else 0.0)
         if summed is not None:
-            cost += 0.05 * (axis != summed)
+            cost += 0.4 * (axis != summed)
         elif axis != (1 if steps else rank - 1):
             cost += 0.02 + 0.01 * axis
         if len(shape) == rank and shape[axis] == 1 and called(call) not in _ONES:
@@ -210,7 +210,12 @@ def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
     names = context.parameters(call)
     if word is None or (word in names and names.index(word) < len(call.args)):
         return
-    if not names and name in REDUCTIONS and call.args and context.kind(getattr(call.func, "value", call)) is None:
+    if (
+        not names
+        and name in REDUCTIONS
+        and call.args
+        and context.kind(getattr(call.func, "value", call)) is None
+    ):
         return  # `x.sum(1)`
     rank = rank_of(context, call) + (name == "stack")
     for cost, axis in _choices(context, call, rank, None):

@@ -211,6 +211,12 @@ class Context:
             for t in node.targets
             if isinstance(t, ast.Name)
         }
+        taken_apart = [
+            t for t in ast.walk(function) if isinstance(t, ast.Tuple) and isinstance(t.ctx, ast.Store)
+        ]
+        for part in (e for t in taken_apart for e in t.elts if isinstance(e, ast.Name)):
+            if self.is_tensor(function, part.id):
+                assigned.setdefault(part.id, part.lineno)
         for name, line in assigned.items():
             if line < before.lineno:
                 found.setdefault(name)

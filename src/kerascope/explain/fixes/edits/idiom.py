@@ -98,7 +98,9 @@ def _lacking(context: Context, call: ast.Call, others: list[ast.Call]) -> Iterat
         if keyword.arg in (None, "name", "seed", "activation", *given):
             continue
         text = context.text(keyword.value)
-        same = [k for o in others for k in o.keywords if k.arg == keyword.arg and context.text(k.value) == text]
+        same = [
+            k for o in others for k in o.keywords if k.arg == keyword.arg and context.text(k.value) == text
+        ]
         if _is_known(context, keyword.value, others[0], call) and len(same) * 2 >= len(others):
             yield context.insert(0.9, call, f"{keyword.arg}={text}")
 

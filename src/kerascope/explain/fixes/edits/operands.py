@@ -318,7 +318,8 @@ def _operand_axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if len(shape) == 3:
             text = context.spell("transpose", call, context.text(argument), "(0, 2, 1)")
             if text is not None:
-                yield context.swap(1.6 + 0.2 * index, argument, text)
+                layer = 0.3 if context.text(call.func).startswith("self.") else 0.0
+                yield context.swap(1.6 + 0.2 * index + layer, argument, text)
 
 
 def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -8,8 +8,16 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
 from kerascope.explain.fixes.patch import Edit
 
-
-_FOR_ITS_SHAPE = {"shape", "zeros_like", "ones_like", "full_like", "empty_like", "size", "rand_like", "randn_like"}
+_FOR_ITS_SHAPE = {
+    "shape",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "empty_like",
+    "size",
+    "rand_like",
+    "randn_like",
+}
 """Functions that take a tensor only for its shape: any other of the same shape will do, so the wrong one slips in."""
 
 
