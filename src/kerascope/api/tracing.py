@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerascope.api import target as targets
+from kerascope.api.calls import fits
 from kerascope.api.script import execute, prepare_script
 from kerascope.api.trace import Trace, recorded
 from kerascope.values import Report
@@ -31,7 +33,11 @@ def trace_object(
     """
     targets.choose_backend(say)
     module = targets.load_module(file)
-    obj, make = targets.made(module, name, targets.parse_arguments(arguments))
+    obj, make = targets.lookup(module, name), None
+    if isinstance(obj, type):
+        keywords = targets.parse_arguments(arguments)
+        fits(obj, keywords)
+        make = functools.partial(obj, **keywords)
     from kerascope._keras import objects
     from kerascope.api.trace import traced
 

@@ -24,8 +24,7 @@ from kerascope.explain.subject import BATCH, Subject
 from kerascope.record.lines import Position
 
 _SIZES = (11, 13, 17, 19, 23, 29, 31, 37)
-_MANY = 4
-"""A result that is larger than its inputs by this factor squared batch is left to the check of its shape."""
+NOT_FINITE = "the output is not finite"
 
 _DIAGONAL = {
     "arange",
@@ -106,6 +105,7 @@ class Trial:
         self.sizes = [size for size in _SIZES if size not in products][:2] or list(_SIZES[:2])
         self.symbolic_first = objects.backend_name() == "jax"
         self._made: dict[tuple[int, int], tuple[tuple[Any, ...], dict[str, Any]]] = {}
+        self._any_number = subject.kind in ("loss", "metric")
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments, made once; code that changes its input in place gets the changed ones."""
@@ -114,7 +114,20 @@ class Trial:
         return self._made[batch, seed]
 
     def check(self) -> Outcome:
-        """Returns how the object fares. Call it inside `quiet`."""
+        """Returns how the object fares. Call it inside `quiet`.
+
+        A loss or metric that is not finite for any number is from then on given numbers between 0 and 1: most
+        logarithms are of probabilities.
+        """
+        outcome = self._checked()
+        if outcome.reason == NOT_FINITE and self._any_number:
+            self._any_number = False
+            self.subject = self.subject.between_0_and_1()
+            self._made.clear()
+            outcome = self._checked()
+        return outcome
+
+    def _checked(self) -> Outcome:
         outcome = Outcome()
         try:
             objects.seed(0)
@@ -193,7 +206,7 @@ class Trial:
             if c.shape != (1, *a.shape[1:]):
                 raise _Broken(f"with a single row the output is {c.shape}, not {(1, *a.shape[1:])}")
             if not all(np.isfinite(x).all() for x in (a, b, c) if x.dtype.kind == "f"):
-                raise _Broken("the output is not finite")
+                raise _Broken(NOT_FINITE)
         outcome.output = labelled[0]
         outcome.stage += 1
 
@@ -222,7 +235,7 @@ class Trial:
             for a, b in zip(results[first], results[second], strict=False)
         ]
         if not all(np.isfinite(x).all() for x in results[first] if x.dtype.kind == "f"):
-            raise _Broken("the output is not finite")
+            raise _Broken(NOT_FINITE)
         if any(len([size for size in shape if isinstance(size, str)]) > 1 for shape in shapes):
             raise _Broken(f"the batch is on two axes of the output: {written(shapes[0])}")
         outcome.output = shapes[0] if shapes else None
@@ -258,7 +271,7 @@ class Trial:
             shapes.append([x.shape for x in result])
             outcome.stage += 1
             if not all(np.isfinite(x).all() for x in result):
-                raise _Broken("the result is not finite")
+                raise _Broken(NOT_FINITE)
         if shapes[0] != shapes[1] or any(size in (first, second) for s in shapes for x in s for size in x):
             raise _Broken("the shape of the result follows the batch size")
         outcome.output = shapes[0][0] if shapes[0] else None

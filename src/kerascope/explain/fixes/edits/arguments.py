@@ -292,7 +292,10 @@ def _permuted(axes: list[ast.expr], name: str) -> Iterator[tuple[float, str]]:
         if list(order) != now:
             moved = sum(a != b for a, b in zip(order, now, strict=True))
             kept = order[0] == 0 or name == "Permute"
-            yield (1.0 if kept else 1.8) + 0.1 * moved, ", ".join(map(str, order))
+            nothing = (
+                -0.5 if now == sorted(x for x in now if x is not None) else 0.0
+            )  # as it is, it does nothing
+            yield (1.0 if kept else 1.8) + 0.1 * moved + nothing, ", ".join(map(str, order))
 
 
 def _switches(context: Context, call: ast.Call) -> Iterator[Proposal]:

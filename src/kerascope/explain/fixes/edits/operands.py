@@ -318,8 +318,18 @@ def _operand_axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if len(shape) == 3:
             text = context.spell("transpose", call, context.text(argument), "(0, 2, 1)")
             if text is not None:
-                layer = 0.3 if context.text(call.func).startswith("self.") else 0.0
+                layer = (
+                    0.3 if context.text(call.func).startswith("self.") and not _turns(context, call) else 0.0
+                )
                 yield context.swap(1.6 + 0.2 * index + layer, argument, text)
+
+
+def _turns(context: Context, node: ast.AST) -> bool:
+    """Tells whether the function that a node stands in transposes something: what is turned is turned back."""
+    function = context.function(node)
+    return function is not None and any(
+        called(n) in ("transpose", "permute", "swapaxes") for n in ast.walk(function)
+    )
 
 
 def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:

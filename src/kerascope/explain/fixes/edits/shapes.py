@@ -50,6 +50,25 @@ def _operand(context: Context, call: ast.Call) -> tuple[ast.expr | None, list[as
     return tensor, [], ""
 
 
+def _off_by_one(context: Context, node: ast.Slice) -> bool:
+    """Tells whether a slice is one longer or shorter than what it is combined with, and alike on all other axes."""
+    outer: ast.AST | None = context.parents.get(node)
+    while outer is not None and not isinstance(outer, ast.Subscript):
+        outer = context.parents.get(outer)
+    parent = context.parents.get(outer) if outer is not None else None
+    if not isinstance(parent, ast.BinOp):
+        return False
+    one, two = context.shape(parent.left), context.shape(parent.right)
+    if one is None or two is None or len(one) != len(two):
+        return False
+    gaps = [(a, b) for a, b in zip(one, two, strict=True) if a != b]
+    return (
+        len(gaps) == 1
+        and all(isinstance(size, int) for size in gaps[0])
+        and abs(gaps[0][0] - gaps[0][1]) == 1
+    )  # type: ignore[operator]
+
+
 def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
     tensor, elements, _ = _operand(context, call)
     if not elements or len(elements) > 5:
@@ -85,6 +104,36 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 if text is not None:
                     turned = tuple(shape[axis] for axis in (0, *order))
                     yield context.swap(0.8 if _reordered(texts, shape, turned) else 1.3, call, text)
+    order = _order_of_own_axes(context, texts, tensor)
+    text = (
+        context.spell("transpose", call, context.text(tensor), f"({', '.join(map(str, order))})")
+        if tensor and order
+        else None
+    )
+    if text is not None:  # what the names say, without the mix-up
+        yield context.swap(0.6, call, text)
+
+
+def _order_of_own_axes(context: Context, texts: list[str], tensor: ast.expr | None) -> list[int]:
+    """Returns which axes of a tensor a reshape's target names, as by `b, t, d = ops.shape(x)`, if it names all of them.
+
+    Empty where it does not, or in the order in which they are: that is no mix-up.
+    """
+    function = context.function(tensor) if tensor is not None else None
+    for node in ast.walk(function) if function is not None and tensor is not None else ():
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
+            continue
+        value = node.value
+        of = (
+            value.args[0] if isinstance(value, ast.Call) and called(value) == "shape" and value.args else None
+        )
+        if isinstance(value, ast.Attribute) and value.attr == "shape":
+            of = value.value
+        names = [context.text(e) for e in node.targets[0].elts]
+        if of is not None and context.text(of) == context.text(tensor) and sorted(names) == sorted(texts):
+            order = [names.index(text) for text in texts]
+            return order if order != sorted(order) else []
+    return []
 
 
 def _reordered(texts: list[str], shape: Shape, turned: Shape) -> bool:
@@ -231,9 +280,9 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
         if parts[0] not in (":", "...", "None") and "None" not in parts:
             yield dataclasses.replace(context.swap(0.9, index, f":, {text}"), kind="index behind the batch")
         if parts[0] == ":" and "..." not in parts:
-            yield dataclasses.replace(context.swap(1.2, index, f"..., {parts[-1]}"), kind="index at the end")
+            yield dataclasses.replace(context.swap(1.1, index, f"..., {parts[-1]}"), kind="index at the end")
     outer = context.parents.get(node) if node is not None else None
-    left = 0.01 if isinstance(outer, ast.BinOp) and outer.left is node else 0.0  # rows first, columns after
+    left = 0.15 if isinstance(outer, ast.BinOp) and outer.left is node else 0.0  # rows first, columns after
     for order in itertools.permutations(parts):
         new = ", ".join(order)
         if list(order) != parts and order[0] != "None":
@@ -260,12 +309,15 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
 
 
 def _slices(context: Context, node: ast.Slice) -> Iterator[Proposal]:
+    step = 0.95 if _off_by_one(context, node) else 1.5
     for bound in (node.lower, node.upper):
         value = integer(bound)
         if bound is not None and value is not None:
             for new in (value - 1, value + 1):
                 if new:
-                    yield context.swap(1.3, bound, str(new))
+                    # One step alone would be broadcast against all of the other.
+                    single = 0.3 if new == 1 and bound is node.upper else 0.0
+                    yield context.swap(step + single, bound, str(new))
     if integer(node.lower) == 1 and node.upper is None:
         yield context.swap(1.3, node, ":-1")
     if node.lower is None and integer(node.upper) == -1:
