@@ -30,8 +30,8 @@ class InputSpec:
     """What one tensor among the arguments looks like. `shape` has "B" where the batch size stands.
 
     `low` and `high` bound made-up integers (`high` not included); `like` says what floats are drawn from: "normal",
-    "positive" (between 0 and 1), "amounts" (between 0 and `high`), "binary" (zeros and ones, as in a mask) or "probabilities" (positive, the last axis
-    adds up to 1).
+    "positive" (between 0 and 1), "amounts" (between 0 and `high`), "binary" (zeros and ones, as in a mask) or
+    "probabilities" (positive, the last axis adds up to 1).
     """
 
     shape: tuple[int | str, ...]

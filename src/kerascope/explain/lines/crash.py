@@ -10,7 +10,7 @@ import dataclasses
 import gc
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerascope.budget import Budget
@@ -80,7 +80,7 @@ def _again(about: Any, site: Site) -> Finding | None:
 
     first, second, _ = dims.batches_for(about)
     # As it is, then with another batch, as the last one of an epoch is, then symbolically.
-    attempts = [lambda: about.inputs(first), lambda: about.inputs(second)]
+    attempts: list[Callable[[], Any]] = [lambda: about.inputs(first), lambda: about.inputs(second)]
     if about.kind != "train_step":
         attempts.append(about.symbolic)
     error: BaseException | None = None

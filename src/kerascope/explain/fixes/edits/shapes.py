@@ -62,11 +62,8 @@ def _off_by_one(context: Context, node: ast.Slice) -> bool:
     if one is None or two is None or len(one) != len(two):
         return False
     gaps = [(a, b) for a, b in zip(one, two, strict=True) if a != b]
-    return (
-        len(gaps) == 1
-        and all(isinstance(size, int) for size in gaps[0])
-        and abs(gaps[0][0] - gaps[0][1]) == 1
-    )  # type: ignore[operator]
+    steps = [abs(a - b) for a, b in gaps if isinstance(a, int) and isinstance(b, int)]
+    return len(gaps) == 1 and steps == [1]
 
 
 def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -104,31 +101,26 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 if text is not None:
                     turned = tuple(shape[axis] for axis in (0, *order))
                     yield context.swap(0.8 if _reordered(texts, shape, turned) else 1.3, call, text)
-    order = _order_of_own_axes(context, texts, tensor)
-    text = (
-        context.spell("transpose", call, context.text(tensor), f"({', '.join(map(str, order))})")
-        if tensor and order
-        else None
-    )
-    if text is not None:  # what the names say, without the mix-up
-        yield context.swap(0.6, call, text)
+    if tensor is not None and (named := _own_axes(context, texts, tensor)):
+        text = context.spell("transpose", call, context.text(tensor), f"({', '.join(map(str, named))})")
+        if text is not None:  # what the names say, without the mix-up
+            yield context.swap(0.6, call, text)
 
 
-def _order_of_own_axes(context: Context, texts: list[str], tensor: ast.expr | None) -> list[int]:
+def _own_axes(context: Context, texts: list[str], tensor: ast.expr) -> list[int]:
     """Returns which axes of a tensor a reshape's target names, as by `b, t, d = ops.shape(x)`, if it names all of them.
 
     Empty where it does not, or in the order in which they are: that is no mix-up.
     """
-    function = context.function(tensor) if tensor is not None else None
-    for node in ast.walk(function) if function is not None and tensor is not None else ():
+    function = context.function(tensor)
+    for node in ast.walk(function) if function is not None else ():
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
             continue
-        value = node.value
-        of = (
-            value.args[0] if isinstance(value, ast.Call) and called(value) == "shape" and value.args else None
-        )
+        value, of = node.value, None
         if isinstance(value, ast.Attribute) and value.attr == "shape":
             of = value.value
+        elif isinstance(value, ast.Call) and called(value) == "shape" and value.args:
+            of = value.args[0]
         names = [context.text(e) for e in node.targets[0].elts]
         if of is not None and context.text(of) == context.text(tensor) and sorted(names) == sorted(texts):
             order = [names.index(text) for text in texts]
