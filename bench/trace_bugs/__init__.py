@@ -14,10 +14,11 @@ from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
 from trace_bugs.second import CASES as SECOND
+from trace_bugs.unseen import CASES as UNSEEN
 
 ALL: tuple[Case, ...] = (
-    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *CONSTRUCTS),
-    *(dataclasses.replace(case, held_out=True) for case in HELD + FRESH),
+    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *HELD, *FRESH, *CONSTRUCTS),
+    *(dataclasses.replace(case, held_out=True) for case in UNSEEN),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

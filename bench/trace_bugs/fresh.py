@@ -1,4 +1,4 @@
-"""Layers, losses and metrics as they are met in people's own projects, written before the search was next changed."""
+"""Layers, losses and metrics as they are met in people's own projects; looked at since they were first scored."""
 
 from __future__ import annotations
 
