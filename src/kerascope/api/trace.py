@@ -305,6 +305,7 @@ def _headline(error: BaseException | None) -> str:
     lines = [line.strip() for line in _NOISE.sub("", str(error)).splitlines()]
     first = next((line for line in lines if line and not line.startswith("Exception encountered when")), "")
     what = f"FAILS when called   {type(error).__name__}"
+    first = first.removesuffix(" Error encountered:")
     return f"{what}: {first}" if first else what
 
 

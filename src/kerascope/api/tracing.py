@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from kerascope.api import target as targets
-from kerascope.api.calls import fits
 from kerascope.api.script import execute, prepare_script
 from kerascope.api.trace import Trace, recorded
 from kerascope.values import Report
@@ -33,14 +32,15 @@ def trace_object(
     """
     targets.choose_backend(say)
     module = targets.load_module(file)
+    from kerascope._keras import objects
+    from kerascope.api.calls import fits
+    from kerascope.api.trace import traced
+
     obj, make = targets.lookup(module, name), None
     if isinstance(obj, type):
         keywords = targets.parse_arguments(arguments)
         fits(obj, keywords)
         make = functools.partial(obj, **keywords)
-    from kerascope._keras import objects
-    from kerascope.api.trace import traced
-
     given = targets.inputs(inputs, objects.kind_of(obj))
     return traced(obj, given, {}, make=make, stop=stop, statistics=statistics, fixes=fixes)
 
