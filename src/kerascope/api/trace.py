@@ -108,8 +108,9 @@ class Trace:
             raise UsageError(
                 f"There is no such fix. Received: fix={fix}. {len(self._patches)} passed; they are counted from 1."
             )
-        applied: Path = self._patches[fix - 1].apply()
-        return applied
+        patch = self._patches[fix - 1]
+        patch.apply()
+        return Path(patch.file)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the report as plain JSON data."""
