@@ -86,12 +86,12 @@ class LearnedPositions(layers.Layer):
         named=("self.tokens(ids) + self.positions",),
     ),
     Case(
-        "SqueezeExcite",
+        "SqueezeGate",
         "6,6,4",
         "s[:, None, None, :]",
         "s",
         """
-class SqueezeExcite(layers.Layer):
+class SqueezeGate(layers.Layer):
     def __init__(self, channels=4, ratio=2, **kwargs):
         super().__init__(**kwargs)
         self.pool = layers.GlobalAveragePooling2D()
@@ -222,12 +222,12 @@ class HuberOnColumn(keras.losses.Loss):
 """,
     ),
     Case(
-        "FocalLoss",
+        "FocalClasses",
         "i4: 4",
         "ops.shape(y_pred)[-1]",
         "ops.shape(y_pred)[0]",
         """
-class FocalLoss(keras.losses.Loss):
+class FocalClasses(keras.losses.Loss):
     def __init__(self, gamma=2.0, **kwargs):
         super().__init__(**kwargs)
         self.gamma = gamma
@@ -262,12 +262,12 @@ class InfoNCE(keras.losses.Loss):
 """,
     ),
     Case(
-        "DiceLoss",
+        "RegionDice",
         "m6,6,1 u6,6,1",
         "axis=axes) + ops.sum(y_pred, axis=axes)",
         "axis=axes) + ops.sum(y_pred, axis=-1)",
         """
-class DiceLoss(keras.losses.Loss):
+class RegionDice(keras.losses.Loss):
     def call(self, y_true, y_pred):
         axes = (1, 2, 3)
         inter = ops.sum(y_true * y_pred, axis=axes)
@@ -402,5 +402,18 @@ class TripletModel(keras.Model):
         return ops.stack([near, far, ops.maximum(near - far + 1.0, 0.0)], axis=-1)
 """,
         named=("near - far", "ops.stack([near, far, ops.maximum(near - far + 1.0, 0.0)], axis=-1)"),
+    ),
+    Case(
+        "TurnedByReshape",
+        "3,5",
+        "return ops.transpose(x, (0, 2, 1))",
+        "return ops.transpose(ops.reshape(x, (features, rows, steps)), (1, 0, 2))",
+        """
+class TurnedByReshape(layers.Layer):
+    def call(self, x):
+        rows, steps, features = ops.shape(x)
+        return ops.transpose(x, (0, 2, 1))
+""",
+        named=("ops.reshape(x, (features, rows, steps))",),
     ),
 )

@@ -268,12 +268,12 @@ class MaskedTokens(keras.losses.Loss):
 """,
     ),
     Case(
-        "CosineLoss",
+        "AngleLoss",
         "5 5",
         "ops.norm(y_pred, axis=-1)",
         "ops.norm(y_pred, axis=0)",
         """
-class CosineLoss(keras.losses.Loss):
+class AngleLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         dots = ops.sum(y_true * y_pred, axis=-1)
         sizes = ops.norm(y_true, axis=-1) * ops.norm(y_pred, axis=-1)

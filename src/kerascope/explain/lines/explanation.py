@@ -77,7 +77,7 @@ def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, 
         kind=broken.kind,
         severity="fault",
         confidence=1.0,
-        title=broken.title,
+        title=broken.title or broken.text,
         explanation=broken.text,
         location=SourceSpan(file, made.lineno, made.lineno, f"def {made.name}"),
     )

@@ -66,8 +66,9 @@ def _without_super(owner: ast.ClassDef, made: ast.FunctionDef, where: str) -> Br
 
 
 def unprepared(error: BaseException) -> tuple[str, ast.FunctionDef, Broken] | None:
-    """Returns the constructor that forgets its base class where only Keras itself says so, as it is called: then none of
-    the user's expressions has failed.
+    """Returns the constructor that forgets its base class, where only Keras says so when the object is called.
+
+    None of the user's expressions has failed then.
     """
     inner = underlying(error)
     if not _FORGOTTEN.search(str(inner)):
