@@ -20,8 +20,8 @@ QUICK = (
     "ForgotSuper", "CenterRows", "SquaredError", "FlatTargets", "ConfusionCount",
     # slips made twice, a variable nobody reads, parameters turned, two faults, a count, a metric of batch means
     "Triplet", "WeightedError", "ArgumentsTurned", "TwoFaults", "ThreeParts", "RootError",
-    # what a softmax is summed over, a slice of the batch, a row for each of the batch, what a like call is given
-    "AttentionPool", "TemporalShift", "ChannelMeans", "ClassToken", "Counts", "ResidualBlock", "WindowSum",
+    # what a softmax is summed over, a slice of the batch, what a like call is given
+    "AttentionPool", "TemporalShift", "ChannelMeans", "ResidualBlock", "WindowSum",
     "RegionDice", "TurnedByReshape", "InfoNCE",
 )  # fmt: skip
 
