@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
         "_backends.grads",
         "_keras.objects",
         "_keras.optimizing",
+        "_keras.trial",
     },
     "render": set(),
     "api": STAGES | GATES,

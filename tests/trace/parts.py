@@ -80,6 +80,35 @@ def make_model():
     return keras.Model(inputs, outputs)
 
 
+class Doubling(keras.Model):
+    """A step that fails after it has changed a variable and an attribute."""
+
+    def train_step(self, *given):
+        x, y = given[-1]
+        self.steps = getattr(self, "steps", 0) + 1
+        self.trainable_variables[-1].assign_add([1.0])
+        predicted = self(x, training=True)
+        both = ops.concatenate([predicted, predicted], axis=0)
+        return {"loss": ops.mean(ops.square(both - y))}
+
+
+def make_doubling():
+    inputs = keras.Input((5,))
+    model = Doubling(inputs, layers.Dense(1, bias_initializer="zeros")(inputs))
+    model.compile("sgd", "mse")
+    return model
+
+
+class Unprepared(layers.Layer):
+    def __init__(self):
+        self.dense = layers.Dense(4)
+
+    def call(self, x):
+        return self.dense(x)
+
+    LINE = __init__.__code__.co_firstlineno
+
+
 if __name__ == "__main__":
     raise SystemExit("a module that is looked at is not run")
 

@@ -78,6 +78,34 @@ def test_models_and_training_steps():
     assert t["concatenated"].last.max is not None, "values are seen behind gradient tracers"
 
 
+def test_a_step_that_fails_is_run_on_other_batch_sizes_and_all_put_back():
+    model = parts.make_doubling()
+    t = kerascope.trace(model.train_step, (X, X[:, :1]))
+    assert t.error is not None
+    text = str(t)
+    assert "2·B" in text and "joined along the batch" in " ".join(text.split()), text
+    assert t.fixes == ()
+    # As after the one run that was asked for.
+    assert model.steps == 1
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model.trainable_variables[-1]), [1.0])
+
+
+def test_parameters_are_looked_up_by_their_own_name():
+    t = kerascope.trace(parts.Distance(), tensor(), tensor(X[:1]))
+    assert t["y_true"].last.shape == (2, 5)
+    assert t["y_pred"].last.shape == (1, 5)
+    with pytest.raises(KeyError, match="nothing called 'self'"):
+        t["self"]
+
+
+def test_a_constructor_that_fails_is_explained_and_mended():
+    t = kerascope.trace(parts.Unprepared, tensor())
+    assert t.error is not None
+    assert [f.kind for f in t.findings] == ["missing-super-init"], t
+    assert t.findings[0].location.line in (parts.Unprepared.LINE, parts.Unprepared.LINE + 1)
+    assert "super().__init__()" in t.fixes[0].patch
+
+
 def test_symbolic_dimensions_are_named():
     t = kerascope.trace(parts.Antirectifier(), keras.Input((5,)))
     assert [size for size in t["concatenated"].shapes] == ["(B, 10)"], t

@@ -7,7 +7,7 @@ from typing import Any
 
 from kerascope._keras import objects
 from kerascope.errors import UsageError
-from kerascope.explain.subject import Subject, subject
+from kerascope.explain.subject import Subject, step_subject, subject
 
 
 def prepared(
@@ -19,7 +19,13 @@ def prepared(
         UsageError: the object cannot be called, or is a class that needs arguments.
     """
     if isinstance(obj, type):
-        obj, make = instance(obj), obj
+        if make is None:
+            fits(obj, {})
+        cls, make = obj, make or obj
+        try:
+            obj = make()
+        except Exception:  # the user's constructor fails: that it does is what is traced
+            return make, subject(cls, args, kwargs, make=make)
     kind = objects.kind_of(obj)
     if kind in ("other", "optimizer"):
         raise UsageError(
@@ -33,7 +39,7 @@ def prepared(
         and obj.__name__ in ("train_step", "test_step")
     ):
         args = objects.step_arguments(owner, obj, tuple(args))
-        about = Subject("train_step", f"{type(owner).__name__}.{obj.__name__}", None)
+        about = step_subject(owner, obj.__name__, args[-1])
         return (lambda: obj(*args, **kwargs)), about
     about = subject(obj, args, kwargs, make=make)
     if kind == "metric":
@@ -52,15 +58,24 @@ def instance(cls: type, arguments: Mapping[str, Any] | None = None) -> Any:
     Raises:
         UsageError: the constructor needs arguments that were not given, or does not take those that were.
     """
+    fits(cls, arguments or {})
+    return cls(**(arguments or {}))
+
+
+def fits(cls: type, arguments: Mapping[str, Any]) -> None:
+    """Checks that the constructor of a class takes these arguments.
+
+    Raises:
+        UsageError: the constructor needs arguments that were not given, or does not take those that were.
+    """
     import inspect
 
     try:
-        inspect.signature(cls).bind(**(arguments or {}))
+        inspect.signature(cls).bind(**arguments)
     except TypeError as error:
         raise UsageError(
             f"An object of this class cannot be made: {error}. Received: {cls.__name__} with "
-            f'arguments={dict(arguments or {})}. Give an object, or on the command line --args "name=value, ...".'
+            f'arguments={dict(arguments)}. Give an object, or on the command line --args "name=value, ...".'
         ) from None
     except ValueError:  # a class without a signature
         pass
-    return cls(**(arguments or {}))

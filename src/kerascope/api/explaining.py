@@ -86,7 +86,7 @@ def _of_error(
     judgement.dims = dims.transfer(
         recorder.log, dims.Probes([dims.Probe(log, None) for log in logs], batches)
     )
-    if not fixes or about.make is None:
+    if not fixes or about.make is None or about.kind == "train_step":  # changes are tried on fresh objects
         return [finding]
     repaired = _guarded("trying changes", lambda: _repair(about, failure, finding, judgement))
     return repaired if repaired[0].kind == finding.kind else [finding, *repaired]

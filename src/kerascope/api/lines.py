@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import linecache
+import re
 from collections.abc import Mapping
 
 from kerascope.env import shown_path
@@ -42,7 +43,8 @@ def _row(row: Row, dims: Mapping[Event, tuple[str, ...]]) -> LineRow:
         source=site.source,
         function=site.function,
         kind=site.kind,
-        targets=site.targets,
+        # Of all the parameters only the one that the tensor was given for, or came in.
+        targets=site.targets if site.kind != "arguments" else (re.split(r"\W", row.path)[0],),
         path=row.path,
         count=row.count,
         first=row.first.facts,

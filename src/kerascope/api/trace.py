@@ -108,8 +108,9 @@ class Trace:
             raise UsageError(
                 f"There is no such fix. Received: fix={fix}. {len(self._patches)} passed; they are counted from 1."
             )
-        applied: Path = self._patches[fix - 1].apply()
-        return applied
+        patch = self._patches[fix - 1]
+        patch.apply()
+        return Path(patch.file)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the report as plain JSON data."""
@@ -305,6 +306,7 @@ def _headline(error: BaseException | None) -> str:
     lines = [line.strip() for line in _NOISE.sub("", str(error)).splitlines()]
     first = next((line for line in lines if line and not line.startswith("Exception encountered when")), "")
     what = f"FAILS when called   {type(error).__name__}"
+    first = first.removesuffix(" Error encountered:")
     return f"{what}: {first}" if first else what
 
 

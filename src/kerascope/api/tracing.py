@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,15 @@ def trace_object(
     """
     targets.choose_backend(say)
     module = targets.load_module(file)
-    obj, make = targets.made(module, name, targets.parse_arguments(arguments))
     from kerascope._keras import objects
+    from kerascope.api.calls import fits
     from kerascope.api.trace import traced
 
+    obj, make = targets.lookup(module, name), None
+    if isinstance(obj, type):
+        keywords = targets.parse_arguments(arguments)
+        fits(obj, keywords)
+        make = functools.partial(obj, **keywords)
     given = targets.inputs(inputs, objects.kind_of(obj))
     return traced(obj, given, {}, make=make, stop=stop, statistics=statistics, fixes=fixes)
 

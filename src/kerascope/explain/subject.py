@@ -6,6 +6,7 @@ Probing for dimensions and trying a fix both need this. Nothing is ever run on t
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from kerascope._backends import tensors
 from kerascope._keras import objects
 
 BATCH = "B"
+_MOST_WEIGHTS = 20_000_000
+_MOST_AMOUNT = 1e6
 STAND_INS = {43: "N", 53: "M", 71: "L"}
 """Sizes given to unknown axes behind the first, and the names they are shown by: primes that are seldom a real size.
 
@@ -27,8 +30,8 @@ class InputSpec:
     """What one tensor among the arguments looks like. `shape` has "B" where the batch size stands.
 
     `low` and `high` bound made-up integers (`high` not included); `like` says what floats are drawn from: "normal",
-    "positive" (between 0 and 1), "binary" (zeros and ones, as in a mask) or "probabilities" (positive, the last axis
-    adds up to 1).
+    "positive" (between 0 and 1), "amounts" (between 0 and `high`), "binary" (zeros and ones, as in a mask) or
+    "probabilities" (positive, the last axis adds up to 1).
     """
 
     shape: tuple[int | str, ...]
@@ -51,7 +54,7 @@ class InputSpec:
             if len(shape) > 1 and shape[-1] > 1:
                 values[..., 0] = 1.0  # no row of a mask leaves nothing
         else:
-            values = random.uniform(0.05, 0.95, shape)
+            values = random.uniform(0.05, 0.95, shape) * (self.high if self.like == "amounts" else 1)
             if self.like == "probabilities":
                 values = values / values.sum(-1, keepdims=True)
         # NumPy has no bfloat16; the tensor made of it is cast by Keras on the way in.
@@ -116,6 +119,16 @@ class Subject:
         args, kwargs = objects.map_structure(leaf, (list(self.args), dict(self.kwargs)))
         return tuple(args), kwargs
 
+    def between_0_and_1(self) -> Subject:
+        """Returns the same subject with numbers between 0 and 1 in the place of any."""
+
+        def narrowed(value: Any) -> Any:
+            drawn = isinstance(value, InputSpec) and value.like in ("normal", "amounts")
+            return dataclasses.replace(value, like="positive") if drawn else value
+
+        args, kwargs = self.mapped(narrowed)
+        return dataclasses.replace(self, args=args, kwargs=kwargs)
+
     def call(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs the object once and returns what it yields; of a loss the value per sample, of a metric its result."""
         if self.run is not None:
@@ -151,6 +164,27 @@ def subject(obj: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, make: A
     return Subject(kind, name, make, tuple(args), dict(kwargs), batch=size, unknown=names)
 
 
+def step_subject(model: Any, step: str, data: Any) -> Subject:
+    """Returns the subject for a model's `train_step` or `test_step` on a batch like this one.
+
+    It is for runs that tell which sizes are the batch: weights, optimizer, metrics and what the model keeps are put
+    back after each. A model that is not built, is spread over devices or is large is not run again.
+    """
+    from kerascope._keras import trial
+
+    def make() -> Any:
+        if not model.built or trial.is_distributed(model) or model.count_params() > _MOST_WEIGHTS:
+            raise RuntimeError("this model is not run again")
+        return model
+
+    def run(model: Any, data: Any) -> Any:
+        with trial.put_back(model):
+            return trial.train_step(model, data) if step == "train_step" else trial.test_step(model, data)
+
+    about = subject(step, (data,), {}, make=make)
+    return dataclasses.replace(about, kind="train_step", name=f"{type(model).__name__}.{step}", run=run)
+
+
 def _unknown(value: Any) -> list[int]:
     """Returns the stand-ins for the unknown sizes of a tensor, the batch left out."""
     sizes = tensors.shape(tensors.unwrapped(value)) or ()
@@ -179,7 +213,8 @@ def _spec(value: Any, batch: Any) -> InputSpec:
         elif values.dtype.kind == "f" and float(values.min()) >= 0:
             total = values.sum(-1) if values.ndim > 1 else None
             rows = total is not None and values.shape[-1] > 1 and bool(np.allclose(total, 1, atol=1e-3))
-            like = "positive" if float(values.max()) <= 1 else "normal"
+            like = "positive" if float(values.max()) <= 1 else "amounts"
+            high = max(high, math.ceil(min(float(values.max()), _MOST_AMOUNT)))
             if set(np.unique(values)) == {0.0, 1.0}:
                 like = "binary"
             if rows:

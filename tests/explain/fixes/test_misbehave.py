@@ -41,7 +41,9 @@ def test_silent_fault_is_seen_and_placed(name, reason, culprit, tmp_path):
     assert found.culprit.source == culprit
 
 
-@pytest.mark.parametrize("name", [name for name, _, _ in SILENT] + ["ConfusionCount", "PairDistance"])
+@pytest.mark.parametrize(
+    "name", [name for name, _, _ in SILENT] + ["ConfusionCount", "PairDistance", "InfoNCE", "GaussianNLL"]
+)
 def test_healthy_twin_is_silent(name, tmp_path):
     assert found_in(name, "healthy", tmp_path) is None
 
@@ -64,3 +66,32 @@ def test_the_finding_names_the_line(tmp_path):
     assert finding.kind == "batch-axis"
     assert finding.location.expression == "ops.mean(x, axis=0, keepdims=True)"
     assert "other rows" in finding.explanation
+
+
+def test_amounts_and_probabilities_are_made_up_as_such():
+    import keras
+    import numpy as np
+
+    from kerascope.explain.fixes.misbehave import misbehaviour
+    from kerascope.explain.subject import subject
+
+    class Logarithm(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.log1p(x) / keras.ops.sqrt(x + 1.0)
+
+    class Entropy(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return -keras.ops.sum(y_true * keras.ops.log(y_pred), axis=-1)
+
+    class EntropyOverRows(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return -keras.ops.sum(y_true * keras.ops.log(y_pred / keras.ops.sum(y_pred, axis=0)), axis=-1)
+
+    rows = np.random.default_rng(0)
+    amounts = keras.ops.convert_to_tensor(rows.uniform(0, 200, (4, 3)).astype("float32"))
+    numbers = keras.ops.convert_to_tensor(rows.normal(size=(4, 3)).astype("float32"))
+    assert misbehaviour(subject(Logarithm(), [amounts], {})) is None
+    assert misbehaviour(subject(Entropy(), [numbers, numbers], {})) is None
+    found = misbehaviour(subject(EntropyOverRows(), [numbers, numbers], {}))
+    assert found is not None
+    assert "other rows" in found.reason

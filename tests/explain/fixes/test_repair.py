@@ -20,6 +20,9 @@ QUICK = (
     "ForgotSuper", "CenterRows", "SquaredError", "FlatTargets", "ConfusionCount",
     # slips made twice, a variable nobody reads, parameters turned, two faults, a count, a metric of batch means
     "Triplet", "WeightedError", "ArgumentsTurned", "TwoFaults", "ThreeParts", "RootError",
+    # what a softmax is summed over, a slice of the batch, what a like call is given
+    "AttentionPool", "TemporalShift", "ChannelMeans", "ClassToken", "Counts", "ResidualBlock", "WindowSum",
+    "RegionDice", "TurnedByReshape", "InfoNCE",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 
+from kerascope._keras import objects
 from kerascope.explain.fixes.edits import (
     arguments,
     einsum,
@@ -82,11 +83,12 @@ def seen_in(file: str, logs: Sequence[LineLog]) -> Seen:
 def _batch(log: LineLog) -> int | None:
     for event in log.events:
         shape = event.facts.shape
-        # A layer that is being built may first run on tensors without values, whose sizes stand for any.
+        # A layer that is being built may first run on tensors without values, whose sizes stand for any; on JAX they are
+        # not numbers then, and numbers are what a run on shapes alone was given.
         if (
             event.site.kind == "arguments"
             and shape
-            and event.facts.mode != "symbolic"
+            and (event.facts.mode != "symbolic" or objects.backend_name() == "jax")
             and isinstance(shape[0], int)
         ):
             return shape[0]

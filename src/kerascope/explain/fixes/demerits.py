@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kerascope.explain.fixes.outcome import Outcome, Trial
 
 _MOST_WEIGHTS = 6
+_OUTPUTS = ("units", "filters", "output_dim", "out_features")
+"""What Keras's own layers call the size of what comes out."""
 
 
 def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outcome) -> None:
@@ -30,6 +32,11 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
         del spec
     if before.ndim > 1 and before.shape[-1] > 1 and np.allclose(before, before[..., :1], atol=1e-6):
         outcome.demerits["the output is one number repeated along the last axis"] = 1.0
+    if trial.sizes[0] in before.shape[1:]:
+        outcome.demerits["an axis has the size of the first batch that the object was called with"] = 1.5
+    wanted = next((v for n in _OUTPUTS if isinstance(v := getattr(instance, n, None), int)), None)
+    if wanted is not None and before.ndim > 1 and before.shape[-1] != wanted:
+        outcome.demerits["the last axis is not of the size that the layer is made with"] = 0.3
     weights = list(getattr(instance, "trainable_weights", ()))
     for weight in weights[:_MOST_WEIGHTS] + weights[_MOST_WEIGHTS:][-1:]:
         if not _differs(_with_other_weight(trial, instance, weight), result):

@@ -68,9 +68,15 @@ def _odd(outcome: Outcome) -> str:
 
 
 def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
-    """Runs again, traced, what raised."""
+    """Runs again, traced, what raised: on sizes that can be named before on an unknown one."""
     subject = trial.subject
-    for arguments in (*(lambda b=b: trial.inputs(b) for b in (*trial.sizes, 1)), subject.symbolic):
+    reused = None
+    for arguments in (*(lambda b=b: trial.inputs(b) for b in (*trial.sizes, 1)), None, subject.symbolic):
+        if arguments is None:
+            reused = _reused(trial, outcome)
+            if reused is not None and reused.site is not None:
+                return reused
+            continue
         with recording(statistics=False) as recorder:
             try:
                 assert subject.make is not None
@@ -83,7 +89,7 @@ def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
                     reason=outcome.reason,
                     finding=finding,
                 )
-    return _reused(trial, outcome)
+    return reused
 
 
 def _reused(trial: Trial, outcome: Outcome) -> Misbehaviour | None:

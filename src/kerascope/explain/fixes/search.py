@@ -188,7 +188,11 @@ class _Search:
     def repairs(self, most: int) -> Repairs:
         best: list[_Passing] = []
         for passing in sorted(self.passing, key=lambda p: p.rank):
-            if passing.rank <= _SENSIBLE and all(passing.patch.after != other.patch.after for other in best):
+            new = all(
+                passing.patch.after != other.patch.after and not passing.outcome.like(other.outcome)
+                for other in best
+            )
+            if new and passing.rank <= _SENSIBLE:
                 best.append(passing)
         best = best[:most]
         return Repairs(

@@ -10,7 +10,7 @@ import dataclasses
 import gc
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerascope.budget import Budget
@@ -27,7 +27,7 @@ SECONDS = 5.0
 _NEVER = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
 _METHODS = {
     "layer": ("call", "build", "compute_output_shape", "compute_output_spec"),
-    "model": ("call", "build"),
+    "model": ("call", "build", "train_step", "test_step"),
     "metric": ("update_state", "result"),
     "loss": ("call",),
 }
@@ -80,7 +80,9 @@ def _again(about: Any, site: Site) -> Finding | None:
 
     first, second, _ = dims.batches_for(about)
     # As it is, then with another batch, as the last one of an epoch is, then symbolically.
-    attempts = (lambda: about.inputs(first), lambda: about.inputs(second), about.symbolic)
+    attempts: list[Callable[[], Any]] = [lambda: about.inputs(first), lambda: about.inputs(second)]
+    if about.kind != "train_step":
+        attempts.append(about.symbolic)
     error: BaseException | None = None
     with recording() as recorder, objects.undisturbed(), dims.silent():
         instance = None
@@ -129,7 +131,7 @@ def _by_cause(failure: Failure, found: Finding) -> Finding:
 def _subjects(frame: types.FrameType | None) -> Iterator[Any]:
     """Yields what failed around a frame, innermost first, as subjects that can be run again."""
     from kerascope._keras import objects
-    from kerascope.explain.subject import subject
+    from kerascope.explain.subject import step_subject, subject
 
     while frame is not None:
         code = frame.f_code
@@ -138,14 +140,16 @@ def _subjects(frame: types.FrameType | None) -> Iterator[Any]:
             owner = next(iter(given.values()), None)
             kind = objects.kind_of(owner) if not isinstance(owner, type) else "other"
             if code.co_name in _METHODS.get(kind, ()):
-                args, kwargs = objects.call_arguments(frame, owner) or (tuple(given.values())[1:], {})
-                about = (
-                    subject(owner, args, kwargs)
-                    if code.co_name in ("call", "update_state", "build")
-                    else None
-                )
+                about = None
+                if code.co_name in ("call", "update_state", "build"):
+                    args, kwargs = objects.call_arguments(frame, owner) or (tuple(given.values())[1:], {})
+                    about = subject(owner, args, kwargs)
                 if about is not None and about.make is not None and _small(owner) and about.specs():
                     yield about
+                elif kind == "model" and code.co_name in ("train_step", "test_step") and len(given) > 1:
+                    about = step_subject(owner, code.co_name, list(given.values())[-1])
+                    if about.specs():
+                        yield about
             elif kind not in _METHODS:
                 function = _function_of(code)
                 about = subject(function, tuple(given.values()), {}) if function is not None else None

@@ -82,7 +82,10 @@ def run_probes(subject: Subject, batches: Sequence[int], seconds: float = SECOND
 def _run(subject: Subject, batch: int) -> tuple[Recorder, Any]:
     """Runs the object once; where that spares compiling each operation for each size, on shapes alone."""
     recorder, outcome = Recorder(LineLog(), statistics=False), None
-    for shapes_alone in (True, False) if objects.backend_name() == "jax" else (False,):
+    spared = (
+        objects.backend_name() == "jax" and subject.kind != "train_step"
+    )  # a step changes the model's state
+    for shapes_alone in (True, False) if spared else (False,):
         recorder = Recorder(LineLog(), statistics=False)
         hooks.begin(recorder)
         try:

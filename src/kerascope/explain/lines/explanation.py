@@ -13,6 +13,7 @@ from kerascope.explain.lines.failure import Failure, locate, said, underlying
 from kerascope.explain.lines.kinds import KINDS
 from kerascope.explain.lines.reading import Operation, Tensor, shown
 from kerascope.explain.lines.rules import Broken, rules_for
+from kerascope.explain.lines.rules.objects import unprepared
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Position, Site
@@ -40,8 +41,10 @@ def explain(
         subject: what was traced, None where it cannot be run again.
     """
     failure = locate(error, recorder)
-    if isinstance(error, _NEVER) or failure.site is None:
+    if isinstance(error, _NEVER):
         return failure, None
+    if failure.site is None:
+        return _of_no_expression(failure, error)
     broken, operation = judge(failure)
     probes = Probes()
     if subject is not None and subject.make is not None and _worth_probing(broken, operation):
@@ -62,6 +65,24 @@ def explain(
     culprit = broken.culprit if broken is not None else None
     failure = dataclasses.replace(failure, culprit=culprit, vague=vague, logs=(*failure.logs, *probes.logs))
     return failure, finding
+
+
+def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, Finding | None]:
+    """Returns what is wrong where no expression of the user's failed, but Keras refused the object as it is."""
+    found = unprepared(error)
+    if found is None:
+        return failure, None
+    file, made, broken = found
+    place = (made.lineno, made.end_lineno or made.lineno, made.col_offset, made.end_col_offset or 0)
+    finding = Finding(
+        kind=broken.kind,
+        severity="fault",
+        confidence=1.0,
+        title=broken.title or broken.text,
+        explanation=broken.text,
+        location=SourceSpan(file, made.lineno, made.lineno, f"def {made.name}"),
+    )
+    return dataclasses.replace(failure, marks=((file, place),)), finding
 
 
 def explanation_of(failure: Failure, *, complete: bool = True) -> Finding:

@@ -34,6 +34,11 @@ _ALONG = {
     "cumsum",
     "repeat",
     "gather",
+    "chunk",
+    "unbind",
+    "unstack",
+    "tensor_split",
+    "array_split",
 }
 _STEPWISE = {"cumsum", "cumprod", "cummax", "flip", "roll", "diff", "associative_scan", "take"}
 _ONES = {"squeeze", "concatenate", "concat", "cat", "stack", "expand_dims", "unsqueeze", "repeat"}
@@ -84,18 +89,38 @@ def _choices(context: Context, call: ast.Call, rank: int, now: int | None) -> li
     current = None if now is None else now % rank if -rank <= now < rank else None
     steps = rank > 2 and _along_steps(context, call)
     shape = context.shape(_first(call)) or ()
+    summed = _summed_over(context, call, rank)
     leaving = 0.25 if rank > 1 and current == rank - 1 else 0.0  # -1 is seldom written by mistake
     found = []
     for axis in range(rank):
         if axis == current:
             continue
         cost = leaving + (0.5 if axis == 0 and rank > 1 else 0.0)
-        if axis != (1 if steps else rank - 1):
+        if summed is not None:
+            cost += 0.4 * (axis != summed)
+        elif axis != (1 if steps else rank - 1):
             cost += 0.02 + 0.01 * axis
         if len(shape) == rank and shape[axis] == 1 and called(call) not in _ONES:
             cost += 0.5  # nothing is to be summed up or normalised along an axis of one
         found.append((cost, -1 if axis == rank - 1 and rank > 1 else axis))
     return sorted(found)
+
+
+def _summed_over(context: Context, call: ast.Call, rank: int) -> int | None:
+    """Returns the axis along which the result of a softmax is summed up later: it has to add up to one there."""
+    function = context.function(call)
+    parent = context.parents.get(call)
+    if "softmax" not in called(call) or function is None or not isinstance(parent, ast.Assign):
+        return None
+    names = {t.id for t in parent.targets if isinstance(t, ast.Name)}
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Call) or called(node).removeprefix("reduce_") != "sum" or not node.args:
+            continue
+        axis = next((integer(k.value) for k in node.keywords if k.arg in AXES), None)
+        read = {n.id for n in ast.walk(node.args[0]) if isinstance(n, ast.Name)}
+        if axis is not None and -rank <= axis < rank and read & names:
+            return axis % rank
+    return None
 
 
 def _along_steps(context: Context, call: ast.Call) -> bool:
@@ -162,11 +187,12 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
     if isinstance(value, (ast.Tuple, ast.List)):
         current = tuple(integer(x) for x in value.elts)
         left, right = ("(", ")") if isinstance(value, ast.Tuple) else ("[", "]")
-        for count in (len(current), len(current) + 1, 1):
+        for count in dict.fromkeys((len(current), len(current) + 1, max(len(current) - 1, 1), 1)):
             for axes in itertools.combinations(range(rank), count):
                 if axes != current:
                     inner = ", ".join(map(str, axes)) + ("," if count == 1 and left == "(" else "")
-                    far = abs(count - len(current)) * 0.2
+                    # The batch axis alone taken out of the list.
+                    far = 0.0 if (0, *axes) == current else abs(count - len(current)) * 0.2
                     yield (1.1 if 0 not in axes else 1.7) + far, f"{left}{inner}{right}"
     elif isinstance(value, (ast.Attribute, ast.Name)):
         for cost, axis in _choices(context, call, rank, None):
@@ -184,6 +210,13 @@ def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
     names = context.parameters(call)
     if word is None or (word in names and names.index(word) < len(call.args)):
         return
+    if (
+        not names
+        and name in REDUCTIONS
+        and call.args
+        and context.kind(getattr(call.func, "value", call)) is None
+    ):
+        return  # `x.sum(1)`
     rank = rank_of(context, call) + (name == "stack")
     for cost, axis in _choices(context, call, rank, None):
         yield context.insert(1.1 + cost, call, f"{word}={axis}")
@@ -210,6 +243,18 @@ def _keep(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield Proposal(1.25, f"axis=0 -> axis=-1, {word}=True", kept)
     if name in REDUCTIONS and word and not any(k.arg == word for k in call.keywords):
         yield context.insert(0.85, call, f"{word}=True")
+    yield from _let_go(context, call, axis, given.get(word or ""))
+
+
+def _let_go(
+    context: Context, call: ast.Call, axis: ast.expr | None, kept: ast.expr | None
+) -> Iterator[Proposal]:
+    """The axis that is kept where another one was to be reduced away."""
+    if axis is None or not (isinstance(kept, ast.Constant) and kept.value is True):
+        return
+    for cost, new in _other_axes(context, call, axis, rank_of(context, call)):
+        edits = (*context.swap(0, axis, new).edits, *context.swap(0, kept, "False").edits)
+        yield Proposal(cost + 0.6, f"{context.text(axis)} -> {new}, True -> False", edits)
 
 
 def _orders(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -221,17 +266,14 @@ def _orders(context: Context, call: ast.Call) -> Iterator[Proposal]:
         v for v in (*call.args, *(k.value for k in call.keywords)) if isinstance(v, (ast.Tuple, ast.List))
     ]
     for value in slots:
-        now = [integer(x) for x in value.elts]
-        if None in now:
-            continue
-        for order in itertools.permutations([x for x in now if x is not None]):
-            if list(order) == now:
-                continue
-            moved = sum(a != b for a, b in zip(order, now, strict=True))
-            kept = order[0] == 0 or name == "Permute"
-            text = context.text(value)
-            inner = ", ".join(map(str, order))
-            yield context.swap((1.0 if kept else 1.8) + 0.1 * moved, value, f"{text[0]}{inner}{text[-1]}")
+        text = context.text(value)
+        for cost, inner in _permuted(value.elts, name):
+            yield context.swap(cost, value, f"{text[0]}{inner}{text[-1]}")
+    if not slots and len(call.args) > 1:  # `x.permute(0, 2, 1)`
+        first, last = call.args[0], call.args[-1]
+        place = (first.lineno, last.end_lineno or last.lineno, first.col_offset, last.end_col_offset or 0)
+        for cost, inner in _permuted(call.args, name):
+            yield context.replace(cost, place, ", ".join(context.text(a) for a in call.args), inner)
     method = isinstance(call.func, ast.Attribute) and context.kind(call.func.value) is None
     if not slots and len(call.args) == 1 and rank > 2 and not method and name == "transpose":
         word = "perm" if "perm" in context.parameters(call) else "axes"
@@ -239,6 +281,21 @@ def _orders(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if list(order) != list(range(1, rank)):
                 text = ", ".join(map(str, (0, *order)))
                 yield context.insert(1.2, call, f"{word}=({text})")
+
+
+def _permuted(axes: list[ast.expr], name: str) -> Iterator[tuple[float, str]]:
+    """Yields the other orders of literal axes, those that leave the batch in front first."""
+    now = [integer(x) for x in axes]
+    if None in now:
+        return
+    for order in itertools.permutations([x for x in now if x is not None]):
+        if list(order) != now:
+            moved = sum(a != b for a, b in zip(order, now, strict=True))
+            kept = order[0] == 0 or name == "Permute"
+            nothing = (
+                -0.5 if now == sorted(x for x in now if x is not None) else 0.0
+            )  # as it is, it does nothing
+            yield (1.0 if kept else 1.8) + 0.1 * moved + nothing, ", ".join(map(str, order))
 
 
 def _switches(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -10,6 +10,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kerascope._keras import objects
 from kerascope.explain.fixes.patch import Edit
 from kerascope.record.lines import Position
 
@@ -210,6 +211,12 @@ class Context:
             for t in node.targets
             if isinstance(t, ast.Name)
         }
+        taken_apart = [
+            t for t in ast.walk(function) if isinstance(t, ast.Tuple) and isinstance(t.ctx, ast.Store)
+        ]
+        for part in (e for t in taken_apart for e in t.elts if isinstance(e, ast.Name)):
+            if self.is_tensor(function, part.id):
+                assigned.setdefault(part.id, part.lineno)
         for name, line in assigned.items():
             if line < before.lineno:
                 found.setdefault(name)
@@ -344,8 +351,11 @@ class Context:
         names = self.parameters(call)
         if names:
             return next((name for name in ("axis", "dim", "axes") if name in names), None)
-        torch = self.kind(call.func.value) == "torch" if isinstance(call.func, ast.Attribute) else False
-        return "dim" if torch else None
+        if not isinstance(call.func, ast.Attribute):
+            return None
+        if self.shape(call.func.value) is not None:  # a method of a tensor
+            return "dim" if objects.backend_name() == "torch" else "axis"
+        return "dim" if self.kind(call.func.value) == "torch" else None
 
     def nodes(self, root: ast.AST) -> Iterator[ast.expr]:
         """Yields the expressions below a node."""

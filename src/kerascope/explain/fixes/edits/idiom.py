@@ -66,6 +66,7 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
     calls = [n for n in ast.walk(owner) if isinstance(n, ast.Call) and n is not call]
     yield from _sizes_of_siblings(context, call, [n for n in calls if _akin(called(n), called(call))])
     others = [n for n in calls if called(n) == called(call)]
+    yield from _lacking(context, call, others)
     for keyword in call.keywords:
         if keyword.arg in (None, "name", "seed"):
             continue
@@ -74,11 +75,34 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
             context.text(k.value): None
             for other in others
             for k in other.keywords
-            if k.arg == keyword.arg and isinstance(k.value, (ast.Constant, ast.UnaryOp, ast.Tuple))
+            if k.arg == keyword.arg and _is_known(context, k.value, other, call)
         }
         for value in values:
             if value != now:  # what is written out and is not the usual 1 is likely meant
                 yield context.swap(1.1 if value == "1" else 1.0, keyword.value, value)
+
+
+def _is_known(context: Context, value: ast.expr, there: ast.Call, here: ast.Call) -> bool:
+    """Tells whether a value that one call is given means the same where another call stands."""
+    if isinstance(value, (ast.Name, ast.Attribute)):
+        return context.function(there) is context.function(here) and there is not here
+    return isinstance(value, (ast.Constant, ast.UnaryOp, ast.Tuple))
+
+
+def _lacking(context: Context, call: ast.Call, others: list[ast.Call]) -> Iterator[Proposal]:
+    """What every other layer of the same class is given, and this one is not."""
+    if not others or not called(call)[:1].isupper():
+        return
+    given = {k.arg for k in call.keywords}
+    for keyword in others[0].keywords:
+        if keyword.arg in (None, "name", "seed", "activation", *given):
+            continue
+        text = context.text(keyword.value)
+        same = [
+            k for o in others for k in o.keywords if k.arg == keyword.arg and context.text(k.value) == text
+        ]
+        if _is_known(context, keyword.value, others[0], call) and len(same) * 2 >= len(others):
+            yield context.insert(0.9, call, f"{keyword.arg}={text}")
 
 
 def _akin(one: str, other: str) -> bool:

@@ -219,6 +219,7 @@ def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
     parts = call.args[0].elts
     shapes = [context.shape(part) for part in parts]
     rank = max((len(s) for s in shapes if s is not None), default=0)
+    yield from _repeated(context, call, parts, shapes)
     for part, shape in zip(parts, shapes, strict=True):
         if shape is None or len(shape) >= rank:
             continue
@@ -233,6 +234,21 @@ def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
             text = context.spell("repeat", call, inner, "1", count)
             if text is not None:
                 yield context.swap(1.7, part, text)
+
+
+def _repeated(
+    context: Context, call: ast.Call, parts: list[ast.expr], shapes: list[Shape | None]
+) -> Iterator[Proposal]:
+    """A part of one row, such as a weight, that is joined to what has a row for each of the batch."""
+    whole = next((p for p, s in zip(parts, shapes, strict=True) if s and s[0] == "B"), None)
+    if whole is None:
+        return
+    rows = context.spell("rows", call, context.text(whole))
+    for part, shape in zip(parts, shapes, strict=True):
+        if shape and shape[0] == 1 and len(shape) == len(context.shape(whole) or ()) and rows is not None:
+            text = context.spell("repeat", call, context.text(part), "0", rows)
+            if text is not None:
+                yield context.swap(0.8, part, text)
 
 
 def _unwrapped(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -263,6 +279,7 @@ def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 cost = 0.8 if not fitting and _is_weight(call.args[1], shapes[1]) else 2.0
             edit = context.swap(cost, call.func, f"{context.text(base)}.{new}")
             yield edit
+            yield from _joined_instead(context, call, edit)
             if new in ("concatenate", "concat", "cat"):
                 yield Proposal(1.9, edit.description, edit.edits)
     module = context.resolve(base)
@@ -270,6 +287,14 @@ def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
         for prefix in context.prefixes():
             if hasattr(context.resolve(ast.parse(prefix, mode="eval").body), name):
                 yield context.swap(0.9, call.func, f"{prefix}.{name}")
+
+
+def _joined_instead(context: Context, call: ast.Call, edit: Proposal) -> Iterator[Proposal]:
+    """`stack(parts, axis=0)` where the features were to be joined: another function, and its usual axis."""
+    axis = next((k.value for k in call.keywords if k.arg in ("axis", "dim")), None)
+    if called(call) == "stack" and axis is not None and context.text(axis) != "-1":
+        edits = (*edit.edits, *context.swap(0, axis, "-1").edits)
+        yield Proposal(1.2, f"{edit.description}, {context.text(axis)} -> -1", edits)
 
 
 def _operand_axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -293,14 +318,28 @@ def _operand_axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if len(shape) == 3:
             text = context.spell("transpose", call, context.text(argument), "(0, 2, 1)")
             if text is not None:
-                yield context.swap(1.6 + 0.2 * index, argument, text)
+                layer = (
+                    0.3 if context.text(call.func).startswith("self.") and not _turns(context, call) else 0.0
+                )
+                yield context.swap(1.6 + 0.2 * index + layer, argument, text)
+
+
+def _turns(context: Context, node: ast.AST) -> bool:
+    """Tells whether the function that a node stands in transposes something: what is turned is turned back."""
+    function = context.function(node)
+    return function is not None and any(
+        called(n) in ("transpose", "permute", "swapaxes") for n in ast.walk(function)
+    )
 
 
 def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """The value per sample that is to be added to a number: its sum or mean."""
+    """The value per sample that is to be added to a number, or to a number for each of its features: its sum."""
     if called(call) not in ("assign_add", "assign_sub", "assign") or len(call.args) != 1:
         return
     text = context.text(call.args[0])
+    held = call.func.value if isinstance(call.func, ast.Attribute) else None
+    state, value = context.shape(held), context.shape(call.args[0])
+    over = ", axis=0" if state and value and value[1:] == state and value[0] == "B" else ""
     prefix = next(iter(context.prefixes()), None)
     if prefix is not None:
         name = (
@@ -309,6 +348,8 @@ def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
             else "sum"
         )
         yield context.swap(2.1, call.args[0], f"{prefix}.{name}({text})")
+        if over:
+            yield context.swap(0.9, call.args[0], f"{prefix}.{name}({text}{over})")
 
 
 def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called, integer
 
 _RESHAPING = {"reshape", "view", "Reshape"}
+_MOST_TURNED = 3
+"""Of tensors with more axes than these behind the batch, only two are exchanged: there are too many orders."""
 _MAKING = {"zeros", "ones", "full", "normal", "uniform", "broadcast_to", "tile", "rand", "randn", "eye"}
 
 
@@ -48,6 +50,22 @@ def _operand(context: Context, call: ast.Call) -> tuple[ast.expr | None, list[as
     return tensor, [], ""
 
 
+def _off_by_one(context: Context, node: ast.Slice) -> bool:
+    """Tells whether a slice is one longer or shorter than what it is combined with, and alike on all other axes."""
+    outer: ast.AST | None = context.parents.get(node)
+    while outer is not None and not isinstance(outer, ast.Subscript):
+        outer = context.parents.get(outer)
+    parent = context.parents.get(outer) if outer is not None else None
+    if not isinstance(parent, ast.BinOp):
+        return False
+    one, two = context.shape(parent.left), context.shape(parent.right)
+    if one is None or two is None or len(one) != len(two):
+        return False
+    gaps = [(a, b) for a, b in zip(one, two, strict=True) if a != b]
+    steps = [abs(a - b) for a, b in gaps if isinstance(a, int) and isinstance(b, int)]
+    return len(gaps) == 1 and steps == [1]
+
+
 def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
     tensor, elements, _ = _operand(context, call)
     if not elements or len(elements) > 5:
@@ -56,7 +74,11 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
     shape = context.shape(tensor)
     first, last = elements[0], elements[-1]
     seen = {tuple(texts)}
-    for cost, new in _target_texts(context, texts, elements, shape, called(call) == "Reshape"):
+    targets = itertools.chain(
+        _with_features(context, texts, tensor, last, shape),
+        _target_texts(context, texts, elements, shape, called(call) == "Reshape"),
+    )
+    for cost, new in targets:
         if tuple(new) in seen:
             continue
         seen.add(tuple(new))
@@ -70,13 +92,40 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
         edit = context.replace(cost, place, ", ".join(texts), ", ".join(new))
         yield edit
     if shape is not None and tensor is not None:
-        for order in itertools.permutations(range(1, len(shape))):
-            if list(order) != list(range(1, len(shape))):
+        plain = list(range(1, len(shape)))
+        for order in itertools.permutations(plain):
+            moved = sum(a != b for a, b in zip(order, plain, strict=True))
+            if moved and (moved == 2 or len(plain) <= _MOST_TURNED):
                 axes = ", ".join(map(str, (0, *order)))
                 text = context.spell("transpose", call, context.text(tensor), f"({axes})")
                 if text is not None:
                     turned = tuple(shape[axis] for axis in (0, *order))
                     yield context.swap(0.8 if _reordered(texts, shape, turned) else 1.3, call, text)
+    if tensor is not None and (named := _own_axes(context, texts, tensor)):
+        text = context.spell("transpose", call, context.text(tensor), f"({', '.join(map(str, named))})")
+        if text is not None:  # what the names say, without the mix-up
+            yield context.swap(0.6, call, text)
+
+
+def _own_axes(context: Context, texts: list[str], tensor: ast.expr) -> list[int]:
+    """Returns which axes of a tensor a reshape's target names, as by `b, t, d = ops.shape(x)`, if it names all of them.
+
+    Empty where it does not, or in the order in which they are: that is no mix-up.
+    """
+    function = context.function(tensor)
+    for node in ast.walk(function) if function is not None else ():
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
+            continue
+        value, of = node.value, None
+        if isinstance(value, ast.Attribute) and value.attr == "shape":
+            of = value.value
+        elif isinstance(value, ast.Call) and called(value) == "shape" and value.args:
+            of = value.args[0]
+        names = [context.text(e) for e in node.targets[0].elts]
+        if of is not None and context.text(of) == context.text(tensor) and sorted(names) == sorted(texts):
+            order = [names.index(text) for text in texts]
+            return order if order != sorted(order) else []
+    return []
 
 
 def _reordered(texts: list[str], shape: Shape, turned: Shape) -> bool:
@@ -160,6 +209,16 @@ def _target_texts(
                 yield 1.5, [*texts[:at], f"{texts[at]} // {divisor}", *texts[at + 1 :]]
 
 
+def _with_features(
+    context: Context, texts: list[str], tensor: ast.expr | None, last: ast.expr, shape: Shape | None
+) -> Iterator[tuple[float, list[str]]]:
+    """A last axis that sizes are merged into without the features: `p * p` for `p * p * x.shape[-1]`."""
+    known = shape is not None and isinstance(shape[-1], int) and shape[-1] > 1
+    if known and isinstance(last, ast.BinOp) and isinstance(last.op, ast.Mult) and "-1" in texts[:-1]:
+        assert tensor is not None
+        yield 0.9, [*texts[:-1], f"{texts[-1]} * {context.atom(tensor)}.shape[-1]"]
+
+
 def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """A literal that is the batch size of the call that was traced."""
     function = context.function(call)
@@ -215,7 +274,7 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
         if parts[0] == ":" and "..." not in parts:
             yield dataclasses.replace(context.swap(1.1, index, f"..., {parts[-1]}"), kind="index at the end")
     outer = context.parents.get(node) if node is not None else None
-    left = 0.01 if isinstance(outer, ast.BinOp) and outer.left is node else 0.0  # rows first, columns after
+    left = 0.15 if isinstance(outer, ast.BinOp) and outer.left is node else 0.0  # rows first, columns after
     for order in itertools.permutations(parts):
         new = ", ".join(order)
         if list(order) != parts and order[0] != "None":
@@ -232,6 +291,8 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
                     yield context.swap(1.6, element, str(value))
         if isinstance(element, ast.Slice):
             yield from _slices(context, element)
+            if context.text(element) != ":" and shape is not None:  # a part of the batch is seldom meant
+                yield context.swap(0.9 if at == 0 and shape[0] == "B" else 1.5, element, ":")
             if context.text(element) == ":":
                 for new in ("1:", ":-1"):
                     yield context.swap(1.45, element, new)
@@ -240,12 +301,15 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
 
 
 def _slices(context: Context, node: ast.Slice) -> Iterator[Proposal]:
+    step = 0.95 if _off_by_one(context, node) else 1.5
     for bound in (node.lower, node.upper):
         value = integer(bound)
         if bound is not None and value is not None:
             for new in (value - 1, value + 1):
                 if new:
-                    yield context.swap(1.5, bound, str(new))
+                    # One step alone would be broadcast against all of the other.
+                    single = 0.3 if new == 1 and bound is node.upper else 0.0
+                    yield context.swap(step + single, bound, str(new))
     if integer(node.lower) == 1 and node.upper is None:
         yield context.swap(1.3, node, ":-1")
     if node.lower is None and integer(node.upper) == -1:

@@ -8,6 +8,18 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
 from kerascope.explain.fixes.patch import Edit
 
+_FOR_ITS_SHAPE = {
+    "shape",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "empty_like",
+    "size",
+    "rand_like",
+    "randn_like",
+}
+"""Functions that take a tensor only for its shape: any other of the same shape will do, so the wrong one slips in."""
+
 
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
     """Yields edits of a whole function."""
@@ -64,6 +76,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         if isinstance(other, ast.expr) and other is not node
     }
     for name in context.tensors_near(function, node):
-        if name != context.text(node):
+        if isinstance(parent, ast.Call) and called(parent) in _FOR_ITS_SHAPE and name != context.text(node):
+            yield context.swap(1.0, node, name)
+        elif name != context.text(node):
             # `left - left`, `x * x`: seldom what was meant.
             yield context.swap(2.3 if name in beside else 1.5, node, name)

@@ -161,9 +161,10 @@ def _sizes(context: Context, value: ast.expr, now: int | None, small: bool) -> I
         if size != now:
             yield context.swap(1.35, value, str(size))
     if now is not None:
-        for new in (now + 1, now * 2, now // 2, now - 1):
+        for new in (now // 2, now * 2, now + 1, now - 1):
             if new > 0 and (small or new not in context.dims) and new != now:
-                yield context.swap(1.3 if small else 1.6, value, str(new))
+                step = 0.01 * new if new in (now // 2, now * 2) else 0.06 + 0.01 * new
+                yield context.swap((1.3 if small else 1.6) + step, value, str(new))
     elif isinstance(value, (ast.Name, ast.Attribute)):
         yield context.swap(1.5, value, f"2 * {text}")
         yield context.swap(1.7, value, f"{text} // 2")

@@ -48,7 +48,10 @@ def missing_super(operation: Operation) -> Broken | None:
         return None
     if calls and not operation.site.function.endswith("__init__"):
         return None
-    where = "comes after this line" if calls else "is missing"
+    return _without_super(owner, made, "comes after this line" if calls else "is missing")
+
+
+def _without_super(owner: ast.ClassDef, made: ast.FunctionDef, where: str) -> Broken:
     text = (
         f"`{owner.name}.__init__` has to call `super().__init__()` before anything is set: Keras tracks attributes, "
         f"layers and weights from there on. Here it {where}."
@@ -60,6 +63,26 @@ def missing_super(operation: Operation) -> Broken | None:
         title=f"{owner.name} does not call `super().__init__()` first",
         cause=cause,
     )
+
+
+def unprepared(error: BaseException) -> tuple[str, ast.FunctionDef, Broken] | None:
+    """Returns the constructor that forgets its base class, where only Keras says so when the object is called.
+
+    None of the user's expressions has failed then.
+    """
+    inner = underlying(error)
+    if not _FORGOTTEN.search(str(inner)):
+        return None
+    trail = inner.__traceback__
+    while trail is not None:
+        obj = trail.tb_frame.f_locals.get("self")
+        file = _file_of(obj) if obj is not None else None
+        owner = _class_of(obj) if file is not None and is_users(file) else None
+        made = source.method_named(owner, "__init__") if owner is not None else None
+        if file is not None and owner is not None and made is not None:
+            return file, made, _without_super(owner, made, "is missing")
+        trail = trail.tb_next
+    return None
 
 
 def _is_inner(error: BaseException) -> bool:
