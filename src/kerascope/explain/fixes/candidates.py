@@ -83,8 +83,8 @@ def seen_in(file: str, logs: Sequence[LineLog]) -> Seen:
 def _batch(log: LineLog) -> int | None:
     for event in log.events:
         shape = event.facts.shape
-        # A layer that is being built may first run on tensors without values, whose sizes stand for any; on JAX they are
-        # not numbers then, and numbers are what a run on shapes alone was given.
+        # A layer that is being built may first run on tensors without values, whose sizes stand for any; on JAX they
+        # are not numbers then, and numbers are what a run on shapes alone was given.
         if (
             event.site.kind == "arguments"
             and shape
