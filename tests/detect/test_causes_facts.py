@@ -6,8 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fake import Net, falling
+from fake import Net, View, falling
 
+from kerascope.detect.situation import situations
+from kerascope.detect.standing import worst
 from kerascope.probe.dataset.facts import data_facts, settings_of_fit
 
 RNG = np.random.default_rng(0)
@@ -170,7 +172,21 @@ def test_a_rare_class_drawn_more_often_for_training_is_no_matter_of_order(judge)
     assert "unshuffled-data" not in judge(sound)
 
 
-def test_a_model_that_was_never_updated_has_not_ended_anywhere(judge):
-    untrained = Program(SCC, "softmax", 3, CLASSES, knows=False, steps=0)
-    assert "no-learning" in judge(Program(SCC, "softmax", 3, CLASSES, knows=False))
-    assert "no-learning" not in judge(untrained)
+def test_a_model_that_was_never_updated_has_not_ended_anywhere():
+    ended, begun = (
+        worst(situations(View(Program(SCC, "softmax", 3, CLASSES, knows=False, steps=n)))[0])
+        for n in (200, 0)
+    )
+    assert ended is not None and ended.at_chance
+    assert begun is None
+
+
+def test_labels_that_nothing_in_the_inputs_tells_about(judge):
+    many = RNG.normal(size=(800, 6)).astype("float32")
+    related = (many @ RNG.normal(size=6)).astype("float32")
+    apart = RNG.permutation(related)
+    found = judge(Program(MSE, "linear", 1, apart, x=many, knows=False))
+    assert found["wrong-labels"].title == "Nothing in the inputs tells anything about the labels"
+    assert found["wrong-labels"].severity == "warning"
+    assert "wrong-labels" not in judge(Program(MSE, "linear", 1, related, x=many))
+    assert "wrong-labels" not in judge(Program(MSE, "linear", 1, related, x=many, knows=False))

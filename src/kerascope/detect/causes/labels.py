@@ -20,6 +20,10 @@ _FAR = 3.0
 _TIMES = 4.0
 
 
+_NOTHING = 0.05
+"""A share of what there is to gain over chance that chance itself may give on some hundred rows."""
+
+
 @detector(kinds=("wrong-labels", "class-imbalance"), slug="labels")
 def labels(view: RunView) -> Iterator[Finding]:
     """Finds labels that say nothing about the inputs, are no classes, or hardly ever say one thing."""
@@ -97,6 +101,46 @@ def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:
         and not unseen(target)
     ):
         yield _apart(situation, target, own, found, across)
+    elif max(_above(inside, chance), _above(own, base), _above(across, chance)) < _NOTHING:
+        yield from _nothing_to_learn(situation, target, own, found, base)
+
+
+def _above(score: float, chance: float) -> float:
+    """Returns what a score has gained over a constant answer, as a share of what there is to gain."""
+    return (score - chance) / max(1 - chance, 1e-9)
+
+
+def _nothing_to_learn(
+    situation: Situation, target: Target, own: float, found: Evidence, base: float
+) -> Iterator[Finding]:
+    """Neither simple methods nor the trained model find anything in the inputs that tells about the labels."""
+    inputs = situation.inputs()
+    shapes = [listing(one.get("shape")) for one in inputs]
+    plain = all(
+        len(shape) == 2 and "float" in str(x.get("dtype")) for shape, x in zip(shapes, inputs, strict=True)
+    )
+    features = sum(whole(shape[-1]) for shape in shapes if shape)
+    if not plain or not shapes or situation.rows < max(300, 10 * features) or situation.updates < 100:
+        return  # of pixels and tokens neighbours and a linear map may well know nothing
+    mine = standing(target)
+    if not _above(mine.own, mine.chance) < _NOTHING:
+        return
+    yield cause(
+        situation,
+        "wrong-labels",
+        0.45,
+        "Nothing in the inputs tells anything about the labels",
+        "Rows with similar inputs have no more similar labels than any others, a linear map finds nothing, and on "
+        "held-out rows the trained model does no better than one answer for all. Either inputs and labels are not in "
+        "the same order, shuffled or sorted apart, or these inputs do not hold what is to be predicted.",
+        on("order", str(target.labels.get("name") or "y"), None),
+        evidence=[
+            Evidence("neighbours and linear map, training rows", round(own, 3)),
+            found,
+            Evidence("by chance", round(base, 3)),
+            *standing_evidence(mine),
+        ],
+    )
 
 
 def _apart(situation: Situation, target: Target, own: float, found: Evidence, across: float) -> Finding:

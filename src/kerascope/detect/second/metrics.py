@@ -20,6 +20,8 @@ _BEST_ONE = re.compile(
     r"(^|_)(acc|accuracy|auc|precision|recall|f1|f_?score|iou|dice|r2|hit|hits|hit_?rate)(_|$)|accuracy", re.I
 )
 _BEST_ZERO = re.compile(r"(^|_)(mae|mse|rmse|mape|error|err|absolute_error|squared_error)(_|$)|error$", re.I)
+_TELLING = 1e-3
+"""A share by which two halves must differ so that a figure of both cannot be that of either by chance."""
 _APART = 0.05
 """A share by which a figure must be off to be called wrong rather than a matter of the last batch."""
 
@@ -184,8 +186,12 @@ class _Judge:
         both = _updated(metric, self.rest)
         last = _updated(self.make(), self.rest)
         whole = _updated(self.make(), self.first_half)
-        if not _near(both, last, 1e-6) or _near(whole, last, _APART):
+        if not _near(both, last, 1e-6) or _near(whole, last, _TELLING):
             return None
+        metric = self.make()
+        _updated(metric, self.rest)
+        if not _near(_updated(metric, self.first_half), whole, 1e-6):
+            return None  # the larger one of the two, say
         return _bug(
             f"`{self.name}` forgets all batches but the last",
             "It was given two halves of the recorded batch, and then says what it says of the second half alone. What "
