@@ -32,12 +32,6 @@ _QUICK = ("rounds", "hides", "attends", "negates", "overwrites", "forces", "pool
 """Run by every test run; the others by `make tables`."""
 
 
-def known(*names, gaps=()):
-    """Names of programs as parameters; those in `gaps` are not found on JAX yet."""
-    gap = pytest.mark.xfail(BACKEND == "jax", reason="not found on JAX yet", strict=False)
-    return [pytest.param(name, marks=gap if name in gaps else ()) for name in names]
-
-
 def marks(module, function):
     """Returns (line, kind) of the marks that belong to a training: those since the training before it."""
     lines = Path(module.__file__).read_text().splitlines()
@@ -71,7 +65,7 @@ def assert_named(module, function, path):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", known(*_QUICK, gaps=("overwrites",)))
+@pytest.mark.parametrize("name", _QUICK)
 def test_a_fault_is_named_at_its_line(name, tmp_path):
     assert_named(FAULTY, getattr(FAULTY, name), tmp_path)
 
@@ -83,7 +77,7 @@ def test_every_fault_is_named_at_its_line(function, tmp_path):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", known("forgets", "head_only", "no_mode", gaps=("head_only", "no_mode")))
+@pytest.mark.parametrize("name", ("forgets", "head_only", "no_mode"))
 def test_faults_of_train_steps_are_named_at_their_line(name, tmp_path):
     assert_named(STEPS, getattr(STEPS, name), tmp_path)
 
