@@ -106,6 +106,19 @@ class Own(layers.Layer):
         hidden = ops.matmul(inputs, self.w)
         return ops.convert_to_tensor(np.tanh(hidden))
 """
+STATELESS = """
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(1)
+    def call(self, inputs):
+        return self.dense(inputs)
+    def train_step(self, state, data):
+        x, y = data
+        return {"loss": ops.mean(ops.square(self.call(x) - y))}, state
+loss = "mse"
+model = Net()
+"""
 CONDITION = """
 class Own(layers.Layer):
     def call(self, inputs):
@@ -210,6 +223,13 @@ SCRIPTS = {
     ),
     "numpy": Script(
         HEAD + NUMPY + SEQUENTIAL + FIT, "numpy-in-call", "np.tanh(hidden)", ("hidden", "keras.ops")
+    ),
+    "weights in the state": Script(
+        HEAD + STATELESS + FIT,
+        "error-in-user-code",
+        "self.dense(inputs)",
+        ("net/dense/kernel", "self.stateless_call("),
+        ("jax",),
     ),
     "condition": Script(
         HEAD + CONDITION + SEQUENTIAL + FIT,

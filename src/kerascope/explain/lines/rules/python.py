@@ -162,3 +162,23 @@ def symbolic_elsewhere(operation: Operation) -> Broken | None:
         "Use the function of keras.ops, or call it inside a layer."
     )
     return Broken("python-on-tensor", text, (tensor,))
+
+
+@first
+def weights_taken_out(operation: Operation) -> Broken | None:
+    """On JAX, `fit` holds the weights itself: in a train step the layers have none, and calling one finds None."""
+    frame = None
+    walked = underlying(operation.error).__traceback__
+    while walked is not None:
+        frame, walked = walked.tb_frame, walked.tb_next
+    owner = frame.f_locals.get("self") if frame is not None and frame.f_code.co_name == "value" else None
+    if owner is None or getattr(owner, "_value", owner) is not None or not hasattr(owner, "trainable"):
+        return None
+    path = getattr(owner, "path", "The variable")
+    text = (
+        f"`{path}` has no value of its own here: while `fit` runs on JAX, Keras keeps all weights in the `state` that "
+        "`train_step` is given. Call `self.stateless_call(trainable_variables, non_trainable_variables, x, "
+        "training=True)` with those of the state, inside the function that `jax.value_and_grad` differentiates."
+    )
+    title = f"`{operation.source}` finds no weights: on JAX they are in the step's `state`"
+    return Broken("error-in-user-code", text, title=title)
