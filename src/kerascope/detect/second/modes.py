@@ -57,10 +57,17 @@ def _modes_of(trial_: Trial, run: Any) -> list[_Mode]:
 def _place(trial_: Trial, mode: _Mode, value: str) -> SourceSpan:
     """Returns the line that says so: in the call of the user's layer, or where a functional model is put together."""
     line = mode.span
-    if line.file and line.line and f"training={value}" in source.text(line.file, line.line).replace(" ", ""):
+    if _says(line, value):
         return dataclasses.replace(line, expression=f"training={value}", layer=str(mode.layer.name))
     found = source.keyword(trial_.files(), "training", value) or line
     return dataclasses.replace(found, layer=str(mode.layer.name))
+
+
+def _says(line: SourceSpan, value: str) -> bool:
+    """Tells whether the mode is written down in a line, rather than handed on by it."""
+    if not line.file or not line.line:
+        return False
+    return f"training={value}" in source.text(line.file, line.line).replace(" ", "")
 
 
 def _left_on(trial_: Trial, forced: list[_Mode]) -> Iterator[Found]:
@@ -214,7 +221,7 @@ def _never(trial_: Trial) -> Iterator[Found]:
     first = next((m for m in off.values() if m.explicit), next(iter(off.values())))
     step = source.method(type(trial_.model), "train_step")
     place = _place(trial_, first, "False")
-    if step is not None and place.expression != "training=False":
+    if step is not None and not (first.explicit and _says(first.span, "False")):
         # Nobody wrote it down: the step calls the model without a mode, and every layer below hands on what it got.
         place = step.last_call_of("self") or step.last_call("stateless_call") or place
     names = ", ".join(f"`{m.layer.name}`" for m in list(off.values())[:3])
