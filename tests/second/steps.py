@@ -139,12 +139,8 @@ else:
                 lambda t: loss_of(self, t, other, x, y, True), has_aux=True
             )(trainable)
             new, slots = self.optimizer.stateless_apply(slots, gradients, trainable)
-            return {"loss": loss}, (
-                trainable[:2] + new[2:],
-                other,
-                slots,
-                metrics,
-            )  # <- gradients-not-applied
+            kept = trainable[:2] + new[2:]
+            return {"loss": loss}, (kept, other, slots, metrics)  # <- gradients-not-applied
 
     class Forgets(Base):
         def train_step(self, state, data):

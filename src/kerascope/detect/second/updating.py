@@ -99,6 +99,34 @@ def look(trial_: Trial) -> Iterator[Found]:
     ]
     if left:
         yield from _left_out(trial_, taps.seen, left, step)
+    elif objects.backend_name() == "jax":
+        yield from _handed_back(trial_, taps.seen, before, step)
+
+
+def _handed_back(
+    trial_: Trial, applied: Sequence[Applied], before: Sequence[np.ndarray], step: source.Method | None
+) -> Iterator[Found]:
+    """A step on JAX that updates variables and then returns a state with the old ones."""
+    model = trial_.model
+    pulled = {id(v) for one in applied for v, size in zip(one.variables, one.sizes, strict=False) if size > 0}
+    pairs = list(zip(model.trainable_variables, before, strict=True))
+    still = [v for v, was in pairs if id(v) in pulled and np.array_equal(was, objects.to_numpy(v.value))]
+    if not still or len(still) == len(pairs):
+        return  # all of them: a rate of zero, or gradients that are gathered over several steps
+    yield Found(
+        finding(
+            "gradients-not-applied",
+            "fault",
+            0.95,
+            f"`train_step` of `{model.name}` returns {len(still)} of {len(pairs)} variables as they were",
+            "One step was run again: the optimizer was given a gradient for each of these variables and returned new "
+            "values, but the state that `train_step` returns holds the old ones. Return what `stateless_apply` gave.",
+            SourceSpan() if step is None else (step.last_return() or step.span),
+            [Evidence("variables that stay", ", ".join(trial_.name(v) for v in still[:4]))],
+        ),
+        "still",
+        tuple(trial_.name(v) for v in still),
+    )
 
 
 def _nothing_applied(trial_: Trial, step: source.Method | None) -> Iterator[Found]:
