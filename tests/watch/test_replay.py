@@ -205,7 +205,7 @@ def test_a_break_is_told(case):
     from replay_faults import COLUMNS, run
 
     row = run(case, (CASES | HEALTHY)[case])
-    assert {column: row[column] for column in COLUMNS if row[column] is False} == {}, row
+    assert {column: row[column] for column in COLUMNS if row[column] is False} == {}, str(row)
 
 
 @pytest.mark.table
@@ -218,7 +218,7 @@ def test_every_break_is_told(case):
     if case >= len(names):
         pytest.skip("there are no more")
     row = run(names[case], (CASES | HEALTHY)[names[case]])
-    assert {column: row[column] for column in COLUMNS if row[column] is False} == {}, row
+    assert {column: row[column] for column in COLUMNS if row[column] is False} == {}, str(row)
 
 
 SCRIPT = """
