@@ -190,7 +190,6 @@ def test_a_large_state_is_not_copied_every_few_steps(monkeypatch, parameters, in
     "case",
     [
         "div_norm",
-        "helper_gradient",
         "arccos",
         "loss_mape",
         "data_x",

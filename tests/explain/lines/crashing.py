@@ -228,7 +228,7 @@ SCRIPTS = {
         HEAD + STATELESS + FIT,
         "error-in-user-code",
         "self.dense(inputs)",
-        ("net/dense/kernel", "self.stateless_call("),
+        ("/kernel` has no value of its own", "self.stateless_call("),
         ("jax",),
     ),
     "condition": Script(
