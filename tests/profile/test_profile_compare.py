@@ -120,6 +120,14 @@ def test_two_runs_never_become_one_curve(pair, capsys):
     assert "There is an event file in that folder already" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_used_is_refused_before_anything_runs(pair, capsys):
+    (pair / "train.py").write_text("open('ran', 'w').close()")
+    assert main(["profile", "a.kscope", "--quiet", "--tensorboard", "board"]) == 0
+    assert main(["profile", "--tensorboard", "board", "train.py"]) == 2
+    assert "There is an event file in that folder already" in capsys.readouterr().err
+    assert not (pair / "ran").exists()
+
+
 def scalars_of(file):
     """Reads an event file by its definition: length, its checksum, an event, its checksum."""
     from tensorboardX.proto.event_pb2 import Event

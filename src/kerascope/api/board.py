@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib.util
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -39,18 +40,10 @@ def write_board(recording: str | Path, folder: str | Path) -> int:
         UsageError: there is an event file in that folder already, or none can be written.
         RecordingError: `recording` is none.
     """
-    try:
-        import tensorboardX
-    except ImportError as error:
-        raise SetupError(
-            'Event files need one more package: pip install "kerascope[tensorboard]"', slug="tensorboard"
-        ) from error
+    check_board(folder)
+    import tensorboardX
+
     place = Path(folder)
-    if any(place.rglob("events.out.tfevents.*")):
-        raise UsageError(
-            f"There is an event file in that folder already. Received: folder={str(folder)!r}. Give a new folder: "
-            "TensorBoard would draw both runs as one curve."
-        )
     with contextlib.closing(RunView.open(recording)) as view:
         started = _started(view)
         written = 0
@@ -66,6 +59,19 @@ def write_board(recording: str | Path, folder: str | Path) -> int:
                     "Give a folder that exists or can be made."
                 ) from error
         return written
+
+
+def check_board(folder: str | Path) -> None:
+    """Raises what `write_board` would raise of its package and its folder, before anything is run for it."""
+    if importlib.util.find_spec("tensorboardX") is None:
+        raise SetupError(
+            'Event files need one more package: pip install "kerascope[tensorboard]"', slug="tensorboard"
+        )
+    if any(Path(folder).rglob("events.out.tfevents.*")):
+        raise UsageError(
+            f"There is an event file in that folder already. Received: folder={str(folder)!r}. Give a new folder: "
+            "TensorBoard would draw both runs as one curve."
+        )
 
 
 def scalars(model: ModelView) -> Iterator[Scalar]:

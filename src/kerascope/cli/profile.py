@@ -88,6 +88,10 @@ def main(argv: Sequence[str]) -> int:
     for path in (options.json, options.trace):
         if path and path != "-":
             check_writable(path)
+    if options.tensorboard:
+        from kerascope.api.board import check_board
+
+        check_board(options.tensorboard)
     if rest[0].endswith(".kscope") and not options.module:
         return _recordings(rest, options, limit)
     if limit is not None:
