@@ -74,7 +74,8 @@ def against(recorded: RecordedStep, what: str, place: Place, say: Callable[[str]
             first_step(recorded, raw, here, state)
             rerun = loaded(recorded, model, raw, here)
             with rerun.aside():
-                one, slack = measured(rerun, recorded.number), tolerances(rerun, recorded.number)
+                one = measured(rerun, recorded.number)
+                slack = tolerances(rerun, recorded.number, one)
                 carried.write_bytes(_carried(rerun, recorded.number))
             say(f"the same step {'on' if script is None else 'with'} {what}, in a process of its own")
             other = _elsewhere(command, backend, home, (carried, result))
@@ -148,9 +149,8 @@ class _Lines:
         self.norms[name] = float(np.linalg.norm(array.astype(np.float64)))
 
 
-def tolerances(rerun: Rerun, step: int) -> Norms:
+def tolerances(rerun: Rerun, step: int, base: Norms) -> Norms:
     """Returns by how much each norm may differ: eight times the most that rounding the weights changes it."""
-    base = measured(rerun, step)
     moved = [
         measured(rerun, step, lambda state, seed=seed: rerun.perturbed(state, seed))  # type: ignore[misc]
         for seed in range(compared.DRAWS)

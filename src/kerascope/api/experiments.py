@@ -125,7 +125,12 @@ class Search:
         if anything and (self.steps is not None or self._needs_skill()):
             yield _Task(None, ())
         for tried in self.tried:
-            if tried.comparison is not None and tried.comparison.marginal and len(tried.gains) < 3:
+            if (
+                tried.comparison is not None
+                and tried.comparison.marginal
+                and len(tried.gains) < 3
+                and not tried.behind
+            ):
                 for seed in (1, 2):
                     yield _Task(None, (), seed)
                     yield _Task(tried.remedy, tried.parts, seed)

@@ -19,13 +19,14 @@ from kerascope.explain.birth.listening import Birth, Listener
 from kerascope.explain.birth.values import Blame, blame
 from kerascope.probe.lines.session import recording
 from kerascope.record.lines import Site
+from kerascope.values import STATS_FIELDS
 
 SECONDS = 20.0
 """What looking at the bad step and those before it may take, the first look aside."""
 
 MOST_RUN_UP = 6
 
-_FINITE = 6  # column of a statistics row
+_FINITE = STATS_FIELDS.index("finite")
 
 
 class Steps(Protocol):

@@ -7,6 +7,7 @@ import types
 
 import numpy as np
 
+from kerascope._keras import objects
 from kerascope.explain.lines.failure import underlying
 from kerascope.explain.lines.reading import MISSING, Operation, Tensor
 from kerascope.explain.lines.rules.registry import Broken, first
@@ -172,7 +173,10 @@ def weights_taken_out(operation: Operation) -> Broken | None:
     while walked is not None:
         frame, walked = walked.tb_frame, walked.tb_next
     owner = frame.f_locals.get("self") if frame is not None and frame.f_code.co_name == "value" else None
-    if owner is None or getattr(owner, "_value", owner) is not None or not hasattr(owner, "trainable"):
+    if owner is None or objects.backend_name() != "jax" or not hasattr(owner, "trainable"):
+        return None
+    # A variable that is still to be made has no value either, but an initializer.
+    if getattr(owner, "_value", owner) is not None or getattr(owner, "_initializer", None) is not None:
         return None
     path = getattr(owner, "path", "The variable")
     text = (
