@@ -169,7 +169,7 @@ def test_defaults_for_small_and_large_models(monkeypatch, parameters, copied):
         assert "do not fit into 512.0 MiB" in window.off
 
 
-@pytest.mark.parametrize(("parameters", "interval"), [(1_000, 1), (9_000_000, None)])
+@pytest.mark.parametrize(("parameters", "interval"), [(1_000, 1), (2_000_000, 1), (9_000_000, None)])
 def test_a_large_state_is_not_copied_every_few_steps(monkeypatch, parameters, interval):
     """With batches of 28 MiB hardly any fit between two snapshots: a small state is copied often, a large one never."""
     from kerascope.probe.options import Options

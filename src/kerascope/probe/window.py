@@ -23,7 +23,8 @@ _BEFORE_END = 4
 _LEAST = 10
 """Steps between two copies of a state that is not small, at least."""
 _CHEAP = 4 << 20
-"""Bytes of state that may be copied at every step: a millisecond or so."""
+"""Bytes of state that may be copied at every step, a millisecond or so. As many as a batch has may be, too: the step
+moves those itself."""
 
 
 class Window:
@@ -90,7 +91,7 @@ class Window:
             self.drop()
             return
         self._most = max(1, room // (2 * size))
-        if self._most < _LEAST and self._state_bytes > _CHEAP:
+        if self._most < _LEAST and self._state_bytes > max(_CHEAP, size):
             self.off = (
                 f"beside two copies of the state ({_mib(self._state_bytes)} each) only {self._most} batches "
                 f"({_mib(size)} each) fit into {_mib(self.memory)}, and so large a state is not copied every few steps"
