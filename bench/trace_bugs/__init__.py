@@ -9,6 +9,7 @@ from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
 from trace_bugs.further import CASES as FURTHER
 from trace_bugs.held import CASES as HELD
+from trace_bugs.late import CASES as LATE
 from trace_bugs.layers import CASES as LAYERS
 from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
@@ -17,8 +18,8 @@ from trace_bugs.second import CASES as SECOND
 from trace_bugs.unseen import CASES as UNSEEN
 
 ALL: tuple[Case, ...] = (
-    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *HELD, *FRESH, *CONSTRUCTS),
-    *(dataclasses.replace(case, held_out=True) for case in UNSEEN),
+    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *HELD, *FRESH, *UNSEEN, *CONSTRUCTS),
+    *(dataclasses.replace(case, held_out=True) for case in LATE),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

@@ -14,6 +14,7 @@ _ELEMENTWISE = {
     "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
 }  # fmt: skip
 _JOINS = {"concatenate", "concat", "cat", "stack"}
+_INDICES = {"indices", "index", "ids"}
 _SHAPING = {
     "squeeze",
     "expand_dims",
@@ -54,6 +55,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _renamed(context, node)
         yield from _operand_axes(context, node)
         yield from _assigned(context, node)
+        yield from _whole_numbers(context, node)
     yield from _casts(context, node)
 
 
@@ -352,8 +354,17 @@ def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
             yield context.swap(0.9, call.args[0], f"{prefix}.{name}({text}{over})")
 
 
+def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Indices that are no integers."""
+    for name, value in zip(context.parameters(call), call.args, strict=False):
+        if name in _INDICES and context.dtype(value).startswith(("float", "bfloat")):
+            text = context.spell("index", call, context.text(value))
+            if text is not None:
+                yield context.swap(0.7, value, text)
+
+
 def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:
-    """Operands of one operation that differ in data type, and indices that are no integers."""
+    """Operands of one operation that differ in data type."""
     parts: list[ast.expr] = []
     if isinstance(node, ast.BinOp):
         parts = [node.left, node.right]

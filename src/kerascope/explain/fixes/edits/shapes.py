@@ -207,6 +207,23 @@ def _target_texts(
         for divisor in context.sizes_near(elements[0]):
             if divisor != texts[at]:
                 yield 1.5, [*texts[:at], f"{texts[at]} // {divisor}", *texts[at + 1 :]]
+        for cost, longer in _longer(context, elements[at]):
+            yield cost, [*texts[:at], longer, *texts[at + 1 :]]
+
+
+def _longer(context: Context, element: ast.expr) -> Iterator[tuple[float, str]]:
+    """A product with one factor more: one that it has already, as in `p * p * c`, or another size that has a name."""
+    text = context.text(element)
+    if not isinstance(element, (ast.Name, ast.Attribute)) and not (
+        isinstance(element, ast.BinOp) and isinstance(element.op, ast.Mult)
+    ):
+        return
+    factors = dict.fromkeys(part.strip() for part in text.split("*"))
+    for factor in factors:
+        yield 1.2, f"{factor} * {text}"
+    for name in context.sizes_near(element):
+        if name not in factors:
+            yield 1.55, f"{text} * {name}"
 
 
 def _with_features(

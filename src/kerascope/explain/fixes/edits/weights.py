@@ -37,12 +37,29 @@ _SMALL = {
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Constant):
+        yield from _held_size(context, node)
     if not isinstance(node, ast.Call):
         return
     if called(node) in ("add_weight", "Variable"):
         yield from _weight(context, node)
     else:
         yield from _numbers(context, node)
+
+
+def _held_size(context: Context, value: ast.Constant) -> Iterator[Proposal]:
+    """A number that is kept under a name when an object is made or built, and used as a size from there."""
+    parent, function = context.parents.get(value), context.function(value)
+    now = integer(value)
+    if not isinstance(parent, ast.Assign) or function is None or now is None or now < 1:
+        return
+    if function.name == "build":
+        for name in context.sizes_near(value):
+            yield context.swap(1.2 if "-1]" in name else 1.35, value, name)
+    if function.name in ("build", "__init__"):
+        for size in context.dims:
+            if size != now:
+                yield context.swap(1.4, value, str(size))
 
 
 def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
