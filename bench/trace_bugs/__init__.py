@@ -14,12 +14,13 @@ from trace_bugs.layers import CASES as LAYERS
 from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
+from trace_bugs.newest import CASES as NEWEST
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.unseen import CASES as UNSEEN
 
 ALL: tuple[Case, ...] = (
-    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *HELD, *FRESH, *UNSEEN, *CONSTRUCTS),
-    *(dataclasses.replace(case, held_out=True) for case in LATE),
+    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *HELD, *FRESH, *UNSEEN, *LATE, *CONSTRUCTS),
+    *(dataclasses.replace(case, held_out=True) for case in NEWEST),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]
