@@ -126,7 +126,8 @@ def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.exp
                 if text is not None and _broadcast(rest, target) is not None:
                     cost = 0.9 if rest == target else 1.2 + 0.1 * (axis == 0)
                     yield context.swap(cost, operand, text)
-        if len(shape) > len(target) > 0 and shape[: len(target)] == target and context.in_loss(node):
+        reduced = shape[: len(target)] == target and shape[-1:] != (1,)
+        if len(shape) > len(target) > 0 and reduced and context.in_loss(node):
             text = context.spell("mean", node, context.text(operand), "-1")
             if text is not None:  # a value per element meets a value per sample or step
                 yield context.swap(1.0, operand, text)
