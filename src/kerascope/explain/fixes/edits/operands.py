@@ -142,7 +142,7 @@ def _given_axes(
     context: Context, node: ast.expr, operand: ast.expr, shape: Shape, target: Shape
 ) -> Iterator[tuple[float, str]]:
     """Yields ways to give an operand the axes that it lacks so that it lines up with the other one."""
-    outer = len(shape) == len(target) == 1 and "B" not in (*shape, *target)
+    outer = len(shape) == len(target) == 1 and "B" not in target
     missing = max(
         len(target) - len(shape), 1 if len(target) == len(shape) and (len(shape) > 1 or outer) else 0
     )
