@@ -67,6 +67,10 @@ class Seen:
             if a.dtype.kind == "f" and not name.startswith("metric:")
         )
 
+    @property
+    def is_finite(self) -> bool:
+        return self.loss_is_finite and self.weights_are_finite
+
 
 @dataclasses.dataclass
 class Story:
@@ -111,6 +115,7 @@ def story(steps: Steps, step: int, batch: Sequence[tuple[str, np.ndarray]]) -> S
     if found.direction != "none" and not found.birth and found.facts.get("data"):
         found.direction = "input"
     if found.direction == "none":
+        found.facts["again"] = Seen(step, seen.listener, steps.compiled(step)).is_finite
         found.facts["anew"] = _finite_anew(steps, step)
     found.facts["seconds"] = round(time.perf_counter() - began, 2)
     return found
