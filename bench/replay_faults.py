@@ -1,11 +1,12 @@
 """What the report says of programs that break: line, operand, rows and a change that mends it. Prints a table.
 
-    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1] [--peer [terminate]] [--json FILE] [NAME ...]
+    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1] [--once] [--peer [terminate]] [--json FILE] [NAME ...]
 
 With --peer the same programs run under what the backend itself offers instead: `enable_check_numerics`,
 `jax_debug_nans` or anomaly mode, with "terminate" under Keras's `TerminateOnNaN`; counted is whether it says anything,
 whether what it prints names the line at all, and how many lines that is.
-Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile.
+Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile. With --once others
+are run, which were written when both halves had been used.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from replay_cases import CASES, HEALTHY, PRELUDE
+from replay_cases import CASES, HEALTHY, PRELUDE, SEEN_ONCE, SEEN_ONCE_HEALTHY
 
 MARK = re.compile(r"#\s*(BORN|DATA)\s+(.*?)\s*\|\s*(.*?)\s*$|#\s*(AWAY)\s*$")
 
@@ -31,6 +32,7 @@ MARK = re.compile(r"#\s*(BORN|DATA)\s+(.*?)\s*\|\s*(.*?)\s*$|#\s*(AWAY)\s*$")
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--half", type=int, choices=(0, 1))
+    parser.add_argument("--once", action="store_true", help="those that were run once before mending")
     parser.add_argument("--json")
     parser.add_argument("--show", action="store_true", help="print the reports too")
     parser.add_argument(
@@ -42,6 +44,10 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    if options.once:
+        for cases, others in ((CASES, SEEN_ONCE), (HEALTHY, SEEN_ONCE_HEALTHY)):
+            cases.clear()
+            cases.update(others)
     names = options.names or [n for i, n in enumerate(CASES) if options.half in (None, i % 2)]
     if options.peer:
         return peers(names, options.peer)

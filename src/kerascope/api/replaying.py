@@ -16,7 +16,7 @@ from kerascope._backends.base import Backend
 from kerascope.api import compared
 from kerascope.api.replay import RecordedStep, Replay, reach
 from kerascope.api.script import Outcome
-from kerascope.errors import ScriptError, UsageError
+from kerascope.errors import KerascopeError, ScriptError, UsageError
 from kerascope.probe import rerun as reruns
 from kerascope.probe.data import named_arrays
 from kerascope.probe.rerun import Entry, Point, Rerun
@@ -80,7 +80,7 @@ def performed(recorded: RecordedStep, rerun: Rerun, mode: str, stop: str | None 
     if outcome is compiled:
         twice = compared.repeated(rerun, compiled)
         chance, evidence = len(twice) > 1, [*evidence, *twice]
-    elif mode != "pdb" and compared.differing(outcome, rerun.eager(step)):
+    elif mode == "eager" and compared.differing(outcome, rerun.eager(step)):
         chance = True
         evidence.append(compared.eager_twice(rerun, step))
     else:
@@ -230,13 +230,23 @@ def at_training(
     code, namespace, argv0, first_path = (prepare_module if module else prepare_script)(target)
     for line in changes(recorded.view.sources(), code.co_filename):
         say(line)
-    takeover = Takeover(_training(recorded), act, say)
+    problems: list[KerascopeError] = []
+
+    def guarded(*taken: Any) -> None:
+        try:
+            act(*taken)
+        except KerascopeError as error:  # ours, so that no traceback of the script is to be shown
+            problems.append(error)
+
+    takeover = Takeover(_training(recorded), guarded, say)
     place = (
         "the current folder" if here else "an empty folder that is deleted afterwards (`--here`: in this one)"
     )
     say(f"running {target} again up to its training, in {place}")
     with _folder(here), _watching(takeover, say):
         outcome = execute(code, namespace, [argv0, *given], first_path)
+    if problems:
+        raise problems[0]
     if not takeover.done or outcome.error is not None:
         raise _not_reached(outcome, target, given, here)
 
@@ -308,8 +318,8 @@ def changes(sources: Any, file: str) -> Iterator[str]:
     blocks = [block for block in matcher.get_opcodes() if block[0] != "equal"]
     yield f"{Path(file).name} has changed since it was recorded, in {len(blocks)} place{'s' * (len(blocks) != 1)}:"
     for _, a, b, c, d in blocks[:5]:
-        yield from (f"  line {n + 1} - {before[n].strip()}" for n in range(a, min(b, a + 3)))
-        yield from (f"  line {n + 1} + {after[n].strip()}" for n in range(c, min(d, c + 3)))
+        yield from (f"  line {n + 1} - {before[n].strip()}" for n in range(a, min(b, a + 3)) if before[n].strip())
+        yield from (f"  line {n + 1} + {after[n].strip()}" for n in range(c, min(d, c + 3)) if after[n].strip())
 
 
 @contextlib.contextmanager
