@@ -319,8 +319,8 @@ def cascade(h, q):
     return h
 class Mine(Scaled):
     def call(self, x):
-        return cascade(x * self.w, x[:, :1] / 100.0)
-X[BAD, 0] = 100.0
+        return cascade(x * self.w, x[:, :1])
+X[BAD, 0] = 1.0
 train(Mine())
 """,
     "own_crossentropy": """

@@ -1,6 +1,6 @@
 """What the report says of programs that break: line, operand, rows and a change that mends it. Prints a table.
 
-    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1] [--once] [--peer [terminate]] [--json FILE] [NAME ...]
+    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1 | --once] [--peer [terminate]] [--json FILE] [NAME]
 
 With --peer the same programs run under what the backend itself offers instead: `enable_check_numerics`,
 `jax_debug_nans` or anomaly mode, with "terminate" under Keras's `TerminateOnNaN`; counted is whether it says anything,

@@ -318,8 +318,12 @@ def changes(sources: Any, file: str) -> Iterator[str]:
     blocks = [block for block in matcher.get_opcodes() if block[0] != "equal"]
     yield f"{Path(file).name} has changed since it was recorded, in {len(blocks)} place{'s' * (len(blocks) != 1)}:"
     for _, a, b, c, d in blocks[:5]:
-        yield from (f"  line {n + 1} - {before[n].strip()}" for n in range(a, min(b, a + 3)) if before[n].strip())
-        yield from (f"  line {n + 1} + {after[n].strip()}" for n in range(c, min(d, c + 3)) if after[n].strip())
+        yield from (
+            f"  line {n + 1} - {before[n].strip()}" for n in range(a, min(b, a + 3)) if before[n].strip()
+        )
+        yield from (
+            f"  line {n + 1} + {after[n].strip()}" for n in range(c, min(d, c + 3)) if after[n].strip()
+        )
 
 
 @contextlib.contextmanager

@@ -94,7 +94,11 @@ def _cause(facts: Mapping[str, Any]) -> str | None:
     if direction in ("input", "arrived", "layer") and data:
         return _data(data[0])
     if direction == "none":
-        return "run again, the step is finite" if facts.get("again") is True else "only the compiled step shows it"
+        return (
+            "run again, the step is finite"
+            if facts.get("again") is True
+            else "only the compiled step shows it"
+        )
     grown = next(iter(_grown(facts)), None)
     return None if grown is None else f"the training ran away: {grown[0].lower()}{grown[1:].rstrip('.')}"
 

@@ -258,6 +258,14 @@ def _validate(connection: sqlite3.Connection, path: Path) -> None:
             f"of the format, and this kerascope reads up to {SCHEMA_VERSION}.",
             "Update it: pip install --upgrade kerascope.",
         )
+    if version < SCHEMA_VERSION:
+        raise refusal(
+            "recording-older",
+            path,
+            f"The recording was made by an older kerascope: it has version {version} "
+            f"of the format, and this kerascope reads {SCHEMA_VERSION}.",
+            "Record the run again, or read it with the kerascope that made it.",
+        )
     with contextlib.closing(sqlite3.connect(":memory:")) as blank:
         blank.executescript(SCHEMA)
         missing = [name for name, text in _tables(blank).items() if tables.get(name) != text]
