@@ -26,7 +26,7 @@ def trace(stepper: Stepper, seen: int) -> None:
     if stepper.window.off is None:
         with stepper.window.aside(stepper._returned):
             start = stepper.window.clean_before(seen)
-            if start is not None:
+            if start is not None and stepper.raw is not None:
                 if _trace_from(stepper, start, seen):
                     return
                 why = f"run again from step {start.step} on, the same steps stay finite"
