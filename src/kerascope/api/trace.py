@@ -232,16 +232,10 @@ def recorded(
 
     smells = Smells()
     listeners: list[Any] = [smells] if statistics else []
-    after: Any = contextlib.nullcontext()
-    if stop is not None:
-        from kerascope.probe.lines.stop import stopper
-
-        after = contextlib.closing(stopper(stop))
-        listeners.append(after.thing)
     recorder: Recorder | None = None
     try:
         with (
-            after,
+            _stopping(stop, listeners),
             recording(statistics=statistics, listeners=listeners, running=running, named=named) as recorder,
         ):
             yield
@@ -263,6 +257,19 @@ def recorded(
         return
     assert recorder is not None
     _judge(result, about, recorder, smells, fixes)
+
+
+@contextlib.contextmanager
+def _stopping(stop: Any, listeners: list[Any]) -> Iterator[None]:
+    """Adds the listener that stops in a debugger, if one is wanted, and ends it after the block."""
+    if stop is None:
+        yield
+        return
+    from kerascope.probe.lines.stop import stopper
+
+    with contextlib.closing(stopper(stop)) as listener:
+        listeners.append(listener)
+        yield
 
 
 def _judge(result: Trace, about: Subject | None, recorder: Recorder, smells: Smells, fixes: bool) -> None:

@@ -250,6 +250,25 @@ def _validate(connection: sqlite3.Connection, path: Path) -> None:
             "The file is an SQLite database, but not a kerascope recording.",
             "Recordings end in .kscope and are made by `kerascope run SCRIPT`.",
         )
+    _check_version(version, path)
+    with contextlib.closing(sqlite3.connect(":memory:")) as blank:
+        blank.executescript(SCHEMA)
+        missing = [name for name, text in _tables(blank).items() if tables.get(name) != text]
+    if missing:
+        raise refusal(
+            "recording-not-one",
+            path,
+            f"The file calls itself a kerascope recording, but its table "
+            f"`{missing[0]}` is not that of version {SCHEMA_VERSION}.",
+            "Record the run again.",
+        )
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        # One state for all tables, however long they are read while the file is being written.
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM models").fetchone()
+
+
+def _check_version(version: int, path: Path) -> None:
     if version > SCHEMA_VERSION:
         raise refusal(
             "recording-newer",
@@ -266,21 +285,6 @@ def _validate(connection: sqlite3.Connection, path: Path) -> None:
             f"of the format, and this kerascope reads {SCHEMA_VERSION}.",
             "Record the run again, or read it with the kerascope that made it.",
         )
-    with contextlib.closing(sqlite3.connect(":memory:")) as blank:
-        blank.executescript(SCHEMA)
-        missing = [name for name, text in _tables(blank).items() if tables.get(name) != text]
-    if missing:
-        raise refusal(
-            "recording-not-one",
-            path,
-            f"The file calls itself a kerascope recording, but its table "
-            f"`{missing[0]}` is not that of version {SCHEMA_VERSION}.",
-            "Record the run again.",
-        )
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        # One state for all tables, however long they are read while the file is being written.
-        connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM models").fetchone()
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, str]:

@@ -107,10 +107,8 @@ class Stop:
         why = "the function given as stop=" if self._comparison is None else self._comparison.text
         place = f"{os.path.basename(site.file)}:{site.line}, in {site.function}"
         said = f"kerascope: stopped at {place}"
-        # What a function begins with is no expression of the user's.
-        said += (
-            f" ({why})" if site.kind == "arguments" else f": `{site.source}` is {_described(facts)} ({why})"
-        )
+        by_step = self._comparison is not None and self._comparison.figure == "step"  # whatever its value is
+        said += f" ({why})" if by_step else f": `{site.source}` is {_described(facts)} ({why})"
         recorder = hooks.active()
         if self._stdin is None and not _can_ask():
             self.off = True
