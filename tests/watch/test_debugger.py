@@ -118,6 +118,6 @@ def test_a_live_training_pauses_and_a_recorded_step_is_replayed(subprocess_env, 
     assert code == 0, said[-3000:]
     stack = said.split("(Pdb) w", 1)[1].split("(Pdb)", 1)[0]
     assert "train.py(16)<module>()" in stack
-    assert "kerascope" not in stack.replace(str(tmp_path), "")
+    assert not re.search(r"__main__\.py|replaying\.py|takeover\.py|runpy", stack), stack
     assert "left with `quit`" in said
     assert "Traceback" not in said
