@@ -8,7 +8,7 @@ import inspect
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -150,6 +150,11 @@ def flatten(structure: Any) -> list[Any]:
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     """Returns the structure with every leaf replaced by what the function returns for it."""
     return keras.tree.map_structure(function, structure)
+
+
+def packed_as(structure: Any, leaves: Sequence[Any]) -> Any:
+    """Returns the structure with these leaves in the order that `flatten` has; dicts are sorted there, and not above."""
+    return keras.tree.pack_sequence_as(structure, leaves)
 
 
 def seed(number: int) -> None:
