@@ -153,7 +153,7 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
 
 
 def packed_as(structure: Any, leaves: Sequence[Any]) -> Any:
-    """Returns the structure with these leaves in the order that `flatten` has; dicts are sorted there, and not above."""
+    """Returns the structure with these leaves in the order that `flatten` has; dicts are sorted there."""
     return keras.tree.pack_sequence_as(structure, leaves)
 
 

@@ -92,6 +92,8 @@ def deterministic_inference(case: Case) -> Iterator[Finding]:
 @contract("batch-independence", kinds=CALLS, after=("builds", "inputs-unchanged", "python-state"))
 def batch_independence(case: Case) -> Iterator[Finding]:
     """In inference the result for one sample does not depend on the other samples of its batch."""
+    if any(spec.places for spec in case.subject.specs()):
+        raise Skip("an input says which samples belong together")
     one = base(case)
     batched = [array for array in one.arrays if array.ndim and array.shape[0] == BATCH]
     if not batched:
@@ -246,7 +248,7 @@ def trainable(case: Case) -> Iterator[Finding]:
             evidence=[Evidence("still trainable", ", ".join(loose[:4]))],
             location=case.where("trainable_variables", "trainable_weights", "call", text="trainable"),
             fixes=[
-                "Set `trainable` of a sub-layer in __init__ only, and leave the property `trainable_variables` to Keras."
+                "Set `trainable` of a sub-layer in __init__ only, and leave `trainable_variables` to Keras."
             ],
         )
 
