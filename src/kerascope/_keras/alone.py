@@ -169,7 +169,10 @@ def shapes_of(declared: Any) -> list[tuple[Any, ...]]:
 
 
 def swallowed(layer: Any) -> list[str]:
-    """Returns which of `name` and `dtype` a layer's constructor takes, and its configuration has, without effect."""
+    """Returns which of `name` and `dtype` a layer's constructor takes, and its configuration has, without effect.
+
+    None where the name has one: a layer that looks things up, or computes in one type on purpose, needs no dtype.
+    """
     found = []
     for key, value in (("name", "kerascope_other"), ("dtype", "float16")):
         try:
@@ -183,7 +186,7 @@ def swallowed(layer: Any) -> list[str]:
             key == "name" or own_policy(layer) == keras.config.dtype_policy().name
         ):
             found.append(key)
-    return found
+    return found if "name" in found else []
 
 
 def trainable_flags(layer: Any) -> list[tuple[Any, bool]]:
