@@ -141,7 +141,7 @@ def _resized(case: Case, one: Any, factor: float) -> Any:
 
 def _by_place(case: Case, one: Any, before: list[np.ndarray]) -> Iterator[Finding]:
     """The batch turned round must give the result turned round: a sample's place in the batch means nothing."""
-    if any(not v.trainable and v.shape and v.shape[0] == BATCH for v in alone.variables(case.built())):
+    if any(not v.trainable and tuple(v.shape)[:1] == (BATCH,) for v in alone.variables(case.built())):
         return  # a state for each place in the batch
     if difference(before, swift(case, (one.args, one.kwargs), again=True)) is not None:
         return  # it draws random numbers, other ones for each place; that has a contract of its own
