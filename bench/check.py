@@ -94,7 +94,7 @@ print(json.dumps(dict(seconds=seconds, cpu=used, ok=found.ok, contracts=len(foun
 
 
 def measure(backend: str, name: str) -> dict:
-    """Returns what one process measured; the source is a file, so that lines can be shown."""
+    """Returns what one process measured."""
     env = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     env["PYTHONPATH"] = str(HERE.parent / "src")
     program = PROGRAM.replace("{code}", SUBJECTS[name]).replace("{shape}", str(SHAPES.get(name, (3, 6))))

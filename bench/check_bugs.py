@@ -25,8 +25,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = ROOT / "tests" / "check"
 BACKENDS = ("torch", "tensorflow", "jax")
-HALVES = ("tuned", "held-out", "fresh", "people")
-OWN_FILES = {"bugs_fresh": "fresh", "bugs_people": "people"}
+HALVES = ("tuned", "held-out", "fresh", "people", "fourth", "fifth")
+OWN_FILES = {f"bugs_{half}": half for half in HALVES[2:]}
 
 
 def measure(halves: list[str], suites: list[str]) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ import kerascope.api.check as api
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import bugs_fifth
+import bugs_fourth
 import bugs_fresh
 import bugs_losses
 import bugs_metrics
@@ -21,7 +23,7 @@ import bugs_steps
 
 pytestmark = pytest.mark.backend
 MODULES = (bugs_losses, bugs_metrics, bugs_steps, bugs_optimizers)
-LATER = (bugs_fresh, bugs_people)
+LATER = (bugs_fresh, bugs_people, bugs_fourth, bugs_fifth)
 EAGER_COSTS = keras.backend.backend() != "torch"
 
 

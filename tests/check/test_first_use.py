@@ -111,3 +111,23 @@ def test_masks_are_judged_on_a_sequence_where_inputs_are_guessed():
 
 def test_an_optimizer_with_an_inherited_constructor():
     assert kerascope.check(Slow, only=["optimizer-runs"]).ok
+
+
+class ReadsColumns(layers.Layer):
+    """The names of its inputs are not in the order of the alphabet."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = layers.Dense(3)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape["numbers"])
+
+    def call(self, features):
+        return self.dense(features["numbers"]) * features["flag"]
+
+
+def test_inputs_in_a_dict_keep_their_names():
+    given = {"numbers": numbers(3, 4), "flag": numbers(3, 1, seed=1)}
+    found = kerascope.check(ReadsColumns(), given, fixes=False)
+    assert found.ok, found

@@ -23,12 +23,13 @@ pytestmark = [
     ),
 ]
 
-_EDGES = {"builds"}  # inputs that hang on each other cannot be made up
 JUDGED = {
     "get_mixture_loss_func(2, 3)": {"loss-per-sample", "loss-finite"},
     "Set2Set(4)": {"build-creates-all"},
     "AttentionPooling(4)": {"build-creates-all"},
-    **{f"{name}(4)": _EDGES for name in ("GCNConv", "GINConv", "SAGEConv", "GATv2Conv")},
+    "GCNConv(4)": {"python-state"},
+    "GINConv(4)": {"python-state"},
+    "SAGEConv(4)": {"build-creates-all", "mixed-precision"},
     "LMU(2, 4, 5.0, keras.layers.SimpleRNNCell(3))": {"builds"},
     "LMUFeedforward(2, 4, 5.0, keras.layers.Dense(3))": {"builds"},
     "TCN(nb_filters=4, kernel_size=2, dilations=(1, 2))": {"python-state", "tracked-state"},

@@ -168,6 +168,27 @@ def shapes_of(declared: Any) -> list[tuple[Any, ...]]:
     return [shape for item in declared for shape in shapes_of(item)]
 
 
+def swallowed(layer: Any) -> list[str]:
+    """Returns which of `name` and `dtype` a layer's constructor takes, and its configuration has, without effect.
+
+    None where the name has one: a layer that looks things up, or computes in one type on purpose, needs no dtype.
+    """
+    found = []
+    for key, value in (("name", "kerascope_other"), ("dtype", "float16")):
+        try:
+            config = layer.get_config()
+            other = type(layer).from_config({**config, key: value}) if key in config else None
+        except Exception:  # it says that it takes none
+            continue
+        if other is None or type(other) is not type(layer):
+            continue
+        if (other.name if key == "name" else own_policy(other)) != value and (
+            key == "name" or own_policy(layer) == keras.config.dtype_policy().name
+        ):
+            found.append(key)
+    return found if "name" in found else []
+
+
 def trainable_flags(layer: Any) -> list[tuple[Any, bool]]:
     """Returns `trainable` of every sub-layer and variable."""
     return [(one, one.trainable) for one in [*layer._flatten_layers(), *layer.variables]]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +48,59 @@ def concrete_calls(is_users: Callable[[str], bool]) -> Iterator[list[ConcreteCal
         yield found
     finally:
         keras.layers.Layer.__call__ = own
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """A trainable weight whose value was asked for outside every layer's call. `file` and `line` are the user's."""
+
+    weight: str
+    file: str
+    line: int
+
+
+@contextlib.contextmanager
+def weights_read(is_users: Callable[[str], bool]) -> Iterator[list[Read]]:
+    """Collects where the block reads the value of a trainable weight itself, as `ops.transpose(layer.kernel)` does.
+
+    Args:
+        is_users: tells whether a file is the user's.
+    """
+    found: list[Read] = []
+    cls: Any = keras.Variable
+    own = next(vars(base)["value"] for base in cls.__mro__ if "value" in vars(base))
+    inherited = "value" not in vars(cls)
+
+    def value(variable: Any) -> Any:
+        nested = keras.src.backend.common.global_state.get_global_attribute("current_call_ctx") is not None
+        if not nested and variable.trainable:
+            frame = sys._getframe(1)
+            while frame.f_back is not None and not is_users(frame.f_code.co_filename):
+                frame = frame.f_back
+            if is_users(frame.f_code.co_filename):
+                found.append(Read(variable.path, frame.f_code.co_filename, frame.f_lineno))
+        return own.fget(variable)
+
+    cls.value = property(value, own.fset)
+    try:
+        yield found
+    finally:
+        if inherited:
+            del cls.value
+        else:
+            cls.value = own
+
+
+def differing(one: Sequence[tuple[str, Any]], other: Sequence[tuple[str, Any]]) -> list[str]:
+    """Returns the operations whose constants have other values in the second of two graphs made in the same way."""
+    names = []
+    for (name, a), (_, b) in zip(one, other, strict=False):
+        if is_variable(a) or is_variable(b):
+            continue
+        first, second = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
+        if first.shape == second.shape and not np.array_equal(first, second):
+            names.append(name)
+    return list(dict.fromkeys(names))
 
 
 def _concrete(arguments: Any) -> bool:

@@ -8,7 +8,7 @@ import inspect
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -48,16 +48,19 @@ def maker(obj: Any) -> Callable[[], Any] | None:
     kept = getattr(getattr(obj, "_auto_config", None), "config", None)
     if isinstance(kept, Mapping):
         return lambda: type(obj)(**kept)
+    revive: Callable[[], Any] | None = None
     own_config = getattr(type(obj), "get_config", None)
     if own_config is not None and not str(own_config.__module__).startswith("keras.src."):
         config = _attempt(obj.get_config)
         if config is not None:
             made = _attempt(lambda: type(obj).from_config(copy.deepcopy(config)))
             if made is not None and _holds_the_like(obj, made):
-                return lambda: type(obj).from_config(copy.deepcopy(config))
+                revive = lambda: type(obj).from_config(copy.deepcopy(config))  # noqa: E731
+                if _keeps_numbers(obj, made):
+                    return revive
     arguments = _arguments_by_attribute(obj)
     if arguments is None or _attempt(lambda: type(obj)(**_fresh(arguments))) is None:
-        return None
+        return revive
     return lambda: type(obj)(**_fresh(arguments))
 
 
@@ -66,6 +69,13 @@ def _holds_the_like(obj: Any, made: Any) -> bool:
     given = (_arguments_by_attribute(obj) or {}).items()
     layers = {name: value for name, value in given if isinstance(value, keras.layers.Layer)}
     return all(isinstance(getattr(made, name, value), type(value)) for name, value in layers.items())
+
+
+def _keeps_numbers(obj: Any, made: Any) -> bool:
+    """Tells whether another object has the numbers and words that this one was given: a configuration may lose some."""
+    given, other = _arguments_by_attribute(obj) or {}, _arguments_by_attribute(made) or {}
+    plain = {name: value for name, value in given.items() if isinstance(value, (bool, int, float, str))}
+    return all(other.get(name, value) == value for name, value in plain.items())
 
 
 def _fresh(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +105,7 @@ def _arguments_by_attribute(obj: Any) -> dict[str, Any] | None:
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        value = getattr(obj, parameter.name, _MISSING)
+        value = getattr(obj, parameter.name, getattr(obj, f"_{parameter.name}", _MISSING))
         if value is _MISSING or parameter.name in ("name", "dtype"):
             if parameter.default is parameter.empty:
                 return None
@@ -150,6 +160,11 @@ def flatten(structure: Any) -> list[Any]:
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     """Returns the structure with every leaf replaced by what the function returns for it."""
     return keras.tree.map_structure(function, structure)
+
+
+def packed_as(structure: Any, leaves: Sequence[Any]) -> Any:
+    """Returns the structure with these leaves in the order that `flatten` has; dicts are sorted there."""
+    return keras.tree.pack_sequence_as(structure, leaves)
 
 
 def seed(number: int) -> None:

@@ -31,7 +31,8 @@ class InputSpec:
 
     `low` and `high` bound made-up integers (`high` not included); `like` says what floats are drawn from: "normal",
     "positive" (between 0 and 1), "amounts" (between 0 and `high`), "binary" (zeros and ones, as in a mask) or
-    "probabilities" (positive, the last axis adds up to 1).
+    "probabilities" (positive, the last axis adds up to 1). Integers that are `places` are numbers of samples, such as
+    the ends of the edges of a graph: none is as large as the batch.
     """
 
     shape: tuple[int | str, ...]
@@ -39,6 +40,7 @@ class InputSpec:
     low: int = 0
     high: int = 2
     like: str = "normal"
+    places: bool = False
 
     def array(self, batch: int, random: np.random.Generator) -> np.ndarray:
         """Returns made-up values for a batch of this size."""
@@ -46,7 +48,10 @@ class InputSpec:
         if self.dtype == "bool":
             return random.integers(0, 2, shape).astype(bool)
         if self.dtype.startswith(("int", "uint")):
-            return random.integers(self.low, max(self.high, self.low + 1), shape).astype(self.dtype)
+            low, high = self.low, max(self.high, self.low + 1)
+            if self.places:
+                low, high = min(low, batch - 1), min(high, batch)
+            return random.integers(low, high, shape).astype(self.dtype)
         if self.like == "normal":
             values = random.normal(size=shape)
         elif self.like == "binary":
@@ -206,10 +211,11 @@ def _spec(value: Any, batch: Any) -> InputSpec:
         else:
             shape.append(size if isinstance(size, int) else _stand_in(axis))
     values = tensors.array_of(value)
-    low, high, like = 0, 2, "normal"
+    low, high, like, places = 0, 2, "normal", False
     if values is not None and values.size:
         if values.dtype.kind in "iu":
             low, high = int(values.min()), int(values.max()) + 1
+            places = shape[0] != BATCH and isinstance(batch, int) and low >= 0 and high <= batch
         elif values.dtype.kind == "f" and float(values.min()) >= 0:
             total = values.sum(-1) if values.ndim > 1 else None
             rows = total is not None and values.shape[-1] > 1 and bool(np.allclose(total, 1, atol=1e-3))
@@ -219,4 +225,4 @@ def _spec(value: Any, batch: Any) -> InputSpec:
                 like = "binary"
             if rows:
                 like = "probabilities"
-    return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like)
+    return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like, places)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from kerascope.render import findings, trace
 from kerascope.render.blocks import (
     AnyBlock,
+    Block,
     Document,
     Heading,
     Line,
@@ -17,17 +19,20 @@ from kerascope.render.blocks import (
 )
 from kerascope.render.clean import clean, shorten
 from kerascope.render.numbers import duration, figure
-from kerascope.values import ContractRow, Report
+from kerascope.values import ContractRow, Finding, Report
 
 NAME_CELLS = 60
 MOST_GAPS = 3
+_NEVER_MEANT = ("builds", "kerascope-internal")
 _STYLES: dict[str, Style] = {"kept": "good", "broken": "bad"}
 
 
 def document(report: Report, full: bool) -> Document:
     """Returns the check as a document; of a sound object one line."""
     sections: list[tuple[AnyBlock, ...]] = [(_verdict(report),)]
-    sections += [(block,) for block in findings.blocks(report.findings, full)]
+    ordered = sorted(report.findings, key=lambda finding: finding.rank)
+    for finding, block in zip(ordered, findings.blocks(ordered, full), strict=False):
+        sections.append((block if full else _allowable(finding, block),))
     if not full and len(report.findings) > findings.MOST_FINDINGS:
         sections.append((More(len(report.findings) - findings.MOST_FINDINGS, "findings"),))
     sections += trace.functions(report.lines, full)
@@ -56,6 +61,14 @@ def _verdict(report: Report) -> Heading | Line:
     what = Span(f"breaks {len(kinds)}", "bad")
     of = Span(f" of {figure(sum(count))} contracts")
     return Heading(Line((name, Span("   "), what, of, took, end), hang=2))
+
+
+def _allowable(finding: Finding, block: Block) -> Block:
+    """Returns the block of a broken contract with the name by which it is allowed; in full it says its kind anyway."""
+    if finding.severity == "note" or finding.kind in _NEVER_MEANT:
+        return block
+    told = Line((Span("Where it is meant: ", "dim"), Span(f"--allow {finding.kind}", "dim", whole=True)))
+    return dataclasses.replace(block, body=(*block.body, told))
 
 
 def _rows(rows: Sequence[ContractRow]) -> tuple[AnyBlock, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kerascope._keras import construction, objects
-from kerascope.detect.contracts.case import Case
+from kerascope.detect.contracts.case import Case, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.probe.lines.install import is_users
 from kerascope.values import Evidence, Finding, SourceSpan
@@ -20,17 +20,54 @@ _FIX = (
 @contract("baked-weights", kinds=("builder", "model"))
 def baked_weights(case: Case) -> Iterator[Finding]:
     """No layer is called on values while a functional model is put together, as its weights would never be trained."""
-    with construction.concrete_calls(is_users) as calls:
-        made = case.original() if "builder" in case.kinds else case.fresh()
-    models = [value for value in objects.flatten(made) if construction.is_model(value)]
+    with construction.concrete_calls(is_users) as calls, construction.weights_read(is_users) as reads:
+        models = _models(case, 0)
     if not models:
         raise Skip("it makes no model")
+    found = []
     for model in models:
         constants = construction.constants(model)
         if not constants:
             continue
-        yield from _layers(case, model, calls, constants)
-        yield from _variables(case, model, constants)
+        found += [*_layers(case, model, calls, constants), *_variables(case, model, constants)]
+    yield from found
+    if reads and not found:
+        yield from _read(case, models, reads)
+
+
+def _models(case: Case, more: int) -> list[Any]:
+    """Returns the models that it makes, with weights that depend on `more`."""
+    if "builder" in case.kinds:
+        set_seed(case.seed + more)
+        made = case.original()
+    else:
+        made = case.fresh(case.seed + more)
+    return [value for value in objects.flatten(made) if construction.is_model(value)]
+
+
+def _read(case: Case, models: Sequence[Any], reads: Sequence[construction.Read]) -> Iterator[Finding]:
+    """Yields a finding when a weight was read, and constants of the graph are others where weights are others."""
+    for model, other in zip(models, _models(case, 1), strict=False):
+        names = construction.differing(construction.constants(model), construction.constants(other))
+        if not names:
+            continue
+        first = reads[0]
+        yield case.broken(
+            f"The value of a weight is baked into the graph of {case.subject.name}",
+            "Between layers, a weight in an operation on values alone (ops.transpose(layer.kernel), "
+            "layer.embeddings * 2) is computed at once, while the model is put together. What comes out is a constant: "
+            "training and loading change the weight and leave it as it was.",
+            evidence=[
+                Evidence("weight", first.weight),
+                Evidence("constants in the graph of", ", ".join(names)),
+            ],
+            location=SourceSpan(first.file, first.line, first.line),
+            fixes=[
+                "Use the weight inside a layer's call: class Tied(keras.layers.Layer) that is given the layer, and "
+                "`return ops.matmul(x, ops.transpose(self.embedding.embeddings))` in its call."
+            ],
+        )
+        return
 
 
 def _layers(case: Case, model: Any, calls: Any, constants: Any) -> Iterator[Finding]:

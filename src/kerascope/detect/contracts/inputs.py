@@ -95,12 +95,19 @@ def _try(make: Callable[[], Any], args: Args) -> list[np.ndarray] | None:
 
     random = np.random.default_rng(0)
 
-    def fill(value: Any) -> Any:
-        return objects.to_tensor(value.array(BATCH, random)) if isinstance(value, InputSpec) else value
+    def filled(batch: int) -> Any:
+        def fill(value: Any) -> Any:
+            return objects.to_tensor(value.array(batch, random)) if isinstance(value, InputSpec) else value
+
+        return objects.map_structure(fill, list(args))
 
     try:
         set_seed(0)
-        return arrays(make()(*objects.map_structure(fill, list(args))))
+        obj = make()
+        found = arrays(obj(*filled(BATCH)))
+        if args[0] is LABELS:  # a layer that takes its last axis for features would take the batch for them
+            obj(*filled(BATCH - 1))
+        return found
     except Exception:  # that it does not take these is the answer
         return None
 

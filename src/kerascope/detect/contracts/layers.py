@@ -92,6 +92,8 @@ def deterministic_inference(case: Case) -> Iterator[Finding]:
 @contract("batch-independence", kinds=CALLS, after=("builds", "inputs-unchanged", "python-state"))
 def batch_independence(case: Case) -> Iterator[Finding]:
     """In inference the result for one sample does not depend on the other samples of its batch."""
+    if any(spec.places for spec in case.subject.specs()):
+        raise Skip("an input says which samples belong together")
     one = base(case)
     batched = [array for array in one.arrays if array.ndim and array.shape[0] == BATCH]
     if not batched:
@@ -109,12 +111,37 @@ def batch_independence(case: Case) -> Iterator[Finding]:
         if apart is not None and apart > unstable(case, 0.0):
             yield _mixed(case, (args, kwargs), apart)
             return
+    yield from _by_size(case, one)
     yield from _by_place(case, one, before)
+
+
+def _by_size(case: Case, one: Any) -> Iterator[Finding]:
+    """What is decided by the largest number of the batch shows where one batch is small and the other is not."""
+    small, large = (_resized(case, one, factor) for factor in (0.01, 10.0))
+    pairs = zip(swift(case, small), swift(case, large), strict=False)
+    firsts = [(a[:1], b[:1]) for a, b in pairs if a.ndim and a.shape == b.shape and a.shape[0] == BATCH]
+    apart = difference([a for a, _ in firsts], [b for _, b in firsts])
+    if apart is not None and apart > unstable(case, 0.0):
+        yield _mixed(case, large, apart, small)
+
+
+def _resized(case: Case, one: Any, factor: float) -> Any:
+    """Returns the arguments with small numbers in the first sample, and numbers of another size in the others."""
+    leaves = []
+    for leaf, spec in zip(flat(one.args, one.kwargs), case.subject.specs(), strict=True):
+        array = tensors.array_of(leaf)
+        if array is not None and array.dtype.kind == "f" and array.ndim and array.shape[0] == BATCH:
+            if spec.like in ("normal", "amounts"):
+                most = factor if spec.like == "normal" else min(factor, 1.0)
+                array = np.concatenate([0.01 * array[:1], most * array[1:]]).astype(array.dtype)
+            leaf = objects.to_tensor(array)
+        leaves.append(leaf)
+    return rebuilt(one.args, one.kwargs, leaves)
 
 
 def _by_place(case: Case, one: Any, before: list[np.ndarray]) -> Iterator[Finding]:
     """The batch turned round must give the result turned round: a sample's place in the batch means nothing."""
-    if any(not v.trainable and v.shape and v.shape[0] == BATCH for v in alone.variables(case.built())):
+    if any(not v.trainable and tuple(v.shape)[:1] == (BATCH,) for v in alone.variables(case.built())):
         return  # a state for each place in the batch
     if difference(before, swift(case, (one.args, one.kwargs), again=True)) is not None:
         return  # it draws random numbers, other ones for each place; that has a contract of its own
@@ -166,8 +193,9 @@ def _others_changed(case: Case, one: Any, seed: int) -> Any:
     return rebuilt(one.args, one.kwargs, leaves)
 
 
-def _mixed(case: Case, changed: Any, apart: float) -> Finding:
+def _mixed(case: Case, changed: Any, apart: float, first: Any = None) -> Finding:
     instance, one = case.built(), base(case)
+    first = first or (one.args, one.kwargs)
 
     def run(args: Any, kwargs: Any) -> None:
         restore(case)
@@ -178,7 +206,7 @@ def _mixed(case: Case, changed: Any, apart: float) -> Finding:
             return difference([a], [b]) is not None
         return difference([a[:1]], [b[:1]]) is not None
 
-    runs = watched_apart(lambda: run(one.args, one.kwargs), lambda: run(*changed))
+    runs = watched_apart(lambda: run(*first), lambda: run(*changed))
     culprit = first_to_differ(runs, differs)
     which = "" if culprit is None else f" The first expression that does is `{culprit.site.source}`."
     return case.broken(
@@ -208,6 +236,8 @@ def trainable(case: Case) -> Iterator[Finding]:
         instance.trainable = False
         case.run(instance, one.args, one.kwargs, training=False)
         loose = [v.path for v in alone.variables(instance) if v.trainable]
+        # What a property of the class's own says is what an optimizer gets.
+        loose = loose or [v.path for v in instance.trainable_variables]
     finally:
         instance.trainable = was
         alone.set_trainable_flags(nested)
@@ -216,8 +246,25 @@ def trainable(case: Case) -> Iterator[Finding]:
             f"{case.subject.name} trains weights although it is frozen",
             "trainable was set to False and the layer was called; these weights were trainable afterwards.",
             evidence=[Evidence("still trainable", ", ".join(loose[:4]))],
-            location=case.where("call", text="trainable"),
-            fixes=["Set `trainable` of a sub-layer in __init__ only."],
+            location=case.where("trainable_variables", "trainable_weights", "call", text="trainable"),
+            fixes=[
+                "Set `trainable` of a sub-layer in __init__ only, and leave `trainable_variables` to Keras."
+            ],
+        )
+
+
+def _swallowed(case: Case) -> Iterator[Finding]:
+    """Yields a finding when the constructor takes a name or a dtype and does nothing with it."""
+    lost = alone.swallowed(case.fresh())
+    if lost:
+        yield case.broken(
+            f"{case.subject.name} takes {' and '.join(lost)} and does nothing with {'them' if lost[1:] else 'it'}",
+            "It was made with another value than it has by itself, without an error, and came out as before. Two of "
+            "them in a model have one name then, which Keras refuses, or cannot be kept in float32 in a "
+            "mixed-precision model.",
+            evidence=[Evidence("swallowed", ", ".join(lost))],
+            location=case.where("__init__", text="super()"),
+            fixes=["Hand the arguments on: super().__init__(**kwargs)."],
         )
 
 
@@ -231,6 +278,7 @@ def name_and_dtype(case: Case) -> Iterator[Finding]:
     except (TypeError, ValueError):
         raise Skip("its constructor has no signature") from None
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) or {"name", "dtype"} <= set(parameters):
+        yield from _swallowed(case)
         return
     yield case.broken(
         f"{case.subject.name} takes no name and no dtype",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -88,6 +89,8 @@ def repeatable(case: Case) -> Iterator[Finding]:
 def state(case: Case) -> Iterator[Finding]:
     """Everything a metric remembers lies in its variables."""
     metric = case.fresh()
+    with contextlib.suppress(Exception):  # a reset that fails has a contract of its own
+        metric.reset_state()  # as Keras does before each epoch: what it puts in the place of variables counts too
     first = updated(metric, samples(case))
     variables = alone.variables(metric)
     values, kept = alone.values(variables), _attributes(metric)

@@ -85,7 +85,8 @@ def config(case: Case) -> Iterator[Finding]:
         return
     plain, other = pairs.plain_state(metric), pairs.plain_state(revived)
     arguments = inspect.signature(type(metric).__init__).parameters
-    lost = [name for name, value in plain.items() if name in arguments and other.get(name) != value]
+    kept = {name: value for name, value in plain.items() if name.removeprefix("_") in arguments}
+    lost = [name.removeprefix("_") for name, value in kept.items() if other.get(name) != value]
     lost = lost or pairs.lost_settings(metric)
     got, wanted = updated(revived, samples(case)), updated(case.fresh(), samples(case))
     if lost or not close(wanted, got):

@@ -96,6 +96,13 @@ class Pair(NamedTuple):
             return None
         return self._replace(y_pred=self.y_true)
 
+    def apart(self, factor: float) -> Pair | None:
+        """Returns the pair with errors of another size; None where targets and predictions are not any numbers."""
+        if self.y_true.shape != self.y_pred.shape or self.like != "normal" or self.true_like != "normal":
+            return None
+        moved = self.y_true + factor * (self.y_pred - self.y_true)
+        return self._replace(y_pred=moved.astype(self.y_pred.dtype))
+
     def as_distribution(self) -> Pair | None:
         """Returns the pair with rows that add up to 1, where both are between 0 and 1 and have more than one column."""
         if self.true_like != "positive" or self.like != "positive" or self.y_pred.shape[-1] < 2:

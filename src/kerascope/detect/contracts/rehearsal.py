@@ -29,7 +29,8 @@ class Observed:
     which two samples weigh 0, for two choices of these samples; `regularized` those after a step without and with a
     strong regularizer, and `regularizes` the name of the variable that had it. `reseeded` are those after one step with
     other random numbers, where these change the one output of a call in training. `hidden` names the logged metrics of
-    the model that its property `metrics` leaves out.
+    the model that its property `metrics` leaves out. `seeds` says which variables are the states of random numbers.
+    `added` is by how much the regularizer makes the loss larger, and by how much it should.
     """
 
     paths: list[str]
@@ -51,6 +52,8 @@ class Observed:
     regularizes: str = ""
     reseeded: Values | None = None
     hidden: list[str] = dataclasses.field(default_factory=list)
+    seeds: list[bool] = dataclasses.field(default_factory=list)
+    added: tuple[float, float] | None = None
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
     def changed(self, values: Values) -> list[bool]:
@@ -130,6 +133,8 @@ class _Rehearsal:
             [id(v) in trainable for v in self.weights] + [False] * extra,
             self._values(),
         )
+        drawn = {id(v) for v in alone.seed_variables(model, global_too=False)}
+        self.seen.seeds = [id(v) in drawn for v in self.weights] + [True] * extra
 
     def run(self) -> Observed:
         parts = (self._lines, self._loss, self._noise, self._weights, self._regularizer, self._compiled)
@@ -231,6 +236,19 @@ class _Rehearsal:
             with training.regularized(variable, regularizer):
                 found.append(self._step())
         self.seen.regularized, self.seen.regularizes = (found[0], found[1]), variable.path
+        if self.seen.uses_compute_loss:
+            self._added(variable)
+
+    def _added(self, variable: Any) -> None:
+        """By how much the loss grows with the regularizer, beside what that regularizer comes to."""
+        losses = []
+        for regularizer in (None, training.strong_regularizer()):
+            self._reset()
+            with training.regularized(variable, regularizer):
+                losses.append(float(objects.to_numpy(training.loss(self.model, self.x, self.y))))
+        self._reset()
+        wanted = float(objects.to_numpy(training.strong_regularizer()(variable)))
+        self.seen.added = losses[1] - losses[0], wanted
 
     def _compiled(self) -> None:
         """The first steps compiled, then more of them on the same batch, the loss taken before and after."""

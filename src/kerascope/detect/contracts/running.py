@@ -61,12 +61,9 @@ def flat(args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
 
 def rebuilt(args: Sequence[Any], kwargs: dict[str, Any], leaves: Sequence[Any]) -> Arguments:
     """Returns the arguments with these tensors in place of their own."""
-    rest = iter(leaves)
-
-    def leaf(value: Any) -> Any:
-        return next(rest) if tensors.kind(value) == "tensor" else value
-
-    new_args, new_kwargs = objects.map_structure(leaf, (list(args), dict(kwargs)))
+    structure, rest = (list(args), dict(kwargs)), iter(leaves)
+    new = [next(rest) if tensors.kind(one) == "tensor" else one for one in objects.flatten(structure)]
+    new_args, new_kwargs = objects.packed_as(structure, new)
     return tuple(new_args), new_kwargs
 
 

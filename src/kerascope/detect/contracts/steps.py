@@ -104,10 +104,9 @@ def updates(case: Case) -> Iterator[Finding]:
 def frozen(case: Case) -> Iterator[Finding]:
     """Frozen weights stay as they are."""
     seen = observed(case)
-    rows = zip(
-        seen.paths, seen.trainable, seen.changed(seen.eager[0]), seen.changed(seen.called), strict=True
-    )
-    moved = [path for path, trainable, step, call in rows if step and not call and not trainable]
+    drawn = [trainable or seed for trainable, seed in zip(seen.trainable, seen.seeds, strict=True)]
+    rows = zip(seen.paths, drawn, seen.changed(seen.eager[0]), seen.changed(seen.called), strict=True)
+    moved = [path for path, may, step, call in rows if step and not call and not may]
     if moved:
         yield case.broken(
             f"A training step of {case.subject.name} changes frozen weights: {_listed(moved)}",
@@ -281,6 +280,24 @@ def added_losses(case: Case) -> Iterator[Finding]:
             location=case.where("compute_loss", "train_step"),
             fixes=["Add sum(self.losses) to the loss, or call super().compute_loss(...), which does."],
         )
+    elif seen.added is not None:
+        yield from _added_twice(case, seen, *seen.added)
+
+
+def _added_twice(case: Case, seen: Observed, got: float, wanted: float) -> Iterator[Finding]:
+    """Yields a finding when a regularizer counts a whole number of times, and more than once."""
+    times = got / wanted if wanted else 1.0
+    if round(times) < 2 or abs(times - round(times)) > 0.01 * times:
+        return
+    yield case.broken(
+        f"{case.subject.name} counts its regularizers {round(times)} times",
+        f"A strong regularizer was put on {seen.regularizes}, and the loss grew by {round(times)} times what it comes "
+        "to. Keras's own compute_loss adds self.losses, so adding them once more doubles every regularizer and "
+        "add_loss.",
+        evidence=[Evidence("the loss grew by", got), Evidence("the regularizer comes to", wanted)],
+        location=case.where("compute_loss", "train_step", text="losses"),
+        fixes=["Leave self.losses out where super().compute_loss(...) or self.compute_loss(...) is called."],
+    )
 
 
 @contract("step-sample-weight", kinds=STEP, severity="warning", after=(*RUNS, "step-repeatable"))
