@@ -274,7 +274,7 @@ class PairwiseMetric(keras.metrics.Metric):
         self.total = self.add_weight(shape=(), initializer="zeros", name="total")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        rows = ops.tile(ops.reshape(ops.cast(y_pred, "float32"), (-1, 1)), (1, 24))
+        rows = ops.tile(ops.reshape(ops.cast(y_pred, "float32"), (-1, 1)), (1, 64))
         table = ops.reshape(rows, (-1, 1)) - ops.reshape(rows, (1, -1))
         self.total.assign_add(ops.mean(ops.sigmoid(table)))
 

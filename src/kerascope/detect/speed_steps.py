@@ -32,7 +32,8 @@ def eager_step(view: RunView) -> Iterator[Finding]:
                 kind="eager-step",
                 title=f"The step runs eagerly; compiled it is {times(1 / ratio)} faster",
                 saved=max(0.0, 1 - ratio) * cached * timing.steps,
-                saved_step=timing.per_step("step") * max(0.0, 1 - ratio),
+                saved_step=timing.stepping * max(0.0, 1 - ratio),
+                rest=timing.with_step(min(1.0, ratio)),
                 why="`run_eagerly=True` starts each operation from Python; it is meant for debugging.",
                 location=SourceSpan(expression="run_eagerly=True"),
                 evidence=(Evidence("step, eager", cached, "s"), Evidence("step, compiled", compiled, "s")),
@@ -65,7 +66,8 @@ def slow_metric(view: RunView) -> Iterator[Finding]:
                 kind="slow-metric",
                 title=f"The metrics take {100 * (1 - ratio):.0f} % of the step",
                 saved=(1 - ratio) * cached * timing.steps,
-                saved_step=timing.per_step("step") * (1 - ratio),
+                saved_step=timing.stepping * (1 - ratio),
+                rest=timing.with_step(ratio),
                 least=1.6,
                 why="They are updated in every step, of the training too.",
                 location=SourceSpan(expression=places.metric_names(timing)),
@@ -144,13 +146,19 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
             evidence.append(Evidence("rate", f"{show(rate / 1e9)} of {show(timing.peak() / 1e9)} GFLOP/s"))
         layer = str(worst.get("layer"))
         place = places.span(timing.view, worst.get("file"), worst.get("line"))
+        part = min(1.0, seconds / cached)
+        without = timing.ratio("without layer", "with layer") if timing.removed == layer else math.nan
+        if math.isfinite(without):
+            part = max(0.0, 1 - without)
+            evidence.append(Evidence("step with the layer left out", timing.experiments["without layer"], "s"))
         yield from told(
             timing,
             Cause(
                 kind="slow-layer",
-                title=f"Layer `{layer}` takes {100 * min(1.0, seconds / cached):.0f} % of the step",
-                saved=min(seconds, cached) * timing.steps,
-                saved_step=timing.per_step("step") * min(1.0, seconds / cached),
+                title=f"Layer `{layer}` takes {100 * part:.0f} % of the step",
+                saved=part * cached * timing.steps,
+                saved_step=timing.stepping * part,
+                rest=timing.with_step(1 - part),
                 why="It works far below what this machine can do: many small operations instead of few large ones.",
                 location=dataclasses.replace(place, layer=layer),
                 evidence=tuple(evidence),
@@ -178,7 +186,8 @@ def float64(view: RunView) -> Iterator[Finding]:
                 kind="float64",
                 title="The layers compute in float64",
                 saved=stepping * (1 - 1 / ratio),
-                saved_step=timing.per_step("step") * (1 - 1 / ratio),
+                saved_step=timing.stepping * (1 - 1 / ratio),
+                rest=timing.with_step(1 / ratio),
                 least=1.1,
                 why=f"A matrix product in float32 is {times(ratio)} faster on this machine and takes half the memory.",
                 location=SourceSpan(expression='dtype="float64"'),

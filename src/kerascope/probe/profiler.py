@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from kerascope._backends import timing
 from kerascope._backends.timing import shown
 from kerascope._keras import phases, steps
-from kerascope.probe import experiments, layer_times
+from kerascope.probe import experiments, feeding, layer_times
 from kerascope.probe.clock import now
 from kerascope.probe.memory import Memory
 from kerascope.probe.signature import Change, Signatures
 from kerascope.probe.stacks import Stacks
-from kerascope.probe.timeline import OWN, Timeline
+from kerascope.probe.timeline import DATA, OWN, Timeline
 from kerascope.whose import is_users
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Profiler:
         self._synced = False
         self._made = 0.0
         self.busy = False
+        self._x: Any = None
         self.last_data: Any = None  # the batch of the step that runs or has run
 
     def start(self) -> None:
@@ -89,7 +90,7 @@ class Profiler:
 
     def fit_enter(self, model: Any, arguments: dict[str, Any]) -> None:
         """`fit` was called with these arguments."""
-        x = arguments.get("x")
+        self._x = x = arguments.get("x")
         self._live = (model,)
         self._source = {
             "kind": f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}",
@@ -214,12 +215,15 @@ class Profiler:
         if self.memory is not None:
             journal.profile("memory", self.memory.facts())
         self._sources(journal)
-        self.busy = True
+        self.busy, began = True, now()
         try:
             journal.guard("probe.experiments", lambda: experiments.run(stepper, self.last_data))
             journal.guard("probe.layers", lambda: layer_times.run(stepper, self.last_data, self.costs))
+            waited = self.timeline.total.get(DATA, 0.0) / max(stepper.number, 1)
+            journal.guard("probe.feeding", lambda: feeding.run(stepper, self.last_data, self._x, waited))
         finally:
-            self.busy, self.last_data = False, None
+            journal.profile("measured", {"seconds": now() - began})
+            self.busy, self.last_data, self._x = False, None, None
 
     def _sources(self, journal: Journal) -> None:
         """Keeps the text of the user's files that were named, so that their lines can be shown."""

@@ -11,9 +11,9 @@ from kerascope._backends.timing import OURS, foreign, shown
 from kerascope.probe.clock import now
 
 _FIRST = 3
-_SHARE = 0.2
+_SHARE = 0.15
 _LEAST = 8
-_INTERVAL = 0.001
+_INTERVAL = 0.002
 _BACKENDS = ("/keras/", "/torch/", "/jax/", "/jaxlib/", "/tensorflow/")
 
 
