@@ -87,7 +87,9 @@ class JaxTiming:
             lambda: jax.block_until_ready(gradient(*given)),
         )
 
-    def held(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool) -> float | None:
+    def held(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> float | None:
         if not compiled:
             return None
         _, gradient, _, given = self._functions(layer, args, kwargs)

@@ -82,7 +82,9 @@ class TensorFlowTiming:
 
         return forward, both
 
-    def held(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool) -> float | None:
+    def held(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> float | None:
         if not tf.config.list_logical_devices("GPU"):
             return None
         _, both = self.runners(layer, args, kwargs, compiled=compiled)

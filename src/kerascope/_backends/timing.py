@@ -51,7 +51,9 @@ class Timing(Protocol):
     ) -> tuple[Callable[[], Any], Callable[[], Any] | None]:
         """Returns functions that run a layer on these arguments to the end: forward, and with its gradient."""
 
-    def held(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool) -> float | None:
+    def held(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> float | None:
         """Returns the bytes that a layer needs at the most, forward and with its gradient, beside its arguments.
 
         None where nothing counts them.

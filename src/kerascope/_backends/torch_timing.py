@@ -87,7 +87,9 @@ class TorchTiming:
 
         return forward, both
 
-    def held(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool) -> float | None:
+    def held(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> float | None:
         _, both = self.runners(layer, args, kwargs, compiled=compiled)
         assert both is not None
         both()

@@ -27,7 +27,12 @@ def change(x: Any) -> tuple[str, Any] | None:
         return f"workers={WORKERS}", x
     if kind == "pipeline":
         return "num_parallel_calls and prefetch(tf.data.AUTOTUNE)", _parallel(x)
-    if kind == "loader" and keras.backend.backend() == "torch" and not x.num_workers and x.batch_sampler is not None:
+    if (
+        kind == "loader"
+        and keras.backend.backend() == "torch"
+        and not x.num_workers
+        and x.batch_sampler is not None
+    ):
         return f"num_workers={WORKERS}", _with_workers(x)
     return None
 

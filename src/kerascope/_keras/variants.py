@@ -17,6 +17,11 @@ NO_METRICS, MIXED, SEVERAL = "no metrics", "mixed_bfloat16", "steps_per_executio
 MANY = 8
 """Steps per execution that are tried."""
 
+_SETTINGS: dict[str, dict[str, Any]] = {
+    COMPILED: {"run_eagerly": False},
+    JIT: {JIT: True},
+    SEVERAL: {SEVERAL: MANY},
+}
 _MISSING = object()
 
 
@@ -46,17 +51,18 @@ def active(model: Any, name: str) -> Iterator[None]:
     elif name == MIXED:
         policy = keras.DTypePolicy(MIXED)
         changes = [(layer, "_dtype_policy", policy) for layer in _layers(model)]
-    elif name in (COMPILED, JIT, SEVERAL):
-        attribute, value = {COMPILED: ("run_eagerly", False), JIT: (JIT, True), SEVERAL: (SEVERAL, MANY)}[name]
-        before = getattr(model, attribute)
+    settings = _SETTINGS.get(name, {})
+    if name == COMPILED and keras.backend.backend() == "jax":
+        settings = {**settings, JIT: True}  # `run_eagerly` has switched it off
+    before = {attribute: getattr(model, attribute) for attribute in settings}
+    for attribute, value in settings.items():
         setattr(model, attribute, value)
-        try:
+    try:
+        with _replaced(changes):
             yield
-        finally:
-            setattr(model, attribute, before)
-        return
-    with _replaced(changes):
-        yield
+    finally:
+        for attribute, value in before.items():
+            setattr(model, attribute, value)
 
 
 @contextlib.contextmanager
@@ -66,7 +72,10 @@ def without(layer: Any, output: Any) -> Iterator[None]:
     def call(*args: Any, **kwargs: Any) -> Any:
         arrays = [a for a in steps.flatten((args, kwargs)) if keras.ops.is_tensor(a)]
         first = arrays[0]
-        if tuple(first.shape) == output.shape and keras.backend.standardize_dtype(first.dtype) == output.dtype:
+        if (
+            tuple(first.shape) == output.shape
+            and keras.backend.standardize_dtype(first.dtype) == output.dtype
+        ):
             return first
         small = keras.ops.cast(keras.ops.mean(first), output.dtype)
         return keras.ops.zeros(output.shape, output.dtype) + small

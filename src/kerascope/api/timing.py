@@ -58,7 +58,10 @@ def profile_of(view: RunView) -> Profile | None:
         measuring=_known(sum(np_number(facts.get("seconds"), 0.0) for facts in timing.facts("measured"))),
         trials=tuple(_trials(timing)),
         operators=_operators(timing, cached),
-        activations=_known(sum(np_number(row.get("output"), 0.0) * np_number(row.get("calls"), 1) for row in timing.layers())) or None,
+        activations=_known(
+            sum(np_number(row.get("output"), 0.0) * np_number(row.get("calls"), 1) for row in timing.layers())
+        )
+        or None,
         held=_known(number(timing.fact("layers").get("held"))),
         importing=_known(number(view.meta.get("imported"))),
         script=_known(number(view.meta.get("seconds"))),

@@ -33,7 +33,7 @@ ROUTINE = 1.7
 """For what every training does, batches cut out of arrays, a progress bar, a checkpoint: short ones are full of it."""
 
 FEWEST_STEPS = 20
-SHORTEST = 0.25
+SHORTEST = 0.1
 """Seconds of training below which nothing is judged."""
 
 SMALL_BATCH = 32
@@ -97,7 +97,11 @@ class Cause:
     def finding(self, timing: Timing) -> Finding | None:
         """Returns the finding when the gain is worth it."""
         factor, part = gain(timing, self.saved), min(1.0, self.saved / timing.trained)
-        if self.saved_step is not None and math.isfinite(self.saved_step) and math.isfinite(timing.usual_step):
+        if (
+            self.saved_step is not None
+            and math.isfinite(self.saved_step)
+            and math.isfinite(timing.usual_step)
+        ):
             # Medians of steps: a few that were interrupted by another process do not count.
             step, between = timing.usual_step, timing.between / timing.steps
             saved = min(self.saved_step, step)

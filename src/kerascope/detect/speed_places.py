@@ -82,7 +82,11 @@ def tried_source(timing: Timing) -> tuple[Fix, ...]:
         return ()
     name = str(found.get("name"))
     if after > _FASTER * before:
-        return (Fix(f"{name} was tried and gains nothing ({ms(before)} -> {ms(after)} per batch): do less per batch"),)
+        return (
+            Fix(
+                f"{name} was tried and gains nothing ({ms(before)} -> {ms(after)} per batch): do less per batch"
+            ),
+        )
     return (Fix(name, None, True, {"batch and step": ms(before)}, {"batch and step": ms(after)}),)
 
 

@@ -150,7 +150,9 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
         without = timing.ratio("without layer", "with layer") if timing.removed == layer else math.nan
         if math.isfinite(without):
             part = max(0.0, 1 - without)
-            evidence.append(Evidence("step with the layer left out", timing.experiments["without layer"], "s"))
+            evidence.append(
+                Evidence("step with the layer left out", timing.experiments["without layer"], "s")
+            )
         yield from told(
             timing,
             Cause(

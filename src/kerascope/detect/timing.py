@@ -223,7 +223,9 @@ class Timing:
     @property
     def removed(self) -> str:
         """The layer without which the step was tried, "" when none was."""
-        return next((str(f.get("layer")) for f in self.facts("experiment") if f.get("name") == "without layer"), "")
+        return next(
+            (str(f.get("layer")) for f in self.facts("experiment") if f.get("name") == "without layer"), ""
+        )
 
     def ratio(self, name: str, base: str = "cached") -> float:
         """Time of a step in an experiment over that of the step as it is, on the same cached batch; NaN when unknown.

@@ -40,7 +40,9 @@ def run(stepper: Stepper, data: Any, source: Any, waited: float) -> None:
         after, count = _seconds(stack.enter_context(sources.reading(changed, workers=workers)), step)
     if count < _FEWEST:
         return
-    stepper.journal.profile("source changed", {"name": name, "before": before, "after": after, "batches": count})
+    stepper.journal.profile(
+        "source changed", {"name": name, "before": before, "after": after, "batches": count}
+    )
 
 
 def _stepping(stepper: Stepper, data: Any) -> Callable[[], None]:

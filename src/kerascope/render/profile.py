@@ -65,7 +65,10 @@ def _phases(profile: Profile, full: bool) -> Table:
     step = Span(duration(profile.step) if profile.step is not None else MISSING, "dim")
     cpu = Span(f"CPU time {duration(profile.cpu)}", "dim")
     return Table(
-        columns, (*rows, (*whole, step, cpu), *outside), omitted=len(profile.phases) - len(shown), omitted_at=len(rows)
+        columns,
+        (*rows, (*whole, step, cpu), *outside),
+        omitted=len(profile.phases) - len(shown),
+        omitted_at=len(rows),
     )
 
 
@@ -86,12 +89,20 @@ def _outside(profile: Profile) -> list[tuple[Span, ...]]:
         ("after: trials, layers by themselves", measuring),
         ("the rest of the script", max(0.0, profile.script - profile.importing - profile.wall - measuring)),
     )
-    return [(Span(name, "dim"), Span(duration(seconds), "dim"), Span(""), Span(""), Span("")) for name, seconds in found]
+    return [
+        (Span(name, "dim"), Span(duration(seconds), "dim"), Span(""), Span(""), Span(""))
+        for name, seconds in found
+    ]
 
 
 def _trials(profile: Profile, full: bool) -> Table:
     shown = [row for row in profile.trials if full or row.ratio is not None]
-    columns = (Column("tried on the last batch"), Column("step", "right"), Column("time", "right"), Column("", drop=1))
+    columns = (
+        Column("tried on the last batch"),
+        Column("step", "right"),
+        Column("time", "right"),
+        Column("", drop=1),
+    )
     rows = tuple(
         (
             Span(shorten(row.change, NAME_CELLS)),
@@ -126,7 +137,11 @@ def _layers(profile: Profile, full: bool) -> Table:
     rows = tuple(
         (
             Span(
-                shorten(f"{row.layer.removeprefix(model)} ({row.kind})" + (f" x{row.calls}" if row.calls > 1 else ""), NAME_CELLS)
+                shorten(
+                    f"{row.layer.removeprefix(model)} ({row.kind})"
+                    + (f" x{row.calls}" if row.calls > 1 else ""),
+                    NAME_CELLS,
+                )
             ),
             Span(duration(row.forward * row.calls)),
             Span(duration(row.both * row.calls) if row.both is not None else MISSING),
@@ -166,7 +181,11 @@ def _remark(profile: Profile) -> tuple[AnyBlock, ...]:
         )
     if profile.activations is not None:
         lines.append(f"The layers return {memory(profile.activations)}; forward and backward need ")
-        lines[-1] += f"{memory(profile.held)} at the most, measured." if profile.held is not None else "more: not measured here."
+        lines[-1] += (
+            f"{memory(profile.held)} at the most, measured."
+            if profile.held is not None
+            else "more: not measured here."
+        )
     return tuple(Line((Span(one, "dim"),)) for one in lines)
 
 
