@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 WORKERS = 4
 _TIMEOUT = 20.0
@@ -38,14 +39,14 @@ def change(x: Any) -> tuple[str, Any] | None:
 
 
 @contextlib.contextmanager
-def reading(x: Any, *, workers: int | None = None) -> Iterator[Iterator[Any]]:
+def reading(x: Any, *, workers: int | None = None, **fit: Any) -> Iterator[Iterator[Any]]:
     """Yields an iterator over the batches as Keras would take them from `x`; `workers` is for a `PyDataset`."""
     before = x.workers if workers is not None else None
     if workers is not None:
         x.workers = workers
     adapter = None
     try:
-        adapter = keras.src.trainers.data_adapters.get_data_adapter(x=x)
+        adapter = keras.src.trainers.data_adapters.get_data_adapter(x=x, **fit)
         how = {"jax": "get_jax_iterator", "torch": "get_torch_dataloader", "tensorflow": "get_tf_dataset"}
         yield iter(getattr(adapter, how.get(keras.backend.backend(), "get_numpy_iterator"))())
     finally:
@@ -54,6 +55,18 @@ def reading(x: Any, *, workers: int | None = None) -> Iterator[Iterator[Any]]:
             queue.stop()
         if workers is not None:
             x.workers = before
+
+
+@contextlib.contextmanager
+def arrays(batch: Any, times: int) -> Iterator[Iterator[Any]]:
+    """Yields an iterator over a batch as often as said, cut by Keras out of arrays in memory as `fit(x, y)` does."""
+    parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+    first = next(iter(keras.tree.flatten(parts)))
+    many = keras.tree.map_structure(lambda one: np.concatenate([one] * times), tuple(parts))
+    with reading(
+        many[0], y=many[1] if len(many) > 1 else None, batch_size=len(first), shuffle=True
+    ) as batches:
+        yield batches
 
 
 def _kind(x: Any) -> str | None:

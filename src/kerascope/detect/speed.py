@@ -162,7 +162,7 @@ def input_bound(view: RunView) -> Iterator[Finding]:
                 why=f"{what} The step stands still while a batch is made.",
                 location=where,
                 saved_step=per_step if steady else mean,
-                rest=timing.rest("data", "outside"),
+                rest=timing.rest("step", "data", "outside") + timing.fed,
                 evidence=tuple(evidence),
                 fixes=(*tried, Fix(places.data_cure(timing))),
                 at_most=True,

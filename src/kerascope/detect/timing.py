@@ -202,6 +202,14 @@ class Timing:
         """Seconds of a usual step in which the training step itself takes `ratio` of what it takes."""
         return self.rest("step") + ratio * self.stepping
 
+    @property
+    def fed(self) -> float:
+        """Seconds of a step whose batch Keras cuts out of arrays; of one whose batch is there where that is unknown."""
+        found = self.fact("arrays")
+        alone, both = number(found.get("alone")), number(found.get("both"))
+        known = [one for one in (self.stepping + alone, both) if math.isfinite(one)]
+        return min(known, default=self.stepping)
+
     # -- what a profile measured ----------------------------------------------------------------------------------
 
     def facts(self, what: str) -> Iterator[Mapping[str, Any]]:

@@ -6,7 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kerascope._keras import sources
+from kerascope._keras import steps as keras_steps
 from kerascope.probe import experiments
 from kerascope.probe.clock import now
 
@@ -26,7 +29,10 @@ def run(stepper: Stepper, data: Any, source: Any, waited: float) -> None:
     step_seconds = stepper.clock.typical
     if not _SHORTEST < waited < _LONGEST or waited < _PART * step_seconds:
         return
-    if experiments.why_not(stepper, data) is not None or not sources.readable(source):
+    if experiments.why_not(stepper, data) is not None:
+        return
+    stepper.journal.guard("probe.arrays", lambda: _arrays(stepper, data))
+    if not sources.readable(source):
         return
     tried = sources.change(source)
     if tried is None:
@@ -43,6 +49,23 @@ def run(stepper: Stepper, data: Any, source: Any, waited: float) -> None:
     stepper.journal.profile(
         "source changed", {"name": name, "before": before, "after": after, "batches": count}
     )
+
+
+def _arrays(stepper: Stepper, data: Any) -> None:
+    """Records what a batch and a step take when the batches come from arrays: less than that no source takes."""
+    host = stepper.backend.host
+    batch = stepper.backend.batch(data)
+    kept = keras_steps.map_structure(lambda one: None if one is None else np.asarray(host(one)), batch)
+    kept = tuple(part for part in kept if part is not None) if isinstance(kept, (tuple, list)) else kept
+    if not all(len(one.shape) for one in keras_steps.flatten(kept)):
+        return
+    with stepper.window.aside(stepper._returned):
+        with sources.arrays(kept, _BATCHES) as batches:
+            alone, _ = _seconds(batches, lambda: None)
+        step = _stepping(stepper, data)
+        with sources.arrays(kept, _BATCHES) as batches:
+            both, count = _seconds(batches, step)
+    stepper.journal.profile("arrays", {"alone": alone, "both": both, "batches": count})
 
 
 def _stepping(stepper: Stepper, data: Any) -> Callable[[], None]:
