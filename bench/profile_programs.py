@@ -538,7 +538,7 @@ CASES = [
         "large validation set",
         "slow-validation",
         "=validation_data",
-        validated(BATCH * 150),
+        validated(BATCH * 150 * LONGER),
         validated(BATCH * 4),
         gain=False,
     ),

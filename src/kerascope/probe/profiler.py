@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 SYNCED, STACKS, SAMPLED = 1, 2, 4
 """Flags of a step's row of timings, see the schema."""
 
-_EVERY = 3
+_EVERY, _OFTEN, _LATER = 3, 60, 10
+"""Every third of the first sixty steps is waited for, later every tenth: a wait keeps the device from running ahead."""
 _WARM = 3
 _LEAST_COMPILE = 0.002
 _READS = 400
@@ -120,7 +121,8 @@ class Profiler:
         if signatures is not None:
             self._change = signatures.see(stepper.backend.batch(data))
         self.stacks.step()
-        self._synced = stepper.number > _WARM and stepper.number % _EVERY == 0
+        every = _EVERY if stepper.number <= _OFTEN else _LATER
+        self._synced = stepper.number > _WARM and stepper.number % every == 0
         if self._synced:
             stepper.backend.wait(stepper._returned if state is None else state)
         self._made = sum(self._compiling.values())
