@@ -96,12 +96,12 @@ def run(names: list[str]) -> None:
     cases = [(programs, case) for programs in (profile_programs, profile_fresh) for case in programs.CASES]
     for programs, case in cases:
         fresh = programs is profile_fresh
-        if case.name not in names or programs.BACKEND not in case.backends:
+        if case.name not in names or profile_programs.BACKEND not in case.backends:
             continue
         row: dict[str, Any] = {
             "case": case.name,
             "fresh": fresh,
-            "backend": programs.BACKEND,
+            "backend": profile_programs.BACKEND,
             "expected": case.kind,
         }
         try:
