@@ -36,8 +36,8 @@ FEWEST_STEPS = 20
 SHORTEST = 0.1
 """Seconds of training below which nothing is judged."""
 
-SMALL_BATCH = 32
-"""Keras's own default; a smaller one is a choice that costs, a larger one is not called too small."""
+SMALL_BATCH = 12
+"""A batch of a dozen or more is a usual choice, also where it costs: a larger batch is another training."""
 
 LARGER = 8
 
@@ -312,6 +312,7 @@ def _small_batch(timing: Timing) -> Cause | None:
             ),
         ),
         least=1.5,
+        sure=0.8,  # behind what can be mended without another batch
     )
 
 
