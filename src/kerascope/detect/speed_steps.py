@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from kerascope.detect import speed_places as places
 from kerascope.detect.reading import listing, mapping, number, show
@@ -128,17 +129,25 @@ def _plain_python(timing: Timing) -> Cause | None:
     )
 
 
+def _alike(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Returns the layers of that class which takes longest, the longest first."""
+    kinds = {str(row.get("class")) for row in rows}
+    groups = [[row for row in rows if str(row.get("class")) == kind] for kind in sorted(kinds)]
+    return max(groups, key=lambda group: sum(map(layer_seconds, group)))
+
+
 @detector(kinds=("slow-layer",), slug="speed-layers")
 def slow_layer(view: RunView) -> Iterator[Finding]:
-    """One layer of the user's own takes most of the step, far from what the machine can do."""
+    """A layer of the user's own, or all of its class, take most of the step, far from what the machine can do."""
     for timing in judged(view):
         cached = timing.experiments.get("cached", math.nan)
         rows = [row for row in timing.layers() if row.get("own") is False]
         if not rows or not math.isfinite(cached):
             continue
-        worst, seconds = rows[0], layer_seconds(rows[0])
-        forward = number(worst.get("forward")) * number(worst.get("calls"))
-        rate = number(worst.get("flops")) / forward if forward > 0 else math.nan
+        alike = _alike(rows)
+        worst, seconds = alike[0], sum(map(layer_seconds, alike))
+        forward = sum(number(row.get("forward")) * number(row.get("calls")) for row in alike)
+        rate = sum(number(row.get("flops")) for row in alike) / forward if forward > 0 else math.nan
         if seconds < 2e-3 or seconds < 0.5 * cached or rate > 0.02 * timing.peak():
             continue
         evidence = [Evidence("layer, forward and gradient", seconds, "s"), Evidence("step", cached, "s")]
@@ -147,7 +156,14 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
         layer = str(worst.get("layer"))
         place = places.span(timing.view, worst.get("file"), worst.get("line"))
         part = min(1.0, seconds / cached)
-        without = timing.ratio("without layer", "with layer") if timing.removed == layer else math.nan
+        what = (
+            f"Layer `{layer}` takes"
+            if len(alike) == 1
+            else f"{len(alike)} layers of `{worst.get('class')}` take"
+        )
+        without = math.nan
+        if len(alike) == 1 and timing.removed == layer:
+            without = timing.ratio("without layer", "with layer")
         if math.isfinite(without):
             part = max(0.0, 1 - without)
             evidence.append(
@@ -157,7 +173,7 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
             timing,
             Cause(
                 kind="slow-layer",
-                title=f"Layer `{layer}` takes {100 * part:.0f} % of the step",
+                title=f"{what} {100 * part:.0f} % of the step",
                 saved=part * cached * timing.steps,
                 saved_step=timing.stepping * part,
                 rest=timing.with_step(1 - part),
