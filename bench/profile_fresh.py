@@ -1,6 +1,7 @@
-"""Slow trainings that were written after the verdicts, in other styles, and were measured once: see `profile_programs`.
+"""Slow trainings that were written after the verdicts, in other styles, and measured once: docs/profile-cases.md.
 
-Whoever changes a verdict because of one of these moves it to `profile_programs` and writes another one.
+Two verdicts were changed afterwards because of them, so they belong to those that were seen: the next measure at first
+sight needs other programs.
 """
 
 from __future__ import annotations
