@@ -109,7 +109,7 @@ class Cause:
             rest = min(max(rest, 1e-2 * step), step)
             # With and without, on the same footing; less where the device computes meanwhile.
             whole = min(step, rest + saved)
-            factor, part = (whole + between) / (rest + between), saved / (whole + between)
+            factor, part = (whole + between) / (rest + between), saved / (max(step, rest + saved) + between)
         if factor < self.least:
             return None
         measured = (
