@@ -244,3 +244,187 @@ train(loss=mine, y=Z)
 """,
     "plain": "train(layers.Dense(8))\n",
 }
+
+SEEN_ONCE = {
+    "cosine": """
+a, b = keras.Input((8,), name="a"), keras.Input((8,), name="b")
+class Cosine(layers.Layer):
+    def call(self, one, other):
+        unit = one / ops.norm(one, axis=-1, keepdims=True)  # BORN ops.norm(one, axis=-1, keepdims=True) | 5
+        return ops.sum(unit * other, axis=-1, keepdims=True)
+out = layers.Dense(4)(Cosine()(layers.Rescaling(1.0)(a), layers.Dense(8)(b)))
+model = keras.Model([a, b], out)
+X2 = X.copy()
+X2[BAD] = 0.0
+model.compile("adam", "mse")
+model.fit([X2, X], Z, batch_size=32, epochs=1, verbose=0, shuffle=False)
+""",
+    "attention": """
+class Attend(layers.Layer):
+    def build(self, shape):
+        self.key = layers.Dense(8)
+        self.key.build(shape)
+    def call(self, x):
+        present = ops.cast(ops.any(x != 0, axis=-1), "float32")
+        scores = ops.sum(self.key(x) * x, axis=-1)
+        raised = ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)) * present
+        share = raised / ops.sum(raised, axis=-1, keepdims=True)  # BORN ops.sum(raised, axis=-1, keepdims=True) | 5
+        return ops.einsum("bt,btf->bf", share, x)
+X3 = np.tile(X[:, None, :], (1, 5, 1))
+X3[BAD] = 0.0
+train(Attend(), x=X3)
+""",
+    "added_loss": """
+class Bottleneck(layers.Layer):
+    def build(self, shape):
+        self.inner = layers.Dense(6)
+        self.inner.build(shape)
+    def call(self, x):
+        h = self.inner(x)
+        variance = ops.relu(h)
+        self.add_loss(-0.01 * ops.mean(ops.log(variance)))  # BORN variance | -
+        return h
+train(Bottleneck(), loss="mse", y=Z)
+""",
+    "lambda_layer": """
+shift = layers.Lambda(lambda t: ops.log(t - 0.05))  # BORN t - 0.05 | 5
+X[BAD, 1] = 0.05
+train(shift, layers.Dense(8))
+""",
+    "regularizer": """
+class Length(keras.regularizers.Regularizer):
+    def __call__(self, w):
+        return 0.1 * ops.sqrt(ops.sum(ops.square(w)))  # BORN ops.sum(ops.square(w)) | -
+train(layers.Dense(8, kernel_initializer="zeros", kernel_regularizer=Length()), loss="mse", y=Z)
+""",
+    "sequence": """
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 8
+    def __getitem__(self, i):
+        return X[i * 32 : (i + 1) * 32], P[i * 32 : (i + 1) * 32]
+def geometric(y_true, y_pred):
+    logs = ops.log(y_true)  # BORN y_true | 5
+    return ops.square(ops.mean(logs, axis=-1) - ops.mean(y_pred, axis=-1))
+P = np.abs(Z) + 0.1
+P[BAD, 3] = 0.0
+model = keras.Sequential([keras.Input((8,)), layers.Dense(4)])
+model.compile("rmsprop", geometric)
+model.fit(Batches(), epochs=1, verbose=0, shuffle=False)
+""",
+    "loop": """
+def cascade(h, q):
+    for k in range(3):
+        h = h / (1.0 - q * k)  # BORN 1.0 - q * k | 5
+    return h
+class Mine(Scaled):
+    def call(self, x):
+        return cascade(x * self.w, x[:, :1])
+X[BAD, 0] = 1.0
+train(Mine())
+""",
+    "own_crossentropy": """
+class Mine(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(4)
+    def call(self, x):
+        return ops.sigmoid(self.dense(x))
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        hit = y * ops.log(y_pred + 1e-7)
+        miss = (1.0 - y) * ops.log(1.0 - y_pred)  # BORN 1.0 - y_pred | 5
+        return -ops.mean(hit + miss)
+X[BAD] = 1e4
+model = Mine()
+model.compile(keras.optimizers.SGD(0.1))
+model.fit(X, (Z > 0).astype("float32"), batch_size=32, epochs=1, verbose=0, shuffle=False)
+""",
+    "batch_scale": """
+class Standard(Scaled):
+    def call(self, x):
+        scale = ops.std(x, axis=0)
+        return x * self.w / scale  # BORN scale | -
+X[128:160, 2] = 3.0
+train(Standard(), layers.Dense(8, activation="relu"))
+""",
+    "fisher": """
+def fisher(r):
+    return 0.5 * ops.log((1.0 + r) / (1.0 - r))  # BORN 1.0 - r | 5
+class Mine(Scaled):
+    def call(self, x):
+        return self.w * fisher(x / 10.0)
+X[BAD, 4] = 10.0
+train(Mine())
+""",
+    "pooling": """
+values = keras.Input((6, 8), name="values")
+lengths = keras.Input((), name="lengths", dtype="int32")
+class Pool(layers.Layer):
+    def call(self, x, n):
+        m = ops.cast(ops.arange(6)[None] < n[:, None], "float32")
+        total = ops.sum(x * m[..., None], axis=1)
+        return total / ops.sum(m, axis=1, keepdims=True)  # BORN ops.sum(m, axis=1, keepdims=True) | 5
+hidden = layers.Dense(8)(Pool()(layers.Dense(8)(values), lengths))
+model = keras.Model({"values": values, "lengths": lengths}, layers.Dense(4)(hidden))
+model.compile("adam", "mse")
+N = np.full(256, 4, "int32")
+N[BAD] = 0
+data = {"values": np.tile(X[:, None], (1, 6, 1)), "lengths": N}
+model.fit(data, Z, batch_size=32, epochs=1, verbose=0, shuffle=False)
+""",
+    "gate": """
+class Gate(Scaled):
+    def call(self, x):
+        g = ops.tanh(x * self.w)
+        rest = ops.sqrt(1.0 - g * g)  # BORN 1.0 - g * g | 5
+        return g * x + rest
+X[BAD, 6] = 50.0
+train(Gate())
+""",
+    "half_square": """
+keras.mixed_precision.set_global_policy("mixed_float16")
+class Energy(layers.Layer):
+    def call(self, x):
+        e = ops.square(x)  # BORN x | 5
+        return e - ops.mean(e, axis=-1, keepdims=True)
+X[BAD] = np.arange(8) * 100.0
+train(Energy(), layers.Dense(8, activation="relu"), loss="mse", y=Z)
+keras.mixed_precision.set_global_policy("float32")
+""",
+    "half_exp": """
+keras.mixed_precision.set_global_policy("mixed_float16")
+class Mine(Scaled):
+    def call(self, x):
+        return ops.exp(x) + x * self.w  # BORN x | 5
+X[BAD, 2] = 20.0
+model = keras.Sequential([keras.Input((8,)), Mine(), layers.Dense(4)])
+model.compile("adam", "mse", auto_scale_loss=False)
+model.fit(X, Z, batch_size=32, epochs=1, verbose=0, shuffle=False)
+keras.mixed_precision.set_global_policy("float32")
+""",
+}
+"""Written after the others and run once on each backend before anything was mended by them."""
+
+SEEN_ONCE_HEALTHY = {
+    "imputed": """
+class Fill(Scaled):
+    def call(self, x):
+        known = ops.logical_not(ops.isnan(x))
+        return ops.where(known, x, 0.0) * self.w
+X[::9, 3] = np.nan
+train(Fill())
+""",
+    "guarded": """
+class Safe(Scaled):
+    def call(self, x):
+        size = ops.sqrt(ops.sum(ops.square(x * self.w), axis=-1, keepdims=True) + 1e-6)
+        return x / size + ops.log1p(ops.relu(x))
+X[BAD] = 0.0
+train(Safe())
+""",
+    "half_scaled": """
+keras.mixed_precision.set_global_policy("mixed_float16")
+train(layers.Dense(32, activation="relu"), loss="mse", y=Z, optimizer=keras.optimizers.Adam(0.01))
+keras.mixed_precision.set_global_policy("float32")
+""",
+}

@@ -1,10 +1,12 @@
 """What the report says of programs that break: line, operand, rows and a change that mends it. Prints a table.
 
-    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1] [--peer] [--json FILE] [NAME ...]
+    KERAS_BACKEND=torch python bench/replay_faults.py [--half 0|1 | --once] [--peer [terminate]] [--json FILE] [NAME]
 
 With --peer the same programs run under what the backend itself offers instead: `enable_check_numerics`,
-`jax_debug_nans` or anomaly mode; counted is whether what it prints names the line at all, and how many lines that is.
-Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile.
+`jax_debug_nans` or anomaly mode, with "terminate" under Keras's `TerminateOnNaN`; counted is whether it says anything,
+whether what it prints names the line at all, and how many lines that is.
+Half 0 holds every second program, by which the mechanism was built; half 1 was kept aside meanwhile. With --once others
+are run, which were written when both halves had been used.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from replay_cases import CASES, HEALTHY, PRELUDE
+from replay_cases import CASES, HEALTHY, PRELUDE, SEEN_ONCE, SEEN_ONCE_HEALTHY
 
 MARK = re.compile(r"#\s*(BORN|DATA)\s+(.*?)\s*\|\s*(.*?)\s*$|#\s*(AWAY)\s*$")
 
@@ -30,14 +32,25 @@ MARK = re.compile(r"#\s*(BORN|DATA)\s+(.*?)\s*\|\s*(.*?)\s*$|#\s*(AWAY)\s*$")
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--half", type=int, choices=(0, 1))
+    parser.add_argument("--once", action="store_true", help="those that were run once before mending")
     parser.add_argument("--json")
     parser.add_argument("--show", action="store_true", help="print the reports too")
-    parser.add_argument("--peer", action="store_true", help="run under the backend's own tool instead")
+    parser.add_argument(
+        "--peer",
+        nargs="?",
+        const="backend",
+        choices=("backend", "terminate"),
+        help="run under the backend's own tool, or under TerminateOnNaN, instead",
+    )
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    if options.once:
+        for cases, others in ((CASES, SEEN_ONCE), (HEALTHY, SEEN_ONCE_HEALTHY)):
+            cases.clear()
+            cases.update(others)
     names = options.names or [n for i, n in enumerate(CASES) if options.half in (None, i % 2)]
     if options.peer:
-        return peers(names)
+        return peers(names, options.peer)
     rows = [run(name, CASES[name], options.show) for name in names]
     if not options.names:
         rows += [run(name, text, options.show) for name, text in HEALTHY.items()]
@@ -88,12 +101,13 @@ def run(name: str, text: str, show: bool = False) -> dict[str, Any]:
     return judged(name, source, report, time.perf_counter() - began)
 
 
-def peers(names: list[str]) -> int:
-    """Runs the programs under the backend's own tool and prints whether it names the line."""
+def peers(names: list[str], which: str) -> int:
+    """Runs the programs under another tool and prints whether it names the line."""
     import keras
 
-    tool = {"tensorflow": _check_numerics, "jax": _debug_nans, "torch": _anomalies}[keras.backend.backend()]()
-    named = lines = count = 0
+    own = {"tensorflow": _check_numerics, "jax": _debug_nans, "torch": _anomalies}[keras.backend.backend()]
+    tool = (_terminate if which == "terminate" else own)()
+    told = named = lines = count = 0
     for name in names:
         found = [
             (n, m)
@@ -103,14 +117,17 @@ def peers(names: list[str]) -> int:
         if not found or found[0][1][1] != "BORN":
             continue
         said = _said_by_peer(name)
+        speaks = re.search(r"nan|inf|non-finite|invalid", said, re.IGNORECASE) is not None
         hit = re.search(rf'{name}\.py", line {found[0][0]}\b|{name}\.py:{found[0][0]}\b', said) is not None
-        named, lines, count = named + hit, lines + said.count("\n"), count + 1
+        told, named, count = told + speaks, named + hit, count + 1
+        lines += said.count("\n")
+        last = "".join(said.strip().splitlines()[-1:])
         print(
-            f"{name:20} line {_mark(hit)}  {said.count(chr(10)):4} lines   {said.strip().splitlines()[-1:]}"[
-                :150
-            ]
+            f"{name:20} told {_mark(speaks)}  line {_mark(hit)}  {said.count(chr(10)):4} lines   {last[:100]}"
         )
-    print(f"{tool}: line {named} of {count}, {lines / max(count, 1):.0f} lines on average")
+    print(
+        f"{tool}: told {told} of {count}, line {named} of {count}, {lines / max(count, 1):.0f} lines on average"
+    )
     return 0
 
 
@@ -154,6 +171,18 @@ def _anomalies() -> str:
 
     torch.autograd.set_detect_anomaly(True)
     return "anomaly mode"
+
+
+def _terminate() -> str:
+    import keras
+
+    fit = keras.Model.fit
+
+    def stopping(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return fit(self, *args, **kwargs, callbacks=[keras.callbacks.TerminateOnNaN()])
+
+    keras.Model.fit = stopping
+    return "TerminateOnNaN"
 
 
 def judged(name: str, source: str, report: Any, seconds: float) -> dict[str, Any]:

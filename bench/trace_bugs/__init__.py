@@ -9,16 +9,18 @@ from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
 from trace_bugs.further import CASES as FURTHER
 from trace_bugs.held import CASES as HELD
+from trace_bugs.late import CASES as LATE
 from trace_bugs.layers import CASES as LAYERS
 from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
+from trace_bugs.newest import CASES as NEWEST
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.unseen import CASES as UNSEEN
 
 ALL: tuple[Case, ...] = (
-    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *HELD, *FRESH, *CONSTRUCTS),
-    *(dataclasses.replace(case, held_out=True) for case in UNSEEN),
+    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *HELD, *FRESH, *UNSEEN, *LATE, *CONSTRUCTS),
+    *(dataclasses.replace(case, held_out=True) for case in NEWEST),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

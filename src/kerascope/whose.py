@@ -11,6 +11,7 @@ from pathlib import Path
 _CELLS = ("<ipython-input-", "<python-input-", "<doctest ")
 _INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 _STANDARD = tuple({os.path.realpath(sysconfig.get_paths()[k]) + os.sep for k in ("stdlib", "platstdlib")})
+_OURS = str(Path(__file__).resolve().parent) + os.sep
 _FRAMEWORKS = ("keras", "jax", "jaxlib", "tensorflow", "torch", "numpy", "optree")
 
 
@@ -32,10 +33,15 @@ def is_users(file: str, *, installed: bool = False) -> bool:
     return not os.path.realpath(file).startswith(_STANDARD)
 
 
+def is_ours(file: str) -> bool:
+    """Tells whether a file is part of kerascope."""
+    return file.startswith(_OURS)
+
+
 @functools.lru_cache(1)
 def _frameworks() -> tuple[str, ...]:
     """Returns the folders of Keras, of the backends and of ourselves, wherever they lie, imported by now or not."""
-    places = [str(Path(__file__).resolve().parent)]
+    places = [_OURS.rstrip(os.sep)]
     for name in _FRAMEWORKS:
         try:
             spec = importlib.util.find_spec(name)

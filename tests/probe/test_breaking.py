@@ -49,3 +49,17 @@ def test_conditions(text, losses, expected):
 def test_what_is_no_condition_is_refused(text):
     with pytest.raises(UsageError, match=r"no condition to pause at.*Received: break="):
         Break(text)
+
+
+def test_the_loss_is_that_of_the_step():
+    """Keras logs the mean since the epoch began; a jump late in a long epoch hardly moves that."""
+    from kerascope.probe.looking import _OwnLoss
+    from kerascope.probe.rows import Row
+
+    own, total, said = _OwnLoss(), 0.0, []
+    for step in range(1, 101):
+        total += 5.0 if step == 80 else 1.0
+        row = Row(step, 0, 0.0, 0.0, 0.0, 32, None, None)
+        said.append(own.of({"loss": total / step}, row)["loss"])
+    assert said == pytest.approx([5.0 if step == 80 else 1.0 for step in range(1, 101)])
+    assert own.of({"loss": 3.0}, Row(101, 1, 0.0, 0.0, 0.0, 32, None, None)) == {"loss": 3.0}

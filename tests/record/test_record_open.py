@@ -95,6 +95,12 @@ def test_newer(recording):
     assert f"version {SCHEMA_VERSION + 1} " in message and "Update" in message
 
 
+def test_an_older_format_is_named(recording):
+    change(recording, f"PRAGMA user_version={SCHEMA_VERSION - 1}")
+    message = refused(recording, "recording-older")
+    assert f"version {SCHEMA_VERSION - 1} " in message and "Record the run again" in message
+
+
 def change(path, *statements: str) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     for statement in statements:
@@ -175,7 +181,12 @@ def test_bytes_changed_anywhere_end_in_an_error_or_in_plain_arrays(recording):
             read_everything(RunView.open(recording))
             outcomes.add("read")
         except RecordingError as error:
-            assert error.slug in ("recording-damaged", "recording-not-one", "recording-newer")
+            assert error.slug in (
+                "recording-damaged",
+                "recording-not-one",
+                "recording-newer",
+                "recording-older",
+            )
             outcomes.add(error.slug)
     assert {"read", "recording-damaged"} <= outcomes
 

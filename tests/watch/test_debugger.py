@@ -111,3 +111,13 @@ def test_a_live_training_pauses_and_a_recorded_step_is_replayed(subprocess_env, 
     )
     assert_looked(said, code)
     assert "the same to the bit" in " ".join(said.split())
+
+    said, code = driven(
+        ["replay", "run.kscope", "--step", "6", "--mode", "pdb"], tmp_path, subprocess_env, ["w", "q"]
+    )
+    assert code == 0, said[-3000:]
+    stack = said.split("(Pdb) w", 1)[1].split("(Pdb)", 1)[0]
+    assert "train.py(16)<module>()" in stack
+    assert not re.search(r"__main__\.py|replaying\.py|takeover\.py|runpy", stack), stack
+    assert "left with `quit`" in said
+    assert "Traceback" not in said

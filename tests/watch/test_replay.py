@@ -220,6 +220,101 @@ def test_every_break_is_told(case):
     assert {column: row[column] for column in COLUMNS if row[column] is False} == {}, str(row)
 
 
+class Drawn(keras.layers.Layer):
+    """Draws from a generator that is no part of the model, in every run of the step."""
+
+    def __init__(self):
+        super().__init__()
+        self.random = np.random.default_rng(0)
+
+    def draw(self):
+        return self.random.normal(size=(16,)).astype("float32")
+
+    def call(self, x):
+        if common.BACKEND == "jax":
+            import jax
+
+            drawn = jax.pure_callback(self.draw, jax.ShapeDtypeStruct((16,), "float32"))
+        elif common.BACKEND == "tensorflow":
+            import tensorflow as tf
+
+            drawn = tf.random.normal((16,))
+        else:
+            drawn = keras.ops.convert_to_tensor(self.draw())
+        return x + keras.ops.stop_gradient(drawn)
+
+
+@pytest.mark.parametrize("mode", ["compiled", "eager"])
+def test_a_step_that_is_not_the_same_twice_names_what_differs_first(mode):
+    model = common.compiled(keras.Sequential([keras.Input((16,)), Drawn(), keras.layers.Dense(4)]))
+    with common.recording() as recorder:
+        common.fit(model, epochs=1)
+    path = recorder.writer.path
+    recorder.finish()
+    found = kerascope.load(path).step(2).replay(mode, model=model)
+    assert "not the same twice" in found.findings[-1].title
+    assert found.tolerated is None
+    said = next(e.value for e in found.evidence if e.label == "run twice eagerly")
+    assert "first to differ is" in said
+    assert "normal(" in said or "self.draw()" in said
+    assert "test_replay.py:" in said
+
+
+class Width(keras.layers.Layer):
+    """Divides by a Python number that a callback changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.width = 1.0
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1],), initializer="ones")
+
+    def call(self, x):
+        return x * self.w / self.width
+
+
+def test_a_nan_that_does_not_come_back_is_said_to_be_that():
+    """On JAX and TensorFlow the compiled step still divides by 0; on torch the same Python now divides by 1."""
+    layer = Width()
+    model = common.compiled(keras.Sequential([keras.Input((16,)), layer, keras.layers.Dense(4)]))
+    layer.width = 0.0
+
+    def widen(*_, **__):
+        layer.width = 1.0
+
+    # What is compiled must not be compiled again meanwhile: there the value changes when the training is over.
+    when = "on_train_batch_end" if common.BACKEND == "torch" else "on_train_end"
+    with common.recording() as recorder:
+        model.fit(
+            common.X[:128],
+            common.Y[:128],
+            verbose=0,
+            callbacks=[keras.callbacks.LambdaCallback(**{when: widen})],
+        )
+    found = next(f for f in recorder.finish().findings if f.kind == "nan-loss")
+    if common.BACKEND == "torch":
+        assert "run again, the step is finite" in found.title
+        assert "no part of the model's state" in found.explanation
+    else:
+        assert "only the compiled step shows it" in found.title
+        assert "stays finite; run again with the compiled program it does not" in found.explanation
+    assert "Python" in found.explanation
+
+
+@pytest.mark.parametrize("case", ["half_square", "half_scaled"])
+def test_half_precision_with_loss_scaling(case):
+    from replay_cases import SEEN_ONCE, SEEN_ONCE_HEALTHY
+    from replay_faults import COLUMNS, run
+
+    try:
+        row = run(case, (SEEN_ONCE | SEEN_ONCE_HEALTHY)[case])
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    # Whether a change is found depends on the time it takes: float16 is slow on a processor.
+    assert [column for column in COLUMNS if row[column] is False and column != "fix"] == [], str(row)
+
+
 SCRIPT = """
 import numpy as np, keras
 from keras import layers, ops

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import numpy as np
 
 from kerascope import env
 from kerascope.api import compared
+from kerascope.api.followed import followed, norm
 from kerascope.api.replay import RecordedStep, reach
 from kerascope.api.replaying import at_training, first_step, loaded
 from kerascope.errors import ScriptError, UsageError
@@ -36,7 +35,6 @@ _PARTS = {
     "inference": ("layer output in inference", "layer outputs in inference"),
 }
 _SHOWN = 4
-_READS = ("name", "attribute", "arguments")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,40 +111,7 @@ def measured(rerun: Rerun, step: int, change: Callable[[Any], Any] = lambda stat
         if part in _PARTS:
             found[part] = {str(n): float(v) for n, v in zip(names, stats[:, 0], strict=True)}
     found["inference"] = rerun.inference(step, change=change)
-    lines = _Lines()
-    with np.errstate(all="ignore"):
-        rerun.eager(step, _followed(lines), change=change)
-    return {**found, "line": lines.norms}
-
-
-@contextlib.contextmanager
-def _followed(lines: _Lines) -> Any:
-    from kerascope.probe.lines.session import recording
-
-    with recording(listeners=[lines]):
-        yield
-
-
-class _Lines:
-    """A listener of a trace that keeps the norm of every expression's value."""
-
-    def __init__(self) -> None:
-        self.norms: dict[str, float] = {}
-
-    def __call__(self, event: Any, value: Any, operands: Sequence[Any], frame: types.FrameType) -> None:
-        from kerascope._backends import tensors
-
-        site = event.site
-        if event.path or event.facts.mode != "eager" or site.kind in _READS:
-            return
-        array = tensors.array_of(value)
-        if array is None or array.dtype.kind != "f":
-            return
-        name = f"{site.source} in {site.function}"
-        count = 2
-        while name in self.norms:
-            name, count = f"{site.source} in {site.function}, time {count}", count + 1
-        self.norms[name] = float(np.linalg.norm(array.astype(np.float64)))
+    return {**found, "line": followed(rerun, step, norm, change).measures}
 
 
 def tolerances(rerun: Rerun, step: int, base: Norms) -> Norms:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerascope.api.followed import digest, followed
 from kerascope.probe.rerun import Outcome, Rerun
 from kerascope.values import Evidence
 
@@ -67,20 +68,50 @@ def with_recording(model: ModelView, rerun: Rerun, outcome: Outcome) -> Iterator
         )
 
 
-def repeated(one: Outcome, other: Outcome) -> Evidence:
-    """Returns whether two runs of one step with the same program gave the same, and if not, what differs first.
+def repeated(rerun: Rerun, compiled: Outcome) -> tuple[Evidence, ...]:
+    """Returns whether a second run of one step with the same program gives the same, and if not, what differs first.
 
-    Variables come in the order of the model: what differs first is what the others are computed from.
+    Only inside `rerun.aside`.
     """
-    different = [
-        name for name in one.state if name in other.state and not _same(one.state[name], other.state[name])
-    ]
+    different = differing(compiled, rerun.compiled(compiled.step))
+    names = compiled.state
     if not different:
-        return Evidence("run twice", f"the same to the bit, {len(one.state)} variables")
-    seeds = [name for name in different if "seed" in name]
-    first = ", ".join(different[:3])
-    why = "random seeds differ" if seeds else "an operation in it is not deterministic"
-    return Evidence("run twice", f"NOT the same: {len(different)} variables differ, first {first}; {why}")
+        return (Evidence("run twice", f"the same to the bit, {len(names)} variables"),)
+    said = f"NOT the same: {len(different)} of {len(names)} variables differ, {', '.join(different[:3])}"
+    return Evidence("run twice", said), eager_twice(rerun, compiled.step)
+
+
+def differing(one: Outcome, other: Outcome) -> list[str]:
+    """Returns the variables that two runs of one step left with other values, in the order of the model."""
+    return [n for n in one.state if n in other.state and not _same(one.state[n], other.state[n])]
+
+
+def eager_twice(rerun: Rerun, step: int) -> Evidence:
+    """Returns what differs first between two eager runs of one step: the user's expression, seed, layer or gradient.
+
+    Only inside `rerun.aside`.
+    """
+    label = "run twice eagerly"
+    runs = [followed(rerun, step, digest) for _ in range(2)]
+    for name, value in runs[0].measures.items():
+        if runs[1].measures.get(name) != value:
+            return Evidence(label, f"the first to differ is `{name}` ({runs[0].places[name]})")
+    parts = [rerun.parts(step, eager=True) for _ in range(2)]
+    for part in ("output", "loss", "gradient"):
+        if part in parts[0] and part in parts[1]:
+            for name, one, other in zip(
+                parts[0][part][0], parts[0][part][1], parts[1][part][1], strict=False
+            ):
+                if not _same(one, other):
+                    return Evidence(label, f"the first to differ is the {part} of `{name}`")
+    for name in differing(runs[0].outcome, runs[1].outcome):
+        return Evidence(
+            label, f"the first to differ is the {'seed' if 'seed' in name else 'variable'} `{name}`"
+        )
+    return Evidence(
+        label,
+        "the same to the bit: it is the compiled program that is not deterministic, or Python run while compiling",
+    )
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -102,11 +133,15 @@ class Drift:
         """Returns the loss and the worst variable."""
         if not self.rows:
             return ()
+        loss = next((row for row in self.rows if row[0] == "loss"), self.rows[0])
+        others = [row for row in self.rows if row is not loss]
+        # Of those that agree to the bit the last one is a weight, which tells more than another log.
         worst = max(
-            self.rows[1:] or self.rows,
+            reversed(others),
             key=lambda row: row[1] / row[2] if row[2] else math.inf * row[1] or 0.0,
+            default=loss,
         )
-        shown = [self.rows[0], *([worst] if worst is not self.rows[0] else [])]
+        shown = [loss, *([worst] if worst is not loss else [])]
         return tuple(
             Evidence(f"eager differs in {label}", f"{difference:.2g} (rounding explains {tolerance:.2g})")
             for label, difference, tolerance in shown
@@ -145,7 +180,7 @@ def tolerance(norm: float, moved: Sequence[float | None]) -> float:
     return _SLACK * max(spread, float(np.spacing(np.float32(abs(norm) if math.isfinite(norm) else 0))))
 
 
-MOST_ROWS = 256
+MOST_ROWS = 1024
 """Rows of a batch whose losses are looked at one by one."""
 
 
@@ -179,7 +214,7 @@ def worst_rows(rerun: Rerun, step: int, labels: np.ndarray | None) -> Evidence |
     Only inside `rerun.aside`.
     """
     if labels is not None and len(labels) > MOST_ROWS:
-        return None
+        return Evidence("rows with the largest loss", f"not looked at: more than {MOST_ROWS:,} rows")
     try:
         losses = np.asarray(rerun.losses(step))
     except Exception:  # a model of the user's may compute its loss in another way
@@ -225,7 +260,9 @@ __all__ = [
     "DRAWS",
     "Drift",
     "Fact",
+    "differing",
     "drift",
+    "eager_twice",
     "far",
     "first_layer",
     "repeated",

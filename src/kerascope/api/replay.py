@@ -37,8 +37,8 @@ class Replay:
         gradients: what the optimizer was given, by path of the variable; empty in compiled mode.
         equal: True when all that the recording holds of the step came out the same to the bit, False when something
             did not, None when it holds nothing to compare with. In the other modes it is about the compiled step.
-        difference: of the step run eagerly from the compiled one, as evidence; empty in compiled mode.
-        tolerated: True when that difference is within what rounding explains; None in compiled mode.
+        tolerated: True when the step run eagerly differs by no more than rounding explains; None in compiled mode, and
+            where the step does not give the same twice.
         report: everything as plain records.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import contextlib
 import os
 import tempfile
@@ -15,7 +16,7 @@ from kerascope._backends.base import Backend
 from kerascope.api import compared
 from kerascope.api.replay import RecordedStep, Replay, reach
 from kerascope.api.script import Outcome
-from kerascope.errors import ScriptError, UsageError
+from kerascope.errors import KerascopeError, ScriptError, UsageError
 from kerascope.probe import rerun as reruns
 from kerascope.probe.data import named_arrays
 from kerascope.probe.rerun import Entry, Point, Rerun
@@ -39,11 +40,12 @@ def on_live(recorded: RecordedStep, model: Any, mode: str, stop: str | None) -> 
     raw = steps.keras_function(model)
     live = backend.save(model, keras_state.live_state(model)) if backend.functional else None
     rerun = loaded(recorded, model, raw, backend)
-    with rerun.aside(quiet=mode != "pdb"):
-        found = performed(recorded, rerun, mode, stop)
-    if live is not None:
-        keras_state.put_live_state(model, live)
-    return found
+    try:
+        with rerun.aside(quiet=mode != "pdb"):
+            return performed(recorded, rerun, mode, stop)
+    finally:
+        if live is not None:
+            keras_state.put_live_state(model, live)
 
 
 def loaded(recorded: RecordedStep, model: Any, raw: Callable[..., Any], backend: Backend) -> Rerun:
@@ -68,25 +70,31 @@ def performed(recorded: RecordedStep, rerun: Rerun, mode: str, stop: str | None 
     facts = list(compared.with_recording(recorded.model, rerun, compiled))
     equal = None if not facts else all(fact.equal for fact in facts)
     evidence = [fact.evidence() for fact in facts]
-    outcome, tolerated, lines = compiled, None, Report("", "", "healthy")
-    if mode == "compiled":
-        evidence.append(compared.repeated(compiled, rerun.compiled(step)))
+    outcome, lines = compiled, Report("", "", "healthy")
+    tolerated, chance = None, False
     if mode == "eager":
         outcome = rerun.eager(step)
     elif mode in ("trace", "pdb"):
-        outcome, lines = _traced(rerun, step, mode, stop)
-    if mode != "compiled":
+        traced, lines = _traced(rerun, step, mode, stop)
+        outcome = traced or compiled
+    if outcome is compiled:
+        twice = compared.repeated(rerun, compiled)
+        chance, evidence = len(twice) > 1, [*evidence, *twice]
+    elif mode == "eager" and compared.differing(outcome, rerun.eager(step)):
+        chance = True
+        evidence.append(compared.eager_twice(rerun, step))
+    else:
         drift = compared.drift(rerun, compiled, outcome)
         tolerated = drift.within
         evidence += drift.evidence()
     if mode == "eager":
-        evidence += _closer(rerun, step, bool(tolerated))
+        evidence += _closer(rerun, step, tolerated is not False)
     finding = Finding(
         kind="replay",
-        severity="note" if equal is not False else "warning",
+        severity="note" if equal is not False and not chance else "warning",
         confidence=1.0,
-        title=_title(step, mode, equal, tolerated),
-        explanation=_explanation(rerun, step, equal, tolerated),
+        title=_title(step, mode, equal, tolerated, chance),
+        explanation=_explanation(rerun, step, equal, tolerated, chance),
         location=SourceSpan(step=step),
         evidence=tuple(evidence),
     )
@@ -116,33 +124,43 @@ def _closer(rerun: Rerun, step: int, tolerated: bool) -> list[Evidence]:
     return [evidence for evidence in found if evidence is not None]
 
 
-def _traced(rerun: Rerun, step: int, mode: str, stop: str | None) -> tuple[reruns.Outcome, Report]:
+def _traced(rerun: Rerun, step: int, mode: str, stop: str | None) -> tuple[reruns.Outcome | None, Report]:
+    """Returns what the step did, None when its debugger was left before the end, and its lines."""
     from kerascope.api.trace import Trace, recorded
 
     seen = Trace(f"step {step}")
     wanted = (stop or "step == 1") if mode == "pdb" else None
     around = recorded(seen, None, stop=wanted, statistics=True)
-    outcome = rerun.eager(step, around)
-    return outcome, seen.report()
+    try:
+        return rerun.eager(step, around), seen.report()
+    except bdb.BdbQuit:
+        return None, seen.report()
 
 
-def _title(step: int, mode: str, equal: bool | None, tolerated: bool | None) -> str:
+def _title(step: int, mode: str, equal: bool | None, tolerated: bool | None, chance: bool) -> str:
     same = {
         True: "the same to the bit as it was recorded",
         False: "NOT as it was recorded",
         None: "run again",
     }
     title = f"Step {step:,}: compiled, {same[equal]}"
+    if chance:
+        return f"{title}; it is not the same twice"
     if tolerated is None:
         return title
     return f"{title}; run eagerly, {'within' if tolerated else 'NOT within'} what rounding explains"
 
 
-def _explanation(rerun: Rerun, step: int, equal: bool | None, tolerated: bool | None) -> str:
+def _explanation(rerun: Rerun, step: int, equal: bool | None, tolerated: bool | None, chance: bool) -> str:
     text = f"Begun from the state recorded before step {rerun.start.step:,}" + (
         f", and run on to step {step:,} with the compiled step. " if rerun.start.step < step else ". "
     )
-    if equal is False:
+    if chance:
+        text += (
+            "From the same state and batch the step gives something else each time: it draws numbers whose seed is no "
+            "part of the model, or holds an operation that is not deterministic. "
+        )
+    elif equal is False:
         text += (
             "Another version of Keras or the backend, another machine, a changed script, or an operation that is not "
             "deterministic is what makes a step come out otherwise. "
@@ -212,13 +230,23 @@ def at_training(
     code, namespace, argv0, first_path = (prepare_module if module else prepare_script)(target)
     for line in changes(recorded.view.sources(), code.co_filename):
         say(line)
-    takeover = Takeover(_training(recorded), act, say)
+    problems: list[KerascopeError] = []
+
+    def guarded(*taken: Any) -> None:
+        try:
+            act(*taken)
+        except KerascopeError as error:  # ours, so that no traceback of the script is to be shown
+            problems.append(error)
+
+    takeover = Takeover(_training(recorded), guarded, say)
     place = (
         "the current folder" if here else "an empty folder that is deleted afterwards (`--here`: in this one)"
     )
     say(f"running {target} again up to its training, in {place}")
     with _folder(here), _watching(takeover, say):
         outcome = execute(code, namespace, [argv0, *given], first_path)
+    if problems:
+        raise problems[0]
     if not takeover.done or outcome.error is not None:
         raise _not_reached(outcome, target, given, here)
 
@@ -290,8 +318,12 @@ def changes(sources: Any, file: str) -> Iterator[str]:
     blocks = [block for block in matcher.get_opcodes() if block[0] != "equal"]
     yield f"{Path(file).name} has changed since it was recorded, in {len(blocks)} place{'s' * (len(blocks) != 1)}:"
     for _, a, b, c, d in blocks[:5]:
-        yield from (f"  line {n + 1} - {before[n].strip()}" for n in range(a, min(b, a + 3)))
-        yield from (f"  line {n + 1} + {after[n].strip()}" for n in range(c, min(d, c + 3)))
+        yield from (
+            f"  line {n + 1} - {before[n].strip()}" for n in range(a, min(b, a + 3)) if before[n].strip()
+        )
+        yield from (
+            f"  line {n + 1} + {after[n].strip()}" for n in range(c, min(d, c + 3)) if after[n].strip()
+        )
 
 
 @contextlib.contextmanager

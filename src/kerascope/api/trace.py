@@ -32,12 +32,14 @@ class Trace:
         subject: the name of what was traced.
         output: what the call returned, None while it has not.
         error: the exception that came out of it, None when there was none.
+        quit: whether a debugger was left with `quit`, so that the rest did not run.
     """
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
         self.output: Any = None
         self.error: BaseException | None = None
+        self.quit = False
         self._report: Report | None = None
         self._pending: Callable[[], Report] | None = None
         self._patches: tuple[Any, ...] = ()
@@ -230,17 +232,18 @@ def recorded(
 
     smells = Smells()
     listeners: list[Any] = [smells] if statistics else []
-    if stop is not None:
-        from kerascope.probe.lines.stop import stopper
-
-        listeners.append(stopper(stop))
     recorder: Recorder | None = None
     try:
-        with recording(statistics=statistics, listeners=listeners, running=running, named=named) as recorder:
+        with (
+            _stopping(stop, listeners),
+            recording(statistics=statistics, listeners=listeners, running=running, named=named) as recorder,
+        ):
             yield
     except bdb.BdbQuit:
         assert recorder is not None
         recorder.log.note("the debugger was left with `quit`, so the rest did not run")
+        result.quit = True
+        _judge(result, about, recorder, smells, fixes=False)
         if not catch:
             raise
     except Exception as error:
@@ -254,6 +257,19 @@ def recorded(
         return
     assert recorder is not None
     _judge(result, about, recorder, smells, fixes)
+
+
+@contextlib.contextmanager
+def _stopping(stop: Any, listeners: list[Any]) -> Iterator[None]:
+    """Adds the listener that stops in a debugger, if one is wanted, and ends it after the block."""
+    if stop is None:
+        yield
+        return
+    from kerascope.probe.lines.stop import stopper
+
+    with contextlib.closing(stopper(stop)) as listener:
+        listeners.append(listener)
+        yield
 
 
 def _judge(result: Trace, about: Subject | None, recorder: Recorder, smells: Smells, fixes: bool) -> None:

@@ -194,10 +194,10 @@ def _autopsy(rerun: Rerun, step: int, journal: Journal) -> None:
     autopsy(rerun, step, journal)
 
 
-def _pause(rerun: Rerun, step: int, why: str, state: Any, journal: Journal) -> None:
+def _pause(rerun: Rerun, step: int, why: str, state: Any, journal: Journal) -> bool:
     from kerascope.api.pausing import pause
 
-    pause(rerun, step, why, state, journal)
+    return pause(rerun, step, why, state, journal)
 
 
 def _shown(path: Path) -> str:

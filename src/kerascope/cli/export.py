@@ -9,8 +9,8 @@ HELP = "copy a recording, without what it holds of the user's data and source"
 
 _EPILOG = """\
 A recording holds batches and weights (to run steps again), facts about the data, the source of the script and its
-arguments. With --redact the copy holds none of them; figures, findings and curves stay. Lines and expressions that a
-finding quotes go, too.
+arguments. With --redact the copy holds none of them; figures and curves stay. Lines and expressions that a finding
+quotes go, too, and findings that rest on the data themselves are not made from the copy.
 
 example:
   kerascope export runs/train-20250101-120000.kscope for-the-issue.kscope --redact

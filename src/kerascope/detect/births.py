@@ -94,7 +94,11 @@ def _cause(facts: Mapping[str, Any]) -> str | None:
     if direction in ("input", "arrived", "layer") and data:
         return _data(data[0])
     if direction == "none":
-        return "only the compiled step shows it"
+        return (
+            "run again, the step is finite"
+            if facts.get("again") is True
+            else "only the compiled step shows it"
+        )
     grown = next(iter(_grown(facts)), None)
     return None if grown is None else f"the training ran away: {grown[0].lower()}{grown[1:].rstrip('.')}"
 
@@ -127,6 +131,13 @@ def _how(facts: Mapping[str, Any]) -> str:
 
 
 def _only_compiled(facts: Mapping[str, Any]) -> str:
+    if facts.get("again") is True:
+        return (
+            "Run again, with the training's own program and eagerly, the same step on the same state and batch stays "
+            "finite: it depends on something that is no part of the model's state. That is a Python value (an "
+            "attribute, a global, a setting) that has been changed since, or random numbers whose seed is no "
+            "variable of the model."
+        )
     said = (
         "Run again eagerly, the same step on the same state and batch stays finite; run again with the compiled "
         "program it does not. "

@@ -191,7 +191,9 @@ def _explains(cause: Finding, finding: Finding) -> bool:
     if finding.kind in SYMPTOMS:
         if cause.kind in SYMPTOMS:
             return (finding.kind, cause.kind) in _AMONG_SYMPTOMS
-        kept = finding.kind == "nan-loss" and cause.kind in _FINITE
+        # Lines that are sound when run say nothing of a step that is not finite in its compiled form only.
+        apart = cause.kind == "nan-operation" and "only the compiled step" in finding.title
+        kept = finding.kind == "nan-loss" and (apart or cause.kind in _FINITE)
         return cause.confidence >= 0.4 and cause.kind not in _SILENT and not kept
     if finding.kind == "disconnected-gradient" and _nothing_gets_through(finding):
         return cause.kind in _CUT and cause.confidence >= 0.7

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from kerascope.probe.stepper import Stepper
 
 Autopsy = Callable[[Rerun, int, Journal], None]
-Pause = Callable[[Rerun, int, str, Any, Journal], None]
+Pause = Callable[[Rerun, int, str, Any, Journal], bool]
+"""Returns False when the training is not to be paused any more."""
 
 
 class Looking:
@@ -27,6 +28,7 @@ class Looking:
         self.breaks = None if options.pause is None else Break(options.pause)
         self.autopsy: Autopsy | None = None
         self.pause: Pause | None = None
+        self._own = _OwnLoss()
         self.broken: tuple[Point, list[Entry], int] | None = None
         self.late: Point | None = None  # one of the last steps, for a second look afterwards
 
@@ -51,10 +53,36 @@ class Looking:
     def after(self, stepper: Stepper, row: Row, state: Any) -> None:
         """Pauses the training when the condition for that is met by the step that was just run."""
         assert self.breaks is not None and stepper.raw is not None
-        values = stepper.rows.plain_logs(row.logs) | {"step": float(row.step), "epoch": float(row.epoch)}
+        values = self._own.of(stepper.rows.plain_logs(row.logs), row) | {
+            "step": float(row.step),
+            "epoch": float(row.epoch),
+        }
         if row.norms is not None:
             values["grad_norm"] = float(np.sqrt(np.square(stepper.backend.host(row.norms)).sum()))
         start = stepper.window.newest_point()
         if self.breaks.met(values) and self.pause is not None and start is not None:
             rerun = stepper.window.rerun(stepper.raw, start)
-            self.pause(rerun, row.step, self.breaks.text, state, stepper.journal)
+            if not self.pause(rerun, row.step, self.breaks.text, state, stepper.journal):
+                self.breaks = None
+
+
+class _OwnLoss:
+    """Undoes the running mean that Keras logs as the loss: a condition is about the step, not about its epoch."""
+
+    def __init__(self) -> None:
+        self._epoch = -1
+        self._step = 0
+        self._weight = 0.0
+        self._mean = 0.0
+
+    def of(self, logs: dict[str, float], row: Row) -> dict[str, float]:
+        """Returns the logs of a step with the loss of this step alone."""
+        mean, weight = logs.get("loss"), float(row.batch or 1)
+        if mean is None:
+            return logs
+        if row.epoch != self._epoch or row.step != self._step + 1 or row.epoch < 0:
+            self._weight = 0.0
+        before, self._weight = self._weight, self._weight + weight
+        own = (mean * self._weight - self._mean * before) / weight if before else mean
+        self._epoch, self._step, self._mean = row.epoch, row.step, mean
+        return logs | {"loss": own}

@@ -22,12 +22,16 @@ FINITE = 6  # column of a statistics row
 
 def trace(stepper: Stepper, seen: int) -> None:
     """Finds the exact first non-finite step at or before `seen`, and what in it came first; records both."""
+    why = stepper.window.off or "no finite state was held any more"
     if stepper.window.off is None:
         with stepper.window.aside(stepper._returned):
             start = stepper.window.clean_before(seen)
-            if start is not None and _trace_from(stepper, start, seen):
-                return
-    why = stepper.window.off or "no finite state was held any more"
+            if start is not None and stepper.raw is not None:
+                if _trace_from(stepper, start, seen):
+                    return
+                why = f"run again from step {start.step} on, the same steps stay finite"
+                entries = [e for e in stepper.window.rerun(stepper.raw, start).entries if e.step <= seen]
+                stepper.looking.broken = (start, entries, seen)
     stepper.journal.nonfinite(
         seen,
         {

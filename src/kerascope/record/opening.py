@@ -250,14 +250,7 @@ def _validate(connection: sqlite3.Connection, path: Path) -> None:
             "The file is an SQLite database, but not a kerascope recording.",
             "Recordings end in .kscope and are made by `kerascope run SCRIPT`.",
         )
-    if version > SCHEMA_VERSION:
-        raise refusal(
-            "recording-newer",
-            path,
-            f"The recording was made by a newer kerascope: it has version {version} "
-            f"of the format, and this kerascope reads up to {SCHEMA_VERSION}.",
-            "Update it: pip install --upgrade kerascope.",
-        )
+    _check_version(version, path)
     with contextlib.closing(sqlite3.connect(":memory:")) as blank:
         blank.executescript(SCHEMA)
         missing = [name for name, text in _tables(blank).items() if tables.get(name) != text]
@@ -273,6 +266,25 @@ def _validate(connection: sqlite3.Connection, path: Path) -> None:
         # One state for all tables, however long they are read while the file is being written.
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM models").fetchone()
+
+
+def _check_version(version: int, path: Path) -> None:
+    if version > SCHEMA_VERSION:
+        raise refusal(
+            "recording-newer",
+            path,
+            f"The recording was made by a newer kerascope: it has version {version} "
+            f"of the format, and this kerascope reads up to {SCHEMA_VERSION}.",
+            "Update it: pip install --upgrade kerascope.",
+        )
+    if version < SCHEMA_VERSION:
+        raise refusal(
+            "recording-older",
+            path,
+            f"The recording was made by an older kerascope: it has version {version} "
+            f"of the format, and this kerascope reads {SCHEMA_VERSION}.",
+            "Record the run again, or read it with the kerascope that made it.",
+        )
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, str]:

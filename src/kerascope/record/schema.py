@@ -4,7 +4,7 @@ A recording holds measurements as numbers, text and JSON. It never holds a pickl
 variables, or the name of a file that a reader would open.
 """
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 APPLICATION_ID = 0x4B534350
 """SQLite application_id: the letters KSCP."""

@@ -32,7 +32,8 @@ def blocks(findings: Sequence[Finding], full: bool) -> list[Block]:
 
 def _block(position: int, finding: Finding, full: bool) -> Block:
     body: list[BodyBlock] = list(_where(finding.location))
-    brief = finding.severity == "note" and not full
+    # What was asked for by `replay` is the comparison itself.
+    brief = finding.severity == "note" and finding.kind != "replay" and not full
     if not brief:
         body += _evidence(finding.evidence, full)
     if finding.explanation:

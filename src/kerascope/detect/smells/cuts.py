@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import types
 
-from kerascope.detect.smells import flow, gradient, names, source
-from kerascope.detect.smells.gradient import CHOOSING, Walk
+from kerascope.detect.smells import flow, gradient, names, roles, source
+from kerascope.detect.smells.gradient import CHOOSING, Walk, compares
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, differentiated
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
@@ -44,9 +44,14 @@ def judge(moment: Moment) -> Verdict:
     if not _is_entry(moment):
         return None
     for cut, lost in walk.cuts.items():
-        if _matters(moment, walk, cut, lost):
+        if _matters(moment, walk, cut, lost) and not _may_count(moment, cut):
             return _hit(moment, cut, lost)
     return CLEAR
+
+
+def _may_count(moment: Moment, cut: Site) -> bool:
+    """Tells whether a bare function may as well be a metric: nothing says loss, and it counts what compares well."""
+    return moment.role == "loss" and roles.is_guess(moment.frame) and compares(cut)
 
 
 def _is_entry(moment: Moment) -> bool:
@@ -108,7 +113,7 @@ def _loss_in_step(moment: Moment, walk: Walk) -> Verdict:
 
 
 def _hit(moment: Moment, cut: Site, lost: set[str]) -> Hit:
-    sure = moment.role in ("loss", "train")
+    sure = moment.role == "train" or (moment.role == "loss" and not roles.is_guess(moment.frame))
     shown = ", ".join(f"`{name}`" for name in sorted(lost))
     result = flow.root(moment.site).source
     operation = names.called(cut.node) or cut.name

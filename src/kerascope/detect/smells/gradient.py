@@ -22,6 +22,11 @@ _SELECTING = {"where": 0, "take": 1, "gather": 1, "take_along_axis": 1, "embeddi
 _FLOATS = ("float", "bfloat", "complex")
 
 
+def compares(site: Site) -> bool:
+    """Tells whether an expression compares numbers."""
+    return isinstance(site.node, ast.Compare) or names.called(site.node) in _COMPARING
+
+
 @dataclasses.dataclass(slots=True)
 class Walk:
     """`reached` is what a gradient arrives at, `learning` what of all that was met has weights, `cuts` what stops it

@@ -66,6 +66,12 @@ def _of_method(owner: Any, method: str) -> Role | None:
     return None
 
 
+def is_guess(frame: types.FrameType) -> bool:
+    """Tells whether only the names of its arguments make a function a loss: it may be a metric too."""
+    name = frame.f_code.co_name.lower()
+    return _role(frame) is None and "loss" not in name and "entropy" not in name
+
+
 def _by_name(frame: types.FrameType) -> Role:
     """A function on its own has only its name and its arguments' names to go by."""
     code = frame.f_code

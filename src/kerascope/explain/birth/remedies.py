@@ -120,8 +120,11 @@ def _keeping(name: str, found: Story, child: Site) -> Iterator[tuple[str, str]]:
         yield "keep {} above -1e9", "{m}maximum({x}, -1e9)"
     if found.birth.dtype in ("float16", "bfloat16"):
         yield f"compute it in float32: {found.birth.dtype} overflows", '{m}cast({x}, "float32")'
+    if found.birth.dtype == "float16" and name in ("square", "multiply", "mult"):
+        yield "keep {} between -240 and 240: float16 ends at 65504", "{m}clip({x}, -240, 240)"
     if name in ("exp", "expm1", "exp2", "sinh", "cosh"):
-        for most in (60, 20):  # the square of the larger one, as in Adam, is infinite in float32
+        # The square of the largest one, as in Adam, is infinite in float32; float16 ends at exp(11).
+        for most in (10, 5) if found.birth.dtype == "float16" else (60, 20):
             yield f"keep {{}} below {most}", f"{{m}}minimum({{x}}, {most}.0)"
 
 

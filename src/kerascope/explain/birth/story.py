@@ -67,6 +67,10 @@ class Seen:
             if a.dtype.kind == "f" and not name.startswith("metric:")
         )
 
+    @property
+    def is_finite(self) -> bool:
+        return self.loss_is_finite and self.weights_are_finite
+
 
 @dataclasses.dataclass
 class Story:
@@ -101,6 +105,7 @@ def story(steps: Steps, step: int, batch: Sequence[tuple[str, np.ndarray]]) -> S
         batch: its arrays by name; the first tells the batch size.
     """
     began = time.perf_counter()
+    again = steps.compiled(step)  # before the trace, for which compiled code may be compiled anew
     seen = look(steps, step)
     size = int(batch[0][1].shape[0]) if batch and batch[0][1].ndim else 0
     earlier = _earlier(steps, step, began)
@@ -111,6 +116,7 @@ def story(steps: Steps, step: int, batch: Sequence[tuple[str, np.ndarray]]) -> S
     if found.direction != "none" and not found.birth and found.facts.get("data"):
         found.direction = "input"
     if found.direction == "none":
+        found.facts["again"] = Seen(step, seen.listener, again).is_finite
         found.facts["anew"] = _finite_anew(steps, step)
     found.facts["seconds"] = round(time.perf_counter() - began, 2)
     return found

@@ -12,6 +12,7 @@ from kerascope.explain.fixes.edits import (
     arguments,
     einsum,
     idiom,
+    names,
     operands,
     peraxis,
     shapes,
@@ -26,9 +27,19 @@ from kerascope.explain.fixes.patch import Edit, splice
 from kerascope.explain.fixes.swap import Program
 from kerascope.record.lines import LineLog, Position
 
-FAMILIES: tuple[ModuleType, ...] = (arguments, peraxis, einsum, operands, shapes, weights, idiom, structure)
+FAMILIES: tuple[ModuleType, ...] = (
+    arguments,
+    peraxis,
+    einsum,
+    operands,
+    shapes,
+    weights,
+    idiom,
+    names,
+    structure,
+)
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
-_REPEATED = (arguments, peraxis, shapes)
+_REPEATED = (arguments, peraxis, shapes, operands)
 _MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
 _MOST_PLACES = 4
 _TOGETHER = 0.2

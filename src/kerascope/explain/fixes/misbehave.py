@@ -24,6 +24,8 @@ _ROW = 3
 """The row whose values are followed while all others change."""
 _TOLERANCE = 1e-4
 _ADDING = ("assign_add", "assign_sub", "append")
+_OF_ONE_BATCH = ("mean", "average", "std", "var", "all", "any", "max", "min")
+"""What these give for two batches does not add up to what they give for both."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,8 +237,8 @@ def _over_the_batch(log: LineLog, batch: int) -> Site | None:
         if not any(s and s[0] == batch for s in taken):
             continue
         outer = site.parent.name if site.parent is not None else ""
-        average = site.name.removeprefix("reduce_") in ("mean", "average", "std", "var")
-        if outer in _ADDING and average:
+        average = site.name.removeprefix("reduce_") in _OF_ONE_BATCH
+        if outer in (*_ADDING, "cast") and average:
             return site
         if outer not in (*_ADDING, "cast", "stack", "where") and (site.parent is not None or site.targets):
             return site

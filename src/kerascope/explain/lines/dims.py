@@ -136,8 +136,24 @@ def batches_for(subject: Subject, log: LineLog | None = None) -> tuple[int, ...]
 
 def label_log(log: LineLog, subject: Subject) -> Labels:
     """Returns the sizes of a trace's tensors in terms of the batch size B, as far as they can be found out."""
-    found = run_probes(subject, batches_for(subject, log))
-    return transfer(log, found)
+    return transfer(log, probes_for(subject, log))
+
+
+def probes_for(subject: Subject, log: LineLog) -> Probes:
+    """Runs the object on the batch sizes that tell most about the sizes of a trace."""
+    batches = batches_for(subject, log)
+    found = run_probes(subject, batches)
+    return run_probes(subject, [2 * batch for batch in batches]) if _stopped_short(log, found) else found
+
+
+def _stopped_short(log: LineLog, probes: Probes) -> bool:
+    """Tells whether odd batches failed before they came to where the trace ended, as where a batch is halved."""
+    ours = {event.site for event in log.events}
+    return any(
+        isinstance(run.outcome, Exception) and len({event.site for event in run.log.events}) < len(ours)
+        for run, batch in zip(probes.runs, probes.batches, strict=True)
+        if batch % 2
+    )
 
 
 def transfer(log: LineLog, probes: Probes) -> Labels:
@@ -195,7 +211,7 @@ def label(sizes: Sequence[int | str | None], batches: Sequence[int]) -> str:
     rest = known[0] - steps * batches[0]
     certain = len(known) > 2 or rest == 0
     if certain and all(steps * b + rest == size for b, size in zip(batches, known, strict=True)):
-        factor = "B" if steps == 1 else f"{steps:g}·B"
+        factor = "B" if steps == 1 else "B/2" if steps == 0.5 else f"{steps:g}·B"
         return factor if rest == 0 else f"{factor}{rest:+g}"
     if all(
         size % (b * b) == 0 and size // (b * b) == known[0] // batches[0] ** 2

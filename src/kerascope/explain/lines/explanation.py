@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from kerascope.explain.lines import source
 from kerascope.explain.lines.cause import Cause, causes
-from kerascope.explain.lines.dims import Labels, Probes, batches_for, run_probes, transfer, words
+from kerascope.explain.lines.dims import Labels, Probes, probes_for, transfer, words
 from kerascope.explain.lines.failure import Failure, locate, said, underlying
 from kerascope.explain.lines.kinds import KINDS
 from kerascope.explain.lines.reading import Operation, Tensor, shown
@@ -48,7 +48,7 @@ def explain(
     broken, operation = judge(failure)
     probes = Probes()
     if subject is not None and subject.make is not None and _worth_probing(broken, operation):
-        probes = run_probes(subject, batches_for(subject, recorder.log))
+        probes = probes_for(subject, recorder.log)
     where = failure
     if broken is None or _unsized(operation):
         other = _failing_probe(probes, failure)

@@ -19,6 +19,7 @@ from kerascope.probe.lines.install import is_users
 from kerascope.probe.lines.recorder import Operand
 from kerascope.record.lines import Activation, Event, Site
 from kerascope.values import TensorFacts
+from kerascope.whose import is_ours
 
 Condition = str | Callable[[Site, TensorFacts], bool]
 
@@ -57,6 +58,7 @@ class Stop:
         self._stdin, self._stdout = stdin, stdout
         self._steps = _Steps()
         self._last: tuple[Activation, TensorFacts] | None = None
+        self._before = sys.gettrace()
         self.hits = 0
         self.off = False
 
@@ -104,7 +106,9 @@ class Stop:
         site, facts = event.site, event.facts
         why = "the function given as stop=" if self._comparison is None else self._comparison.text
         place = f"{os.path.basename(site.file)}:{site.line}, in {site.function}"
-        said = f"kerascope: stopped at {place}: `{site.source}` is {_described(facts)} ({why})"
+        said = f"kerascope: stopped at {place}"
+        by_step = self._comparison is not None and self._comparison.figure == "step"  # whatever its value is
+        said += f" ({why})" if by_step else f": `{site.source}` is {_described(facts)} ({why})"
         recorder = hooks.active()
         if self._stdin is None and not _can_ask():
             self.off = True
@@ -115,6 +119,11 @@ class Stop:
         print(said, file=self._stdout or sys.stdout)
         debugger = Debugger(recorder, self._stdin, self._stdout)
         debugger.stop_in(frame)
+
+    def close(self) -> None:
+        """Ends stepping that was still going on: what runs after the trace is not to be stepped through."""
+        if isinstance(getattr(sys.gettrace(), "__self__", None), Debugger):
+            sys.settrace(self._before)
 
 
 class _Steps:
@@ -173,6 +182,13 @@ class Debugger(pdb.Pdb):
         """Stops in the user's code only, not in what kerascope or a library does in between."""
         return is_users(frame.f_code.co_filename) and bool(super().stop_here(frame))
 
+    def get_stack(self, f: types.FrameType | None, t: types.TracebackType | None) -> tuple[list[Any], int]:
+        """Returns the stack as it would be without kerascope: `where` and `up` show the program's own calls."""
+        stack, current = super().get_stack(f, t)
+        shown = [entry for entry in stack if not _between(entry[0].f_code.co_filename)]
+        here = stack[current] if stack else None
+        return (shown, shown.index(here)) if here in shown else (stack, current)
+
     def interaction(self, frame: Any, *args: Any) -> None:
         """Asks for commands; what is evaluated meanwhile is not traced."""
         if self._recorder is None:
@@ -180,6 +196,10 @@ class Debugger(pdb.Pdb):
             return
         with self._recorder.paused():
             super().interaction(frame, *args)
+
+
+def _between(file: str) -> bool:
+    return is_ours(file) or file == "<frozen runpy>"
 
 
 def _described(facts: TensorFacts) -> str:

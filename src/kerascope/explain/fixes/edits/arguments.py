@@ -168,6 +168,17 @@ def _axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
             edit = context.swap(cost + 0.001 * index, value, new)
             text = context.text(value)
             yield Proposal(edit.cost, f"{prefix}{text} -> {prefix}{new}", edit.edits)
+        yield from _where_written(context, call, value, wide)
+
+
+def _where_written(context: Context, call: ast.Call, value: ast.expr, rank: int) -> Iterator[Proposal]:
+    """The axes that a name stands for, changed where they are written down."""
+    if not isinstance(value, ast.Name):
+        return
+    for written in context.given(value):
+        if integer(written) is not None or isinstance(written, (ast.Tuple, ast.List)):
+            for cost, new in _other_axes(context, call, written, rank):
+                yield context.swap(cost, written, new)
 
 
 def _passed_axes(context: Context, call: ast.Call) -> Iterator[ast.expr]:

@@ -11,58 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope._keras import objects
+from kerascope.explain.fixes.edits.spelling import MODULES, SPELLINGS
 from kerascope.explain.fixes.patch import Edit
 from kerascope.record.lines import Position
 
 Shape = tuple[int | str | None, ...]
 
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant, ast.Tuple, ast.List)
-_SPELLINGS: dict[str, dict[str, str]] = {
-    "ops": {
-        "expand": "{p}.expand_dims({x}, {a})",
-        "squeeze": "{p}.squeeze({x}, {a})",
-        "swap": "{p}.swapaxes({x}, -1, -2)",
-        "transpose": "{p}.transpose({x}, {a})",
-        "matmul": "{p}.matmul({x}, {y})",
-        "cast": "{p}.cast({x}, {a})",
-        "reshape": "{p}.reshape({x}, {a})",
-        "mean": "{p}.mean({x}, axis={a})",
-        "rows": "{p}.shape({x})[0]",
-        "repeat": "{p}.repeat({x}, {y}, axis={a})",
-        "argmax": "{p}.argmax({x}, axis={a})",
-        "dots": "{p}.sum({x} * {y}, axis=-1, keepdims=True)",
-    },
-    "torch": {
-        "expand": "{p}.unsqueeze({x}, {a})",
-        "squeeze": "{p}.squeeze({x}, {a})",
-        "swap": "{p}.swapaxes({x}, -1, -2)",
-        "transpose": "{p}.permute({x}, {a})",
-        "matmul": "{p}.matmul({x}, {y})",
-        "cast": "{x}.to({a})",
-        "reshape": "{p}.reshape({x}, {a})",
-        "mean": "{p}.mean({x}, dim={a})",
-        "rows": "{x}.shape[0]",
-        "repeat": "{p}.repeat_interleave({x}, {y}, dim={a})",
-        "argmax": "{p}.argmax({x}, dim={a})",
-        "dots": "{p}.sum({x} * {y}, dim=-1, keepdim=True)",
-    },
-    "tf": {
-        "expand": "{p}.expand_dims({x}, {a})",
-        "squeeze": "{p}.squeeze({x}, {a})",
-        "swap": "{p}.linalg.matrix_transpose({x})",
-        "transpose": "{p}.transpose({x}, {a})",
-        "matmul": "{p}.matmul({x}, {y})",
-        "cast": "{p}.cast({x}, {a})",
-        "reshape": "{p}.reshape({x}, {a})",
-        "mean": "{p}.reduce_mean({x}, axis={a})",
-        "rows": "{p}.shape({x})[0]",
-        "repeat": "{p}.repeat({x}, {y}, axis={a})",
-        "argmax": "{p}.argmax({x}, axis={a})",
-        "dots": "{p}.reduce_sum({x} * {y}, axis=-1, keepdims=True)",
-    },
-}
-_SPELLINGS["jnp"] = {**_SPELLINGS["ops"], "cast": "{x}.astype({a})", "rows": "{x}.shape[0]"}
-_MODULES = {"jax.numpy": "jnp", "torch": "torch", "tensorflow": "tf"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -184,6 +139,19 @@ class Context:
         while outer is not None and not isinstance(outer, ast.FunctionDef):
             outer = self.parents.get(outer)
         return outer
+
+    def given(self, name: ast.Name) -> list[ast.expr]:
+        """Returns what a local name is set to in the function that it is read in, or its default."""
+        function = self.function(name)
+        if function is None:
+            return []
+        found = [
+            statement.value
+            for statement in ast.walk(function)
+            if isinstance(statement, ast.Assign)
+            and any(isinstance(t, ast.Name) and t.id == name.id for t in statement.targets)
+        ]
+        return found or [v for n, v in _defaults(function) if n == name.id and v is not None]
 
     def in_loss(self, node: ast.AST) -> bool:
         """Tells whether a node stands in a function of targets and predictions."""
@@ -334,7 +302,7 @@ class Context:
             found = next(iter(self._prefixes), None)
         if found is None:
             return None
-        return _SPELLINGS[found[0]][what].format(p=found[1], x=x, a=a, y=y)
+        return SPELLINGS[found[0]][what].format(p=found[1], x=x, a=a, y=y)
 
     def parameters(self, call: ast.Call) -> list[str]:
         """Returns the names of the parameters of what is called; empty when they cannot be told."""
@@ -375,8 +343,8 @@ def _defaults(function: ast.FunctionDef) -> list[tuple[str, ast.expr | None]]:
 def _kind(value: Any) -> str | None:
     if not isinstance(value, types.ModuleType):
         return None
-    if value.__name__ in _MODULES:
-        return _MODULES[value.__name__]
+    if value.__name__ in MODULES:
+        return MODULES[value.__name__]
     if value.__name__.startswith("keras") and value.__name__.endswith(".ops"):
         return "ops"
     return None

@@ -14,6 +14,7 @@ _ELEMENTWISE = {
     "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
 }  # fmt: skip
 _JOINS = {"concatenate", "concat", "cat", "stack"}
+_INDICES = {"indices", "index", "ids"}
 _SHAPING = {
     "squeeze",
     "expand_dims",
@@ -54,6 +55,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _renamed(context, node)
         yield from _operand_axes(context, node)
         yield from _assigned(context, node)
+        yield from _whole_numbers(context, node)
     yield from _casts(context, node)
 
 
@@ -124,7 +126,8 @@ def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.exp
                 if text is not None and _broadcast(rest, target) is not None:
                     cost = 0.9 if rest == target else 1.2 + 0.1 * (axis == 0)
                     yield context.swap(cost, operand, text)
-        if len(shape) > len(target) > 0 and shape[: len(target)] == target and context.in_loss(node):
+        reduced = shape[: len(target)] == target and shape[-1:] != (1,)
+        if len(shape) > len(target) > 0 and reduced and context.in_loss(node):
             text = context.spell("mean", node, context.text(operand), "-1")
             if text is not None:  # a value per element meets a value per sample or step
                 yield context.swap(1.0, operand, text)
@@ -139,7 +142,7 @@ def _given_axes(
     context: Context, node: ast.expr, operand: ast.expr, shape: Shape, target: Shape
 ) -> Iterator[tuple[float, str]]:
     """Yields ways to give an operand the axes that it lacks so that it lines up with the other one."""
-    outer = len(shape) == len(target) == 1 and "B" not in (*shape, *target)
+    outer = len(shape) == len(target) == 1 and "B" not in target
     missing = max(
         len(target) - len(shape), 1 if len(target) == len(shape) and (len(shape) > 1 or outer) else 0
     )
@@ -352,8 +355,17 @@ def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
             yield context.swap(0.9, call.args[0], f"{prefix}.{name}({text}{over})")
 
 
+def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Indices that are no integers."""
+    for name, value in zip(context.parameters(call), call.args, strict=False):
+        if name in _INDICES and context.dtype(value).startswith(("float", "bfloat")):
+            text = context.spell("index", call, context.text(value))
+            if text is not None:
+                yield context.swap(0.7, value, text)
+
+
 def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:
-    """Operands of one operation that differ in data type, and indices that are no integers."""
+    """Operands of one operation that differ in data type."""
     parts: list[ast.expr] = []
     if isinstance(node, ast.BinOp):
         parts = [node.left, node.right]

@@ -100,7 +100,8 @@ def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 text = context.spell("transpose", call, context.text(tensor), f"({axes})")
                 if text is not None:
                     turned = tuple(shape[axis] for axis in (0, *order))
-                    yield context.swap(0.8 if _reordered(texts, shape, turned) else 1.3, call, text)
+                    cost = 0.8 if _reordered(texts, shape, turned) else 1.3
+                    yield context.swap(cost + 0.5 * (len(shape) != len(texts)), call, text)
     if tensor is not None and (named := _own_axes(context, texts, tensor)):
         text = context.spell("transpose", call, context.text(tensor), f"({', '.join(map(str, named))})")
         if text is not None:  # what the names say, without the mix-up
@@ -207,6 +208,37 @@ def _target_texts(
         for divisor in context.sizes_near(elements[0]):
             if divisor != texts[at]:
                 yield 1.5, [*texts[:at], f"{texts[at]} // {divisor}", *texts[at + 1 :]]
+        for cost, longer in _longer(context, elements[at]):
+            yield cost, [*texts[:at], longer, *texts[at + 1 :]]
+        for other in _other_targets(context, elements[at]):
+            if other not in texts:
+                yield 0.8, [*texts[:at], other, *texts[at + 1 :]]
+
+
+def _other_targets(context: Context, element: ast.expr) -> list[str]:
+    """Returns the sizes that are computed for other targets in the function, such as `c // (r * r)`."""
+    function = context.function(element)
+    found: dict[str, None] = {}
+    for node in ast.walk(function) if function is not None else ():
+        if isinstance(node, ast.Call) and called(node) in _RESHAPING:
+            sizes = [e for e in _operand(context, node)[1] if isinstance(e, ast.BinOp) and e is not element]
+            found.update(dict.fromkeys(context.text(e) for e in sizes))
+    return list(found)
+
+
+def _longer(context: Context, element: ast.expr) -> Iterator[tuple[float, str]]:
+    """A product with one factor more: one that it has already, as in `p * p * c`, or another size that has a name."""
+    text = context.text(element)
+    if not isinstance(element, (ast.Name, ast.Attribute)) and not (
+        isinstance(element, ast.BinOp) and isinstance(element.op, ast.Mult)
+    ):
+        return
+    factors = dict.fromkeys(part.strip() for part in text.split("*"))
+    for factor in factors:
+        yield 1.2, f"{factor} * {text}"
+    for name in context.sizes_near(element):
+        if name not in factors:
+            yield 1.55, f"{text} * {name}"
 
 
 def _with_features(
@@ -285,7 +317,7 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
             kept = f"{number}:" if number == -1 else f"{number}:{number + 1}"
             if number == 0:
                 kept = ":1"
-            yield context.swap(1.2, element, kept)
+            yield dataclasses.replace(context.swap(1.2, element, kept), kind="axis kept")
             for value in (0, -1, 1):
                 if value != number:
                     yield context.swap(1.6, element, str(value))

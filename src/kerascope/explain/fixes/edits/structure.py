@@ -70,14 +70,11 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     function = context.function(node)
     if function is None:
         return
-    beside = {
-        context.text(other)
-        for other in ast.iter_child_nodes(parent)
-        if isinstance(other, ast.expr) and other is not node
-    }
+    others = [o for o in ast.iter_child_nodes(parent) if isinstance(o, ast.expr) and o is not node]
+    beside = {context.text(inner) for other in others for inner in context.nodes(other)}
     for name in context.tensors_near(function, node):
         if isinstance(parent, ast.Call) and called(parent) in _FOR_ITS_SHAPE and name != context.text(node):
             yield context.swap(1.0, node, name)
         elif name != context.text(node):
-            # `left - left`, `x * x`: seldom what was meant.
+            # `left - left`, `(1 - gate) * gate`: seldom what was meant.
             yield context.swap(2.3 if name in beside else 1.5, node, name)

@@ -37,12 +37,29 @@ _SMALL = {
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Constant):
+        yield from _held_size(context, node)
     if not isinstance(node, ast.Call):
         return
     if called(node) in ("add_weight", "Variable"):
         yield from _weight(context, node)
     else:
         yield from _numbers(context, node)
+
+
+def _held_size(context: Context, value: ast.Constant) -> Iterator[Proposal]:
+    """A number that is kept under a name when an object is made or built, and used as a size from there."""
+    parent, function = context.parents.get(value), context.function(value)
+    now = integer(value)
+    if not isinstance(parent, ast.Assign) or function is None or now is None or now < 1:
+        return
+    if function.name == "build":
+        for name in context.sizes_near(value):
+            yield context.swap(1.2 if "-1]" in name else 1.35, value, name)
+    if function.name in ("build", "__init__"):
+        for size in context.dims:
+            if size != now:
+                yield context.swap(1.4, value, str(size))
 
 
 def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -80,7 +97,10 @@ def _elements(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> 
                 yield context.swap(1.2, shape.elts[at], name)
         if integer(shape.elts[at]) is None:
             yield context.swap(1.35, shape.elts[at], f"2 * {context.atom(shape.elts[at])}")
-            yield context.swap(1.5, shape.elts[at], f"{context.atom(shape.elts[at])} // 2")
+            made = context.shape(call)
+            size = made[at] if made is not None and len(made) == len(parts) else None
+            if not isinstance(size, int) or size % 2 == 0:  # nobody halves an odd number
+                yield context.swap(1.5, shape.elts[at], f"{context.atom(shape.elts[at])} // 2")
     for element in shape.elts:
         if isinstance(element, ast.BinOp) and isinstance(element.op, (ast.Mult, ast.FloorDiv)):
             yield context.swap(1.4, element, context.text(element.left))
@@ -154,6 +174,8 @@ def _sizes(context: Context, value: ast.expr, now: int | None, small: bool) -> I
                     if new > 0:
                         yield context.swap(1.3, side, str(new))
         yield context.swap(1.5, value, context.text(value.right if integer(value.left) else value.left))
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        yield context.swap(1.25, value, f"{context.atom(value.left)} * {context.atom(value.right)}")
     for name in context.sizes_near(value):
         if name != text and "shape" not in name:
             yield context.swap(1.3, value, name)
