@@ -1,6 +1,6 @@
 """Slow programs with a known bottleneck and their repaired twins: verdict, culprit, predicted and measured gain.
 
-    python bench/profile_cases.py [--backends jax,tensorflow,torch] [--kept | --seen] [--only TEXT] [--json FILE]
+    python bench/profile_cases.py [--backends jax,tensorflow,torch] [--fresh | --seen] [--only TEXT] [--json FILE]
 
 Each backend runs in a process of its own. `kerascope.profile` is called on both twins; a row is right when the first
 finding of the slow one has the kind and the place that the case names. The measured gain is the training time per
@@ -26,6 +26,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 BACKENDS = ("jax", "tensorflow", "torch")
+FILES = _, FRESH = ("profile_programs", "profile_fresh")
 
 
 def profiled(program: Any) -> Any:
@@ -89,15 +90,18 @@ def predicted(finding: Any) -> float | None:
 
 def run(names: list[str]) -> None:
     """Runs the cases of this process's backend; prints one JSON object per case."""
-    import profile_programs as programs
+    import profile_fresh
+    import profile_programs
 
-    for case in programs.CASES:
-        if case.name not in names or programs.BACKEND not in case.backends:
+    cases = [(programs, case) for programs in (profile_programs, profile_fresh) for case in programs.CASES]
+    for programs, case in cases:
+        fresh = programs is profile_fresh
+        if case.name not in names or profile_programs.BACKEND not in case.backends:
             continue
         row: dict[str, Any] = {
             "case": case.name,
-            "kept": case.kept,
-            "backend": programs.BACKEND,
+            "fresh": fresh,
+            "backend": profile_programs.BACKEND,
             "expected": case.kind,
         }
         try:
@@ -136,7 +140,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        mark = "" if not row["kept"] else " (kept)"
+        mark = " (fresh)" if row["fresh"] else ""
         if "error" in row:
             lines.append(f"| {row['case']}{mark} | {row['backend']} | failed: {row['error'][:60]} | | | | |")
             continue
@@ -152,8 +156,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def sums(rows: list[dict[str, Any]]) -> list[str]:
     out = []
-    for kept in (False, True):
-        part = [row for row in rows if row["kept"] is kept]
+    for fresh in (False, True):
+        part = [row for row in rows if row["fresh"] is fresh]
         if not part:
             continue
         good = sum(bool(row.get("verdict")) for row in part)
@@ -161,7 +165,7 @@ def sums(rows: list[dict[str, Any]]) -> list[str]:
         silent = sum(not row.get("twin", ["failed"]) for row in part)
         both = [row for row in part if row.get("predicted") and row.get("measured") and row.get("verdict")]
         near = sum(abs(row["predicted"] / row["measured"] - 1) <= 0.25 for row in both)
-        name = "kept aside" if kept else "seen while building"
+        name = "fresh, seen once" if fresh else "seen while building"
         out.append(
             f"{name}: verdict {good} of {len(part)}, culprit {places} of {len(part)}, "
             f"twins silent {silent} of {len(part)}, "
@@ -176,7 +180,7 @@ def main() -> None:
     )
     parser.add_argument("--backends", default=",".join(BACKENDS))
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--kept", action="store_true", help="only those kept aside")
+    group.add_argument("--fresh", action="store_true", help="only those that nothing was built on")
     group.add_argument("--seen", action="store_true", help="only the others")
     parser.add_argument("--only", default="", help="only cases whose name contains this")
     parser.add_argument("--json", help="write the rows here")
@@ -184,9 +188,12 @@ def main() -> None:
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = [
-        case_name
-        for case_name, kept in listed()
-        if options.only in case_name and not (options.kept and not kept) and not (options.seen and kept)
+        name
+        for file in FILES
+        for name in listed(file)
+        if options.only in name
+        and not (options.fresh and file is not FRESH)
+        and not (options.seen and file is FRESH)
     ]
     if options.run:
         return run(json.loads(options.run))
@@ -214,20 +221,16 @@ def main() -> None:
     print(table(rows))
 
 
-def listed() -> list[tuple[str, bool]]:
-    """Names of the cases without importing Keras."""
+def listed(file: str) -> list[str]:
+    """Names of a file's cases without importing Keras."""
     import ast
 
-    tree = ast.parse((HERE / "profile_programs.py").read_text())
     calls = [
         node
-        for node in ast.walk(tree)
+        for node in ast.walk(ast.parse((HERE / f"{file}.py").read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Case"
     ]
-    return [
-        (call.args[0].value, any(k.arg == "kept" and k.value.value for k in call.keywords))  # type: ignore[attr-defined]
-        for call in sorted(calls, key=lambda call: call.lineno)
-    ]
+    return [call.args[0].value for call in sorted(calls, key=lambda call: call.lineno)]  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""What other profilers show of three of the slow programs: cProfile, torch.profiler, and kerascope beside them.
+"""What other profilers show of three of the slow programs, and kerascope beside them.
 
     KERAS_BACKEND=torch python bench/profile_others.py
+    KERAS_BACKEND=tensorflow python bench/profile_others.py
 
-Prints for each program the first rows of cProfile by own time and, on torch, of torch.profiler by CPU time, then the
-verdict of `kerascope.profile`.
+Prints for each program the first rows of cProfile by own time; on torch those of torch.profiler by CPU time; on
+TensorFlow the longest events of what the TensorBoard profiler collects (`tf.profiler`, read from its file, with or
+without a step marker); then the verdict of `kerascope.profile`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import cProfile
 import io
 import pstats
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,25 @@ def by_torch(program: Any) -> str:
     return "\n".join(f"{row.key:40} {row.self_cpu_time_total / 1e3:9.1f} ms in {row.count}" for row in rows)
 
 
+def by_tensorboard(program: Any) -> str:
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    folder = Path(tempfile.mkdtemp())
+    with tf.profiler.experimental.Profile(str(folder)):
+        program.model.fit(program.x, program.y, **program.fit)
+    space = xplane_pb2.XSpace.FromString(next(folder.rglob("*.xplane.pb")).read_bytes())
+    total: Counter[str] = Counter()
+    for plane in space.planes:
+        names = {key: meta.name for key, meta in plane.event_metadata.items()}
+        for line in plane.lines:
+            for event in line.events:
+                total[names[event.metadata_id]] += event.duration_ps
+    steps = sum("step_num" in {m.name for m in plane.stat_metadata.values()} for plane in space.planes)
+    rows = [f"{name[:60]:60} {ps / 1e9:9.1f} ms" for name, ps in total.most_common(ROWS)]
+    return "\n".join([*rows, f"planes with a step marker: {steps} of {len(space.planes)}"])
+
+
 def by_kerascope(program: Any) -> str:
     import kerascope
 
@@ -57,6 +79,8 @@ def main() -> None:
         print(f"\n## {case.name}\n\ncProfile\n{by_cprofile(case.slow())}")
         if programs.BACKEND == "torch":
             print(f"\ntorch.profiler\n{by_torch(case.slow())}")
+        if programs.BACKEND == "tensorflow":
+            print(f"\nTensorBoard profiler\n{by_tensorboard(case.slow())}")
         print(f"\nkerascope\n{by_kerascope(case.slow())}", flush=True)
 
 

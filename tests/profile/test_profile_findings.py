@@ -120,11 +120,11 @@ CASES = {
         {"phases": STEP, "batch": 4, "experiments": {"cached": 0.01, "larger": 0.011}},
         {"phases": STEP, "batch": 4, "experiments": {"cached": 0.01, "larger": 0.05}},
     ),
-    "batch of usual size": (
+    "batch of eight": (
         "overhead-bound",
-        "batch_size=16",
+        "batch_size=8",
+        {"phases": STEP, "batch": 8, "experiments": {"cached": 0.01, "larger": 0.011}},
         {"phases": STEP, "batch": 16, "experiments": {"cached": 0.01, "larger": 0.011}},
-        {"phases": STEP, "batch": 32, "experiments": {"cached": 0.01, "larger": 0.011}},
     ),
     "many trainings": (
         "overhead-bound",

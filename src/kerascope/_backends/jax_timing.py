@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerascope._backends.timing import PEAK_SIZE, Observer, peak, user_place
+from kerascope._keras import units
 from kerascope._keras.phases import place
 from kerascope._keras.steps import Patches
 
@@ -48,9 +50,11 @@ class JaxTiming:
             found["peak"] = float(stats.get("peak_bytes_in_use", 0))
         return found
 
-    def runners(
-        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
-    ) -> tuple[Callable[[], Any], Callable[[], Any] | None]:
+    def _functions(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Callable[..., Any], Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]:
+        """Returns the layer's forward function and its gradient, and what each is called with."""
+        kwargs = units.accepted(layer, kwargs)
         leaves, structure = jax.tree_util.tree_flatten((args, kwargs))
         places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
         trained = [v.value for v in layer.trainable_variables]
@@ -70,13 +74,39 @@ class JaxTiming:
 
         arrays = [jnp.asarray(leaves[i]) for i in places]
         floats = [a if jnp.issubdtype(a.dtype, jnp.floating) else None for a in arrays]
-        gradient = jax.grad(total, argnums=(0, 1))
+        return call, jax.grad(total, argnums=(0, 1)), (trained, arrays), (trained, floats, arrays)
+
+    def runners(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> tuple[Callable[[], Any], Callable[[], Any] | None]:
+        call, gradient, inputs, given = self._functions(layer, args, kwargs)
         if compiled:
             call, gradient = jax.jit(call), jax.jit(gradient)
         return (
-            lambda: jax.block_until_ready(call(trained, arrays)),
-            lambda: jax.block_until_ready(gradient(trained, floats, arrays)),
+            lambda: jax.block_until_ready(call(*inputs)),
+            lambda: jax.block_until_ready(gradient(*given)),
         )
+
+    def held(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> float | None:
+        if not compiled:
+            return None
+        _, gradient, _, given = self._functions(layer, args, kwargs)
+        found = jax.jit(gradient).lower(*given).compile().memory_analysis()
+        if found is None:
+            return None
+        return float(found.temp_size_in_bytes + found.output_size_in_bytes)
+
+    def operators(self, run: Callable[[], Any]) -> dict[str, Any] | None:
+        return None
+
+    def endless(self, data: Any) -> Any:
+        return itertools.repeat(data)
+
+    def steps(self, raw: Any, state: Any, iterator: Any) -> tuple[Any, Any]:
+        logs, state = raw(state, iterator)
+        return logs, state
 
     def peak(self) -> dict[str, float]:
         def product(dtype: str) -> Callable[[], Any]:

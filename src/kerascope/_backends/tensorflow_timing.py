@@ -82,6 +82,28 @@ class TensorFlowTiming:
 
         return forward, both
 
+    def held(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> float | None:
+        if not tf.config.list_logical_devices("GPU"):
+            return None
+        _, both = self.runners(layer, args, kwargs, compiled=compiled)
+        assert both is not None
+        both()
+        before = self.memory()["used"]
+        tf.config.experimental.reset_memory_stats("GPU:0")
+        both()
+        return max(0.0, self.memory()["peak"] - before)
+
+    def operators(self, run: Callable[[], Any]) -> dict[str, Any] | None:
+        return None
+
+    def endless(self, data: Any) -> Any:
+        return iter(tf.data.Dataset.from_tensors(data).repeat())
+
+    def steps(self, raw: Any, state: Any, iterator: Any) -> tuple[Any, Any]:
+        return raw(iterator), None
+
     def peak(self) -> dict[str, float]:
         def product(dtype: str) -> Callable[[], Any]:
             a = tf.ones((PEAK_SIZE, PEAK_SIZE), dtype)

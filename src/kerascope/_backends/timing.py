@@ -51,6 +51,26 @@ class Timing(Protocol):
     ) -> tuple[Callable[[], Any], Callable[[], Any] | None]:
         """Returns functions that run a layer on these arguments to the end: forward, and with its gradient."""
 
+    def held(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, compiled: bool
+    ) -> float | None:
+        """Returns the bytes that a layer needs at the most, forward and with its gradient, beside its arguments.
+
+        None where nothing counts them.
+        """
+
+    def operators(self, run: Callable[[], Any]) -> dict[str, Any] | None:
+        """Runs a step; returns seconds in operators ("seconds", "wall"), and forward in each layer ("layers").
+
+        None where the framework's profiler names neither.
+        """
+
+    def endless(self, data: Any) -> Any:
+        """Returns an iterator from which Keras's function takes this batch as often as it likes."""
+
+    def steps(self, raw: Any, state: Any, iterator: Any) -> tuple[Any, Any]:
+        """Calls Keras's function, which takes as many batches as it was made for; returns logs and state."""
+
     def peak(self) -> dict[str, float]:
         """Returns the floating point operations per second of a large matrix product, by dtype."""
 

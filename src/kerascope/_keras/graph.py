@@ -115,7 +115,11 @@ def _size(variable: Any) -> int:
 
 def _compile_facts(model: Any) -> dict[str, Any]:
     loss = getattr(model, "loss", None)
-    metrics = [metric.name for metric in getattr(model, "metrics", [])]
+    metrics = [
+        one.name
+        for metric in getattr(model, "metrics", [])
+        for one in (getattr(metric, "metrics", None) or [metric])
+    ]
     return {
         "loss": plain(keras.tree.map_structure(_named, loss))
         if loss is not None and not callable(loss)

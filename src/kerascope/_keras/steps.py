@@ -257,13 +257,26 @@ def train_step_replaced(model: Any, train_step: Callable[..., Any]) -> Iterator[
 
 
 def made_train_function(model: Any) -> Any:
-    """Lets Keras make the model's step function anew and returns it; the model keeps the one it had."""
-    kept = model.train_function
+    """Lets Keras make the model's step function anew and returns it; the model keeps the one it had.
+
+    JAX takes bound methods of one object for one function, and would hand out the program it has: hence a new one.
+    """
+    kept, train_step = model.train_function, model.train_step
+
+    def fresh(*args: Any, **kwargs: Any) -> Any:
+        return train_step(*args, **kwargs)
+
     try:
-        model.make_train_function(force=True)
+        with train_step_replaced(model, fresh):
+            model.make_train_function(force=True)
         return model.train_function
     finally:
         model.train_function = kept
+
+
+def on_device(array: Any) -> Any:
+    """Returns a host array as the backend's own, where the backend computes."""
+    return keras.ops.convert_to_tensor(array)
 
 
 def flatten(tree: Any) -> list[Any]:

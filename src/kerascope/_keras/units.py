@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -14,6 +15,20 @@ from kerascope._keras import steps
 from kerascope._keras.steps import Patches
 
 MOST = 64
+_BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
+_BYTES |= {"int8": 1, "uint8": 1, "bool": 1}
+
+
+class Spec(NamedTuple):
+    """Shape and dtype of an array, without the array."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the array."""
+        return math.prod(self.shape) * _BYTES.get(self.dtype, 4)
 
 
 @dataclasses.dataclass
@@ -26,11 +41,17 @@ class Unit:
     alike: int = 1
     seconds: float = 0.0
     both: float | None = None
+    outputs: list[Spec] = dataclasses.field(default_factory=list)
 
     @property
     def own(self) -> bool:
         """Tells whether the layer's class is Keras's own."""
         return is_keras(self.layer)
+
+    @property
+    def whole(self) -> float:
+        """Seconds of all calls, with gradient where that was measured."""
+        return (self.both if self.both is not None else self.seconds) * self.alike
 
     def facts(self) -> dict[str, Any]:
         """Returns name, class, place and times as plain data; a layer of the user has a place."""
@@ -51,8 +72,13 @@ class Unit:
             "calls": self.alike,
             "forward": self.seconds,
             "both": self.both,
+            "output": sum(one.bytes for one in self.outputs),
             "dtype": str(getattr(self.layer, "compute_dtype", "")),
         }
+
+
+def _spec(array: Any) -> Spec:
+    return Spec(tuple(int(n) for n in array.shape), keras.backend.standardize_dtype(array.dtype))
 
 
 def is_keras(layer: Any) -> bool:
@@ -83,13 +109,22 @@ def captured(model: Any, x: Any) -> list[Unit]:
         if key in units:
             units[key].alike += 1
         elif len(units) < MOST:
-            units[key] = Unit(self, args, kwargs)
+            arrays = [one for one in steps.flatten(output) if keras.ops.is_tensor(one)]
+            units[key] = Unit(self, args, kwargs, outputs=[_spec(one) for one in arrays])
         return output
 
     with Patches() as patches:
         patches.put(keras.layers.Layer, "__call__", __call__)
         model(x, training=True)
     return list(units.values())
+
+
+def accepted(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Returns those arguments that a layer's `call` takes: Keras hands `training` to all, and drops it on the way."""
+    parameters = inspect.signature(layer.call).parameters
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        return kwargs
+    return {name: value for name, value in kwargs.items() if name in parameters}
 
 
 def _key(layer: Any, args: Any, kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,17 @@ import numpy as np
 
 from kerascope._keras import steps
 
-COMPILED, JIT, NO_METRICS = "compiled", "jit_compile", "no metrics"
+CACHED, LARGER, COMPILED, JIT = "cached", "larger", "compiled", "jit_compile"
+NO_METRICS, MIXED, SEVERAL = "no metrics", "mixed_bfloat16", "steps_per_execution"
+MANY = 8
+"""Steps per execution that are tried."""
+
+_SETTINGS: dict[str, dict[str, Any]] = {
+    COMPILED: {"run_eagerly": False},
+    JIT: {JIT: True},
+    SEVERAL: {SEVERAL: MANY},
+}
+_MISSING = object()
 
 
 def possible(model: Any) -> list[str]:
@@ -24,27 +35,74 @@ def possible(model: Any) -> list[str]:
         found.append(JIT)
     if any(type(metric).__name__ != "Mean" for metric in model.metrics):
         found.append(NO_METRICS)
+    if {layer.dtype_policy.name for layer in _layers(model)} == {"float32"}:
+        found.append(MIXED)
+    if backend != "torch" and not model.run_eagerly and model.steps_per_execution == 1:
+        found.append(SEVERAL)
     return found
 
 
 @contextlib.contextmanager
 def active(model: Any, name: str) -> Iterator[None]:
     """Lets the model be the variant inside the block; programs are made when they first run, so they run inside."""
+    changes: list[tuple[Any, str, Any]] = []
     if name == NO_METRICS:
-        object.__setattr__(model, "compute_metrics", lambda *args, **kwargs: {})
-        try:
+        changes = [(model, "compute_metrics", lambda *args, **kwargs: {})]
+    elif name == MIXED:
+        policy = keras.DTypePolicy(MIXED)
+        changes = [(layer, "_dtype_policy", policy) for layer in _layers(model)]
+    settings = _SETTINGS.get(name, {})
+    if name == COMPILED and keras.backend.backend() == "jax":
+        settings = {**settings, JIT: True}  # `run_eagerly` has switched it off
+    before = {attribute: getattr(model, attribute) for attribute in settings}
+    for attribute, value in settings.items():
+        setattr(model, attribute, value)
+    try:
+        with _replaced(changes):
             yield
-        finally:
-            object.__delattr__(model, "compute_metrics")
-        return
-    settings = {COMPILED: ("run_eagerly", False), JIT: ("jit_compile", True)}
-    attribute, value = settings.get(name, ("run_eagerly", model.run_eagerly))
-    before = getattr(model, attribute)
-    setattr(model, attribute, value)
+    finally:
+        for attribute, value in before.items():
+            setattr(model, attribute, value)
+
+
+@contextlib.contextmanager
+def without(layer: Any, output: Any) -> Iterator[None]:
+    """Lets a layer cost nothing inside the block: its input, or zeros like its `output`, which its input can change."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        arrays = [a for a in steps.flatten((args, kwargs)) if keras.ops.is_tensor(a)]
+        first = arrays[0]
+        if (
+            tuple(first.shape) == output.shape
+            and keras.backend.standardize_dtype(first.dtype) == output.dtype
+        ):
+            return first
+        small = keras.ops.cast(keras.ops.mean(first), output.dtype)
+        return keras.ops.zeros(output.shape, output.dtype) + small
+
+    with _replaced([(layer, "call", call)]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its weights have no gradient now
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(changes: list[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Sets attributes for a while, past Keras's tracking of them."""
+    before = [(owner, name, vars(owner).get(name, _MISSING)) for owner, name, _ in changes]
+    for owner, name, value in changes:
+        object.__setattr__(owner, name, value)
     try:
         yield
     finally:
-        setattr(model, attribute, before)
+        for owner, name, value in before:
+            if value is _MISSING:
+                object.__delattr__(owner, name)
+            else:
+                object.__setattr__(owner, name, value)
+
+
+def _layers(model: Any) -> list[Any]:
+    return list(model._flatten_layers())
 
 
 def repeated(data: Any, times: int, size: int) -> Any:

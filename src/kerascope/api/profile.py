@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerascope.api.paths import chosen_path
-from kerascope.api.watch import Watching
 from kerascope.api.watching import Recorder
 from kerascope.errors import UsageError
 from kerascope.values import Report
+
+if TYPE_CHECKING:
+    from kerascope.api.watch import Watching
 
 OPTIONS: dict[str, Any] = {
     "profile": True,
@@ -41,6 +43,8 @@ def profile(model: Any, x: Any, y: Any = None, *, out: str | Path | None = None,
     Raises:
         UsageError: `model` is no model, or is not compiled.
     """
+    from kerascope.api.watch import Watching  # imports Keras, which a script must be left to do itself
+
     if not callable(getattr(model, "fit", None)) or getattr(model, "compiled", False) is not True:
         raise UsageError(
             f"Only a compiled model can be profiled. Received: model={model!r}. Call `model.compile(...)` before."

@@ -22,7 +22,8 @@ from kerascope.values import CompareRow, Comparison, encode
 _NOTCH = 1.57
 """Of the interquartile range over the root of the number: a median's 95 % bounds (McGill, Tukey and Larsen, 1978)."""
 
-_LEAST = 5e-5
+_LEAST = 1e-6
+"""Seconds of a step below which a part is left out."""
 
 
 def compare(before: str | Path, after: str | Path) -> Comparison:
@@ -36,7 +37,8 @@ def compare(before: str | Path, after: str | Path) -> Comparison:
     rows = [_row(name, tables[0][1].get(name), tables[1][1].get(name)) for name in names]
     rows.sort(key=lambda row: (row.label != "step", -abs((row.after or 0.0) - (row.before or 0.0))))
     subjects = [subject for subject, _ in tables]
-    return Comparison(subjects[0], subjects[1], tuple(row for row in rows if row is not None))
+    shown = (row for row in rows if max(row.before or 0.0, row.after or 0.0) > _LEAST)
+    return Comparison(subjects[0], subjects[1], tuple(shown))
 
 
 def _load(path: str | Path) -> tuple[str, dict[str, np.ndarray]]:

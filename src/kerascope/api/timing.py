@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope.detect.reading import listing, mapping, number
+from kerascope.detect.speed_places import MANY
 from kerascope.detect.stalls import creep
 from kerascope.detect.timing import Timing, label_of, layer_seconds, timings
 from kerascope.record.reader import RunView
-from kerascope.values import CompileRow, LayerTime, PhaseRow, Profile, ReadRow
+from kerascope.values import CompileRow, LayerTime, PhaseRow, Profile, ReadRow, TrialRow
 
 SPEED = {
     "input-bound": "INPUT-BOUND",
@@ -52,6 +53,18 @@ def profile_of(view: RunView) -> Profile | None:
         layers=tuple(_layer(timing, row, cached) for row in timing.layers()[:_MOST]),
         compiles=tuple(_compile(row) for row in timing.compiles()[:_MOST]),
         reads=tuple(_read(row) for row in listing(timing.fact("reads").get("reads"))[:_MOST]),
+        source=str(timing.fact("source").get("kind") or ""),
+        copying=_known(number(timing.fact("copy").get("seconds"))),
+        measuring=_known(sum(np_number(facts.get("seconds"), 0.0) for facts in timing.facts("measured"))),
+        trials=tuple(_trials(timing)),
+        operators=_operators(timing, cached),
+        activations=_known(
+            sum(np_number(row.get("output"), 0.0) * np_number(row.get("calls"), 1) for row in timing.layers())
+        )
+        or None,
+        held=_known(number(timing.fact("layers").get("held"))),
+        importing=_known(number(view.meta.get("imported"))),
+        script=_known(number(view.meta.get("seconds"))),
         memory=max(looks, default=None),
         memory_per_epoch=slope * timing.steps / epochs if epochs and slope else None,
     )
@@ -81,6 +94,7 @@ def _phases(timing: Timing) -> list[PhaseRow]:
 def _layer(timing: Timing, row: Mapping[str, Any], cached: float | None) -> LayerTime:
     forward, flops = number(row.get("forward")), number(row.get("flops"))
     rate = flops / forward if forward > 0 else math.nan
+    inside = mapping(timing.fact("operators").get("layers")).get(str(row.get("layer")))
     dtype = "float64" if row.get("dtype") == "float64" else "float32"
     return LayerTime(
         layer=str(row.get("layer")),
@@ -91,7 +105,52 @@ def _layer(timing: Timing, row: Mapping[str, Any], cached: float | None) -> Laye
         share=_known(layer_seconds(row) / cached) if cached else None,
         rate=_known(rate),
         of_peak=_known(rate / timing.peak(dtype)),
+        inside=_known(number(inside)),
+        output=int(np_number(row.get("output"), 0)) or None,
     )
+
+
+def _operators(timing: Timing, cached: float | None) -> float | None:
+    """Returns the seconds of a step in operators: their part of the step that was profiled, of the one that was not."""
+    found = timing.fact("operators")
+    part = number(found.get("seconds")) / number(found.get("wall")) if found else math.nan
+    return min(1.0, part) * cached if cached and math.isfinite(part) else None
+
+
+def _trials(timing: Timing) -> Iterator[TrialRow]:
+    for facts in timing.facts("experiment"):
+        name = str(facts.get("name"))
+        if name in ("cached", "with layer"):
+            continue
+        if facts.get("failed"):
+            yield TrialRow(change_of(name, facts), note=str(facts.get("failed")))
+            continue
+        ratio = timing.ratio(name, "with layer" if name == "without layer" else "cached")
+        per_sample = name == "larger"
+        yield TrialRow(
+            change_of(name, facts),
+            _known(number(facts.get("seconds"))),
+            _known(ratio / np_number(facts.get("larger"), 8) if per_sample else ratio),
+            "per sample" if per_sample else "",
+        )
+    found = timing.fact("source changed")
+    if found:
+        before, after = number(found.get("before")), number(found.get("after"))
+        yield TrialRow(str(found.get("name")), _known(after), _known(after / before), "batch and step")
+
+
+def change_of(name: str, facts: Mapping[str, Any]) -> str:
+    """Returns what an experiment changed, in words."""
+    words = {
+        "larger": f"{int(np_number(facts.get('larger'), 8))} times as many samples",
+        "compiled": "compiled, not eager",
+        "jit_compile": "jit_compile=True",
+        "no metrics": "without metrics",
+        "mixed_bfloat16": 'dtype policy "mixed_bfloat16"',
+        "steps_per_execution": f"steps_per_execution={MANY}, in the step",
+        "without layer": f"without {facts.get('layer')}",
+    }
+    return words.get(name, name)
 
 
 def np_number(value: Any, otherwise: float) -> float:

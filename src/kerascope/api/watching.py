@@ -52,6 +52,8 @@ class Recorder:
         from kerascope.probe.watch import Session
 
         facts = {**self.meta, **versions.facts()}
+        if keep:
+            facts["imported"] = self.at()  # a script: Keras has just been imported
         self.session = Session(lambda: self._open(facts), self.options, wanted)
         self.session.say = self.say
         if keep:

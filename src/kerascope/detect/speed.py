@@ -33,11 +33,11 @@ ROUTINE = 1.7
 """For what every training does, batches cut out of arrays, a progress bar, a checkpoint: short ones are full of it."""
 
 FEWEST_STEPS = 20
-SHORTEST = 0.25
+SHORTEST = 0.1
 """Seconds of training below which nothing is judged."""
 
-SMALL_BATCH = 32
-"""Keras's own default; a smaller one is a choice that costs, a larger one is not called too small."""
+SMALL_BATCH = 12
+"""A batch of a dozen or more is a usual choice, also where it costs: a larger batch is another training."""
 
 LARGER = 8
 
@@ -91,15 +91,25 @@ class Cause:
     least: float = GAIN
     at_most: bool = False
     saved_step: float | None = None  # of a usual step, where the cause is part of every step
+    rest: float | None = None  # what a step without the cause takes, where that was measured
     sure: float = 1.0
 
     def finding(self, timing: Timing) -> Finding | None:
         """Returns the finding when the gain is worth it."""
         factor, part = gain(timing, self.saved), min(1.0, self.saved / timing.trained)
-        if self.saved_step is not None and math.isfinite(self.saved_step) and math.isfinite(timing.step):
+        if (
+            self.saved_step is not None
+            and math.isfinite(self.saved_step)
+            and math.isfinite(timing.usual_step)
+        ):
             # Medians of steps: a few that were interrupted by another process do not count.
-            whole, saved = timing.usual_whole, min(self.saved_step, timing.step) * timing.steps
-            factor, part = whole / max(whole - saved, 1e-2 * whole), saved / whole
+            step, between = timing.usual_step, timing.between / timing.steps
+            saved = min(self.saved_step, step)
+            rest = step - saved if self.rest is None or not math.isfinite(self.rest) else self.rest
+            rest = min(max(rest, 1e-2 * step), step)
+            # With and without, on the same footing; less where the device computes meanwhile.
+            whole = min(step, rest + saved)
+            factor, part = (whole + between) / (rest + between), saved / (max(step, rest + saved) + between)
         if factor < self.least:
             return None
         measured = (
@@ -142,6 +152,7 @@ def input_bound(view: RunView) -> Iterator[Finding]:
             evidence.append(Evidence("step with a cached batch", cached, "s"))
         where, what = places.data_place(timing)
         evidence += places.pipeline(timing)
+        tried = places.tried_source(timing)
         yield from told(
             timing,
             Cause(
@@ -150,9 +161,10 @@ def input_bound(view: RunView) -> Iterator[Finding]:
                 saved=waiting,
                 why=f"{what} The step stands still while a batch is made.",
                 location=where,
-                saved_step=per_step if steady else None,
+                saved_step=per_step if steady else mean,
+                rest=timing.rest("step", "data", "outside") + timing.fed,
                 evidence=tuple(evidence),
-                fixes=(Fix(places.data_cure(timing)),),
+                fixes=(*tried, Fix(places.data_cure(timing))),
                 at_most=True,
                 least=ROUTINE if places.in_memory(timing) else GAIN,
             ),
@@ -172,7 +184,7 @@ def callback_bound(view: RunView) -> Iterator[Finding]:
             seconds = timing.clean(*hooks)
             inside = [hook for hook in hooks if "batch" in hook]
             mostly = timing.spent(*inside) > 0.9 * timing.spent(*hooks)
-            if mostly and not timing.per_step(*inside) >= LEAST_STEP:
+            if mostly and not timing.part(*inside) >= LEAST_STEP:
                 continue
             where, reads = places.callback_place(timing, hooks)
             heaviest = max(hooks, key=lambda name: timing.phases[name]).rpartition(".")[2]
@@ -189,7 +201,8 @@ def callback_bound(view: RunView) -> Iterator[Finding]:
                     kind="callback-bound",
                     title=f"The {label_of(hooks[0])} takes {SHARE} of the training",
                     saved=seconds,
-                    saved_step=timing.per_step(*inside) if mostly else None,
+                    saved_step=timing.part(*inside) if mostly else None,
+                    rest=timing.rest(*inside) if mostly else None,
                     why=f"`{heaviest}` runs between the steps, and the training waits for it.",
                     location=where,
                     evidence=tuple(evidence),
@@ -290,14 +303,16 @@ def _small_batch(timing: Timing) -> Cause | None:
             Evidence(f"step with {LARGER * timing.batch} samples", larger, "s"),
         ),
         fixes=(
+            *places.tried_executions(timing),
             Fix(
-                f"batch_size={LARGER * timing.batch} (look at the learning rate again), or `steps_per_execution`",
+                f"batch_size={LARGER * timing.batch} (look at the learning rate again)",
                 verified=True,
                 before={"samples per second in the step": round(timing.batch / cached)},
                 after={"samples per second in the step": round(LARGER * timing.batch / (ratio * cached))},
             ),
         ),
         least=1.5,
+        sure=0.8,  # behind what can be mended without another batch
     )
 
 

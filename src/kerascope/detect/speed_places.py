@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 from kerascope.detect.reading import listing, mapping, number
 from kerascope.detect.timing import Timing
 from kerascope.record.reader import RunView
-from kerascope.values import Evidence, SourceSpan
+from kerascope.values import Evidence, Fix, SourceSpan
 
 _PART = 0.3
+_FASTER = 0.87
+"""What a change must leave of the time to be called one."""
+MANY = 8
 ARRAYS = ("ndarray", "Tensor", "EagerTensor", "ArrayImpl", "list", "dict", "tuple", "DataFrame")
 
 
@@ -68,6 +72,40 @@ def pipeline(timing: Timing) -> list[Evidence]:
             )
         )
     return found
+
+
+def tried_source(timing: Timing) -> tuple[Fix, ...]:
+    """Returns what another way to read the data gained when it was tried, or that it gained nothing."""
+    found = timing.fact("source changed")
+    before, after = number(found.get("before")), number(found.get("after"))
+    if not before > 0 or not after > 0:
+        return ()
+    name = str(found.get("name"))
+    if after > _FASTER * before:
+        return (
+            Fix(
+                f"{name} was tried and gains nothing ({ms(before)} -> {ms(after)} per batch): do less per batch"
+            ),
+        )
+    return (Fix(name, None, True, {"batch and step": ms(before)}, {"batch and step": ms(after)}),)
+
+
+def tried_executions(timing: Timing) -> tuple[Fix, ...]:
+    """Returns what several steps in one call gained when they were tried: each call costs Keras's loop once."""
+    name = "steps_per_execution"
+    ratio, loop = timing.ratio(name), timing.rest("step", "data", "outside")
+    if not math.isfinite(ratio) or not math.isfinite(loop):
+        return ()
+    before = timing.experiments["cached"] + loop
+    after = ratio * timing.experiments["cached"] + loop / MANY
+    if after > _FASTER * before:
+        return ()
+    return (Fix(f"{name}={MANY} in `compile`", None, True, {"step": ms(before)}, {"step": ms(after)}),)
+
+
+def ms(seconds: float) -> str:
+    """Returns a duration in milliseconds."""
+    return f"{1e3 * seconds:.3g} ms"
 
 
 def data_cure(timing: Timing) -> str:

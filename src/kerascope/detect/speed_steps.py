@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from kerascope.detect import speed_places as places
 from kerascope.detect.reading import listing, mapping, number, show
@@ -32,7 +33,8 @@ def eager_step(view: RunView) -> Iterator[Finding]:
                 kind="eager-step",
                 title=f"The step runs eagerly; compiled it is {times(1 / ratio)} faster",
                 saved=max(0.0, 1 - ratio) * cached * timing.steps,
-                saved_step=timing.per_step("step") * max(0.0, 1 - ratio),
+                saved_step=timing.stepping * max(0.0, 1 - ratio),
+                rest=timing.with_step(min(1.0, ratio)),
                 why="`run_eagerly=True` starts each operation from Python; it is meant for debugging.",
                 location=SourceSpan(expression="run_eagerly=True"),
                 evidence=(Evidence("step, eager", cached, "s"), Evidence("step, compiled", compiled, "s")),
@@ -65,7 +67,8 @@ def slow_metric(view: RunView) -> Iterator[Finding]:
                 kind="slow-metric",
                 title=f"The metrics take {100 * (1 - ratio):.0f} % of the step",
                 saved=(1 - ratio) * cached * timing.steps,
-                saved_step=timing.per_step("step") * (1 - ratio),
+                saved_step=timing.stepping * (1 - ratio),
+                rest=timing.with_step(ratio),
                 least=1.6,
                 why="They are updated in every step, of the training too.",
                 location=SourceSpan(expression=places.metric_names(timing)),
@@ -126,17 +129,25 @@ def _plain_python(timing: Timing) -> Cause | None:
     )
 
 
+def _alike(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Returns the layers of that class which takes longest, the longest first."""
+    kinds = {str(row.get("class")) for row in rows}
+    groups = [[row for row in rows if str(row.get("class")) == kind] for kind in sorted(kinds)]
+    return max(groups, key=lambda group: sum(map(layer_seconds, group)))
+
+
 @detector(kinds=("slow-layer",), slug="speed-layers")
 def slow_layer(view: RunView) -> Iterator[Finding]:
-    """One layer of the user's own takes most of the step, far from what the machine can do."""
+    """A layer of the user's own, or all of its class, take most of the step, far from what the machine can do."""
     for timing in judged(view):
         cached = timing.experiments.get("cached", math.nan)
         rows = [row for row in timing.layers() if row.get("own") is False]
         if not rows or not math.isfinite(cached):
             continue
-        worst, seconds = rows[0], layer_seconds(rows[0])
-        forward = number(worst.get("forward")) * number(worst.get("calls"))
-        rate = number(worst.get("flops")) / forward if forward > 0 else math.nan
+        alike = _alike(rows)
+        worst, seconds = alike[0], sum(map(layer_seconds, alike))
+        forward = sum(number(row.get("forward")) * number(row.get("calls")) for row in alike)
+        rate = sum(number(row.get("flops")) for row in alike) / forward if forward > 0 else math.nan
         if seconds < 2e-3 or seconds < 0.5 * cached or rate > 0.02 * timing.peak():
             continue
         evidence = [Evidence("layer, forward and gradient", seconds, "s"), Evidence("step", cached, "s")]
@@ -144,13 +155,28 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
             evidence.append(Evidence("rate", f"{show(rate / 1e9)} of {show(timing.peak() / 1e9)} GFLOP/s"))
         layer = str(worst.get("layer"))
         place = places.span(timing.view, worst.get("file"), worst.get("line"))
+        part = min(1.0, seconds / cached)
+        what = (
+            f"Layer `{layer}` takes"
+            if len(alike) == 1
+            else f"{len(alike)} layers of `{worst.get('class')}` take"
+        )
+        without = math.nan
+        if len(alike) == 1 and timing.removed == layer:
+            without = timing.ratio("without layer", "with layer")
+        if math.isfinite(without):
+            part = max(0.0, 1 - without)
+            evidence.append(
+                Evidence("step with the layer left out", timing.experiments["without layer"], "s")
+            )
         yield from told(
             timing,
             Cause(
                 kind="slow-layer",
-                title=f"Layer `{layer}` takes {100 * min(1.0, seconds / cached):.0f} % of the step",
-                saved=min(seconds, cached) * timing.steps,
-                saved_step=timing.per_step("step") * min(1.0, seconds / cached),
+                title=f"{what} {100 * part:.0f} % of the step",
+                saved=part * cached * timing.steps,
+                saved_step=timing.stepping * part,
+                rest=timing.with_step(1 - part),
                 why="It works far below what this machine can do: many small operations instead of few large ones.",
                 location=dataclasses.replace(place, layer=layer),
                 evidence=tuple(evidence),
@@ -178,7 +204,8 @@ def float64(view: RunView) -> Iterator[Finding]:
                 kind="float64",
                 title="The layers compute in float64",
                 saved=stepping * (1 - 1 / ratio),
-                saved_step=timing.per_step("step") * (1 - 1 / ratio),
+                saved_step=timing.stepping * (1 - 1 / ratio),
+                rest=timing.with_step(1 / ratio),
                 least=1.1,
                 why=f"A matrix product in float32 is {times(ratio)} faster on this machine and takes half the memory.",
                 location=SourceSpan(expression='dtype="float64"'),

@@ -118,15 +118,17 @@ class Timing:
         total, synced, _ = self.usual
         return median(total[~synced] if (~synced).sum() >= 3 else total)
 
-    @functools.cached_property
-    def usual_whole(self) -> float:
-        """Seconds of the training if every step were a usual one; NaN when there is none."""
-        between = [
-            name
-            for name in self.phases
-            if name in ("validation", "metrics") or name.endswith(("epoch_begin", "epoch_end", "train_end"))
-        ]
-        return self.step * self.steps + self.spent(*between)
+    @property
+    def between(self) -> float:
+        """Seconds of what does not belong to single steps: validation, metrics, callbacks at the ends of epochs."""
+        return self.spent(
+            *(
+                name
+                for name in self.phases
+                if name in ("validation", "metrics")
+                or name.endswith(("epoch_begin", "epoch_end", "train_end"))
+            )
+        )
 
     def per_step(self, *names: str) -> float:
         """Median seconds of these phases in a usual step.
@@ -138,6 +140,42 @@ class Timing:
             return math.nan
         parts = sum((by_name[name] for name in names if name in by_name), np.zeros(len(total)))
         return median(parts[synced] if synced.sum() >= 5 else parts)
+
+    def _part(self, name: str, among: np.ndarray) -> float:
+        """Median seconds of one phase; the mean of one that comes in bursts, every so many steps."""
+        seconds = self.usual[2][name]
+        middle, mean = median(seconds[among]), float(seconds.mean())
+        bursts = name in ("data", "outside") or callback_of(name) is not None
+        return mean if bursts and middle < 0.5 * mean else middle
+
+    def part(self, *names: str) -> float:
+        """Seconds of these phases in a usual step, those that come every so many steps with their share."""
+        total, synced, by_name = self.usual
+        among = synced if synced.sum() >= 5 else np.ones(len(total), bool)
+        return sum(self._part(name, among) for name in names if name in by_name) if len(total) else math.nan
+
+    @functools.cached_property
+    def usual_step(self) -> float:
+        """Seconds of a usual step as the sum of its phases: what another program takes hits each in other steps."""
+        total, synced, by_name = self.usual
+        if not len(total):
+            return math.nan
+        among = ~synced if (~synced).sum() >= 3 else np.ones(len(total), bool)
+        return sum(self._part(name, among) for name in by_name)
+
+    def rest(self, *without: str) -> float:
+        """Seconds of a usual step without these phases: the step as it was measured beside the training, and the rest.
+
+        A step that follows another one at once is faster than one after a long wait, in which caches were emptied.
+        """
+        total, synced, by_name = self.usual
+        if not len(total):
+            return math.nan
+        among = synced if synced.sum() >= 5 else np.ones(len(total), bool)
+        parts = {name: self._part(name, among) for name in by_name if name not in without}
+        if "step" in parts:
+            parts["step"] = min(parts["step"], self.experiments.get("cached", math.inf))
+        return sum(parts.values())
 
     def clean(self, *names: str) -> float:
         """Seconds of these phases in all, a wait for the device that they did not cause left out."""
@@ -154,6 +192,23 @@ class Timing:
     @property
     def _waits(self) -> bool:
         return bool(self.usual[1].sum() >= 5)
+
+    @property
+    def stepping(self) -> float:
+        """Seconds of the training step itself, as it was measured beside the training where that is less."""
+        return min(self.per_step("step"), self.experiments.get("cached", math.inf))
+
+    def with_step(self, ratio: float) -> float:
+        """Seconds of a usual step in which the training step itself takes `ratio` of what it takes."""
+        return self.rest("step") + ratio * self.stepping
+
+    @property
+    def fed(self) -> float:
+        """Seconds of a step whose batch Keras cuts out of arrays; of one whose batch is there where that is unknown."""
+        found = self.fact("arrays")
+        alone, both = number(found.get("alone")), number(found.get("both"))
+        known = [one for one in (self.stepping + alone, both) if math.isfinite(one)]
+        return min(known, default=self.stepping)
 
     # -- what a profile measured ----------------------------------------------------------------------------------
 
@@ -173,12 +228,19 @@ class Timing:
         found = {str(f.get("name")): number(f.get("seconds")) for f in self.facts("experiment")}
         return {name: seconds for name, seconds in found.items() if math.isfinite(seconds) and seconds > 0}
 
-    def ratio(self, name: str) -> float:
+    @property
+    def removed(self) -> str:
+        """The layer without which the step was tried, "" when none was."""
+        return next(
+            (str(f.get("layer")) for f in self.facts("experiment") if f.get("name") == "without layer"), ""
+        )
+
+    def ratio(self, name: str, base: str = "cached") -> float:
         """Time of a step in an experiment over that of the step as it is, on the same cached batch; NaN when unknown.
 
         Where the processor computes it is CPU time, which other programs on the machine do not lengthen.
         """
-        both = [self._costs(name), self._costs("cached")]
+        both = [self._costs(name), self._costs(base)]
         busy = all(cpu > 0.3 * wall for wall, cpu in both)
         (wall, cpu), (whole, whole_cpu) = both
         if busy and self._on_cpu:

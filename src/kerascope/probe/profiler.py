@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from kerascope._backends import timing
 from kerascope._backends.timing import shown
 from kerascope._keras import phases, steps
-from kerascope.probe import experiments, layer_times
+from kerascope.probe import experiments, feeding, layer_times
 from kerascope.probe.clock import now
 from kerascope.probe.memory import Memory
 from kerascope.probe.signature import Change, Signatures
 from kerascope.probe.stacks import Stacks
-from kerascope.probe.timeline import OWN, Timeline
+from kerascope.probe.timeline import DATA, OWN, Timeline
 from kerascope.whose import is_users
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 SYNCED, STACKS, SAMPLED = 1, 2, 4
 """Flags of a step's row of timings, see the schema."""
 
-_EVERY = 3
+_EVERY, _OFTEN, _LATER = 3, 60, 10
+"""Every third of the first sixty steps is waited for, later every tenth: a wait keeps the device from running ahead."""
 _WARM = 3
 _LEAST_COMPILE = 0.002
 _READS = 400
@@ -59,6 +60,7 @@ class Profiler:
         self._synced = False
         self._made = 0.0
         self.busy = False
+        self._x: Any = None
         self.last_data: Any = None  # the batch of the step that runs or has run
 
     def start(self) -> None:
@@ -89,7 +91,7 @@ class Profiler:
 
     def fit_enter(self, model: Any, arguments: dict[str, Any]) -> None:
         """`fit` was called with these arguments."""
-        x = arguments.get("x")
+        self._x = x = arguments.get("x")
         self._live = (model,)
         self._source = {
             "kind": f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}",
@@ -119,7 +121,8 @@ class Profiler:
         if signatures is not None:
             self._change = signatures.see(stepper.backend.batch(data))
         self.stacks.step()
-        self._synced = stepper.number > _WARM and stepper.number % _EVERY == 0
+        every = _EVERY if stepper.number <= _OFTEN else _LATER
+        self._synced = stepper.number > _WARM and stepper.number % every == 0
         if self._synced:
             stepper.backend.wait(stepper._returned if state is None else state)
         self._made = sum(self._compiling.values())
@@ -214,12 +217,15 @@ class Profiler:
         if self.memory is not None:
             journal.profile("memory", self.memory.facts())
         self._sources(journal)
-        self.busy = True
+        self.busy, began = True, now()
         try:
             journal.guard("probe.experiments", lambda: experiments.run(stepper, self.last_data))
             journal.guard("probe.layers", lambda: layer_times.run(stepper, self.last_data, self.costs))
+            waited = self.timeline.total.get(DATA, 0.0) / max(stepper.number, 1)
+            journal.guard("probe.feeding", lambda: feeding.run(stepper, self.last_data, self._x, waited))
         finally:
-            self.busy, self.last_data = False, None
+            journal.profile("measured", {"seconds": now() - began})
+            self.busy, self.last_data, self._x = False, None, None
 
     def _sources(self, journal: Journal) -> None:
         """Keeps the text of the user's files that were named, so that their lines can be shown."""

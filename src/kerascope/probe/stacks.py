@@ -11,9 +11,9 @@ from kerascope._backends.timing import OURS, foreign, shown
 from kerascope.probe.clock import now
 
 _FIRST = 3
-_SHARE = 0.2
+_SHARE = 0.1
 _LEAST = 8
-_INTERVAL = 0.001
+_INTERVAL = 0.002
 _BACKENDS = ("/keras/", "/torch/", "/jax/", "/jaxlib/", "/tensorflow/")
 
 
@@ -22,7 +22,7 @@ Line = tuple[str, str, int, str]
 
 
 class Stacks:
-    """Samples the stack of the training's thread from the third step on, for `seconds` or a fifth of the steps.
+    """Samples the stack of the training's thread from the third step on, for `seconds` or a tenth of the steps.
 
     Without pyinstrument (extra "profile") nothing is sampled, and `facts` says so.
     """

@@ -15,9 +15,11 @@ _SMALL = 0.002
 
 def sections(profile: Profile, full: bool) -> list[tuple[AnyBlock, ...]]:
     """Returns the tables; without `full` what takes a five-hundredth of the time or more, and the slowest layers."""
-    found: list[tuple[AnyBlock, ...]] = [(_phases(profile, full),)]
+    found: list[tuple[AnyBlock, ...]] = [(_phases(profile, full), *_source(profile))]
     if profile.layers:
         found.append((_layers(profile, full), *_remark(profile)))
+    if profile.trials:
+        found.append((_trials(profile, full),))
     if profile.compiles and (full or len(profile.compiles) > 1):
         found.append((_compiles(profile, full),))
     if full and profile.reads:
@@ -59,33 +61,95 @@ def _phases(profile: Profile, full: bool) -> Table:
         Span(duration(profile.wall), "dim"),
         Span(percent(min(1.0, sums)), "dim"),
     )
+    outside = _outside(profile)
     step = Span(duration(profile.step) if profile.step is not None else MISSING, "dim")
     cpu = Span(f"CPU time {duration(profile.cpu)}", "dim")
     return Table(
-        columns, (*rows, (*whole, step, cpu)), omitted=len(profile.phases) - len(shown), omitted_at=len(rows)
+        columns,
+        (*rows, (*whole, step, cpu), *outside),
+        omitted=len(profile.phases) - len(shown),
+        omitted_at=len(rows),
     )
+
+
+def _source(profile: Profile) -> tuple[AnyBlock, ...]:
+    text = f"The batches come from {profile.source}." if profile.source else ""
+    if profile.copying is not None:
+        text += f" A copy of one to the device takes {duration(profile.copying)} by itself."
+    return (Line((Span(text.strip(), "dim"),)),) if text else ()
+
+
+def _outside(profile: Profile) -> list[tuple[Span, ...]]:
+    """Returns what a script takes beside `fit`: until Keras is imported, and the rest."""
+    if profile.importing is None or profile.script is None:
+        return []  # called from Python
+    measuring = profile.measuring or 0.0
+    found = (
+        ("before: until Keras is imported", profile.importing),
+        ("after: trials, layers by themselves", measuring),
+        ("the rest of the script", max(0.0, profile.script - profile.importing - profile.wall - measuring)),
+    )
+    return [
+        (Span(name, "dim"), Span(duration(seconds), "dim"), Span(""), Span(""), Span(""))
+        for name, seconds in found
+    ]
+
+
+def _trials(profile: Profile, full: bool) -> Table:
+    shown = [row for row in profile.trials if full or row.ratio is not None]
+    columns = (
+        Column("tried on the last batch"),
+        Column("step", "right"),
+        Column("time", "right"),
+        Column("", drop=1),
+    )
+    rows = tuple(
+        (
+            Span(shorten(row.change, NAME_CELLS)),
+            Span(duration(row.seconds) if row.seconds is not None else MISSING),
+            Span(f"{figure(row.ratio)} x" if row.ratio is not None else MISSING, _gained(row.ratio)),
+            Span(shorten(row.note, 60), "dim"),
+        )
+        for row in shown
+    )
+    return Table(columns, rows, omitted=len(profile.trials) - len(shown), omitted_at=len(rows))
+
+
+def _gained(ratio: float | None) -> Style:
+    return "plain" if ratio is None or ratio > 0.8 else "good"
 
 
 def _layers(profile: Profile, full: bool) -> Table:
     shown = profile.layers if full else profile.layers[:MOST_LAYERS]
+    inside = any(row.inside is not None for row in shown)
+    models = {row.layer.partition("/")[0] for row in shown if "/" in row.layer}
+    model = f"{models.pop()}/" if len(models) == 1 else "\n"
     columns = (
         Column("layer by itself"),
         Column("forward", "right"),
-        Column("with gradient", "right"),
-        Column("of a step", "right"),
+        Column("+ gradient", "right"),
+        Column("of step", "right"),
+        *([Column("inside it", "right", drop=4)] if inside else []),
         Column("FLOP/s", "right", drop=1),
         Column("of peak", "right", drop=2),
+        Column("output", "right", drop=3),
     )
     rows = tuple(
         (
             Span(
-                shorten(f"{row.layer} ({row.kind})" + (f" x{row.calls}" if row.calls > 1 else ""), NAME_CELLS)
+                shorten(
+                    f"{row.layer.removeprefix(model)} ({row.kind})"
+                    + (f" x{row.calls}" if row.calls > 1 else ""),
+                    NAME_CELLS,
+                )
             ),
             Span(duration(row.forward * row.calls)),
             Span(duration(row.both * row.calls) if row.both is not None else MISSING),
             _share(row),
+            *([Span(duration(row.inside) if row.inside is not None else MISSING, "dim")] if inside else []),
             Span(scaled(row.rate) if row.rate is not None else MISSING, "dim"),
             Span(percent(min(1.0, row.of_peak)) if row.of_peak is not None else MISSING, "dim"),
+            Span(memory(row.output * row.calls) if row.output is not None else MISSING, "dim"),
         )
         for row in shown
     )
@@ -108,7 +172,21 @@ def _remark(profile: Profile) -> tuple[AnyBlock, ...]:
         if alone > 1.1 * profile.cached
         else ", the rest is loss, metrics and optimizer."
     )
-    return (Line((Span(text + more, "dim"),)),)
+    lines = [text + more]
+    if profile.operators is not None:
+        python = max(0.0, profile.cached - profile.operators)
+        lines.append(
+            f"Of that step {duration(profile.operators)} are operators (torch.profiler), {duration(python)} Python: "
+            "Keras, the layers' own code, starting operators."
+        )
+    if profile.activations is not None:
+        lines.append(f"The layers return {memory(profile.activations)}; forward and backward need ")
+        lines[-1] += (
+            f"{memory(profile.held)} at the most, measured."
+            if profile.held is not None
+            else "more: not measured here."
+        )
+    return tuple(Line((Span(one, "dim"),)) for one in lines)
 
 
 def _compiles(profile: Profile, full: bool) -> Table:

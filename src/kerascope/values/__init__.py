@@ -23,6 +23,7 @@ from kerascope.values.profile import LayerTime as LayerTime
 from kerascope.values.profile import PhaseRow as PhaseRow
 from kerascope.values.profile import Profile as Profile
 from kerascope.values.profile import ReadRow as ReadRow
+from kerascope.values.profile import TrialRow as TrialRow
 from kerascope.values.report import REPORT_SCHEMA as REPORT_SCHEMA
 from kerascope.values.report import SEVERITIES as SEVERITIES
 from kerascope.values.report import ContractRow as ContractRow

@@ -1,0 +1,130 @@
+"""What is tried after a training: steps with one thing changed, the data read in another way, memory of the layers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import kerascope
+
+pytestmark = pytest.mark.backend
+
+BATCH, STEPS = 16, 30
+
+
+class Looping(layers.Layer):
+    """Takes far longer than it must."""
+
+    def call(self, x):
+        wide = ops.tile(x, (1, 300))
+        for _ in range(12):
+            wide = wide + 0.01 * ops.sin(wide)
+        return x + ops.mean(wide)
+
+
+class Reading(keras.utils.PyDataset):
+    def __len__(self):
+        return STEPS
+
+    def __getitem__(self, index):
+        time.sleep(0.02)
+        return data(BATCH)
+
+
+class Fifth(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % 5 == 0:
+            time.sleep(0.1)
+
+
+def data(count=STEPS * BATCH):
+    rng = np.random.default_rng(4)
+    return rng.normal(size=(count, 12)).astype("float32"), rng.normal(size=(count, 1)).astype("float32")
+
+
+def network(*between, **options):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((12,)), layers.Dense(16), *between, layers.Dense(1)])
+    model.compile("sgd", "mse", **options)
+    return model
+
+
+def profiled(tmp_path, model, *args, **fit):
+    return kerascope.profile(model, *args, out=tmp_path / "a.kscope", **{"verbose": 0, **fit}).report
+
+
+def test_the_step_is_tried_without_a_slow_layer_of_the_users_own(tmp_path):
+    slow = Looping()
+    model = network(slow)
+    report = profiled(tmp_path, model, *data(), batch_size=BATCH, epochs=2)
+    tried = next((row for row in report.profile.trials if row.change == f"without {slow.path}"), None)
+    assert tried is not None and tried.ratio < 0.95, report.profile.trials
+    assert "call" not in vars(slow) and float(ops.sum(slow(ops.ones((1, 3))))) > 3
+    plain = network(Looping())
+    plain.fit(*data(), batch_size=BATCH, epochs=2, verbose=0)
+    for a, b in zip(plain.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_workers_are_tried_on_a_dataset_that_waits(tmp_path):
+    source = Reading()
+    report = profiled(tmp_path, network(), source, epochs=2)
+    found = next(finding for finding in report.findings if finding.kind == "input-bound")
+    fix = found.fixes[0]
+    assert fix.description == "workers=4" and fix.verified, found.fixes
+    assert float(fix.after["batch and step"].split()[0]) < float(fix.before["batch and step"].split()[0])
+    assert source.workers == 1
+
+
+def test_a_generator_is_not_read_further(tmp_path):
+    taken = []
+
+    def batches():
+        for index in range(1000):
+            taken.append(index)
+            time.sleep(0.005)
+            yield data(BATCH)
+
+    profiled(tmp_path, network(), batches(), steps_per_epoch=STEPS, epochs=2)
+    after = len(taken)
+    time.sleep(0.1)
+    plain, taken[:] = after, []
+    network().fit(batches(), steps_per_epoch=STEPS, epochs=2, verbose=0)
+    assert abs(plain - len(taken)) <= 8  # TensorFlow reads a little ahead in a thread
+
+
+def test_an_eager_step_is_tried_compiled(tmp_path, backend):
+    if backend == "torch":
+        pytest.skip("on torch every step is eager")
+    report = profiled(tmp_path, network(run_eagerly=True), *data(), batch_size=BATCH, epochs=2)
+    tried = next(row for row in report.profile.trials if row.change == "compiled, not eager")
+    assert tried.ratio is not None and tried.ratio < 0.7, tried
+
+
+def test_what_the_layers_return_is_counted_and_what_they_need_is_measured(tmp_path, backend):
+    report = profiled(tmp_path, network(), *data(), batch_size=BATCH, epochs=2)
+    assert report.profile.activations == BATCH * (16 + 1) * 4
+    if backend == "tensorflow":  # nothing counts the memory of a CPU
+        assert report.profile.held is None
+    else:
+        assert report.profile.held >= BATCH * 4
+    assert (report.profile.operators is not None) == (backend == "torch")
+
+
+def test_a_callback_that_waits_every_fifth_batch_is_found(tmp_path):
+    report = profiled(tmp_path, network(), *data(), batch_size=BATCH, epochs=2, callbacks=[Fifth()])
+    assert report.findings[0].kind == "callback-bound", report.findings
+
+
+def test_keras_is_not_imported_before_the_script_does(tmp_path):
+    (tmp_path / "train.py").write_text("import sys\nassert 'keras' not in sys.modules\n")
+    command = [sys.executable, "-m", "kerascope", "profile", "train.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
