@@ -199,7 +199,15 @@ def _target_texts(
     for size in sorted(set(known)):  # an axis that was forgotten
         for at in range(1, count + 1):
             yield 1.5 if at == count else 1.6, ["-1", *texts[1:at], str(size), *texts[at:]]
-    for name in context.sizes_near(elements[0]):  # the same in the user's own words
+    yield from _in_own_words(context, texts, elements)
+
+
+def _in_own_words(
+    context: Context, texts: list[str], elements: list[ast.expr]
+) -> Iterator[tuple[float, list[str]]]:
+    """Targets with sizes as the file itself writes them, those of its other targets among them."""
+    count = len(texts)
+    for name in context.sizes_near(elements[0]):
         for at in range(1, count + 1):
             yield 1.4 if at < count else 1.45, [*texts[:at], name, *texts[at:]]
             if at < count:
