@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope.detect.causes.common import Way, cause, harm, on, standing_evidence
+from kerascope.detect.causes.rows import alike
 from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
@@ -124,8 +125,10 @@ def _order(situation: Situation, target: Target) -> Iterator[Finding]:
     far = unseen(target)
     split = number(situation.fit.get("validation_split"))
     repeats, chance = number(target.labels.get("repeats")), number(target.labels.get("repeats_by_chance"))
-    if far:
-        cut = split > 0
+    cut = split > 0
+    if far and not cut and alike(situation) and target.is_class_task:
+        yield _written_apart(situation, target)
+    elif far:
         yield cause(
             situation,
             "unshuffled-data",
@@ -168,6 +171,27 @@ def _order(situation: Situation, target: Target) -> Iterator[Finding]:
                 *standing_evidence(standing(target)),
             ],
         )
+
+
+def _written_apart(situation: Situation, target: Target) -> Finding:
+    """Inputs of both parts look alike, their labels do not: one part is labelled in another way."""
+    here, there = mapping(target.labels.get("counts")), mapping(target.validation_labels.get("counts"))
+    fewer = len(here) < len(there)
+    return cause(
+        situation,
+        "wrong-labels" if fewer else "train-val-mismatch",
+        0.8,
+        "The validation rows have other labels than the training rows, though their inputs look alike",
+        "If the rows had been split while they were sorted by class, the inputs of the two parts would differ as well. "
+        "They do not, so the labels of one part were made in another way"
+        + (", probably those of the training rows, which have fewer different ones." if fewer else "."),
+        on("data", str(target.labels.get("name") or "y") if fewer else "validation_data[1]", None),
+        evidence=[
+            Evidence("classes of training rows", _shares(target.labels)),
+            Evidence("classes of validation rows", _shares(target.validation_labels)),
+            *standing_evidence(standing(target)),
+        ],
+    )
 
 
 def _shares(facts: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from kerascope.detect.second import (
     modes,
     registered,
     stepping,
+    swapped,
     terms,
     updating,
 )
@@ -26,6 +27,7 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("nonfinite", stepping.look_at_bad),
     ("updates", updating.look),
     ("losses", losses.look),
+    ("swapped", swapped.look),
     ("cuts", cutting.look),
     ("metrics", metrics.look),
     ("modes", modes.look),
@@ -34,7 +36,7 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("registered", registered.look),
     ("terms", terms.look),
 )
-OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates"}
+OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates", "swapped"}
 """What is only looked at where some of the code is the user's."""
 
 
