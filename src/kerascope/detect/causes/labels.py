@@ -121,7 +121,11 @@ def _nothing_to_learn(
         len(shape) == 2 and "float" in str(x.get("dtype")) for shape, x in zip(shapes, inputs, strict=True)
     )
     features = sum(whole(shape[-1]) for shape in shapes if shape)
-    if base > _RARE or situation.fit.get("class_weight") is True or situation.fit.get("sample_weight") is True:
+    if (
+        base > _RARE
+        or situation.fit.get("class_weight") is True
+        or situation.fit.get("sample_weight") is True
+    ):
         return  # accuracy says nothing where one answer is right nearly always, or is not what was trained for
     if not plain or not shapes or situation.rows < max(300, 10 * features) or situation.updates < 100:
         return  # of pixels and tokens neighbours and a linear map may well know nothing

@@ -11,7 +11,7 @@ from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import objects, pairs, trial
 from kerascope.detect.second import source
-from kerascope.detect.second.pairs import Seen, called, seen
+from kerascope.detect.second.pairs import Seen, add_up, called, seen
 from kerascope.detect.second.trial import Found, Trial, finding
 from kerascope.values import Evidence, Lever, SourceSpan
 
@@ -128,14 +128,9 @@ def _upside_down(name: str, right: float, wrong: float, where: source.Method) ->
 
 def _sharper(function: Callable[..., Any], pair: Seen) -> tuple[float, float] | None:
     """Returns the loss at targets that are shares, and where the larger shares are overstated, if that is less."""
-    shares = np.asarray(pair.hard, "float64")
-    if (
-        shares.ndim < 2
-        or shares.shape[-1] < 2
-        or shares.min() <= 0
-        or not np.allclose(shares.sum(-1), 1, atol=1e-3)
-    ):
+    if not add_up(pair.hard):
         return None
+    shares = np.asarray(pair.hard, "float64")
     values = [called(function, pair.y_true, pair.hard)]
     for power in (2.0, 6.0):
         raised = shares**power
@@ -166,6 +161,8 @@ def _elsewhere(name: str, values: tuple[float, float], where: source.Method) -> 
 
 def _endless(function: Callable[..., Any], pair: Seen) -> tuple[float, float] | None:
     """Returns the loss at the target and far from it, where it goes on falling the further one goes."""
+    if add_up(pair.hard):
+        return None  # neither do predictions leave the range of shares
     spread = float(np.std(pair.hard)) or 1.0
     here = called(function, pair.y_true, pair.hard)
     for sign in (1.0, -1.0):
