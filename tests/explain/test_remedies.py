@@ -242,6 +242,11 @@ CODE = [
     ("nan-operation", "z = a / total", "z = a / (total + 1e-7)"),
     ("custom-loss-bug", "loss = -score", "loss = score"),
     ("custom-loss-bug", 'l = Mse(reduction="sum")', 'l = Mse(reduction="sum_over_batch_size")'),
+    ("custom-loss-bug", "l = keras.losses.poisson(p, t)", "l = keras.losses.poisson(t, p)"),
+    ("custom-loss-bug", "s = p * keras.ops.log(t)", "s = t * keras.ops.log(p)"),
+    ("wrong-labels", "y = t[rng.permutation(rows)]", "y = t[rows]"),
+    ("wrong-labels", "y = np.roll(t, -1)", "y = t"),
+    ("wrong-labels", "y = t[::-1]", "y = t"),
     ("broadcast-shape", "e = y_true - y_pred", "e = keras.ops.reshape(y_true, keras.ops.shape(y_pred)) - y_pred"),
     (
         "scale-mismatch",

@@ -125,7 +125,7 @@ def _order(situation: Situation, target: Target) -> Iterator[Finding]:
     far = unseen(target)
     split = number(situation.fit.get("validation_split"))
     repeats, chance = number(target.labels.get("repeats")), number(target.labels.get("repeats_by_chance"))
-    cut = split > 0
+    cut = split > 0 and not situation.fit.get("validation_data")  # which Keras prefers
     if far and not cut and alike(situation) and target.is_class_task:
         yield _written_apart(situation, target)
     elif far:
