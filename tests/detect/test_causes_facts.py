@@ -233,3 +233,16 @@ def test_an_activation_before_the_last_one(judge, inner, knows, wanted):
     found = judge(program).get("wrong-output-activation")
     assert (found.severity if found else None) == wanted
     assert found is None or found.levers[0][0].layer == "head"
+
+
+class EarlyStopping:
+    """Stands for the callback of Keras: only its class's name is recorded."""
+
+
+@pytest.mark.parametrize(("epochs", "argument"), [(50, "patience"), (4, "epochs")])
+def test_a_training_that_was_ended_early_is_to_go_on(judge, epochs, argument):
+    program = Program(MSE, "linear", 1, NUMBERS, knows=False, epochs=epochs, callbacks=[EarlyStopping()])
+    program.losses[:] = np.linspace(2.0, 1.0, len(program.losses))
+    found = judge(program)["too-few-epochs"]
+    assert found.levers[0][0].argument == argument
+    assert ("EarlyStopping" in found.title) == (argument == "patience")

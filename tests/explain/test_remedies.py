@@ -257,6 +257,15 @@ CODE = [
 ]  # fmt: skip
 
 
+def test_patience_of_a_callback():
+    prog = program(
+        "stop = keras.callbacks.EarlyStopping('loss', 0.1, 0)\nmodel.fit(x, y, callbacks=[stop])\n"
+    )
+    lever = Lever("callback", "patience", "10", "EarlyStopping")
+    new = "stop = keras.callbacks.EarlyStopping('loss', 0.1, 10)"
+    assert changed(prog, found("too-few-epochs", (lever,)))[1] == [new]
+
+
 @pytest.mark.parametrize(("kind", "old", "new"), CODE)
 def test_code_of_the_users_own(kind, old, new):
     prog = program(old + "\n")

@@ -201,6 +201,33 @@ def test_time_that_others_take_does_not_shorten_the_second_look(monkeypatch):
     assert look.seconds_left() < 0
 
 
+def test_padding_is_told_from_tokens():
+    from kerascope.detect.second.padding import filling
+
+    random = np.random.default_rng(3)
+    full = random.integers(1, 20, (64, 30))
+    lengths = random.integers(4, 25, 64)
+    ends = np.where(np.arange(30)[None] < lengths[:, None], full, 0)
+    assert filling(ends)[::2] == (0, "at the end")
+    assert filling(ends[:, ::-1])[::2] == (0, "at the front")
+    assert filling(ends)[1] == pytest.approx(1 - lengths.mean() / 30)
+    assert filling(full) is None
+    assert filling(random.integers(0, 2, (64, 30))) is None  # 0 is a token like any other
+    assert filling(np.where(np.arange(30)[None] < 20, full, 0)) is None  # all of one length
+
+
+def test_an_embedding_matters_where_a_mask_would():
+    from kerascope.detect.second.padding import unmasked
+
+    def network(*middle, **options):
+        layers = [keras.Input((9,), dtype="int32"), keras.layers.Embedding(20, 4, **options), *middle]
+        return keras.Sequential([*layers, keras.layers.Dense(1)])
+
+    assert len(unmasked(network(keras.layers.LSTM(3)))) == 1
+    assert unmasked(network(keras.layers.LSTM(3), mask_zero=True)) == []
+    assert unmasked(network(keras.layers.GlobalMaxPooling1D())) == []
+
+
 @pytest.mark.backend
 def test_the_second_look_can_be_left_out(tmp_path):
     keras.utils.set_random_seed(1)

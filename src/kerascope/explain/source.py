@@ -124,6 +124,8 @@ def _called(facts: Mapping[str, Any], lever: Lever) -> str:
     if lever.target == "optimizer":
         optimizer = facts.get("optimizer")
         return str(optimizer.get("class") or "") if isinstance(optimizer, Mapping) else ""
+    if lever.target == "callback":
+        return lever.layer or ""
     return {"data": "fit", "order": "fit", "compile": "compile", "fit": "fit"}.get(lever.target, "")
 
 

@@ -13,6 +13,7 @@ from kerascope.detect.second import (
     metrics,
     mixing,
     modes,
+    padding,
     registered,
     stepping,
     swapped,
@@ -33,6 +34,7 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("modes", modes.look),
     ("mixing", mixing.look),
     ("masks", masks.look),
+    ("padding", padding.look),
     ("registered", registered.look),
     ("terms", terms.look),
 )
@@ -51,6 +53,7 @@ def worth(model: Any) -> bool:
         bool(trial.own_code(model, is_users))
         or trial.sums_up(model)
         or bool(trial.output_losses(model))
+        or bool(padding.unmasked(model))
         or making.has_frozen(model)
         or modes.any_set(model)
     )

@@ -33,8 +33,9 @@ class Found:
     """A finding with the condition under which the recording lets it stand.
 
     `when` is "always", "nonfinite" (the run met NaN or infinity), "behind" (a fault only where the model does worse
-    than simple methods), "still" (`paths` never change), "poor" (its loss did not fall as a loss does). `paths` name
-    variables of the model.
+    than simple methods), "lost" (only there does it count at all), "still" (`paths` never change), "worse" (no metric
+    of it gets better), "explodes", "dead" or "unlearnt" (see `detect/examined.py`). `paths` name variables of the
+    model.
     """
 
     finding: Finding
