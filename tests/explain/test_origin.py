@@ -193,6 +193,23 @@ PROGRAMS = {
 }
 
 
+PARTS = """
+    def prepare(images, levels):
+        return (images / levels).astype("float32")
+    images = read()
+    x_train = prepare(images[:9], 16)
+    x_train = prepare(x_train, 16)
+    x_val = prepare(images[9:], 16)
+    model.fit(x_train, y, validation_data=(x_val, y_val))
+"""
+
+
+def test_part_of_the_data_that_is_prepared_apart():
+    assert line(PARTS, Lever("part", "x")) == "x_train = prepare(x_train, 16)"
+    assert line(PARTS, Lever("part", "validation_data[0]")) == "x_val = prepare(images[9:], 16)"
+    assert "images / levels" in line(PARTS, X)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_line_that_prepared_the_data(name):
     assert line(*PROGRAMS[name]).endswith("# here")

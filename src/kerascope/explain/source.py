@@ -20,6 +20,9 @@ from kerascope.values import Lever, SourceSpan
 _HOPS = 12
 
 
+_DATA = ("data", "part", "order")
+
+
 @dataclasses.dataclass(frozen=True)
 class Place:
     """One place in the user's source that a lever can be pulled at.
@@ -107,7 +110,7 @@ def _key(sites: Mapping[str, Any], lever: Lever) -> str:
         return next(
             (k for k in known if k.endswith("/" + name) or k.partition(":")[2].endswith("/" + name)), exact
         )
-    if lever.target in ("data", "order"):
+    if lever.target in _DATA:
         return "fit" if "fit" in sites else "train_on_batch"
     if lever.target == "metric":
         return f"metric:{lever.layer or ''}"
@@ -126,7 +129,9 @@ def _called(facts: Mapping[str, Any], lever: Lever) -> str:
         return str(optimizer.get("class") or "") if isinstance(optimizer, Mapping) else ""
     if lever.target == "callback":
         return lever.layer or ""
-    return {"data": "fit", "order": "fit", "compile": "compile", "fit": "fit"}.get(lever.target, "")
+    return {"data": "fit", "part": "fit", "order": "fit", "compile": "compile", "fit": "fit"}.get(
+        lever.target, ""
+    )
 
 
 # -- the argument ----------------------------------------------------------------------------------------------
@@ -149,15 +154,18 @@ def _of_call(
     if argument is None:
         return [Place(module, call, call, False)]
     if (
-        lever.target in ("data", "order", "fit")
+        lever.target in (*_DATA, "fit")
         and (inner := _data_argument(module, call, argument, names)) is not None
     ):
         given, selected = inner
-        if lever.target in ("data", "order"):
+        if lever.target in _DATA:
             found = Origin(modules, outer, _role(argument)).trail(module, given, selected)
+            if lever.target == "part":  # not where both parts are prepared, but where this one is
+                shared = _other_part(module, call, argument, names, modules, outer)
+                found = [place for place in found if place not in shared] or found
             if lever.target == "order":  # where rows are selected or reordered, not where they are made
                 found = sorted(found, key=lambda place: -reorders(place[1]))
-            elif argument == "validation_data[1]" and len(found) > 2:
+            elif lever.target == "data" and argument == "validation_data[1]" and len(found) > 2:
                 # What is wrong with the labels of one part is mended where these are taken, not where all come from.
                 found = [*reversed(found[:-1]), found[-1]]
             return [Place(m, n, call, True) for m, n in found]
@@ -218,6 +226,21 @@ def _data_argument(
     if which is not None and isinstance(node, (ast.Tuple, ast.List)) and which < len(node.elts):
         return node.elts[which], None
     return node, which
+
+
+def _other_part(
+    module: Module,
+    call: ast.Call,
+    argument: str,
+    names: Sequence[str],
+    modules: Mapping[str, Module],
+    outer: Outer,
+) -> list[tuple[Module, ast.expr]]:
+    """Returns the way that the other part of the data takes, validation data for training data and the reverse."""
+    role = _role(argument)
+    other = ("x", "y")[role] if argument.startswith("validation") else f"validation_data[{role}]"
+    given = _data_argument(module, call, other, names)
+    return [] if given is None else Origin(modules, outer, role).trail(module, *given)
 
 
 def _role(argument: str) -> int:

@@ -51,11 +51,11 @@ def scaled_apart(situation: Situation) -> tuple[float, float] | None:
 def _mismatch(situation: Situation) -> Iterator[Finding]:
     apart = scaled_apart(situation)
     split = bool(situation.fit.get("validation_data"))
-    lever = on("data", "validation_data[0]" if split else "x", None)
+    lever = on("part", "validation_data[0]" if split else "x", None)
     if apart is not None:
         # The smaller one was brought to scale: there stands what has to be done to the other, too.
         if apart[0] < apart[1]:
-            lever = on("data", "x", None)
+            lever = on("part", "x", None)
         yield cause(
             situation,
             "train-val-mismatch",
@@ -185,7 +185,7 @@ def _written_apart(situation: Situation, target: Target) -> Finding:
         "If the rows had been split while they were sorted by class, the inputs of the two parts would differ as well. "
         "They do not, so the labels of one part were made in another way"
         + (", probably those of the training rows, which have fewer different ones." if fewer else "."),
-        on("data", str(target.labels.get("name") or "y") if fewer else "validation_data[1]", None),
+        on("part", str(target.labels.get("name") or "y") if fewer else "validation_data[1]", None),
         evidence=[
             Evidence("classes of training rows", _shares(target.labels)),
             Evidence("classes of validation rows", _shares(target.validation_labels)),

@@ -40,6 +40,8 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
 )
 OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates", "swapped"}
 """What is only looked at where some of the code is the user's."""
+OF_CALL = {"modes", "mixing", "masks", "padding"}
+"""What needs a model that can be called, and not only trained."""
 
 
 def worth(model: Any) -> bool:
@@ -71,12 +73,15 @@ def examine(
         steps: how many the training had.
         failed: told of each part that raised.
     """
+    from kerascope._keras.trial import has_call
+
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
     trial = Trial(model, points, seconds, steps)
+    callable_alone = has_call(model)
     with trial.open():
         for name, part in PARTS:
-            if name in OF_CODE and not trial.own:
+            if (name in OF_CODE and not trial.own) or (name in OF_CALL and not callable_alone):
                 continue
             if trial.seconds_left() <= 0:
                 left_out.append(name)
