@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerascope.detect.causes.common import (
+    Way,
     broken,
     cause,
     curve,
@@ -333,17 +334,12 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
         return
     if not few and speed <= 0.1 and any(t.custom_loss for t in situation.targets):
         return  # what the answers mean is known to the user's own loss only
-    epochs = max(10, 5 * done)
-    asked = number(situation.fit.get("epochs"))
-    stopped = asked > done and "EarlyStopping" in listing(situation.fit.get("callbacks"))
-    ways = [on("fit", "epochs", str(epochs))]
-    if stopped:
-        ways.insert(0, (Lever("callback", "patience", "10", "EarlyStopping"),))
+    stopped, ways = _longer(situation, done)
     yield cause(
         situation,
         "too-few-epochs",
         0.6 if few or speed > 0.1 else 0.45,
-        f"`EarlyStopping` ended the training after {done} of {whole(asked)} epochs, while the loss was still falling"
+        f"`EarlyStopping` ended the training after {plural(done, 'epoch')}, while the loss was still falling"
         if stopped and falling
         else f"Training stopped after {plural(done, 'epoch')} while the loss was still falling"
         if falling
@@ -365,6 +361,16 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
             *standing_evidence(found),
         ],
     )
+
+
+def _longer(situation: Situation, done: int) -> tuple[bool, list[Way]]:
+    """Returns whether a callback ended the training before the epochs asked for, and the ways to go on."""
+    stopped = number(situation.fit.get("epochs")) > done
+    stopped = stopped and "EarlyStopping" in listing(situation.fit.get("callbacks"))
+    ways = [on("fit", "epochs", str(max(10, 5 * done)))]
+    if stopped:
+        ways.insert(0, (Lever("callback", "patience", "10", "EarlyStopping"),))
+    return stopped, ways
 
 
 def _fell(losses: np.ndarray) -> bool:

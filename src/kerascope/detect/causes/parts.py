@@ -120,12 +120,16 @@ def unseen(target: Target) -> float:
     return missing if missing > 0.2 + 2 * math.sqrt(len(shares) / b) / 2 else 0.0
 
 
+def _cut(situation: Situation) -> bool:
+    """Tells whether the validation rows are the last ones; of a split and validation data Keras takes the data."""
+    return number(situation.fit.get("validation_split")) > 0 and not situation.fit.get("validation_data")
+
+
 def _order(situation: Situation, target: Target) -> Iterator[Finding]:
     """Rows that come sorted by label, where their order matters."""
     far = unseen(target)
-    split = number(situation.fit.get("validation_split"))
     repeats, chance = number(target.labels.get("repeats")), number(target.labels.get("repeats_by_chance"))
-    cut = split > 0 and not situation.fit.get("validation_data")  # which Keras prefers
+    cut = _cut(situation)
     if far and not cut and alike(situation) and target.is_class_task:
         yield _written_apart(situation, target)
     elif far:

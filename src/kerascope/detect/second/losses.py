@@ -248,7 +248,7 @@ def _sums(trial_: Trial) -> Iterator[Found]:
         finding(
             "custom-loss-bug",
             "fault",
-            0.85,
+            0.92,
             f"The loss is summed over the {rows} samples of a batch, so each step is {rows} times as large",
             "The loss of the recorded batch equals the losses of its two halves added up, where a mean would be "
             "between them. Gradients are as many times larger as the batch has samples, and the learning rate would "
