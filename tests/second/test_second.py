@@ -201,6 +201,22 @@ def test_time_that_others_take_does_not_shorten_the_second_look(monkeypatch):
     assert look.seconds_left() < 0
 
 
+def test_a_model_that_only_trains_cannot_be_called():
+    from kerascope._keras.trial import has_call
+
+    class Duel(keras.Model):
+        def train_step(self, *args):
+            return {}
+
+    class Called(keras.Model):
+        def call(self, x):
+            return x
+
+    assert not has_call(Duel())
+    assert has_call(Called()) and has_call(FAULTY.regression())
+    assert has_call(keras.Model(inputs := keras.Input((6,)), keras.layers.Dense(1)(inputs)))
+
+
 def test_padding_is_told_from_tokens():
     from kerascope.detect.second.padding import filling
 
