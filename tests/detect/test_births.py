@@ -88,3 +88,10 @@ def test_a_metric_alone(tmp_path):
 def test_facts_of_any_form_raise_nothing(tmp_path, key, value):
     report = reported(tmp_path, {**BIRTH, key: value})
     assert not [f for f in report.findings if f.kind == "kerascope-internal"], report.findings
+
+
+@pytest.mark.parametrize(("size", "kind"), [(3e19, "nan-loss"), (80.0, "nan-operation")])
+def test_an_operation_is_not_to_blame_for_what_has_run_away_before(tmp_path, size, kind):
+    operand = {"source": "y", "shape": [32, 1], "min": -size, "max": size}
+    report = reported(tmp_path, {**BIRTH, "operands": [operand], "text": "is large"})
+    assert report.findings[0].kind == kind

@@ -190,3 +190,59 @@ def test_labels_that_nothing_in_the_inputs_tells_about(judge):
     assert found["wrong-labels"].severity == "warning"
     assert "wrong-labels" not in judge(Program(MSE, "linear", 1, related, x=many))
     assert "wrong-labels" not in judge(Program(MSE, "linear", 1, related, x=many, knows=False))
+
+
+def test_labels_of_another_coding_in_one_part_are_no_matter_of_order(judge):
+    fewer = judge(Program(SCC, "softmax", 3, CLASSES // 2, validation_data=(X + 0.01, CLASSES), knows=False))
+    assert "unshuffled-data" not in fewer
+    assert fewer["wrong-labels"].levers[0][0].argument == "y"
+    swapped = Program(SCC, "softmax", 3, CLASSES, validation_data=(X + 0.01, CLASSES // 2), knows=False)
+    assert "wrong-labels" not in judge(swapped)
+
+
+def test_class_weights_the_wrong_way_round(judge):
+    rare = (np.quantile(NUMBERS, 0.93) < NUMBERS).astype("float32")
+    reverse = judge(Program(BC, "sigmoid", 1, rare, knows=False, class_weight={0: 0.93, 1: 0.07}))
+    assert "class_weight" in reverse["class-imbalance"].title
+    assert "class-imbalance" not in judge(Program(BC, "sigmoid", 1, rare, class_weight={0: 0.93, 1: 0.07}))
+
+
+def test_rare_labels_are_not_judged_by_accuracy(judge):
+    many = RNG.normal(size=(800, 6)).astype("float32")
+    rare = (RNG.random(800) < 0.1).astype("float32")
+    assert "wrong-labels" not in judge(Program(BC, "sigmoid", 1, rare, x=many, knows=False))
+
+
+@pytest.mark.parametrize(
+    ("inner", "knows", "wanted"), [("relu", False, "fault"), ("relu", True, "note"), ("linear", False, None)]
+)
+def test_an_activation_before_the_last_one(judge, inner, knows, wanted):
+    program = Program(SCC, inner, 3, CLASSES, knows=knows)
+    program.facts["layers"].append(
+        {
+            "path": "share",
+            "name": "share",
+            "class": "Softmax",
+            "activation": None,
+            "weights": [],
+            "config": {},
+        }
+    )
+    program.facts["program"]["order"].append("share")
+    program.facts["program"]["outputs"][0]["before"].insert(0, "share")
+    found = judge(program).get("wrong-output-activation")
+    assert (found.severity if found else None) == wanted
+    assert found is None or found.levers[0][0].layer == "head"
+
+
+class EarlyStopping:
+    """Stands for the callback of Keras: only its class's name is recorded."""
+
+
+@pytest.mark.parametrize(("epochs", "argument"), [(50, "patience"), (4, "epochs")])
+def test_a_training_that_was_ended_early_is_to_go_on(judge, epochs, argument):
+    program = Program(MSE, "linear", 1, NUMBERS, knows=False, epochs=epochs, callbacks=[EarlyStopping()])
+    program.losses[:] = np.linspace(2.0, 1.0, len(program.losses))
+    found = judge(program)["too-few-epochs"]
+    assert found.levers[0][0].argument == argument
+    assert ("EarlyStopping" in found.title) == (argument == "patience")

@@ -242,6 +242,11 @@ CODE = [
     ("nan-operation", "z = a / total", "z = a / (total + 1e-7)"),
     ("custom-loss-bug", "loss = -score", "loss = score"),
     ("custom-loss-bug", 'l = Mse(reduction="sum")', 'l = Mse(reduction="sum_over_batch_size")'),
+    ("custom-loss-bug", "l = keras.losses.poisson(p, t)", "l = keras.losses.poisson(t, p)"),
+    ("custom-loss-bug", "s = p * keras.ops.log(t)", "s = t * keras.ops.log(p)"),
+    ("wrong-labels", "y = t[rng.permutation(rows)]", "y = t[rows]"),
+    ("wrong-labels", "y = np.roll(t, -1)", "y = t"),
+    ("wrong-labels", "y = t[::-1]", "y = t"),
     ("broadcast-shape", "e = y_true - y_pred", "e = keras.ops.reshape(y_true, keras.ops.shape(y_pred)) - y_pred"),
     (
         "scale-mismatch",
@@ -250,6 +255,15 @@ CODE = [
     ),
     ("mask-ignored", "e = layers.Embedding(30, 4)", "e = layers.Embedding(30, 4, mask_zero=True)"),
 ]  # fmt: skip
+
+
+def test_patience_of_a_callback():
+    prog = program(
+        "stop = keras.callbacks.EarlyStopping('loss', 0.1, 0)\nmodel.fit(x, y, callbacks=[stop])\n"
+    )
+    lever = Lever("callback", "patience", "10", "EarlyStopping")
+    new = "stop = keras.callbacks.EarlyStopping('loss', 0.1, 10)"
+    assert changed(prog, found("too-few-epochs", (lever,)))[1] == [new]
 
 
 @pytest.mark.parametrize(("kind", "old", "new"), CODE)

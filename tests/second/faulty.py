@@ -388,6 +388,32 @@ def untrained():
     trained(keras.Sequential([base, layers.Dense(1)]), X, NUMBERS, "mse")
 
 
+SMOOTH = (0.9 * np.eye(3)[CLASSES] + 0.1 / 3).astype("float32")
+
+
+def classifier():
+    return keras.Sequential(
+        [keras.Input((6,)), layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")]
+    )
+
+
+def turned(y_true, y_pred):
+    return keras.losses.kl_divergence(y_pred, y_true)  # <- custom-loss-bug
+
+
+def turns():
+    trained(classifier(), X, SMOOTH, turned)
+
+
+def overstated(target, output):
+    target, output = ops.clip(target, 1e-7, 1.0), ops.clip(output, 1e-7, 1.0)
+    return -ops.sum(output * ops.log(target), axis=-1)  # <- custom-loss-bug
+
+
+def overstates():
+    trained(classifier(), X, SMOOTH, overstated, ["categorical_accuracy"])
+
+
 SEEN = (
     rounds,
     decides,
@@ -406,6 +432,8 @@ SEEN = (
     pools,
     uneven,
     untrained,
+    turns,
+    overstates,
 )
 ASIDE = (
     stops,

@@ -166,6 +166,84 @@ def test_the_second_look_leaves_everything_as_it_was(tmp_path, capsys):
     assert "called" not in capsys.readouterr().out
 
 
+def test_a_loss_that_refuses_other_targets_is_left_alone():
+    from kerascope.detect.second import losses, pairs, source
+
+    y_true = np.array([[0.0], [1.0], [2.0], [3.0]], "float32")
+
+    def own(y_true_, y_pred):
+        if not np.array_equal(keras.ops.convert_to_numpy(y_true_), y_true):
+            raise ValueError("not these")
+        return keras.ops.mean(keras.ops.square(y_true_ - y_pred), axis=-1)
+
+    pair = pairs.fitted(y_true, y_true + np.array([[0.5], [-0.2], [0.1], [0.3]], "float32"))
+    assert np.isnan(pairs.called(own, pair.other_targets(), pair.y_pred))
+    assert pairs.called(own, y_true, pair.y_pred) > 0
+    assert list(losses._judged("own", own, pair, source.function(own))) == []
+
+
+def test_time_that_others_take_does_not_shorten_the_second_look(monkeypatch):
+    from kerascope.detect.second import trial
+
+    clock = {"wall": 0.0, "own": 0.0}
+    monkeypatch.setattr(trial.time, "monotonic", lambda: clock["wall"])
+    monkeypatch.setattr(trial.time, "process_time", lambda: clock["own"])
+    keras.utils.set_random_seed(1)
+    model = FAULTY.regression()
+    model.compile("sgd", "mse")
+    point = type("Point", (), {"snapshot": None, "data": (FAULTY.X[:8], FAULTY.NUMBERS[:8])})()
+    look = trial.Trial(model, trial.Points(point), 20.0)
+    clock.update(wall=40.0, own=5.0)
+    assert look.seconds_left() == pytest.approx(20 - 40 / 3)
+    clock.update(wall=20.0, own=20.0)
+    assert look.seconds_left() == 0
+    clock.update(wall=70.0, own=5.0)
+    assert look.seconds_left() < 0
+
+
+def test_a_model_that_only_trains_cannot_be_called():
+    from kerascope._keras.trial import has_call
+
+    class Duel(keras.Model):
+        def train_step(self, *args):
+            return {}
+
+    class Called(keras.Model):
+        def call(self, x):
+            return x
+
+    assert not has_call(Duel())
+    assert has_call(Called()) and has_call(FAULTY.regression())
+    assert has_call(keras.Model(inputs := keras.Input((6,)), keras.layers.Dense(1)(inputs)))
+
+
+def test_padding_is_told_from_tokens():
+    from kerascope.detect.second.padding import filling
+
+    random = np.random.default_rng(3)
+    full = random.integers(1, 20, (64, 30))
+    lengths = random.integers(4, 25, 64)
+    ends = np.where(np.arange(30)[None] < lengths[:, None], full, 0)
+    assert filling(ends)[::2] == (0, "at the end")
+    assert filling(ends[:, ::-1])[::2] == (0, "at the front")
+    assert filling(ends)[1] == pytest.approx(1 - lengths.mean() / 30)
+    assert filling(full) is None
+    assert filling(random.integers(0, 2, (64, 30))) is None  # 0 is a token like any other
+    assert filling(np.where(np.arange(30)[None] < 20, full, 0)) is None  # all of one length
+
+
+def test_an_embedding_matters_where_a_mask_would():
+    from kerascope.detect.second.padding import unmasked
+
+    def network(*middle, **options):
+        layers = [keras.Input((9,), dtype="int32"), keras.layers.Embedding(20, 4, **options), *middle]
+        return keras.Sequential([*layers, keras.layers.Dense(1)])
+
+    assert len(unmasked(network(keras.layers.LSTM(3)))) == 1
+    assert unmasked(network(keras.layers.LSTM(3), mask_zero=True)) == []
+    assert unmasked(network(keras.layers.GlobalMaxPooling1D())) == []
+
+
 @pytest.mark.backend
 def test_the_second_look_can_be_left_out(tmp_path):
     keras.utils.set_random_seed(1)

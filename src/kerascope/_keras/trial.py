@@ -76,6 +76,11 @@ def loss_objects(model: Any) -> list[Any]:
     return [leaf for leaf in leaves if leaf is not None and not isinstance(leaf, str)]
 
 
+def has_call(model: Any) -> bool:
+    """Tells whether a model can be called; a GAN that only has a train step, say, cannot."""
+    return getattr(type(model), "call", None) is not keras.Model.call
+
+
 def is_distributed(model: Any) -> bool:
     """Tells whether a model's training is spread over several devices: nothing of it is run again then."""
     return (

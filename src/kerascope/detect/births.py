@@ -12,6 +12,8 @@ from kerascope.values import Evidence, Finding, Fix, SourceSpan
 
 _GROWN = 10.0
 """Times that something has to have grown or shrunk over the run-up to be worth a sentence."""
+_BEYOND = 1e12
+"""A size that no value of a training has that is not running away."""
 
 
 def told(view: RunView, model: ModelView, finding: Finding) -> Finding:
@@ -50,7 +52,23 @@ def cause(view: RunView, model: ModelView, finding: Finding) -> Finding | None:
     """
     if finding.location.line is None or _line(view, model) is None:
         return None
+    if all(ran_away(e.facts) for e in view.events("birth") if e.model == model.id and e.facts.get("line")):
+        return None
     return dataclasses.replace(finding, kind="nan-operation", severity="fault", confidence=1.0)
+
+
+def ran_away(facts: Mapping[str, Any]) -> bool:
+    """Tells whether an operation only overflowed because all it was given had grown beyond all bounds before.
+
+    No operation is safe from that, and none is to blame for it: what made the weights grow is.
+    """
+    sizes = [
+        max(abs(float(low)), abs(float(high)))
+        for operand in map(mapping, listing(facts.get("operands")))
+        if isinstance(low := operand.get("min"), (int, float))
+        and isinstance(high := operand.get("max"), (int, float))
+    ]
+    return bool(sizes) and min(sizes) > _BEYOND and any("weights" in said for said in _grown(facts))
 
 
 def _line(view: RunView, model: ModelView) -> int | None:

@@ -67,6 +67,8 @@ def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
         return bool(_dead(model)) and not _nonfinite(view, model) and not _cut_elsewhere(view, model)
     if when == "unlearnt":
         return isinstance(paths, list) and all(_unlearnt(model, str(name)) for name in paths)
+    if when == "lost":
+        return next((harm(one) for one in situations(view) if one.model.id == model.id), math.nan) > _HARM
     if when == "worse":
         return not _gets_better(model)
     return True

@@ -152,6 +152,25 @@ class Situation:
                 return node
         return None
 
+    def inner_activation(self, index: int) -> tuple[Node | None, str]:
+        """Returns an activation between the last weights and the last activation, (None, "") without one."""
+        chain = self.chains[index] if index < len(self.chains) else []
+        seen = 0
+        for path in chain:
+            node = self.nodes.get(path)
+            name = (
+                "" if node is None else activation_of(node) if node.kind in ACTIVATIONS else node.activation
+            )
+            if node is None or node.custom or "Pool" in node.kind:
+                break
+            if name not in ("", "linear"):
+                if seen:
+                    return node, name
+                seen += 1
+            if node.weighted or node.kind in (*RECURRENT, *NORMALISING):
+                break
+        return None, ""
+
     @functools.cached_property
     def hidden(self) -> list[Node]:
         """The dense and convolutional layers before the outputs, in the order of computing."""

@@ -113,8 +113,40 @@ def _once(findings: Sequence[Finding]) -> list[Finding]:
         if first is not finding:
             ways = tuple(way for way in finding.levers if way not in first.levers)
             kept[key] = dataclasses.replace(first, levers=(*first.levers, *ways))
-    return list(kept.values())
+    return _at_one_place(list(kept.values()))
 
+
+def _at_one_place(findings: Sequence[Finding]) -> list[Finding]:
+    """Merges what is of one kind and at one line, or at a line and nowhere: one thing to change is one finding."""
+    kept: list[Finding] = []
+    for finding in findings:
+        same = [f for f in kept if f.kind == finding.kind and model_of(f) == model_of(finding)]
+        here = _line(finding)
+        twin = next((f for f in same if _line(f) == here is not None), None)
+        if twin is None and finding.kind in _WHOLE and finding.severity != "note":
+            loud = (f for f in same if f.severity != "note")
+            twin = next((f for f in loud if (_line(f) is None) != (here is None)), None)
+        if twin is None:
+            kept.append(finding)
+            continue
+        first, other = (twin, finding) if _line(twin) is not None else (finding, twin)
+        added = Evidence("seen also", other.title, plot=_plot(other))
+        kept[kept.index(twin)] = dataclasses.replace(
+            first,
+            confidence=max(first.confidence, other.confidence),
+            evidence=(*first.evidence, added),
+            levers=(*first.levers, *(way for way in other.levers if way not in first.levers)),
+        )
+    return kept
+
+
+def _line(finding: Finding) -> tuple[str | None, int] | None:
+    where = finding.location
+    return (where.file, where.line) if where.line is not None else None
+
+
+_WHOLE = ("disconnected-gradient", "gradients-not-applied", "wrong-axis", "nan-operation")
+"""Kinds seen both in the run as a whole, and at the line that is to blame for it."""
 
 _ONE_SETTING = (
     "lr-too-low",

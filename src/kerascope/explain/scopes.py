@@ -65,8 +65,15 @@ class Module:
         For a loop's variable that is what the loop runs over; a name from a tuple gets its own element where the tuple
         is written out, otherwise the whole right-hand side.
         """
+        found = self.binding(name, function, before)
+        return found[0] if found is not None else None
+
+    def binding(
+        self, name: str, function: Function | None, before: ast.AST | None
+    ) -> tuple[ast.expr, tuple[int, ...]] | None:
+        """Returns what `assigned` does, with the places in it when the name gets an element of it only."""
         limit = _start(before) if before is not None else None
-        best: tuple[tuple[int, int], ast.expr] | None = None
+        best: tuple[tuple[int, int], tuple[ast.expr, tuple[int, ...]]] | None = None
         for node in ast.walk(function if function is not None else self.tree):
             for target, value in _bindings(node):
                 place = _end(node) if not isinstance(node, (ast.For, ast.comprehension)) else _start(target)
@@ -76,8 +83,15 @@ class Module:
                     continue
                 found = _bound(target, value, name)
                 if found is not None and (best is None or place > best[0]):
-                    best = (place, found)
+                    looped = isinstance(node, (ast.For, ast.comprehension))
+                    best = (place, (found[0], () if looped else found[1]))
         return best[1] if best is not None else None
+
+    def definition(self, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | None:
+        """Returns the function or class of this name, None when there is none or more than one."""
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        found = [n for n in ast.walk(self.tree) if isinstance(n, kinds) and n.name == name]
+        return found[0] if len(found) == 1 else None
 
     def imports(self, name: str) -> str | None:
         """Returns the original name of something imported by ``from module import name``, None otherwise."""
@@ -113,21 +127,44 @@ def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
         yield node.target, node.iter
 
 
-def _bound(target: ast.expr, value: ast.expr, name: str) -> ast.expr | None:
-    """Returns the part of `value` that a name in `target` gets, None when the name is not in it."""
+def _bound(target: ast.expr, value: ast.expr, name: str) -> tuple[ast.expr, tuple[int, ...]] | None:
+    """Returns the part of `value` that a name in `target` gets, and which element of it; None when it gets none."""
     if isinstance(target, ast.Name):
-        return value if target.id == name else None
+        return (value, ()) if target.id == name else None
     if isinstance(target, ast.Starred):
         return _bound(target.value, value, name)
     if isinstance(target, ast.Subscript):  # x[:, 2] = ... changes x
-        return value if isinstance(target.value, ast.Name) and target.value.id == name else None
+        return (value, ()) if isinstance(target.value, ast.Name) and target.value.id == name else None
     if isinstance(target, (ast.Tuple, ast.List)):
         whole = isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts)
         for index, part in enumerate(target.elts):
             own = value.elts[index] if whole and isinstance(value, (ast.Tuple, ast.List)) else value
             if (found := _bound(part, own, name)) is not None:
-                return found
+                return found if whole else (found[0], (index, *found[1]))
     return None
+
+
+def result(function: ast.AST) -> ast.expr | None:
+    """Returns what a function gives back last, by `return` or `yield`, or what a lambda stands for."""
+    if isinstance(function, ast.Lambda):
+        return function.body
+    found: ast.expr | None = None
+    nested = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+    waiting = list(ast.iter_child_nodes(function))
+    line = 0
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, nested):
+            continue
+        if isinstance(node, (ast.Return, ast.Yield)) and node.value is not None and node.lineno > line:
+            found, line = node.value, node.lineno
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def filled(node: ast.List | ast.Dict) -> bool:
+    """Tells whether a list or dictionary is written out with something in it."""
+    return bool(node.elts if isinstance(node, ast.List) else node.keys)
 
 
 def called(call: ast.Call) -> str:

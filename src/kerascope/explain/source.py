@@ -13,21 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerascope.explain import scopes
+from kerascope.explain.origin import Origin, reorders
 from kerascope.explain.scopes import Module
 from kerascope.values import Lever, SourceSpan
 
 _HOPS = 12
-_CONVERTERS = (
-    "array",
-    "asarray",
-    "copy",
-    "ascontiguousarray",
-    "convert_to_tensor",
-    "list",
-    "tuple",
-    "squeeze",
-)
-_SPLITTERS = ("train_test_split", "split", "array_split", "shuffle", "permutation", "take")
+
+
+_DATA = ("data", "part", "order")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +110,7 @@ def _key(sites: Mapping[str, Any], lever: Lever) -> str:
         return next(
             (k for k in known if k.endswith("/" + name) or k.partition(":")[2].endswith("/" + name)), exact
         )
-    if lever.target in ("data", "order"):
+    if lever.target in _DATA:
         return "fit" if "fit" in sites else "train_on_batch"
     if lever.target == "metric":
         return f"metric:{lever.layer or ''}"
@@ -134,7 +127,11 @@ def _called(facts: Mapping[str, Any], lever: Lever) -> str:
     if lever.target == "optimizer":
         optimizer = facts.get("optimizer")
         return str(optimizer.get("class") or "") if isinstance(optimizer, Mapping) else ""
-    return {"data": "fit", "order": "fit", "compile": "compile", "fit": "fit"}.get(lever.target, "")
+    if lever.target == "callback":
+        return lever.layer or ""
+    return {"data": "fit", "part": "fit", "order": "fit", "compile": "compile", "fit": "fit"}.get(
+        lever.target, ""
+    )
 
 
 # -- the argument ----------------------------------------------------------------------------------------------
@@ -157,15 +154,18 @@ def _of_call(
     if argument is None:
         return [Place(module, call, call, False)]
     if (
-        lever.target in ("data", "order", "fit")
+        lever.target in (*_DATA, "fit")
         and (inner := _data_argument(module, call, argument, names)) is not None
     ):
         given, selected = inner
-        if lever.target in ("data", "order"):
-            found = trail.preparation(module, given, outer, selected)
+        if lever.target in _DATA:
+            found = Origin(modules, outer, _role(argument)).trail(module, given, selected)
+            if lever.target == "part":  # not where both parts are prepared, but where this one is
+                shared = _other_part(module, call, argument, names, modules, outer)
+                found = [place for place in found if place not in shared] or found
             if lever.target == "order":  # where rows are selected or reordered, not where they are made
-                found = sorted(found, key=lambda place: not _reorders(place[1]))
-            elif argument == "validation_data[1]" and len(found) > 2:
+                found = sorted(found, key=lambda place: -reorders(place[1]))
+            elif lever.target == "data" and argument == "validation_data[1]" and len(found) > 2:
                 # What is wrong with the labels of one part is mended where these are taken, not where all come from.
                 found = [*reversed(found[:-1]), found[-1]]
             return [Place(m, n, call, True) for m, n in found]
@@ -216,13 +216,36 @@ def _data_argument(
 ) -> tuple[ast.expr, int | None] | None:
     """Returns the expression given to `fit`, and which element of it is meant ("validation_data[1]")."""
     plain, _, index = argument.partition("[")
-    node = scopes.argument(call, plain, names or list(FIT_ORDER))
+    order = names or list(FIT_ORDER)
+    node = scopes.argument(call, plain, order)
+    if node is None and plain in ("y", "targets"):  # labels come with the inputs, in one data set
+        node = scopes.argument(call, "x", order)
     if node is None:
         return None
     which = int(index.rstrip("]")) if index.rstrip("]").isdigit() else None
     if which is not None and isinstance(node, (ast.Tuple, ast.List)) and which < len(node.elts):
         return node.elts[which], None
     return node, which
+
+
+def _other_part(
+    module: Module,
+    call: ast.Call,
+    argument: str,
+    names: Sequence[str],
+    modules: Mapping[str, Module],
+    outer: Outer,
+) -> list[tuple[Module, ast.expr]]:
+    """Returns the way that the other part of the data takes, validation data for training data and the reverse."""
+    role = _role(argument)
+    other = ("x", "y")[role] if argument.startswith("validation") else f"validation_data[{role}]"
+    given = _data_argument(module, call, other, names)
+    return [] if given is None else Origin(modules, outer, role).trail(module, *given)
+
+
+def _role(argument: str) -> int:
+    """Returns 1 for labels, 0 for inputs."""
+    return int(argument.startswith("y") or argument.endswith("[1]"))
 
 
 # -- following values ------------------------------------------------------------------------------------------
@@ -299,57 +322,3 @@ class _Trail:
             break
         default = scopes.default(function, name)
         return [(module, default, ())] if default is not None else None
-
-    # ---- data
-
-    def preparation(
-        self, module: Module, node: ast.expr, outer: Outer, selected: int | None = None, hops: int = _HOPS
-    ) -> list[tuple[Module, ast.expr]]:
-        """Returns where data were last prepared, the likeliest place first.
-
-        What only selects or reorders rows (an index, a split, a copy) is passed over, for nobody would scale there.
-        """
-        if selected is not None and isinstance(node, (ast.Tuple, ast.List)) and selected < len(node.elts):
-            node = node.elts[selected]
-        trail: list[tuple[Module, ast.expr]] = [(module, node)]
-        for _ in range(hops):
-            inner = _selected_from(node)
-            if inner is None:
-                inner_name = node if isinstance(node, ast.Name) else None
-                steps = self._prepared(module, inner_name, outer) if inner_name is not None else None
-                if not steps:
-                    break
-                module, node, outer = steps
-            else:
-                node = inner
-            trail.append((module, node))
-        return [*reversed(trail)]
-
-    def _prepared(
-        self, module: Module, node: ast.Name, outer: Outer
-    ) -> tuple[Module, ast.expr, Outer] | None:
-        steps = self._of_name(module, node, outer)
-        return steps[0] if steps else None
-
-
-def _reorders(node: ast.expr) -> bool:
-    return any(
-        isinstance(n, ast.Call)
-        and scopes.called(n) in ("permutation", "shuffle", "choice", "sample", "argsort", "sort")
-        for n in ast.walk(node)
-    )
-
-
-def _selected_from(node: ast.expr) -> ast.expr | None:
-    """Returns what an expression selects its rows from; None when it does more than select."""
-    if isinstance(node, ast.Subscript):
-        return node.value
-    if isinstance(node, ast.Starred):
-        return node.value
-    if not isinstance(node, ast.Call):
-        return None
-    if node.args and scopes.called(node) in (*_CONVERTERS, *_SPLITTERS):
-        return node.args[0]
-    if not node.args and isinstance(node.func, ast.Attribute) and node.func.attr == "copy":
-        return node.func.value
-    return None

@@ -20,6 +20,7 @@ _FAR = 3.0
 _TIMES = 4.0
 
 
+_RARE = 0.75
 _NOTHING = 0.05
 """A share of what there is to gain over chance that chance itself may give on some hundred rows."""
 
@@ -120,6 +121,12 @@ def _nothing_to_learn(
         len(shape) == 2 and "float" in str(x.get("dtype")) for shape, x in zip(shapes, inputs, strict=True)
     )
     features = sum(whole(shape[-1]) for shape in shapes if shape)
+    if (
+        base > _RARE
+        or situation.fit.get("class_weight") is True
+        or situation.fit.get("sample_weight") is True
+    ):
+        return  # accuracy says nothing where one answer is right nearly always, or is not what was trained for
     if not plain or not shapes or situation.rows < max(300, 10 * features) or situation.updates < 100:
         return  # of pixels and tokens neighbours and a linear map may well know nothing
     mine = standing(target)
@@ -153,7 +160,7 @@ def _apart(situation: Situation, target: Target, own: float, found: Evidence, ac
         "Similar inputs have similar labels within each of the two parts, but not across them: the "
         "labels or the "
         "inputs of one part were prepared in another way.",
-        on("data", "validation_data[1]" if other else "validation_data", None),
+        on("part", "validation_data[1]" if other else "validation_data[0]", None),
         evidence=[
             *other,
             Evidence("neighbours within training rows", round(own, 3)),
@@ -184,7 +191,10 @@ def _imbalance(situation: Situation, target: Target) -> Iterator[Finding]:
     total = sum(number(c) for c in counts.values())
     answers = target.validation or target.train
     per_class = mapping(answers.get("classes"))
-    if len(counts) < 2 or not total or not per_class or situation.fit.get("class_weight") is True:
+    if len(counts) < 2 or not total or not per_class:
+        return
+    if situation.fit.get("class_weight") is True:
+        yield from _weighed_down(situation, target, counts, total)
         return
     share = max(number(c) for c in counts.values()) / total
     if share < 0.8 or len(counts) > 10:
@@ -211,6 +221,40 @@ def _imbalance(situation: Situation, target: Target) -> Iterator[Finding]:
             Evidence("rows of each class", ", ".join(f"{n}: {c}" for n, c in list(counts.items())[:8])),
             Evidence(f"rows of class {name} that are found", f"{hit} of {wanted}"),
             *standing_evidence(standing(target)),
+        ],
+    )
+
+
+def _weighed_down(
+    situation: Situation, target: Target, counts: Mapping[str, Any], total: float
+) -> Iterator[Finding]:
+    """Class weights that make a rare class rarer still, which the model then misses."""
+    weights = mapping(situation.fit.get("class_weights"))
+    per_class = mapping((target.validation or target.train).get("classes"))
+    known = [name for name in counts if math.isfinite(number(weights.get(name)))]
+    if len(known) < 2 or len(known) > 10:
+        return
+    rare = min(known, key=lambda name: number(counts[name]))
+    common = max(known, key=lambda name: number(counts[name]))
+    row = listing(per_class.get(rare))
+    times = number(weights[common]) / max(number(weights[rare]), 1e-12)
+    if not (times > 2 and number(counts[common]) > 2 * number(counts[rare])):
+        return
+    if len(row) != 3 or row[0] < 4 or row[2] > 0.25 * row[0]:
+        return
+    yield cause(
+        situation,
+        "class-imbalance",
+        0.9,
+        f"`class_weight` counts the rare class {rare} {show(times)} times less than the common class {common}",
+        f"Class {rare} has {show(100 * number(counts[rare]) / total)} % of the rows and the smaller weight, so "
+        f"its share of the loss is smaller still, and the model finds {whole(row[2])} of its {whole(row[0])} rows. The "
+        "weights are probably the wrong way round: those of rare classes have to be the larger ones.",
+        on("fit", "class_weight", _weights(counts, total)),
+        evidence=[
+            Evidence("rows of each class", ", ".join(f"{n}: {c}" for n, c in list(counts.items())[:8])),
+            Evidence("weight of each class", ", ".join(f"{n}: {show(number(weights[n]))}" for n in known)),
+            Evidence(f"rows of class {rare} that are found", f"{whole(row[2])} of {whole(row[0])}"),
         ],
     )
 

@@ -44,6 +44,7 @@ def objective(view: RunView) -> Iterator[Finding]:
             yield from _one_unit(situation, target)
             yield from _pairing(situation, target)
             yield from _range(situation, target)
+            yield from _limited_before(situation, target)
 
 
 # -- a single unit -----------------------------------------------------------------------------------------------
@@ -214,6 +215,43 @@ def _range(situation: Situation, target: Target) -> Iterator[Finding]:
                 "answers of the model",
                 f"{show(number(target.train.get('min')))} to {show(number(target.train.get('max')))}",
             ),
+            *standing_evidence(standing(target)),
+        ],
+    )
+
+
+_LIMITING = (
+    "relu",
+    "relu6",
+    "sigmoid",
+    "hard_sigmoid",
+    "tanh",
+    "softmax",
+    "softsign",
+    "softplus",
+    "exponential",
+)
+
+
+def _limited_before(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Scores that pass one activation before the softmax or sigmoid that makes probabilities of them."""
+    inner, name = situation.inner_activation(target.index)
+    if inner is None or name not in _LIMITING or target.activation not in ("softmax", "sigmoid"):
+        return
+    bad = harm(situation, target) > 0.15
+    yield cause(
+        situation,
+        "wrong-output-activation",
+        0.85 if bad else 0.3,
+        f"The scores pass {name} in `{layer_name(inner)}` before the {target.activation}",
+        f"A {target.activation} turns any number into a share, and needs low scores for what is unlikely. Behind "
+        f"{name} scores cannot leave its range, and where it is flat they have no slope, so that units get stuck. The "
+        "layer that gives the scores takes no activation of its own.",
+        on_layer(inner, "activation", None),
+        severity=None if bad else "note",
+        layer=inner.path,
+        evidence=[
+            Evidence("activations behind the last weights", f"{name}, then {target.activation}"),
             *standing_evidence(standing(target)),
         ],
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerascope.detect.causes.common import (
+    Way,
     broken,
     cause,
     curve,
@@ -21,12 +22,12 @@ from kerascope.detect.causes.scales import unscaled
 from kerascope.detect.causes.shortened import shortened
 from kerascope.detect.context import adversarial, rate_is_zero
 from kerascope.detect.node import NUMERIC
-from kerascope.detect.reading import Samples, mapping, number, plural, show, whole
+from kerascope.detect.reading import Samples, listing, mapping, number, plural, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, situations
 from kerascope.detect.standing import on_its_way, pace, worst
 from kerascope.record.reader import RunView
-from kerascope.values import Evidence, Finding
+from kerascope.values import Evidence, Finding, Lever
 
 _HARM = 0.15
 _PLAIN = ("SGD",)
@@ -333,12 +334,14 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
         return
     if not few and speed <= 0.1 and any(t.custom_loss for t in situation.targets):
         return  # what the answers mean is known to the user's own loss only
-    epochs = max(10, 5 * done)
+    stopped, ways = _longer(situation, done)
     yield cause(
         situation,
         "too-few-epochs",
         0.6 if few or speed > 0.1 else 0.45,
-        f"Training stopped after {plural(done, 'epoch')} while the loss was still falling"
+        f"`EarlyStopping` ended the training after {plural(done, 'epoch')}, while the loss was still falling"
+        if stopped and falling
+        else f"Training stopped after {plural(done, 'epoch')} while the loss was still falling"
         if falling
         else f"Training stopped after {plural(situation.updates, 'update')}, before the weights had moved",
         (
@@ -348,7 +351,7 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
             else f"{plural(situation.updates, 'update')} of the usual length are too few to get anywhere. "
         )
         + "Train longer, until the validation loss stops falling (`EarlyStopping` can watch that).",
-        on("fit", "epochs", str(epochs)),
+        *ways,
         evidence=[
             Evidence("epochs", done),
             Evidence(
@@ -358,6 +361,16 @@ def _epochs(situation: Situation) -> Iterator[Finding]:
             *standing_evidence(found),
         ],
     )
+
+
+def _longer(situation: Situation, done: int) -> tuple[bool, list[Way]]:
+    """Returns whether a callback ended the training before the epochs asked for, and the ways to go on."""
+    stopped = number(situation.fit.get("epochs")) > done
+    stopped = stopped and "EarlyStopping" in listing(situation.fit.get("callbacks"))
+    ways = [on("fit", "epochs", str(max(10, 5 * done)))]
+    if stopped:
+        ways.insert(0, (Lever("callback", "patience", "10", "EarlyStopping"),))
+    return stopped, ways
 
 
 def _fell(losses: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope.detect.causes.common import Way, cause, harm, on, standing_evidence
+from kerascope.detect.causes.rows import alike
 from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
@@ -50,11 +51,11 @@ def scaled_apart(situation: Situation) -> tuple[float, float] | None:
 def _mismatch(situation: Situation) -> Iterator[Finding]:
     apart = scaled_apart(situation)
     split = bool(situation.fit.get("validation_data"))
-    lever = on("data", "validation_data[0]" if split else "x", None)
+    lever = on("part", "validation_data[0]" if split else "x", None)
     if apart is not None:
         # The smaller one was brought to scale: there stands what has to be done to the other, too.
         if apart[0] < apart[1]:
-            lever = on("data", "x", None)
+            lever = on("part", "x", None)
         yield cause(
             situation,
             "train-val-mismatch",
@@ -119,13 +120,19 @@ def unseen(target: Target) -> float:
     return missing if missing > 0.2 + 2 * math.sqrt(len(shares) / b) / 2 else 0.0
 
 
+def _cut(situation: Situation) -> bool:
+    """Tells whether the validation rows are the last ones; of a split and validation data Keras takes the data."""
+    return number(situation.fit.get("validation_split")) > 0 and not situation.fit.get("validation_data")
+
+
 def _order(situation: Situation, target: Target) -> Iterator[Finding]:
     """Rows that come sorted by label, where their order matters."""
     far = unseen(target)
-    split = number(situation.fit.get("validation_split"))
     repeats, chance = number(target.labels.get("repeats")), number(target.labels.get("repeats_by_chance"))
-    if far:
-        cut = split > 0
+    cut = _cut(situation)
+    if far and not cut and alike(situation) and target.is_class_task:
+        yield _written_apart(situation, target)
+    elif far:
         yield cause(
             situation,
             "unshuffled-data",
@@ -168,6 +175,27 @@ def _order(situation: Situation, target: Target) -> Iterator[Finding]:
                 *standing_evidence(standing(target)),
             ],
         )
+
+
+def _written_apart(situation: Situation, target: Target) -> Finding:
+    """Inputs of both parts look alike, their labels do not: one part is labelled in another way."""
+    here, there = mapping(target.labels.get("counts")), mapping(target.validation_labels.get("counts"))
+    fewer = len(here) < len(there)
+    return cause(
+        situation,
+        "wrong-labels" if fewer else "train-val-mismatch",
+        0.8,
+        "The validation rows have other labels than the training rows, though their inputs look alike",
+        "If the rows had been split while they were sorted by class, the inputs of the two parts would differ as well. "
+        "They do not, so the labels of one part were made in another way"
+        + (", probably those of the training rows, which have fewer different ones." if fewer else "."),
+        on("part", str(target.labels.get("name") or "y") if fewer else "validation_data[1]", None),
+        evidence=[
+            Evidence("classes of training rows", _shares(target.labels)),
+            Evidence("classes of validation rows", _shares(target.validation_labels)),
+            *standing_evidence(standing(target)),
+        ],
+    )
 
 
 def _shares(facts: Mapping[str, Any]) -> str:

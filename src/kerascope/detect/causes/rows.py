@@ -35,7 +35,7 @@ def _scarce(situation: Situation, target: Target) -> Iterator[Finding]:
     if not all(map(math.isfinite, (known, held, fitted, own, chance))) or held < 1.5 * known:
         return
     room = 1 - chance
-    if not (fitted - own > _GAP * room and fitted - chance > 0.5 * room) or not _alike(situation):
+    if not (fitted - own > _GAP * room and fitted - chance > 0.5 * room) or not alike(situation):
         return
     across = max(number(yard.get("validation_neighbours")), number(yard.get("validation_linear")))
     inside = number(yard.get("within_validation"))
@@ -73,7 +73,7 @@ def _scarce(situation: Situation, target: Target) -> Iterator[Finding]:
     )
 
 
-def _alike(situation: Situation) -> bool:
+def alike(situation: Situation) -> bool:
     """Tells whether training and validation inputs look as if they were drawn alike."""
     for shift in map(mapping, listing(mapping(situation.data.get("between")).get("shift"))):
         apart = mapping(shift.get("apart"))

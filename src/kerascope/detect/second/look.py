@@ -13,8 +13,10 @@ from kerascope.detect.second import (
     metrics,
     mixing,
     modes,
+    padding,
     registered,
     stepping,
+    swapped,
     terms,
     updating,
 )
@@ -26,16 +28,20 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("nonfinite", stepping.look_at_bad),
     ("updates", updating.look),
     ("losses", losses.look),
+    ("swapped", swapped.look),
     ("cuts", cutting.look),
     ("metrics", metrics.look),
     ("modes", modes.look),
     ("mixing", mixing.look),
     ("masks", masks.look),
+    ("padding", padding.look),
     ("registered", registered.look),
     ("terms", terms.look),
 )
-OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates"}
+OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates", "swapped"}
 """What is only looked at where some of the code is the user's."""
+OF_CALL = {"modes", "mixing", "masks", "padding"}
+"""What needs a model that can be called, and not only trained."""
 
 
 def worth(model: Any) -> bool:
@@ -49,6 +55,7 @@ def worth(model: Any) -> bool:
         bool(trial.own_code(model, is_users))
         or trial.sums_up(model)
         or bool(trial.output_losses(model))
+        or bool(padding.unmasked(model))
         or making.has_frozen(model)
         or modes.any_set(model)
     )
@@ -66,12 +73,15 @@ def examine(
         steps: how many the training had.
         failed: told of each part that raised.
     """
+    from kerascope._keras.trial import has_call
+
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
     trial = Trial(model, points, seconds, steps)
+    callable_alone = has_call(model)
     with trial.open():
         for name, part in PARTS:
-            if name in OF_CODE and not trial.own:
+            if (name in OF_CODE and not trial.own) or (name in OF_CALL and not callable_alone):
                 continue
             if trial.seconds_left() <= 0:
                 left_out.append(name)

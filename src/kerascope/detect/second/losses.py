@@ -11,7 +11,7 @@ from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import objects, pairs, trial
 from kerascope.detect.second import source
-from kerascope.detect.second.pairs import Seen, called, seen
+from kerascope.detect.second.pairs import Seen, add_up, called, seen
 from kerascope.detect.second.trial import Found, Trial, finding
 from kerascope.values import Evidence, Lever, SourceSpan
 
@@ -41,6 +41,8 @@ def look(trial_: Trial) -> Iterator[Found]:
 def _judged(name: str, function: Callable[..., Any], pair: Seen, where: source.Method) -> Iterator[Found]:
     other = pair.other_targets()
     now = called(function, pair.y_true, pair.y_pred)
+    if np.isnan(now) and not np.isfinite(called(function, other, pair.y_pred)):
+        return  # it takes neither as arrays: nothing can be tried
     if np.isfinite(now) and now == called(function, other, pair.y_pred):
         return  # it does not look at the targets: what is made smaller is computed inside the model
     if pair.task != "classes" and not _same(
@@ -61,6 +63,8 @@ def _judged(name: str, function: Callable[..., Any], pair: Seen, where: source.M
         min(wrong) < 0 or pair.shares
     ):
         yield _upside_down(name, right[0], wrong[0], where)
+    elif pair.task == "numbers" and (best := _sharper(function, pair)) is not None:
+        yield _elsewhere(name, best, where)
     elif pair.task == "numbers" and (low := _endless(function, pair)) is not None:
         yield _without_end(name, low, where)
     elif all(_blind(r, m, a, b) for r, (m, a, b) in zip(right, mixed, strict=True)):
@@ -122,8 +126,43 @@ def _upside_down(name: str, right: float, wrong: float, where: source.Method) ->
     )
 
 
+def _sharper(function: Callable[..., Any], pair: Seen) -> tuple[float, float] | None:
+    """Returns the loss at targets that are shares, and where the larger shares are overstated, if that is less."""
+    if not add_up(pair.hard):
+        return None
+    shares = np.asarray(pair.hard, "float64")
+    values = [called(function, pair.y_true, pair.hard)]
+    for power in (2.0, 6.0):
+        raised = shares**power
+        values.append(called(function, pair.y_true, raised / raised.sum(-1, keepdims=True)))
+    if not np.isfinite(values).all() or not values[2] < values[1] < values[0] - 1e-3 * abs(values[0]):
+        return None
+    return values[0], values[2]
+
+
+def _elsewhere(name: str, values: tuple[float, float], where: source.Method) -> Found:
+    return Found(
+        finding(
+            "custom-loss-bug",
+            "fault",
+            0.85,
+            f"`{name}` is not smallest where the predictions equal the targets",
+            "The targets are shares that add up to 1. The loss falls further when the predictions overstate the larger "
+            "ones, down to one share of 1 and all others 0: that is what training goes for. In a cross-entropy the "
+            "logarithm belongs to the predictions, and the targets weigh it; the two may be the wrong way round.",
+            where.last_return() or where.first,
+            [
+                Evidence("loss at the targets", _short(values[0])),
+                Evidence("loss at overstated ones", _short(values[1])),
+            ],
+        )
+    )
+
+
 def _endless(function: Callable[..., Any], pair: Seen) -> tuple[float, float] | None:
     """Returns the loss at the target and far from it, where it goes on falling the further one goes."""
+    if add_up(pair.hard):
+        return None  # neither do predictions leave the range of shares
     spread = float(np.std(pair.hard)) or 1.0
     here = called(function, pair.y_true, pair.hard)
     for sign in (1.0, -1.0):
@@ -209,7 +248,7 @@ def _sums(trial_: Trial) -> Iterator[Found]:
         finding(
             "custom-loss-bug",
             "fault",
-            0.85,
+            0.92,
             f"The loss is summed over the {rows} samples of a batch, so each step is {rows} times as large",
             "The loss of the recorded batch equals the losses of its two halves added up, where a mean would be "
             "between them. Gradients are as many times larger as the batch has samples, and the learning rate would "

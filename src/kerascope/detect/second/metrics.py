@@ -20,6 +20,7 @@ _BEST_ONE = re.compile(
     r"(^|_)(acc|accuracy|auc|precision|recall|f1|f_?score|iou|dice|r2|hit|hits|hit_?rate)(_|$)|accuracy", re.I
 )
 _BEST_ZERO = re.compile(r"(^|_)(mae|mse|rmse|mape|error|err|absolute_error|squared_error)(_|$)|error$", re.I)
+_AVERAGING = re.compile(r"mean|average|median|max|min|sqrt|norm|/")
 _TELLING = 1e-3
 """A share by which two halves must differ so that a figure of both cannot be that of either by chance."""
 _APART = 0.05
@@ -158,6 +159,17 @@ class _Judge:
                 return where.span_of(statement)
         return None
 
+    def adding(self) -> SourceSpan | None:
+        """Returns the statement of `update_state` that adds a batch up: one that adds a mean, say, before others."""
+        where = source.method(self.code, "update_state") if isinstance(self.code, type) else None
+        found = [
+            statement
+            for statement in (where.statements() if where is not None else ())
+            if re.search(r"\.assign(_add|_sub)?\(", ast.unparse(statement))
+        ]
+        found.sort(key=lambda s: (not _AVERAGING.search(ast.unparse(s)), s.lineno))
+        return where.span_of(found[0]) if where is not None and found else None
+
     def _reset(self) -> Found | None:
         metric = self.make()
         fresh = _updated(metric, self.first_half)
@@ -222,7 +234,7 @@ class _Judge:
                 else "A ratio, a root or a maximum is not the mean of those of its batches. Add up numerator and "
                 "denominator over all samples, and divide in `result`."
             ),
-            place or self.place("update_state", "result"),
+            place or self.adding() or self.place("update_state", "result"),
             [Evidence("at once", _short(whole)), Evidence("in two halves", _short(parts))],
             severity="warning",
             confidence=0.8,

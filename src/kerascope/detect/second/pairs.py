@@ -80,15 +80,25 @@ def fitted(y_true: np.ndarray, y_pred: np.ndarray) -> Seen | None:
     if values <= {0.0, 1.0}:
         one_of_many = outputs > 1 and bool((hard.sum(-1) == 1).all())
         return Seen(y_true, y_pred, "classes" if one_of_many else "binary", hard, shares)
-    if values <= {-1.0, 1.0} or len(values) < 3:
+    if values <= {-1.0, 1.0} or (len(values) < 3 and not add_up(hard)):
         return None  # signs of a critic, or nothing to tell apart
     return Seen(y_true, y_pred, "numbers", hard, False)
 
 
+def add_up(values: np.ndarray) -> bool:
+    """Tells whether the rows are shares that add up to 1, each of them more than nothing."""
+    if values.ndim < 2 or values.shape[-1] < 2 or not values.min() > 0:
+        return False
+    return bool(np.allclose(values.sum(-1), 1, atol=1e-3))
+
+
 def called(function: Callable[..., Any], y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Returns the mean of what a loss gives."""
-    result = function(objects.to_tensor(y_true), objects.to_tensor(y_pred.astype("float32")))
-    return mean(result)
+    """Returns the mean of what a loss gives, NaN where it does not take these targets or predictions."""
+    try:
+        result = function(objects.to_tensor(y_true), objects.to_tensor(y_pred.astype("float32")))
+        return mean(result)
+    except Exception:  # the user's loss on targets that we made up: it may well refuse them
+        return float("nan")
 
 
 def mean(result: Any) -> float:

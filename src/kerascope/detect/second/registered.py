@@ -213,8 +213,10 @@ def _where_frozen(trial_: Trial, layer: Any) -> SourceSpan:
     for file in trial_.files():
         parsed = source.tree(file)
         for node in ast.walk(parsed) if parsed is not None else ():
-            if isinstance(node, ast.Assign) and any(
-                isinstance(t, ast.Attribute) and t.attr == "trainable" for t in node.targets
+            if (
+                isinstance(node, ast.Assign)
+                and any(isinstance(t, ast.Attribute) and t.attr == "trainable" for t in node.targets)
+                and ast.unparse(node.value) != "True"
             ):
                 found.append(source.span(file, node))
             if isinstance(node, ast.Call) and any(
@@ -222,4 +224,5 @@ def _where_frozen(trial_: Trial, layer: Any) -> SourceSpan:
             ):
                 found.append(SourceSpan(file, node.lineno, node.end_lineno, "trainable=False"))
     named = [p for p in found if p.expression and layer.name in p.expression]
-    return (named or found or [SourceSpan()])[0]
+    plain = [p for p in found if p.expression and p.expression.endswith("False")]
+    return (named or plain or found or [SourceSpan()])[0]

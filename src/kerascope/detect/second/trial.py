@@ -23,6 +23,8 @@ from kerascope.values import Evidence, Finding, Lever, Severity, SourceSpan
 
 _MOST_BYTES = 16 * 1024 * 1024
 _LEAST_ROWS = 8
+_PATIENCE = 3
+"""How many times the given seconds may go by on a machine that is busy with other things."""
 SEED = 20
 
 
@@ -31,8 +33,9 @@ class Found:
     """A finding with the condition under which the recording lets it stand.
 
     `when` is "always", "nonfinite" (the run met NaN or infinity), "behind" (a fault only where the model does worse
-    than simple methods), "still" (`paths` never change), "poor" (its loss did not fall as a loss does). `paths` name
-    variables of the model.
+    than simple methods), "lost" (only there does it count at all), "still" (`paths` never change), "worse" (no metric
+    of it gets better), "explodes", "dead" or "unlearnt" (see `detect/examined.py`). `paths` name variables of the
+    model.
     """
 
     finding: Finding
@@ -74,10 +77,13 @@ class Trial:
         self.arguments = Arguments()
         self.known: dict[str, Any] = {}
         self.notes: list[str] = []
-        self._deadline = time.monotonic() + seconds
+        self._seconds = seconds
+        self._began = time.monotonic(), time.process_time()
 
     def seconds_left(self) -> float:
-        return self._deadline - time.monotonic()
+        """Returns the time left: that of the processor, so that what is found does not hang on what else runs there."""
+        waited, worked = time.monotonic() - self._began[0], time.process_time() - self._began[1]
+        return self._seconds - max(min(waited, worked), waited / _PATIENCE)
 
     def batch(self, point: Any) -> Any:
         """Returns the batch of a point as tensors, its first rows where it is large."""

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from kerascope.explain import scopes
-from kerascope.explain.remedies import edits
+from kerascope.explain.remedies import edits, turned
 from kerascope.explain.remedies.edits import Change
 from kerascope.explain.remedies.program import Program, spelled
 from kerascope.explain.scopes import Module
@@ -344,12 +344,18 @@ def _masks(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
             yield "a mean over what the mask keeps", [edits.replaced(module, node, text), *extra]
 
 
+def _losses(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
+    yield from turned.arguments(module, nodes)
+    yield from _signs(module, nodes)
+
+
 _KINDS: dict[str, Maker] = {
     "wrong-axis": _axes,
     "nan-operation": _domains,
     "training-flag": _flags,
     "disconnected-gradient": _gates,
-    "custom-loss-bug": _signs,
+    "custom-loss-bug": _losses,
+    "wrong-labels": turned.rows,
     "broadcast-shape": _shapes,
     "scale-mismatch": _terms,
     "frozen-weights": _frozen,

@@ -76,6 +76,7 @@ class Program:
 _ORDERS: dict[str, tuple[str, ...]] = {
     "compile": ("optimizer", "loss", "loss_weights", "metrics"),
     "fit": source.FIT_ORDER,
+    "EarlyStopping": ("monitor", "min_delta", "patience"),
     "Dropout": ("rate",),
     "Activation": ("activation",),
     "Dense": ("units", "activation"),

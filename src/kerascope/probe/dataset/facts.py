@@ -56,6 +56,7 @@ def data_facts(arguments: dict[str, Any], predict: Callable[[Any], Answers] | No
 
 
 _PLAIN = ("batch_size", "epochs", "shuffle", "validation_split", "initial_epoch", "steps_per_epoch")
+_MOST_CLASSES = 100
 _OBJECTS = ("validation_data", "class_weight", "sample_weight")
 
 
@@ -65,6 +66,9 @@ def settings_of_fit(arguments: dict[str, Any]) -> dict[str, Any]:
         name: arguments[name] for name in _PLAIN if isinstance(arguments.get(name), (bool, int, float, str))
     }
     facts |= {name: arguments.get(name) is not None for name in _OBJECTS}
+    weights = arguments.get("class_weight")
+    if isinstance(weights, dict) and 0 < len(weights) <= _MOST_CLASSES:
+        facts["class_weights"] = {str(label): float(weight) for label, weight in weights.items()}
     given = arguments.get("callbacks") or ()
     listed = given if isinstance(given, (list, tuple)) else [given]
     facts["callbacks"] = [type(callback).__name__ for callback in listed]
