@@ -63,3 +63,19 @@ def test_the_loss_is_that_of_the_step():
         said.append(own.of({"loss": total / step}, row)["loss"])
     assert said == pytest.approx([5.0 if step == 80 else 1.0 for step in range(1, 101)])
     assert own.of({"loss": 3.0}, Row(101, 1, 0.0, 0.0, 0.0, 32, None, None)) == {"loss": 3.0}
+
+
+def test_a_step_of_the_users_that_logs_its_own_loss_is_taken_at_its_word():
+    import keras
+
+    from kerascope.probe.looking import _logs_a_mean
+
+    class Raw(keras.Model):
+        def train_step(self, *args):
+            return {"loss": 1.0}
+
+    plain = keras.Sequential([keras.layers.Dense(1)])
+    raw = Raw()
+    for model in (plain, raw):
+        model.compile("sgd", "mse")
+    assert _logs_a_mean(plain) and not _logs_a_mean(raw)

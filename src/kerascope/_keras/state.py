@@ -111,12 +111,15 @@ def global_seed_state() -> Any:
     return getattr(generator, "state", None)
 
 
-def loss_is_mean(model: Any) -> bool:
-    """Tells whether the loss in the logs is the epoch's running mean: a metric named "loss" was updated."""
+def loss_is_mean(model: Any, *, unknown: bool = True) -> bool:
+    """Tells whether the loss in the logs is the epoch's running mean: a metric named "loss" was updated.
+
+    `unknown` is the answer while JAX trains, which takes the values away.
+    """
     for metric in getattr(model, "metrics", []):
         count = getattr(metric, "count", None)
         if metric.name == "loss" and count is not None and count._value is None:
-            return True  # JAX takes the values away while it trains: the training stopped with an error
+            return unknown
         if metric.name == "loss" and count is not None and float(keras.ops.convert_to_numpy(count)) > 0:
             return True
     return False

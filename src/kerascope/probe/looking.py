@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerascope._keras import state
 from kerascope.probe.breaking import Break
 from kerascope.probe.journal import Journal
 from kerascope.probe.options import Options
@@ -29,6 +30,9 @@ class Looking:
         self.autopsy: Autopsy | None = None
         self.pause: Pause | None = None
         self._own = _OwnLoss()
+        self._mean: bool | None = (
+            None  # whether the loss that is logged is a running mean; known after a step
+        )
         self.broken: tuple[Point, list[Entry], int] | None = None
         self.late: Point | None = None  # one of the last steps, for a second look afterwards
 
@@ -50,20 +54,27 @@ class Looking:
         rerun = Rerun(stepper.backend, stepper.model, stepper.raw, point, entries)
         self.autopsy(rerun, step, stepper.journal)
 
-    def after(self, stepper: Stepper, row: Row, state: Any) -> None:
+    def after(self, stepper: Stepper, row: Row, new: Any) -> None:
         """Pauses the training when the condition for that is met by the step that was just run."""
         assert self.breaks is not None and stepper.raw is not None
-        values = self._own.of(stepper.rows.plain_logs(row.logs), row) | {
-            "step": float(row.step),
-            "epoch": float(row.epoch),
-        }
+        values = stepper.rows.plain_logs(row.logs)
+        if self._mean is None:
+            self._mean = _logs_a_mean(stepper.model)
+        if self._mean:
+            values = self._own.of(values, row)
+        values |= {"step": float(row.step), "epoch": float(row.epoch)}
         if row.norms is not None:
             values["grad_norm"] = float(np.sqrt(np.square(stepper.backend.host(row.norms)).sum()))
         start = stepper.window.newest_point()
         if self.breaks.met(values) and self.pause is not None and start is not None:
             rerun = stepper.window.rerun(stepper.raw, start)
-            if not self.pause(rerun, row.step, self.breaks.text, state, stepper.journal):
+            if not self.pause(rerun, row.step, self.breaks.text, new, stepper.journal):
                 self.breaks = None
+
+
+def _logs_a_mean(model: Any) -> bool:
+    """Tells whether the loss that is logged is a mean since the epoch began; a step of the user's may log its own."""
+    return state.is_default(model, "train_step") or state.loss_is_mean(model, unknown=False)
 
 
 class _OwnLoss:
