@@ -53,13 +53,12 @@ def look(trial_: Trial) -> Iterator[Found]:
 
 
 def _matters(function: Any, pair: Seen) -> bool:
-    there = called(function, pair.y_true.reshape(pair.y_pred.shape), pair.y_pred) if _alike(pair) else np.nan
-    back = called(function, pair.y_pred, pair.y_true.reshape(pair.y_pred.shape)) if _alike(pair) else np.nan
-    return not np.isclose(there, back, rtol=1e-3, equal_nan=False)
-
-
-def _alike(pair: Seen) -> bool:
-    return bool(pair.y_true.size == pair.y_pred.size)
+    """Tells whether a loss gives another value when its arguments are swapped, as far as it can be asked."""
+    if pair.y_true.size != pair.y_pred.size:
+        return False
+    targets = pair.y_true.reshape(pair.y_pred.shape)
+    there, back = called(function, targets, pair.y_pred), called(function, pair.y_pred, targets)
+    return bool(np.isfinite([there, back]).all() and not np.isclose(there, back, rtol=1e-3))
 
 
 def _by_name(where: source.Method, names: list[str]) -> Found:
