@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from trace_bugs.aside import CASES as ASIDE
 from trace_bugs.case import Case, Loaded, load
 from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
@@ -19,8 +20,21 @@ from trace_bugs.second import CASES as SECOND
 from trace_bugs.unseen import CASES as UNSEEN
 
 ALL: tuple[Case, ...] = (
-    *(*LAYERS, *MORE, *LOSSES, *METRICS, *FURTHER, *SECOND, *HELD, *FRESH, *UNSEEN, *LATE, *CONSTRUCTS),
-    *(dataclasses.replace(case, held_out=True) for case in NEWEST),
+    *(
+        *LAYERS,
+        *MORE,
+        *LOSSES,
+        *METRICS,
+        *FURTHER,
+        *SECOND,
+        *HELD,
+        *FRESH,
+        *UNSEEN,
+        *LATE,
+        *NEWEST,
+        *CONSTRUCTS,
+    ),
+    *(dataclasses.replace(case, held_out=True) for case in ASIDE),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import dataclasses
 from collections.abc import Sequence
@@ -241,6 +242,16 @@ def _over_the_batch(log: LineLog, batch: int) -> Site | None:
         if outer in (*_ADDING, "cast") and average:
             return site
         if outer not in (*_ADDING, "cast", "stack", "where") and (site.parent is not None or site.targets):
+            return site
+    return _counts_batches(log)
+
+
+def _counts_batches(log: LineLog) -> Site | None:
+    """Returns the expression of a metric that adds one for each batch, however many rows that has."""
+    for site, _ in log.rows:
+        node = site.node
+        value = node.args[0] if isinstance(node, ast.Call) and len(node.args) == 1 else None
+        if site.name == "assign_add" and isinstance(value, ast.Constant) and value.value == 1:
             return site
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from collections.abc import Sequence
 
@@ -22,6 +23,17 @@ class Cause:
     sentence: str
     flow: str
     batch: bool
+
+
+def _appends(site: Site | None, name: str) -> bool:
+    """Tells a call such as `parts.append(x)` of the list called `name`."""
+    node = site.node if site is not None else None
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "append"
+        and ast.unparse(node.func.value) == name
+    )
 
 
 class Walk:
@@ -61,7 +73,17 @@ class Walk:
             outer = function.startswith(event.activation.function + ".<locals>")  # a closure
             if anywhere or event.activation is before.activation or outer:
                 return [event]
-        return []
+        return self._appended(name, before)
+
+    def _appended(self, name: str, before: Event) -> list[Event]:
+        """Returns what was put into a list under this name, for an element of it."""
+        found = [
+            event
+            for event in self._by_activation.get(before.activation, ())
+            if event.number < before.number and _appends(event.site.parent, name)
+        ]
+        same = [event for event in found if event.facts is before.facts]
+        return (same or [event for event in found if event.facts.shape == before.facts.shape])[-1:]
 
     def _given(self, event: Event) -> list[Event]:
         """Returns what the caller gave for an argument."""

@@ -192,8 +192,10 @@ def _passed_axes(context: Context, call: ast.Call) -> Iterator[ast.expr]:
 def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) -> Iterator[tuple[float, str]]:
     now = integer(value)
     if now is not None:
+        usual = _usual_axis(context, call)
         for cost, axis in _choices(context, call, rank, now):
-            yield 1.0 + cost, str(axis)
+            odd = -0.15 if axis == usual else 0.15 if now == usual else 0.0
+            yield 1.0 + cost + odd, str(axis)
         return
     if isinstance(value, (ast.Tuple, ast.List)):
         current = tuple(integer(x) for x in value.elts)
@@ -211,6 +213,19 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
     elif isinstance(value, ast.Constant) and value.value is None:
         for cost, axis in _choices(context, call, rank, None):
             yield 1.1 + cost, str(axis)
+
+
+def _usual_axis(context: Context, call: ast.Call) -> int | None:
+    """Returns the axis that at least two other calls of the function name, where no other one is named so often."""
+    function = context.function(call)
+    found: dict[int, int] = {}
+    for node in ast.walk(function) if function is not None else ():
+        if isinstance(node, ast.Call) and node is not call:
+            axis = next((integer(k.value) for k in node.keywords if k.arg in AXES), None)
+            if axis is not None:
+                found[axis] = found.get(axis, 0) + 1
+    most = [axis for axis, count in found.items() if count > 1]
+    return most[0] if len(most) == 1 else None
 
 
 def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -340,4 +355,4 @@ def _words(context: Context, call: ast.Call) -> Iterator[Proposal]:
     given = any(k.arg == "padding" for k in call.keywords)
     given = given or any(isinstance(v, ast.Constant) and v.value in pairs for v in values)
     if (name.startswith("conv") or "pool" in name) and not given:
-        yield context.insert(1.3, call, 'padding="same"')
+        yield context.insert(1.0, call, 'padding="same"')

@@ -151,17 +151,22 @@ def _turned(context: Context, call: ast.Call) -> Iterator[Proposal]:
 
 def _pairs_of_rows(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
     """`a[:, None] * b[None, :]` pairs the rows of a batch; within each row, it pairs the features."""
-    sides = (node.left, node.right)
-    if not all(isinstance(s, ast.Subscript) and len(context.shape(s.value) or ()) == 2 for s in sides):
+    sides = [leaf for leaf in _leaves(node) if isinstance(leaf, ast.Subscript)]
+    if len(sides) != 2 or not all(len(context.shape(s.value) or ()) == 2 for s in sides):
         return
-    texts = ["".join(context.text(s.slice).split()) for s in sides if isinstance(s, ast.Subscript)]
+    texts = ["".join(context.text(s.slice).split()) for s in sides]
     if set(texts) not in ({":,None", "None,:"}, {":,None", "None"}, {":,None", "None,:,:"}):
         return
     new = {":,None": ":, :, None"}
-    pairs = [(s.slice, new.get(t, ":, None, :")) for s, t in zip(sides, texts, strict=True)]  # type: ignore[attr-defined]
+    pairs = [(s.slice, new.get(t, ":, None, :")) for s, t in zip(sides, texts, strict=True)]
     edits = tuple(edit for part, text in pairs for edit in context.swap(0, part, text).edits)
     shown = ", ".join(f"[{text}]" for _, text in pairs)
-    yield Proposal(1.0, f"pairs of rows -> pairs within each row: {shown}", edits)
+    yield Proposal(0.8, f"pairs of rows -> pairs within each row: {shown}", edits)
+
+
+def _leaves(node: ast.expr) -> list[ast.expr]:
+    """Returns the operands of a chain such as `a * b * c`."""
+    return [*_leaves(node.left), *_leaves(node.right)] if isinstance(node, ast.BinOp) else [node]
 
 
 def _factors(context: Context, call: ast.Call) -> Iterator[Proposal]:

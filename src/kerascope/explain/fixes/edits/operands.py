@@ -339,6 +339,7 @@ def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """The value per sample that is to be added to a number, or to a number for each of its features: its sum."""
     if called(call) not in ("assign_add", "assign_sub", "assign") or len(call.args) != 1:
         return
+    yield from _counted(context, call)
     text = context.text(call.args[0])
     held = call.func.value if isinstance(call.func, ast.Attribute) else None
     state, value = context.shape(held), context.shape(call.args[0])
@@ -353,6 +354,22 @@ def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield context.swap(2.1, call.args[0], f"{prefix}.{name}({text})")
         if over:
             yield context.swap(0.9, call.args[0], f"{prefix}.{name}({text}{over})")
+
+
+def _counted(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A metric that counts batches where its rows are to be counted."""
+    function = context.function(call)
+    value = call.args[0]
+    one = isinstance(value, ast.Constant) and value.value in (1, 1.0)
+    if called(call) != "assign_add" or not one or function is None or function.name != "update_state":
+        return
+    for name in (a.arg for a in function.args.args[1:2]):
+        rows = context.spell("rows", call, name)
+        prefix = next(iter(context.prefixes()), None)
+        if rows is not None and prefix is not None and context.is_tensor(function, name):
+            text = context.spell("cast", value, rows, '"float32"')
+            if text is not None:
+                yield context.swap(0.9, value, text)
 
 
 def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:

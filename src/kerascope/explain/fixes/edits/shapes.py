@@ -349,7 +349,9 @@ def _slices(context: Context, node: ast.Slice) -> Iterator[Proposal]:
                 if new:
                     # One step alone would be broadcast against all of the other.
                     single = 0.3 if new == 1 and bound is node.upper else 0.0
-                    yield context.swap(step + single, bound, str(new))
+                    one = 1 if bound is node.lower else -1  # all but the first, all but the last
+                    usual = 0.3 * (value == one) - 0.1 * (new == one)
+                    yield context.swap(step + single + usual, bound, str(new))
     if integer(node.lower) == 1 and node.upper is None:
         yield context.swap(1.3, node, ":-1")
     if node.lower is None and integer(node.upper) == -1:

@@ -58,6 +58,7 @@ def _parameters(function: ast.FunctionDef) -> Iterator[Proposal]:
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields other variables in the place of one that is an operand."""
     parent = context.parents.get(node)
+    yield from _other_shape(context, node, parent)
     if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(
         parent, (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.List, ast.Return)
     ):
@@ -78,3 +79,15 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         elif name != context.text(node):
             # `left - left`, `(1 - gate) * gate`: seldom what was meant.
             yield context.swap(2.3 if name in beside else 1.5, node, name)
+
+
+def _other_shape(context: Context, node: ast.expr, parent: ast.AST | None) -> Iterator[Proposal]:
+    """`x.shape` of another tensor: a size is taken from the wrong one."""
+    function = context.function(node)
+    asks = isinstance(parent, ast.Attribute) and parent.attr == "shape"
+    if not asks or function is None or not isinstance(node, (ast.Name, ast.Attribute)):
+        return
+    given = [a.arg for a in function.args.args if context.is_tensor(function, a.arg)]
+    for name in dict.fromkeys((*context.tensors_near(function, node), *given)):
+        if name != context.text(node):
+            yield context.swap(1.2, node, name)
