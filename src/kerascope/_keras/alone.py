@@ -171,7 +171,7 @@ def shapes_of(declared: Any) -> list[tuple[Any, ...]]:
 def swallowed(layer: Any) -> list[str]:
     """Returns which of `name` and `dtype` a layer's constructor takes, and its configuration has, without effect.
 
-    None where the name has one: a layer that looks things up, or computes in one type on purpose, needs no dtype.
+    Empty where the name has one: a layer that looks things up, or computes in one type on purpose, needs no dtype.
     """
     found = []
     for key, value in (("name", "kerascope_other"), ("dtype", "float16")):

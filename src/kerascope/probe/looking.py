@@ -30,9 +30,8 @@ class Looking:
         self.autopsy: Autopsy | None = None
         self.pause: Pause | None = None
         self._own = _OwnLoss()
-        self._mean: bool | None = (
-            None  # whether the loss that is logged is a running mean; known after a step
-        )
+        # Whether the loss that is logged is a running mean; known after a step.
+        self._mean: bool | None = None
         self.broken: tuple[Point, list[Entry], int] | None = None
         self.late: Point | None = None  # one of the last steps, for a second look afterwards
 

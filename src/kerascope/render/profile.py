@@ -123,7 +123,7 @@ def _layers(profile: Profile, full: bool) -> Table:
     shown = profile.layers if full else profile.layers[:MOST_LAYERS]
     inside = any(row.inside is not None for row in shown)
     models = {row.layer.partition("/")[0] for row in shown if "/" in row.layer}
-    model = f"{models.pop()}/" if len(models) == 1 else "\n"
+    model = f"{models.pop()}/" if len(models) == 1 else ""
     columns = (
         Column("layer by itself"),
         Column("forward", "right"),
@@ -180,12 +180,10 @@ def _remark(profile: Profile) -> tuple[AnyBlock, ...]:
             "Keras, the layers' own code, starting operators."
         )
     if profile.activations is not None:
-        lines.append(f"The layers return {memory(profile.activations)}; forward and backward need ")
-        lines[-1] += (
-            f"{memory(profile.held)} at the most, measured."
-            if profile.held is not None
-            else "more: not measured here."
-        )
+        need = "more: not measured here"
+        if profile.held is not None:
+            need = f"{memory(profile.held)} at the most, measured"
+        lines.append(f"The layers return {memory(profile.activations)}; forward and backward need {need}.")
     return tuple(Line((Span(one, "dim"),)) for one in lines)
 
 

@@ -55,9 +55,12 @@ def _differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:
     )
 
 
-def _with_other_input(trial: Trial, instance: Any, index: int, seed: int = 1) -> list[np.ndarray] | None:
+def _with_other_input(
+    trial: Trial, instance: Any, index: int, seed: int = 1, given: tuple[Any, ...] | None = None
+) -> list[np.ndarray] | None:
     first = trial.sizes[0]
     args, kwargs = trial.inputs(first)
+    args = args if given is None else given
     others, other_kwargs = trial.inputs(first, seed=seed)
     seen = -1
 
@@ -163,7 +166,7 @@ def of_metric(trial: Trial, outcome: Outcome) -> None:
         outcome.demerits["the result depends on how the data is split into batches"] = 1.5
     for index in range(len(trial.subject.specs())):
         # What counts hits has few values, and two batches may give the same one by chance.
-        others = (_with_other_input(trial, trial._make(), index, seed) for seed in _SEEDS)
+        others = (_with_other_input(trial, trial._make(), index, seed, args) for seed in _SEEDS)
         if once is not None and not any(_differs(other, once) for other in others):
             outcome.demerits[f"argument {index + 1} has no effect"] = 1.0
 
