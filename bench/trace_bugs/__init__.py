@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from trace_bugs.apart import CASES as APART
 from trace_bugs.aside import CASES as ASIDE
 from trace_bugs.case import Case, Loaded, load
 from trace_bugs.constructs import CASES as CONSTRUCTS
@@ -32,9 +33,10 @@ ALL: tuple[Case, ...] = (
         *UNSEEN,
         *LATE,
         *NEWEST,
+        *ASIDE,
         *CONSTRUCTS,
     ),
-    *(dataclasses.replace(case, held_out=True) for case in ASIDE),
+    *(dataclasses.replace(case, held_out=True) for case in APART),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

@@ -1,7 +1,7 @@
 """One case of the suite: the source of a healthy class, and the change that breaks it.
 
 The faulty module is the healthy one with `good` replaced by `bad`; both are written to files and imported, as a user's
-would be. The cases of `aside.py` are held out: they are only run to score.
+would be. The cases of `apart.py` are held out: they are only run to score.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Case:
 
     `inputs` are the call's arguments without the batch axis, separated by spaces: "6,4" normal floats, "i9:6" integers
     below 9, "p3" rows that add up to one, "u3" between 0 and 1, "m6" zeros and ones, "-" a scalar per row; with
-    `as_list` they are given as one list. `make` is the expression that makes the object. `named` are further
+    `as_list` they are given as one list, with `keys` as one dict. `make` is the expression that makes the object. `named` are further
     expressions that count as naming the culprit, beside those on a changed line. `also` are other repairs as good as
     the original: pairs (good, bad) applied to the healthy source in place of the bug.
     """
@@ -37,9 +37,10 @@ class Case:
     source: str
     make: str = ""
     named: tuple[str, ...] = ()
-    also: tuple[tuple[str, str], ...] = ()
+    also: tuple[tuple[str | tuple[str, ...], str | tuple[str, ...]], ...] = ()
     backends: tuple[str, ...] = ("jax", "tensorflow", "torch")
     as_list: bool = False
+    keys: tuple[str, ...] = ()
     batch: int = BATCH
     header: str = HEADER
     held_out: bool = False
@@ -54,7 +55,7 @@ class Case:
 
     def others(self) -> list[str]:
         """Returns the sources of further modules that count as repaired."""
-        return [self._changed((good,), (bad,)) for good, bad in self.also]
+        return [self._changed(_several(good), _several(bad)) for good, bad in self.also]
 
     def _changed(self, good: tuple[str, ...], bad: tuple[str, ...]) -> str:
         text = self.healthy()
@@ -117,6 +118,8 @@ class Loaded:
         import keras
 
         tensors = [keras.ops.convert_to_tensor(a) for a in self.case.arrays(batch or self.case.batch, seed)]
+        if self.case.keys:
+            return (dict(zip(self.case.keys, tensors, strict=True)),)
         return (tensors,) if self.case.as_list else tuple(tensors)
 
 
