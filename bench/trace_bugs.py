@@ -59,8 +59,6 @@ def score(case: Any, folder: Path, seconds: float) -> Score:
     from trace_bugs import load
 
     from kerascope._keras import objects
-    from kerascope.explain.fixes.misbehave import misbehaviour
-    from kerascope.explain.fixes.search import repair
 
     result = Score(case.name, case.held_out)
     objects.seed(0)
@@ -71,7 +69,7 @@ def score(case: Any, folder: Path, seconds: float) -> Score:
         result.culprit, result.detail = named(case, failure, faulty)
         result.dims = states_dims(failure, finding)
         begun = time.perf_counter()
-        repairs = repair(subject, failure, seconds=seconds)
+        repairs = repaired(subject, failure, finding, seconds)
         result.seconds = time.perf_counter() - begun
         result.tried, result.first, result.passing = repairs.tried, repairs.first, len(repairs.fixes)
         twins = [load(case, text, folder) for text in (case.healthy(), *case.others())]
@@ -83,19 +81,31 @@ def score(case: Any, folder: Path, seconds: float) -> Score:
     healthy = load(case, case.healthy(), folder)
     subject, failure, finding = diagnose(healthy)
     result.alarm = failure is not None
-    assert misbehaviour is not None
     return result
+
+
+def repaired(subject: Any, failure: Any, finding: Any, seconds: float) -> Any:
+    """Tries changes, as a trace does."""
+    from kerascope.api import silent
+    from kerascope.explain.fixes.search import repair
+
+    if finding is not None and finding.kind in silent.KINDS and failure.error is None:
+        return silent.repaired(subject, failure, finding, seconds=seconds)
+    return repair(subject, failure, seconds=seconds)
 
 
 def diagnose(loaded: Any) -> tuple[Any, Any, Any]:
     """Returns the subject, what is wrong with it (None when nothing is) and the finding that says so."""
+    from kerascope.api import silent
+    from kerascope.detect.smells import Smells
     from kerascope.explain.fixes.misbehave import misbehaviour
     from kerascope.explain.lines.explanation import explain
     from kerascope.explain.subject import subject
     from kerascope.probe.lines.session import recording
 
     arguments = loaded.arguments()
-    with recording() as recorder:
+    smells = Smells()
+    with recording(listeners=[smells]) as recorder:
         try:
             made = loaded.make()
         except Exception as error:
@@ -108,7 +118,9 @@ def diagnose(loaded: Any) -> tuple[Any, Any, Any]:
         except Exception as error:
             return what, *explain(error, recorder, what)
     found = misbehaviour(what)
-    return what, found, getattr(found, "finding", None)
+    if found is None:
+        return what, *(silent.failure_of(what, smells.findings()) or (None, None))
+    return what, found, found.finding
 
 
 def named(case: Any, failure: Any, faulty: Any) -> tuple[bool, str]:
@@ -196,8 +208,6 @@ def score_file(path: str, seconds: float) -> None:
     import keras
     from trace_bugs import Loaded
 
-    from kerascope.explain.fixes.search import repair
-
     spec = importlib.util.spec_from_file_location("layer_bugs", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -225,7 +235,7 @@ def score_file(path: str, seconds: float) -> None:
         if failure is None:
             print(f"{name:20} UNNOTICED")
             continue
-        repairs = repair(what, failure, seconds=seconds)
+        repairs = repaired(what, failure, finding, seconds)
         lines = [[ln for ln in (f.patch or "").splitlines() if ln.startswith("+")] for f in repairs.fixes]
         rank = next((i for i, added in enumerate(lines, 1) if any(wanted in ln for ln in added)), 0)
         site = failure.culprit or failure.site

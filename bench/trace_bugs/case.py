@@ -23,11 +23,11 @@ BATCH = 4
 class Case:
     """A class that is wrong in one place.
 
-    `inputs` are the call's arguments without the batch axis, separated by spaces: "6,4" normal floats, "i9:6" integers
-    below 9, "p3" rows that add up to one, "u3" between 0 and 1, "m6" zeros and ones, "-" a scalar per row; with
-    `as_list` they are given as one list, with `keys` as one dict. `make` is the expression that makes the object. `named` are further
-    expressions that count as naming the culprit, beside those on a changed line. `also` are other repairs as good as
-    the original: pairs (good, bad) applied to the healthy source in place of the bug.
+    `inputs` are the call's arguments without the batch axis, separated by spaces: "6,4" normal floats, "i9:6"
+    integers below 9, "p3" rows that add up to one, "u3" between 0 and 1, "m6" zeros and ones, "-" a scalar per row;
+    with `as_list` they are given as one list, with `keys` as one dict. `make` is the expression that makes the
+    object. `named` are further expressions that count as naming the culprit, beside those on a changed line. `also`
+    are other repairs as good as the original: pairs (good, bad) applied to the healthy source in place of the bug.
     """
 
     name: str

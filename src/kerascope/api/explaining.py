@@ -44,7 +44,10 @@ def judged(
             findings += _guarded("telling the batch size", lambda: _label(about, recorder, judgement))
         if fixes and about.make is not None:
             findings += _guarded("trying other inputs", lambda: _of_misbehaviour(about, judgement))
-    findings += _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
+    silent = _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
+    if error is None and about is not None and fixes and not findings:
+        silent = _guarded("trying changes", lambda: _mended(about, silent, judgement))
+    findings += silent
     judgement.findings = tuple(dataclasses.replace(f, rank=rank) for rank, f in enumerate(findings, 1))
     return judgement
 
@@ -111,6 +114,22 @@ def _repair(about: Subject, failure: Failure, finding: Finding, judgement: Judge
     # That it failed before stands above each of them already.
     fixes = tuple(dataclasses.replace(fix, before={}, after=_shown(fix.after)) for fix in found.fixes)
     return [dataclasses.replace(finding, fixes=fixes, evidence=(*finding.evidence, tried))]
+
+
+def _mended(about: Subject, findings: list[Finding], judgement: Judgement) -> list[Finding]:
+    """Returns the findings, one of them with the changes after which it no longer shows."""
+    from kerascope.api import silent
+
+    found = silent.failure_of(about, findings)
+    if found is None:
+        return findings
+    failure, finding = found
+    repairs = silent.repaired(about, failure, finding)
+    judgement.patches = repairs.patches
+    fixes = tuple(dataclasses.replace(fix, before={}, after=_shown(fix.after)) for fix in repairs.fixes)
+    tried = Evidence("edits tried", repairs.tried)
+    new = dataclasses.replace(finding, fixes=fixes, evidence=(*finding.evidence, tried))
+    return [new if f is finding else f for f in findings]
 
 
 def _shown(after: Mapping[str, Any]) -> dict[str, Any]:

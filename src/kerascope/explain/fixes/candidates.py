@@ -10,6 +10,7 @@ from types import ModuleType
 from kerascope._keras import objects
 from kerascope.explain.fixes.edits import (
     arguments,
+    counting,
     einsum,
     idiom,
     names,
@@ -36,6 +37,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     weights,
     idiom,
     names,
+    counting,
     structure,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""

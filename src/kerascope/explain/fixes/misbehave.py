@@ -13,7 +13,7 @@ import numpy as np
 from kerascope._backends import tensors
 from kerascope._keras import objects
 from kerascope.explain.fixes.demerits import TURNED
-from kerascope.explain.fixes.outcome import Outcome, Shape, Trial, quiet, written
+from kerascope.explain.fixes.outcome import NOT_FINITE, ROWS, Outcome, Shape, Trial, quiet, written
 from kerascope.explain.lines.explanation import explain
 from kerascope.explain.lines.failure import Failure
 from kerascope.explain.subject import BATCH, Subject
@@ -21,8 +21,6 @@ from kerascope.probe.lines.session import recording
 from kerascope.record.lines import LineLog, Site
 from kerascope.values import Evidence, Finding, SourceSpan
 
-_ROW = 3
-"""The row whose values are followed while all others change."""
 _TOLERANCE = 1e-4
 _ADDING = ("assign_add", "assign_sub", "append")
 _OF_ONE_BATCH = ("mean", "average", "std", "var", "all", "any", "max", "min")
@@ -54,7 +52,7 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
             return None
         if outcome.error is not None:
             return _raising(trial, outcome)
-        logs, culprit = _silent(trial, shape="row's output" not in outcome.reason)
+        logs, culprit = _silent(trial, outcome.reason)
     # Odd, but right in some objects: said only when the trace shows why.
     if outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
         culprit = _over_the_batch(logs[0], trial.sizes[0]) if odd else None
@@ -131,8 +129,11 @@ class _Follower:
         self.seen.append((event.site, event.path, None if array is None else np.array(array), shapes))
 
 
-def _silent(trial: Trial, shape: bool) -> tuple[list[LineLog], Site | None]:
-    """Returns traces on two batch sizes, and the first expression that mixes rows, loses or doubles the batch."""
+def _silent(trial: Trial, reason: str) -> tuple[list[LineLog], Site | None]:
+    """Returns traces on two batch sizes, and the first expression that is not finite where that is the reason.
+
+    Else the first that mixes rows, loses or doubles the batch.
+    """
     first, second = trial.sizes
     logs: list[LineLog] = []
     followers = [_Follower(), _Follower()]
@@ -148,11 +149,21 @@ def _silent(trial: Trial, shape: bool) -> tuple[list[LineLog], Site | None]:
         assert trial.subject.make is not None
         trial.subject.call(trial.subject.make(), *trial.inputs(second))
     logs.append(recorder.log)
+    if reason == NOT_FINITE:
+        return logs, _not_finite(followers[0])
+    shape = "row's output" not in reason
     return logs, _culprit(followers[0], followers[1], first, shape, trial.subject.kind == "metric")
 
 
+def _not_finite(follower: _Follower) -> Site | None:
+    for site, _, values, _ in follower.seen:
+        if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+            return site
+    return None
+
+
 def _others_changed(trial: Trial, batch: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Returns the made-up arguments with all rows but one replaced by others."""
+    """Returns the made-up arguments with all rows but a few replaced by others."""
     one, two = trial.inputs(batch), trial.inputs(batch, seed=1)
     specs = iter(trial.subject.specs())
     other = iter(objects.flatten((list(two[0]), dict(two[1]))))
@@ -165,7 +176,7 @@ def _others_changed(trial: Trial, batch: int) -> tuple[tuple[Any, ...], dict[str
         if not spec.shape or spec.shape[0] != BATCH:
             return value
         array = objects.to_numpy(replacement).copy()
-        array[_ROW] = objects.to_numpy(value)[_ROW]
+        array[list(ROWS)] = objects.to_numpy(value)[list(ROWS)]
         return objects.to_tensor(array)
 
     left, right = objects.map_structure(mixed, (list(one[0]), dict(one[1])))
@@ -209,11 +220,11 @@ def _is_size(site: Site) -> bool:
 
 
 def _mixed(a: np.ndarray, b: np.ndarray, batch: int) -> bool:
-    """Tells whether the row that was kept has changed with the others."""
+    """Tells whether the rows that were kept have changed with the others."""
     axes = [axis for axis, size in enumerate(a.shape) if size == batch]
     if len(axes) != 1:
         return not axes and a.dtype.kind == "f" and not np.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE)
-    row, other = np.take(a, _ROW, axes[0]), np.take(b, _ROW, axes[0])
+    row, other = np.take(a, ROWS, axes[0]), np.take(b, ROWS, axes[0])
     return not np.allclose(row, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
 
 
@@ -228,8 +239,12 @@ def _squared(logs: Sequence[LineLog], culprit: Site) -> bool:
 def _over_the_batch(log: LineLog, batch: int) -> Site | None:
     """Returns the expression of a metric that is an average of one batch, or that computes with its sum before adding.
 
-    Sums may be added up over batches; averages, and what is computed from a batch's sum, may not.
+    Sums may be added up over batches; averages, and what is computed from a batch's sum, may not. Nor may a state be
+    set to what comes of one batch alone.
     """
+    anew = next((site for site, _ in log.rows if _sets_anew(site)), None)
+    if anew is not None:
+        return anew
     for (site, path), row in log.rows.items():
         shape = row.last.facts.shape
         if site.kind != "call" or path or shape is None or batch in shape or _is_size(site):
@@ -244,6 +259,16 @@ def _over_the_batch(log: LineLog, batch: int) -> Site | None:
         if outer not in (*_ADDING, "cast", "stack", "where") and (site.parent is not None or site.targets):
             return site
     return _counts_batches(log)
+
+
+def _sets_anew(site: Site) -> bool:
+    """Tells whether a state of the object's gets a value in which it has no part."""
+    node = site.node
+    if site.name != "assign" or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    held = ast.unparse(node.func.value)
+    plain = len(node.args) == 1 and not isinstance(node.args[0], ast.Name)
+    return plain and held.startswith("self.") and held not in ast.unparse(node.args[0])
 
 
 def _counts_batches(log: LineLog) -> Site | None:

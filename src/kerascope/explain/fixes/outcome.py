@@ -12,8 +12,8 @@ import dataclasses
 import io
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,12 @@ from kerascope.explain.lines.failure import innermost, said, underlying
 from kerascope.explain.subject import BATCH, Subject
 from kerascope.record.lines import Position
 
+if TYPE_CHECKING:
+    from kerascope.explain.fixes.swap import Program
+
 _SIZES = (11, 13, 17, 19, 23, 29, 31, 37)
+ROWS = (3, 5, 8)
+"""The rows that are looked at alone: of one row a product with zero may hide what it is mixed with."""
 NOT_FINITE = "the output is not finite"
 
 _DIAGONAL = {
@@ -149,6 +154,14 @@ class Trial:
                 outcome.place, outcome.file = found[1], found[0].f_code.co_filename  # type: ignore[assignment]
         return outcome
 
+    def lasting(self, program: Callable[[], Program]) -> str:
+        """Returns what is still wrong with a change that passes: nothing, where passing is all that is asked for.
+
+        `program` gives the changed source, which is in the live functions.
+        """
+        del program
+        return ""
+
     def _make(self) -> Any:
         if self.subject.make is None:
             raise _Broken("there is no way to make another one")
@@ -216,13 +229,13 @@ class Trial:
         if not all(_close(a, b) for a, b in zip(result, again, strict=True)):
             return
         args, kwargs = self.inputs(self.sizes[0])
-        row = 3
-        alone = arrays(self.subject.call(instance, *_one_row(self.subject, args, kwargs, row)))
-        for a, b in zip(result, alone, strict=True):
-            if a[row : row + 1].shape != b.shape or not _close(a[row : row + 1], b):
-                if self.subject.kind == "loss" and _pairs_rows(instance):
-                    return
-                raise _Broken("a row's output depends on the other rows of the batch")
+        for row in ROWS:
+            alone = arrays(self.subject.call(instance, *_one_row(self.subject, args, kwargs, row)))
+            for a, b in zip(result, alone, strict=True):
+                if a[row : row + 1].shape != b.shape or not _close(a[row : row + 1], b):
+                    if self.subject.kind == "loss" and _pairs_rows(instance):
+                        return
+                    raise _Broken("a row's output depends on the other rows of the batch")
         outcome.stage += 1
 
     def _function(self, outcome: Outcome) -> None:

@@ -10,15 +10,15 @@ from kerascope.explain.fixes.outcome import Trial
 from kerascope.explain.fixes.swap import Program
 from kerascope.probe.lines import recorder as hooks
 from kerascope.probe.lines.install import Installation
-from kerascope.probe.lines.recorder import Recorder
+from kerascope.probe.lines.recorder import Listener, Recorder
 from kerascope.probe.lines.session import recording
 from kerascope.record.lines import LineLog
 
 
-def probes(trial: Trial, count: int) -> list[LineLog]:
-    """Returns traces of fresh objects on batches of `count` sizes."""
+def probes(trial: Trial, count: int, *listeners: Listener) -> list[LineLog]:
+    """Returns traces of fresh objects on batches of `count` sizes; listeners are shown them with all values."""
     logs = []
-    with recording(statistics=False) as recorder:
+    with recording(statistics=bool(listeners), listeners=listeners) as recorder:
         for batch in trial.sizes[:count]:
             recorder.log = LineLog()
             _run(trial, batch)
@@ -28,22 +28,36 @@ def probes(trial: Trial, count: int) -> list[LineLog]:
 
 def variant(trial: Trial, program: Program) -> list[LineLog]:
     """Returns traces on two batch sizes with the changed source of `program`, which is in the live functions."""
-    logs = []
+    with _traced(program):
+        recorders = [Recorder(LineLog(), statistics=False) for _ in range(2)]
+        for batch, recorder in zip(trial.sizes, recorders, strict=False):
+            _recorded(trial, batch, recorder)
+    return [recorder.log for recorder in recorders]
+
+
+def watched(trial: Trial, program: Program, listener: Listener) -> None:
+    """Shows a listener a run of the changed source of `program`, which is in the live functions."""
+    with _traced(program):
+        _recorded(trial, trial.sizes[0], Recorder(LineLog(), statistics=True, listeners=[listener]))
+
+
+@contextlib.contextmanager
+def _traced(program: Program) -> Iterator[None]:
     with _source(program.file, program.source):
         installation = Installation(lambda _: None)
         try:
             installation.add(function for function, _ in program.functions)
-            for batch in trial.sizes[:2]:
-                recorder = Recorder(LineLog(), statistics=False)
-                hooks.begin(recorder)
-                try:
-                    _run(trial, batch)
-                finally:
-                    hooks.end(recorder)
-                logs.append(recorder.log)
+            yield
         finally:
             installation.remove()
-    return logs
+
+
+def _recorded(trial: Trial, batch: int, recorder: Recorder) -> None:
+    hooks.begin(recorder)
+    try:
+        _run(trial, batch)
+    finally:
+        hooks.end(recorder)
 
 
 def _run(trial: Trial, batch: int) -> None:

@@ -11,7 +11,8 @@ from types import ModuleType
 from kerascope.budget import Budget
 from kerascope.explain.fixes import retrace
 from kerascope.explain.fixes.candidates import FAMILIES, Candidate, after, candidates
-from kerascope.explain.fixes.outcome import Outcome, Trial, quiet, written
+from kerascope.explain.fixes.edits import guards
+from kerascope.explain.fixes.outcome import NOT_FINITE, Outcome, Trial, quiet, written
 from kerascope.explain.fixes.patch import Patch
 from kerascope.explain.fixes.swap import Program, Refused
 from kerascope.explain.lines.failure import Failure
@@ -64,6 +65,7 @@ class _Search:
         seconds: float,
         found: Callable[[Fix, int], None] | None,
         families: Sequence[ModuleType],
+        wrong: str,
     ):
         self.failure = failure
         self.begun = time.perf_counter()
@@ -71,6 +73,7 @@ class _Search:
         self.trial = trial
         self.found = found
         self.families = families
+        self.wrong = wrong
         self.passing: list[_Passing] = []
         self.tried = 0
         self.first: float | None = None
@@ -83,6 +86,10 @@ class _Search:
     def run(self) -> None:
         with quiet():
             self.base = self.trial.check()
+            if self.base.passed:
+                self.base.reason = self.wrong
+            if self.base.reason == NOT_FINITE:
+                self.families = (*self.families, guards)
             listed = self._listed()
             self._singles(listed)
             if not self.passing and not self.late():
@@ -128,6 +135,10 @@ class _Search:
             with program.trying(candidate.edits):
                 self.tried += 1
                 outcome = self.trial.check()
+                if outcome.passed:
+                    outcome.reason = self.trial.lasting(
+                        lambda: Program(program.file, after(candidate), program)
+                    )
         except Refused:
             return None
         outcome.error = None  # its traceback would keep every tensor of the try alive
@@ -222,6 +233,7 @@ def repair(
     found: Callable[[Fix, int], None] | None = None,
     trial: Trial | None = None,
     families: Sequence[ModuleType] = FAMILIES,
+    wrong: str = "",
 ) -> Repairs:
     """Returns changes of the user's source with which a fresh object passes, the likeliest first.
 
@@ -237,9 +249,10 @@ def repair(
         found: called with the first fix that passes, and the number of changes tried, as soon as it is known.
         trial: what a change has to pass; `Trial(subject)` when it is not given.
         families: modules of edits to try; those for code that fails when it is not given.
+        wrong: what is wrong with an object that passes as it is; `trial.lasting` tells when it no longer is.
     """
     if subject.make is None:
         return Repairs()
-    search = _Search(trial or Trial(subject), failure, seconds, found, families)
+    search = _Search(trial or Trial(subject), failure, seconds, found, families, wrong)
     search.run()
     return search.repairs(most)

@@ -205,7 +205,7 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
                 if axes != current:
                     inner = ", ".join(map(str, axes)) + ("," if count == 1 and left == "(" else "")
                     # The batch axis alone taken out of the list.
-                    far = 0.0 if (0, *axes) == current else abs(count - len(current)) * 0.2
+                    far = -0.1 if (0, *axes) == current else abs(count - len(current)) * 0.2
                     yield (1.1 if 0 not in axes else 1.7) + far, f"{left}{inner}{right}"
     elif isinstance(value, (ast.Attribute, ast.Name)):
         for cost, axis in _choices(context, call, rank, None):
@@ -246,6 +246,8 @@ def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
     rank = rank_of(context, call) + (name == "stack")
     for cost, axis in _choices(context, call, rank, None):
         yield context.insert(1.1 + cost, call, f"{word}={axis}")
+    if name in REDUCTIONS and "keepdims" in names and not any(k.arg == "keepdims" for k in call.keywords):
+        yield context.insert(1.15, call, f"{word}=-1, keepdims=True")
     if name in REDUCTIONS and rank > 2:
         axes = ", ".join(map(str, range(1, rank)))
         yield context.insert(1.2, call, f"{word}=({axes})")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, called, position, short
+from kerascope.explain.fixes.edits import guards
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
+from kerascope.explain.fixes.edits.guards import prefix_of
 from kerascope.explain.fixes.edits.parameters import end_of_parameters, names_of
 from kerascope.explain.fixes.patch import Edit
 
-_SMALL = "1e-6"
 _NOT_KEPT = ("self", "name", "dtype", "trainable", "args", "kwargs")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -43,11 +44,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node, ast.Call):
         yield from _training(context, node)
         yield from _let_through(context, node)
-        yield from _each_row(context, node)
-        yield from _guarded(context, node)
         yield from _precision(context, node)
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        yield from _divided(context, node)
+    yield from guards.propose(context, node)
 
 
 # -- modes -------------------------------------------------------------------------------------------------------------
@@ -76,50 +74,7 @@ def _let_through(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield context.swap(0.6, call, context.atom(call.args[0]))
 
 
-def _each_row(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """A reduction of everything: one for each row."""
-    names, given = context.parameters(call), {k.arg for k in call.keywords}
-    if len(call.args) == 1 and {"axis", "keepdims"} <= set(names) and not given & {"axis", "keepdims"}:
-        yield context.insert(1.1, call, "axis=-1, keepdims=True")
-
-
 # -- numbers -----------------------------------------------------------------------------------------------------------
-
-
-def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """Something small under a root or logarithm, and the stable form of the logarithm of a softmax or sigmoid."""
-    name = called(call)
-    if name not in ("sqrt", "rsqrt", "log", "reciprocal") or len(call.args) != 1 or call.keywords:
-        return
-    inner, prefix = call.args[0], _prefix(context, call)
-    if prefix is None:
-        return
-    share = name == "log" and called(inner) in ("softmax", "sigmoid")
-    if share and isinstance(inner, ast.Call) and prefix == _prefix(context, inner):
-        yield context.swap(0.8, call, f"{prefix}.log_{called(inner)}({_arguments(context, inner)})")
-    added = context.swap(1.0, inner, f"{context.atom(inner)} + {_SMALL}")
-    yield Proposal(1.0, f"add {_SMALL} inside {name}", added.edits)
-    limited = context.swap(1.1, inner, f"{prefix}.maximum({context.text(inner)}, {_SMALL})")
-    yield Proposal(1.1, f"at least {_SMALL} inside {name}", limited.edits)
-
-
-def _arguments(context: Context, call: ast.Call) -> str:
-    given = [context.text(a) for a in call.args]
-    return ", ".join([*given, *(f"{k.arg}={context.text(k.value)}" for k in call.keywords)])
-
-
-def _divided(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
-    divisor = node.right
-    if isinstance(divisor, ast.Constant):
-        return
-    prefix = next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None)
-    if prefix is not None:
-        text = f"{prefix}.divide_no_nan({context.text(node.left)}, {context.text(divisor)})"
-        yield Proposal(
-            1.0, f"divide_no_nan by {short(context.text(divisor))}", context.swap(1.0, node, text).edits
-        )
-    added = context.swap(1.1, divisor, f"({context.text(divisor)} + {_SMALL})")
-    yield Proposal(1.1, f"add {_SMALL} to the divisor {short(context.text(divisor))}", added.edits)
 
 
 def _precision(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -133,17 +88,9 @@ def _precision(context: Context, call: ast.Call) -> Iterator[Proposal]:
     for value in given:
         if isinstance(value, ast.Constant) and value.value in _FLOATS:
             yield context.swap(0.9, value, "self.compute_dtype")
-    prefix = _prefix(context, call)
+    prefix = prefix_of(context, call)
     if called(call) == "convert_to_tensor" and len(call.args) == 1 and not given and prefix is not None:
         yield context.insert(1.0, call, "dtype=self.compute_dtype")
-
-
-def _prefix(context: Context, call: ast.Call) -> str | None:
-    """Returns how the file writes the module of tensor functions that a call is of; None for other calls."""
-    func = call.func
-    if not isinstance(func, ast.Attribute) or context.kind(func.value) is None:
-        return None
-    return ast.unparse(func.value)
 
 
 # -- constructor and configuration -------------------------------------------------------------------------------------

@@ -12,17 +12,20 @@ _SPLITS = ("split", "unstack", "tensor_split", "array_split", "chunk", "unbind")
 _ACCUMULATE = ("assign_add", "assign_sub", "append")
 _SHARED = 6
 """Two names of layers that end alike in so many letters are of one family."""
+_SQUASHING = ("softmax", "sigmoid")
 _MEANS = {"mean": "sum", "reduce_mean": "reduce_sum"}
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     yield from _unread(context, node)
+    if isinstance(node, (ast.Call, ast.Name)):
+        yield from _first_of_several(context, node)
     if isinstance(node, ast.Call):
         yield from _like_its_siblings(context, node)
         yield from _factors(context, node)
         yield from _batch_means(context, node)
-        yield from _first_of_several(context, node)
+        yield from _squashed_twice(context, node)
         yield from _turned(context, node)
     if isinstance(node, ast.BinOp):
         yield from _pairs_of_rows(context, node)
@@ -209,8 +212,21 @@ def _batch_means(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield context.swap(1.1, call.func, new)
 
 
-def _first_of_several(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """A call that gives several tensors, used as if it gave one."""
+def _squashed_twice(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Probabilities given to a cross-entropy that wants raw scores, or raw scores where it does not say so."""
+    if not called(call).endswith("crossentropy") or len(call.args) < 2:
+        return
+    if not any(k.arg == "from_logits" for k in call.keywords):
+        yield context.insert(1.0, call, "from_logits=True")
+        return
+    scores = call.args[1]
+    for made in (scores, *(context.given(scores) if isinstance(scores, ast.Name) else ())):
+        if isinstance(made, ast.Call) and called(made) in _SQUASHING and made.args:
+            yield context.swap(0.9, made, context.text(made.args[0]))
+
+
+def _first_of_several(context: Context, call: ast.Call | ast.Name) -> Iterator[Proposal]:
+    """A call that gives several tensors, or a name that holds them, used as if it were one."""
     parts = context.parts(call)
     if parts and isinstance(context.parents.get(call), (ast.Assign, *_PLACES)):
         for index in (0, -1):

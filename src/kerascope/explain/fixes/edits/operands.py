@@ -54,7 +54,6 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _unwrapped(context, node)
         yield from _renamed(context, node)
         yield from _operand_axes(context, node)
-        yield from _assigned(context, node)
         yield from _whole_numbers(context, node)
     yield from _casts(context, node)
 
@@ -65,6 +64,7 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
     one, two = context.shape(a), context.shape(b)
     fits = _multiply(one, two)
     yield from _row_dots(context, node, a, b)
+    yield from _batched(context, node, a, b)
     yield Proposal(
         worked + (1.1 if _multiply(two, one) else 1.9),
         f"{context.text(node)} -> operands swapped",
@@ -85,6 +85,16 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
                 0.35 if isinstance(operand, ast.Attribute) and shape is not None and "B" not in shape else 0.0
             )
             yield context.swap(cost + weight + 0.6 * worked + (0.0 if good else 0.7), operand, new)
+
+
+def _batched(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
+    """A stack of matrices with fewer axes than the other one: the axis that it lacks goes behind the batch."""
+    for operand, other in ((b, a), (a, b)):
+        shape, target = context.shape(operand) or (), context.shape(other) or ()
+        if len(target) == len(shape) + 1 > 3 and shape[0] == target[0] == "B":
+            text = context.spell("expand", node, context.text(operand), "1")
+            if text is not None:
+                yield context.swap(0.9, operand, text)
 
 
 def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
@@ -333,43 +343,6 @@ def _turns(context: Context, node: ast.AST) -> bool:
     return function is not None and any(
         called(n) in ("transpose", "permute", "swapaxes") for n in ast.walk(function)
     )
-
-
-def _assigned(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """The value per sample that is to be added to a number, or to a number for each of its features: its sum."""
-    if called(call) not in ("assign_add", "assign_sub", "assign") or len(call.args) != 1:
-        return
-    yield from _counted(context, call)
-    text = context.text(call.args[0])
-    held = call.func.value if isinstance(call.func, ast.Attribute) else None
-    state, value = context.shape(held), context.shape(call.args[0])
-    over = ", axis=0" if state and value and value[1:] == state and value[0] == "B" else ""
-    prefix = next(iter(context.prefixes()), None)
-    if prefix is not None:
-        name = (
-            "reduce_sum"
-            if context.resolve(ast.parse(prefix, mode="eval").body).__name__ == "tensorflow"
-            else "sum"
-        )
-        yield context.swap(2.1, call.args[0], f"{prefix}.{name}({text})")
-        if over:
-            yield context.swap(0.9, call.args[0], f"{prefix}.{name}({text}{over})")
-
-
-def _counted(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """A metric that counts batches where its rows are to be counted."""
-    function = context.function(call)
-    value = call.args[0]
-    one = isinstance(value, ast.Constant) and value.value in (1, 1.0)
-    if called(call) != "assign_add" or not one or function is None or function.name != "update_state":
-        return
-    for name in (a.arg for a in function.args.args[1:2]):
-        rows = context.spell("rows", call, name)
-        prefix = next(iter(context.prefixes()), None)
-        if rows is not None and prefix is not None and context.is_tensor(function, name):
-            text = context.spell("cast", value, rows, '"float32"')
-            if text is not None:
-                yield context.swap(0.9, value, text)
 
 
 def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:

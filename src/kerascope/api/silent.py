@@ -1,0 +1,84 @@
+"""Changes of the source after which a silent fault in the numbers no longer shows, and the object passes as before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from kerascope.explain.fixes.outcome import Trial, quiet
+from kerascope.values import Finding
+
+if TYPE_CHECKING:
+    from kerascope.explain.fixes.misbehave import Misbehaviour
+    from kerascope.explain.fixes.search import Repairs
+    from kerascope.explain.fixes.swap import Program
+    from kerascope.explain.subject import Subject
+    from kerascope.record.lines import LineLog, Site
+
+KINDS = ("broadcast-shape", "logits-mismatch", "nan-operation", "wrong-axis")
+"""The faults for which there are edits."""
+
+
+def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviour, Finding] | None:
+    """Returns the first fault among the findings that changes can be tried for, as a failure to mend.
+
+    It must show on made-up inputs too, or nothing could be said about a change.
+    """
+    from kerascope.explain.fixes import retrace
+    from kerascope.explain.fixes.misbehave import Misbehaviour
+
+    finding = next((f for f in findings if f.severity == "fault" and f.kind in KINDS), None)
+    if finding is None or about.make is None or about.kind not in ("layer", "model", "loss", "metric"):
+        return None
+    trial = Trial(about)
+    with quiet():
+        logs = tuple(retrace.probes(trial, 2))
+        shown = _shown(trial, None, finding.kind)
+    culprit = _site(logs, finding)
+    if shown is None or culprit is None:
+        return None
+    failure = Misbehaviour(None, None, None, culprit=culprit, logs=logs, reason=finding.title)
+    return failure, finding
+
+
+def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
+    """Returns changes with which the object passes and the fault no longer shows."""
+    from kerascope.explain.fixes.search import repair
+
+    trial = _Silenced(about, finding.kind)
+    return repair(about, failure, seconds=seconds, trial=trial, wrong=finding.title)
+
+
+class _Silenced(Trial):
+    """What a change has to pass: the usual conditions, and that no such fault shows any more."""
+
+    def __init__(self, about: Subject, kind: str) -> None:
+        super().__init__(about)
+        self._kind = kind
+
+    def lasting(self, program: Callable[[], Program]) -> str:
+        """Returns the title of a fault of the kind that still shows; "" when none does."""
+        found = _shown(self, program(), self._kind)
+        return "" if found is None else found.title
+
+
+def _shown(trial: Trial, program: Program | None, kind: str) -> Finding | None:
+    """Returns the fault of a kind that shows on made-up inputs; `program` is the source where it is changed."""
+    from kerascope.detect.smells import Smells
+    from kerascope.explain.fixes import retrace
+
+    smells = Smells()
+    if program is None:
+        retrace.probes(trial, 1, smells)
+    else:
+        retrace.watched(trial, program, smells)
+    return next((f for f in smells.findings() if f.kind == kind and f.severity == "fault"), None)
+
+
+def _site(logs: Sequence[LineLog], finding: Finding) -> Site | None:
+    place = finding.location
+    for log in logs:
+        for site, _ in log.rows:
+            if (site.file, site.line, site.source) == (place.file, place.line, place.expression):
+                return site
+    return None

@@ -1,0 +1,62 @@
+"""Edits for numbers that are not finite: something small under a root, in a logarithm or in a divisor."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, short
+
+_SMALL = "1e-6"
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Call):
+        yield from _guarded(context, node)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        yield from _divided(context, node)
+
+
+def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Something small under a root or logarithm, and the stable form of the logarithm of a softmax or sigmoid."""
+    name = called(call)
+    if name not in ("sqrt", "rsqrt", "log", "reciprocal") or len(call.args) != 1 or call.keywords:
+        return
+    inner, prefix = call.args[0], prefix_of(context, call)
+    if prefix is None:
+        return
+    share = name == "log" and called(inner) in ("softmax", "sigmoid")
+    if share and isinstance(inner, ast.Call) and prefix == prefix_of(context, inner):
+        yield context.swap(0.8, call, f"{prefix}.log_{called(inner)}({_arguments(context, inner)})")
+    added = context.swap(1.0, inner, f"{context.atom(inner)} + {_SMALL}")
+    yield Proposal(1.0, f"add {_SMALL} inside {name}", added.edits)
+    limited = context.swap(1.1, inner, f"{prefix}.maximum({context.text(inner)}, {_SMALL})")
+    yield Proposal(1.1, f"at least {_SMALL} inside {name}", limited.edits)
+
+
+def _arguments(context: Context, call: ast.Call) -> str:
+    given = [context.text(a) for a in call.args]
+    return ", ".join([*given, *(f"{k.arg}={context.text(k.value)}" for k in call.keywords)])
+
+
+def _divided(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    divisor = node.right
+    if isinstance(divisor, ast.Constant):
+        return
+    prefix = next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None)
+    if prefix is not None:
+        text = f"{prefix}.divide_no_nan({context.text(node.left)}, {context.text(divisor)})"
+        yield Proposal(
+            1.0, f"divide_no_nan by {short(context.text(divisor))}", context.swap(1.0, node, text).edits
+        )
+    added = context.swap(1.1, divisor, f"({context.text(divisor)} + {_SMALL})")
+    yield Proposal(1.1, f"add {_SMALL} to the divisor {short(context.text(divisor))}", added.edits)
+
+
+def prefix_of(context: Context, call: ast.Call) -> str | None:
+    """Returns how the file writes the module of tensor functions that a call is of; None for other calls."""
+    func = call.func
+    if not isinstance(func, ast.Attribute) or context.kind(func.value) is None:
+        return None
+    return ast.unparse(func.value)
