@@ -6,6 +6,7 @@ import dataclasses
 
 from trace_bugs.apart import CASES as APART
 from trace_bugs.aside import CASES as ASIDE
+from trace_bugs.beyond import CASES as BEYOND
 from trace_bugs.case import Case, Loaded, load
 from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
@@ -34,9 +35,10 @@ ALL: tuple[Case, ...] = (
         *LATE,
         *NEWEST,
         *ASIDE,
+        *APART,
         *CONSTRUCTS,
     ),
-    *(dataclasses.replace(case, held_out=True) for case in APART),
+    *(dataclasses.replace(case, held_out=True) for case in BEYOND),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]
