@@ -13,6 +13,7 @@ from kerascope.explain.lines.failure import underlying
 from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.registry import Broken, first, last
 from kerascope.probe.lines.install import is_users
+from kerascope.record.lines import Site
 
 KIND = "wrong-argument"
 
@@ -151,12 +152,31 @@ def container(operation: Operation) -> Broken | None:
         r"|type[: ']+(list|tuple|dict)'",
         operation.message,
     )
-    if match is None:
+    sides = (operation.node.left, operation.node.right) if isinstance(operation.node, ast.BinOp) else ()
+    if match is None and not sides:
         return None
-    kind = next(part for part in match.groups() if part)
-    for part in ast.walk(operation.node):
+    kinds = ("list", "tuple") if match is None else tuple(part for part in match.groups() if part)
+    for part in ast.walk(operation.node) if match is not None else sides:
         held = operation.found(part) if isinstance(part, (ast.Name, ast.Attribute)) else MISSING
-        if type(held).__name__ == kind:
-            text = f"`{ast.unparse(part)}` is a {kind} of {len(held)} here, where one tensor is wanted."
-            return Broken(KIND, text, tuple(operation.tensors), title=f"`{ast.unparse(part)}` is a {kind}")
+        if (kind := type(held).__name__) in kinds:
+            name = ast.unparse(part)
+            text = f"`{name}` is a {kind} of {len(held)} here, where one tensor is wanted."
+            return Broken(
+                KIND,
+                text,
+                tuple(operation.tensors),
+                title=f"`{name}` is a {kind}",
+                culprit=_set_by(operation, name),
+            )
     return None
+
+
+def _set_by(operation: Operation, name: str) -> Site | None:
+    """Returns the expression that a name was set to, in the function that failed."""
+    failure = operation.failure
+    found = [
+        event.site
+        for event in failure.logs[0].events
+        if event.activation is failure.activation and name in event.site.targets
+    ]
+    return found[-1] if found else None
