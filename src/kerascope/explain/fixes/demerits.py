@@ -159,10 +159,13 @@ def of_metric(trial: Trial, outcome: Outcome) -> None:
         args = agreeing(args)
         whole = trial._make()
         once = _attempt(trial, whole, args, kwargs)
-    split = None
-    for part in (slice(0, 4), slice(4, first)):
-        split = _attempt(trial, parts, *_rows(trial, args, kwargs, part))
-    if once is None or split is None or (_differs(split, once) and not _near(split, once)):
+    halves = (slice(0, 4), slice(4, first))
+    # The second order is for what only keeps the last batch, which may happen to hold the largest.
+    orders = [(parts, halves), (trial._make(), halves[::-1])]
+    splits = [
+        [_attempt(trial, each, *_rows(trial, args, kwargs, p)) for p in order][-1] for each, order in orders
+    ]
+    if once is None or any(s is None or (_differs(s, once) and not _near(s, once)) for s in splits):
         outcome.demerits["the result depends on how the data is split into batches"] = 1.5
     for index in range(len(trial.subject.specs())):
         # What counts hits has few values, and two batches may give the same one by chance.

@@ -13,7 +13,7 @@ import numpy as np
 from kerascope._backends import tensors
 from kerascope._keras import objects
 from kerascope.explain.fixes.demerits import TURNED
-from kerascope.explain.fixes.outcome import NOT_FINITE, ROWS, Outcome, Shape, Trial, quiet, written
+from kerascope.explain.fixes.outcome import NOT_FINITE, ROWS, SINGLE, Outcome, Shape, Trial, quiet, written
 from kerascope.explain.lines.explanation import explain
 from kerascope.explain.lines.failure import Failure
 from kerascope.explain.subject import BATCH, Subject
@@ -151,6 +151,8 @@ def _silent(trial: Trial, reason: str) -> tuple[list[LineLog], Site | None]:
     logs.append(recorder.log)
     if reason == NOT_FINITE:
         return logs, _not_finite(followers[0])
+    if reason.startswith(SINGLE):
+        return logs, _of_one_row(trial, followers[0])
     shape = "row's output" not in reason
     return logs, _culprit(followers[0], followers[1], first, shape, trial.subject.kind == "metric")
 
@@ -158,6 +160,20 @@ def _silent(trial: Trial, reason: str) -> tuple[list[LineLog], Site | None]:
 def _not_finite(follower: _Follower) -> Site | None:
     for site, _, values, _ in follower.seen:
         if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+            return site
+    return None
+
+
+def _of_one_row(trial: Trial, many: _Follower) -> Site | None:
+    """Returns the first expression that has fewer or more axes for a single row than for many."""
+    one = _Follower()
+    with recording(statistics=False, listeners=[one]), contextlib.suppress(Exception):
+        assert trial.subject.make is not None
+        trial.subject.call(trial.subject.make(), *trial.inputs(1))
+    for (site, path, a, _), (other, other_path, b, _) in zip(many.seen, one.seen, strict=False):
+        if site is not other or path != other_path:
+            return None
+        if a is not None and b is not None and a.ndim != b.ndim:
             return site
     return None
 

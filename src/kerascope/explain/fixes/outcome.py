@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _SIZES = (11, 13, 17, 19, 23, 29, 31, 37)
 ROWS = (3, 5, 8)
 """The rows that are looked at alone: of one row a product with zero may hide what it is mixed with."""
+SINGLE = "with a single row"
 NOT_FINITE = "the output is not finite"
 
 _DIAGONAL = {
@@ -217,7 +218,7 @@ class Trial:
             if a.shape[1:] != b.shape[1:]:
                 raise _Broken(f"the batch is on two axes of the output: {written(labelled[-1])}")
             if c.shape != (1, *a.shape[1:]):
-                raise _Broken(f"with a single row the output is {c.shape}, not {(1, *a.shape[1:])}")
+                raise _Broken(f"{SINGLE} the output is {c.shape}, not {(1, *a.shape[1:])}")
             if not all(np.isfinite(x).all() for x in (a, b, c) if x.dtype.kind == "f"):
                 raise _Broken(NOT_FINITE)
         outcome.output = labelled[0]

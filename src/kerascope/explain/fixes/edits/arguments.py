@@ -345,6 +345,10 @@ def _switches(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield context.insert(1.1, call, "return_sequences=True")
 
 
+def _stepped(call: ast.Call) -> bool:
+    return len(call.args) > 2 or any(k.arg == "strides" for k in call.keywords)
+
+
 def _words(context: Context, call: ast.Call) -> Iterator[Proposal]:
     pairs = {"same": "valid", "valid": "same", "SAME": "VALID", "VALID": "SAME"}
     pairs |= {"channels_first": "channels_last", "channels_last": "channels_first"}
@@ -354,6 +358,9 @@ def _words(context: Context, call: ast.Call) -> Iterator[Proposal]:
             quote = context.text(value)[0]
             yield context.swap(1.1, value, f"{quote}{pairs[value.value]}{quote}")
     name = called(call).lower()
+    if "conv" in name and "strides" in context.parameters(call) and not _stepped(call):
+        # A transposed convolution is there to make something larger.
+        yield context.insert(0.9 if "transpose" in name else 1.5, call, "strides=2")
     given = any(k.arg == "padding" for k in call.keywords)
     given = given or any(isinstance(v, ast.Constant) and v.value in pairs for v in values)
     if (name.startswith("conv") or "pool" in name) and not given:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called
 
+_KEPT = {"max": "maximum", "min": "minimum", "amax": "maximum", "amin": "minimum"}
+"""What keeps an extreme of all batches, by what gives that of one."""
 _UPDATES = ("assign_add", "assign_sub", "assign")
 
 
@@ -24,6 +26,11 @@ def _added(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if called(call) != "assign" or function is None or function.name != "update_state":
         return
     assert isinstance(call.func, ast.Attribute)
+    state, value = context.text(call.func.value), call.args[0]
+    kept = _KEPT.get(called(value))
+    if kept is not None and isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        prefix = context.text(value.func.value)
+        yield context.swap(0.7, value, f"{prefix}.{kept}({state}, {context.text(value)})")
     if any(called(n) == "assign_add" for n in ast.walk(function)):
         yield context.swap(0.8, call.func, f"{context.text(call.func.value)}.assign_add")
 

@@ -39,7 +39,9 @@ def unread(context: Context, function: ast.FunctionDef) -> dict[str, ast.expr]:
     read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     found: dict[str, ast.expr] = {}
     for statement in ast.walk(function):
-        if isinstance(statement, ast.Assign) and context.shape(statement.value) is not None:
+        if isinstance(statement, ast.Assign) and (
+            context.shape(statement.value) is not None or isinstance(statement.value, ast.ListComp)
+        ):
             for target in statement.targets:
                 if isinstance(target, ast.Name) and target.id not in read and target.id[:1] != "_":
                     found[target.id] = statement.value
@@ -49,7 +51,8 @@ def unread(context: Context, function: ast.FunctionDef) -> dict[str, ast.expr]:
 def _unread(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """A variable that is computed and never read was most likely meant where something like it stands."""
     function = context.function(node)
-    if function is None or context.shape(node) is None or not isinstance(context.parents.get(node), _PLACES):
+    held = context.shape(node) is not None or context.parts(node)
+    if function is None or not held or not isinstance(context.parents.get(node), _PLACES):
         return
     text = "".join(context.text(node).split())
     for name, value in unread(context, function).items():
@@ -67,7 +70,8 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if owner is None:
         return
     calls = [n for n in ast.walk(owner) if isinstance(n, ast.Call) and n is not call]
-    yield from _sizes_of_siblings(context, call, [n for n in calls if _akin(called(n), called(call))])
+    akin = [n for n in calls if _akin(called(n), called(call)) or _same_function(n, call)]
+    yield from _sizes_of_siblings(context, call, akin)
     others = [n for n in calls if called(n) == called(call)]
     yield from _lacking(context, call, others)
     for keyword in call.keywords:
@@ -113,8 +117,14 @@ def _akin(one: str, other: str) -> bool:
     return one[:1].isupper() and other[:1].isupper() and one[-_SHARED:] == other[-_SHARED:]
 
 
+def _same_function(one: ast.Call, other: ast.Call) -> bool:
+    """Tells calls of one function with as many arguments, for which the same settings are likely to be meant."""
+    alike = ast.unparse(one.func) == ast.unparse(other.func) and len(one.args) == len(other.args) > 2
+    return alike and [k.arg for k in one.keywords] == [k.arg for k in other.keywords]
+
+
 def _sizes_of_siblings(context: Context, call: ast.Call, others: list[ast.Call]) -> Iterator[Proposal]:
-    """The number that a layer of the same family is given at the same place."""
+    """The number that a layer of the same family, or the same function elsewhere, is given at the same place."""
     for place, value in enumerate(call.args):
         for other in others:
             number = integer(other.args[place]) if place < len(other.args) else None

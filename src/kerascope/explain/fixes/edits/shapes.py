@@ -21,6 +21,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node, ast.Call):
         if called(node) in _RESHAPING:
             yield from _targets(context, node)
+        if called(node) in _MAKING:
+            yield from _batch_first(context, node)
         if called(node) in _MAKING | _RESHAPING:
             yield from _fixed_batch(context, node)
     elif isinstance(node, ast.Subscript):
@@ -257,6 +259,19 @@ def _with_features(
     if known and isinstance(last, ast.BinOp) and isinstance(last.op, ast.Mult) and "-1" in texts[:-1]:
         assert tensor is not None
         yield 0.9, [*texts[:-1], f"{texts[-1]} * {context.atom(tensor)}.shape[-1]"]
+
+
+def _batch_first(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Sizes of what is made, with that of the batch in front."""
+    for value in (*call.args, *(k.value for k in call.keywords if k.arg == "shape")):
+        if not isinstance(value, (ast.Tuple, ast.List)):
+            continue
+        texts = [context.text(element) for element in value.elts]
+        of_batch = [t for t in texts if (t.endswith("[0]") and "shape" in t) or "batch" in t.lower()]
+        if of_batch and texts[0] not in of_batch:
+            order = [of_batch[0], *(t for t in texts if t != of_batch[0])]
+            left, right = ("(", ")") if isinstance(value, ast.Tuple) else ("[", "]")
+            yield context.swap(0.7, value, f"{left}{', '.join(order)}{right}")
 
 
 def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
