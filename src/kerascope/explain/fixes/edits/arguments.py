@@ -128,6 +128,8 @@ def _along_steps(context: Context, call: ast.Call) -> bool:
     name = called(call).removeprefix("reduce_")
     if name in _STEPWISE:
         return True
+    if name in ("sum", "mean") and _of_features(context, call):
+        return False
     if name == "stack":
         return not (call.args and isinstance(call.args[0], (ast.List, ast.Tuple)))  # a list made step by step
     function = context.function(call)
@@ -136,6 +138,13 @@ def _along_steps(context: Context, call: ast.Call) -> bool:
     return (
         pools and not keeps and function is not None and function.name == "call" and not context.in_loss(call)
     )
+
+
+def _of_features(context: Context, call: ast.Call) -> bool:
+    """Tells the sum of a distance or norm, which is over the features of each step."""
+    if called(context.parents.get(call)) in ("sqrt", "rsqrt", "log"):
+        return True
+    return bool(call.args) and called(call.args[0]) in ("square", "abs")
 
 
 def _first(call: ast.Call) -> ast.expr | None:
@@ -205,7 +214,9 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
                 if axes != current:
                     inner = ", ".join(map(str, axes)) + ("," if count == 1 and left == "(" else "")
                     # The batch axis alone taken out of the list.
-                    far = -0.1 if (0, *axes) == current else abs(count - len(current)) * 0.2
+                    far = 0.0 if (0, *axes) == current else abs(count - len(current)) * 0.2
+                    if axes == tuple(range(1, rank - 1)) and count > 1:
+                        far -= 0.15  # all that lie between the batch and the features
                     yield (1.1 if 0 not in axes else 1.7) + far, f"{left}{inner}{right}"
     elif isinstance(value, (ast.Attribute, ast.Name)):
         for cost, axis in _choices(context, call, rank, None):

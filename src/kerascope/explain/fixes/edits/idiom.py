@@ -12,6 +12,7 @@ _SPLITS = ("split", "unstack", "tensor_split", "array_split", "chunk", "unbind")
 _ACCUMULATE = ("assign_add", "assign_sub", "append")
 _SHARED = 6
 """Two names of layers that end alike in so many letters are of one family."""
+_MODES = ("training", "mask", "sample_weight")
 _SQUASHING = ("softmax", "sigmoid")
 _MEANS = {"mean": "sum", "reduce_mean": "reduce_sum"}
 
@@ -55,6 +56,7 @@ def _unread(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if function is None or not held or not isinstance(context.parents.get(node), _PLACES):
         return
     text = "".join(context.text(node).split())
+    yield from _unread_parameters(context, function, node)
     for name, value in unread(context, function).items():
         inside = position(value)[0] <= position(node)[0] <= position(value)[1]
         if inside or node.lineno <= value.lineno:
@@ -62,6 +64,18 @@ def _unread(context: Context, node: ast.expr) -> Iterator[Proposal]:
         # What it was computed from, or part of that, is the likeliest to stand in its place.
         related = text in "".join(context.text(value).split())
         yield context.swap(0.7 if related else 1.3, node, name)
+
+
+def _unread_parameters(context: Context, function: ast.FunctionDef, node: ast.expr) -> Iterator[Proposal]:
+    """An input that nothing reads was most likely meant where another one stands."""
+    if function.name not in ("call", "update_state") or not isinstance(node, ast.Name):
+        return
+    given = [a.arg for a in function.args.args[1:] if a.arg not in _MODES and a.arg[:1] != "_"]
+    read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    for name in given:
+        if name not in read and node.id in given:
+            # Losses that ignore their targets often mean to.
+            yield context.swap(1.4 if name == "y_true" else 0.8, node, name)
 
 
 def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:

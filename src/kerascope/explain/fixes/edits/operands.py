@@ -81,9 +81,7 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
             turned = None if shape is None else (*shape[:-2], shape[-1], shape[-2])
             good = _multiply(turned, context.shape(other)) if operand is a else _multiply(one, turned)
             # A weight that lies the wrong way round is rather made the right way round.
-            weight = (
-                0.35 if isinstance(operand, ast.Attribute) and shape is not None and "B" not in shape else 0.0
-            )
+            weight = 0.35 if shape is not None and "B" not in shape else 0.0
             yield context.swap(cost + weight + 0.6 * worked + (0.0 if good else 0.7), operand, new)
 
 

@@ -300,6 +300,9 @@ def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
         yield from _tuple_indices(context, index)
         return
     number = integer(index)
+    if tensor and text == "None":  # an axis in front of the batch
+        yield context.swap(0.9, index, "..., None")
+        yield context.swap(0.95, index, ":, None")
     if tensor and isinstance(index, ast.Name):
         yield dataclasses.replace(context.swap(1.1, index, f":, {text}"), kind="index behind the batch")
     if tensor and (number is not None or isinstance(index, ast.Slice)):
@@ -333,7 +336,7 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
     for order in itertools.permutations(parts):
         new = ", ".join(order)
         if list(order) != parts and order[0] != "None":
-            yield context.swap(1.2 + left, index, new)
+            yield context.swap(0.95 + left if order[0] == ":" != parts[0] else 1.2 + left, index, new)
     for at, element in enumerate(index.elts):
         number = integer(element)
         if number is not None:
