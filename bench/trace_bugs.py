@@ -13,7 +13,7 @@ it does not; then changes are tried. Columns:
 - tried: changes tried in all; seconds: until the first change that passes was known
 - alarm: something was found wrong with the healthy twin
 
-The cases called held out (`trace_bugs/beyond.py`) are run only to score, never looked at while the search is tuned.
+The cases called held out (`trace_bugs/last.py`) are run only to score, never looked at while the search is tuned.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
 from trace_bugs.further import CASES as FURTHER
 from trace_bugs.held import CASES as HELD
+from trace_bugs.last import CASES as LAST
 from trace_bugs.late import CASES as LATE
 from trace_bugs.layers import CASES as LAYERS
 from trace_bugs.losses import CASES as LOSSES
@@ -36,9 +37,10 @@ ALL: tuple[Case, ...] = (
         *NEWEST,
         *ASIDE,
         *APART,
+        *BEYOND,
         *CONSTRUCTS,
     ),
-    *(dataclasses.replace(case, held_out=True) for case in BEYOND),
+    *(dataclasses.replace(case, held_out=True) for case in LAST),
 )
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

@@ -1,4 +1,4 @@
-"""Cases that are only ever run to score: written after the search had been changed for all sets before it."""
+"""Cases written after the search had been changed for all sets before them; it was then changed for them, too."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One case of the suite: the source of a healthy class, and the change that breaks it.
 
 The faulty module is the healthy one with `good` replaced by `bad`; both are written to files and imported, as a user's
-would be. The cases of `beyond.py` are held out: they are only run to score.
+would be. The cases of `last.py` are held out: they are only run to score.
 """
 
 from __future__ import annotations
