@@ -13,7 +13,17 @@ import numpy as np
 from kerascope._backends import tensors
 from kerascope._keras import objects
 from kerascope.explain.fixes.demerits import TURNED
-from kerascope.explain.fixes.outcome import NOT_FINITE, ROWS, SINGLE, Outcome, Shape, Trial, quiet, written
+from kerascope.explain.fixes.outcome import (
+    NOT_FINITE,
+    ROWS,
+    SINGLE,
+    TWICE,
+    Outcome,
+    Shape,
+    Trial,
+    quiet,
+    written,
+)
 from kerascope.explain.lines.explanation import explain
 from kerascope.explain.lines.failure import Failure
 from kerascope.explain.subject import BATCH, Subject
@@ -53,6 +63,8 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, outcome.reason)
+    if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
+        return None  # such as the similarities of all samples, which is what comes out
     # Odd, but right in some objects: said only when the trace shows why.
     if outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
         culprit = _over_the_batch(logs[0], trial.sizes[0]) if odd else None
@@ -62,6 +74,22 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     return Misbehaviour(
         None, None, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
+
+
+def _of_itself(log: LineLog, batch: int) -> bool:
+    """Tells whether each row meets each row of the same thing, as in `ops.matmul(z, ops.transpose(z))`."""
+    rows = ((site, row.last.facts.shape or ()) for (site, _), row in log.rows.items())
+    site = next((site for site, shape in rows if shape.count(batch) > 1), None)
+    if site is None:
+        return False
+    functions = {id(n.func) for n in ast.walk(site.node) if isinstance(n, ast.Call)}
+    functions |= {
+        id(n.value) for n in ast.walk(site.node) if id(n) in functions and isinstance(n, ast.Attribute)
+    }
+    names = [
+        ast.unparse(n) for n in ast.walk(site.node) if isinstance(n, ast.Name) and id(n) not in functions
+    ]
+    return len(names) > 1 and len(set(names)) == 1
 
 
 def _odd(outcome: Outcome) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _SIZES = (11, 13, 17, 19, 23, 29, 31, 37)
 ROWS = (3, 5, 8)
 """The rows that are looked at alone: of one row a product with zero may hide what it is mixed with."""
+TWICE = "the batch is on two axes of the output"
 SINGLE = "with a single row"
 NOT_FINITE = "the output is not finite"
 
@@ -216,7 +217,7 @@ class Trial:
             if a.ndim == 0 or a.shape[0] != first or b.shape[0] != second:
                 raise _Broken(f"the output is {written(labelled[-1])}, not a row for each row of the input")
             if a.shape[1:] != b.shape[1:]:
-                raise _Broken(f"the batch is on two axes of the output: {written(labelled[-1])}")
+                raise _Broken(f"{TWICE}: {written(labelled[-1])}")
             if c.shape != (1, *a.shape[1:]):
                 raise _Broken(f"{SINGLE} the output is {c.shape}, not {(1, *a.shape[1:])}")
             if not all(np.isfinite(x).all() for x in (a, b, c) if x.dtype.kind == "f"):
@@ -251,7 +252,7 @@ class Trial:
         if not all(np.isfinite(x).all() for x in results[first] if x.dtype.kind == "f"):
             raise _Broken(NOT_FINITE)
         if any(len([size for size in shape if isinstance(size, str)]) > 1 for shape in shapes):
-            raise _Broken(f"the batch is on two axes of the output: {written(shapes[0])}")
+            raise _Broken(f"{TWICE}: {written(shapes[0])}")
         outcome.output = shapes[0] if shapes else None
 
     # -- losses and metrics ---------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ def _choices(context: Context, call: ast.Call, rank: int, now: int | None) -> li
     if rank < 1:
         return []
     current = None if now is None else now % rank if -rank <= now < rank else None
+    one_row = called(call) == "repeat" and (context.shape(_first(call)) or ("B",))[0] == 1
     steps = rank > 2 and _along_steps(context, call)
     shape = context.shape(_first(call)) or ()
     summed = _summed_over(context, call, rank)
@@ -95,7 +96,7 @@ def _choices(context: Context, call: ast.Call, rank: int, now: int | None) -> li
     for axis in range(rank):
         if axis == current:
             continue
-        cost = leaving + (0.5 if axis == 0 and rank > 1 else 0.0)
+        cost = leaving + (0.5 if axis == 0 and rank > 1 and not one_row else 0.0)
         if summed is not None:
             cost += 0.4 * (axis != summed)
         elif axis != (1 if steps else rank - 1):

@@ -332,6 +332,10 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
         if parts[0] == ":" and "..." not in parts:
             yield dataclasses.replace(context.swap(1.1, index, f"..., {parts[-1]}"), kind="index at the end")
     outer = context.parents.get(node) if node is not None else None
+    if parts == [":", "None"] and isinstance(outer, ast.BinOp) and shape is not None:
+        other = context.shape(outer.right if outer.left is node else outer.left) or ()
+        fits = shape[-len(other) + 1 :] == other[:-1] and len(other) > 1
+        yield context.swap(0.7 if fits else 1.2, index, "..., None")
     left = 0.15 if isinstance(outer, ast.BinOp) and outer.left is node else 0.0  # rows first, columns after
     for order in itertools.permutations(parts):
         new = ", ".join(order)
