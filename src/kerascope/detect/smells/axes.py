@@ -18,8 +18,11 @@ Shape = tuple[int | str | None, ...]
 
 
 def concerns(site: Site) -> bool:
-    """Calls that reduce or normalise."""
-    return isinstance(site.node, ast.Call) and names.called(site.node) in _REDUCING | _ALONG | {"einsum"}
+    """Calls that reduce or normalise; what an object keeps under such a name is mostly a layer."""
+    node = site.node
+    if not isinstance(node, ast.Call) or ast.unparse(node.func).startswith("self."):
+        return False
+    return names.called(node) in _REDUCING | _ALONG | {"einsum"}
 
 
 def judge(moment: Moment) -> Verdict:
