@@ -161,6 +161,15 @@ def test_a_layer_that_runs_but_mixes_rows_is_named_and_mended():
     assert "axis=1" in found.fixes[0].patch or "axis=-2" in found.fixes[0].patch
 
 
+def test_a_silent_fault_in_the_numbers_is_mended():
+    true, logits = np.eye(3, dtype="float32")[[0, 2]], np.random.default_rng(0).normal(size=(2, 3))
+    t = kerascope.trace(parts.SoftmaxTwice(), tensor(true), tensor(logits.astype("float32")))
+    found = next(f for f in t.findings if f.kind == "logits-mismatch")
+    assert "from_logits=False" in found.fixes[0].patch or "(y_true, y_pred" in found.fixes[0].patch
+    assert next(e.value for e in found.evidence if e.label == "edits tried") > 0
+    assert t.fixes == found.fixes
+
+
 def test_tracing_lets_the_exception_through_with_a_note():
     layer = parts.WrongAxis()
     with pytest.raises(Exception) as caught, kerascope.tracing() as t:

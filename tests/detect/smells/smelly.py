@@ -570,6 +570,20 @@ def converged_error():
 # -- wrong-axis ------------------------------------------------------------------------------------
 
 
+class Normed(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = keras.layers.LayerNormalization()
+
+    def call(self, x):
+        return self.norm(x)
+
+
+@healthy
+def layer_called_norm():
+    return Normed()(tensor(8, 3))
+
+
 @faulty("wrong-axis", "ops.mean(x, axis=0)")
 def centred_over_the_batch():
     return Run(lambda x: x - ops.mean(x, axis=0))(tensor(16, 5))

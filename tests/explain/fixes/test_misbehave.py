@@ -28,6 +28,10 @@ SILENT = [
     ("SquaredError", "not a row for each row", "ops.mean(ops.square(y_true - y_pred))"),
     ("FlatTargets", "other rows", "target - y_pred"),
     ("RootError", "split into batches", "ops.mean(error)"),
+    ("BoxOverlapLoss", "other rows", "area_true + area_pred"),
+    ("SoftLabelDivergence", "not finite", "ops.log(y_true / y_pred)"),
+    ("PointerScores", "single row", "ops.squeeze(self.score(h))"),
+    ("LargestError", "split into batches", "self.worst.assign(ops.max(error))"),
     ("MaxPieces", "not a row for each row", "ops.reshape(self.dense(x), (-1, self.pieces))"),
 ]
 
@@ -95,3 +99,29 @@ def test_amounts_and_probabilities_are_made_up_as_such():
     found = misbehaviour(subject(EntropyOverRows(), [numbers, numbers], {}))
     assert found is not None
     assert "other rows" in found.reason
+
+
+PAIRS = """
+class {name}(layers.Layer):
+    def call(self, x, y):
+        z = ops.normalize(x, axis=-1)
+        return ops.matmul(z, ops.transpose({other}))
+"""
+
+
+def test_each_row_against_each_row_of_the_same_thing_is_meant(tmp_path):
+    from trace_bugs.case import Case, load
+
+    from kerascope.explain.fixes.misbehave import misbehaviour
+    from kerascope.explain.subject import subject
+
+    found = {}
+    for name, other in (("Similarities", "z"), ("Crossed", "y")):
+        source = PAIRS.format(name=name, other=other)
+        loaded = load(
+            Case(name, "3 3", "", "", source), Case(name, "3 3", "", "", source).healthy(), tmp_path
+        )
+        found[name] = misbehaviour(subject(loaded.make(), loaded.arguments(), {}))
+    assert found["Similarities"] is None
+    assert found["Crossed"] is not None
+    assert "two axes" in found["Crossed"].reason
