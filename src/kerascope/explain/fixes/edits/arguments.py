@@ -143,7 +143,7 @@ def _along_steps(context: Context, call: ast.Call) -> bool:
 
 def _of_features(context: Context, call: ast.Call) -> bool:
     """Tells the sum of a distance or norm, which is over the features of each step."""
-    if called(context.parents.get(call)) in ("sqrt", "rsqrt", "log"):
+    if called(context.parents.get(call, call)) in ("sqrt", "rsqrt", "log"):
         return True
     return bool(call.args) and called(call.args[0]) in ("square", "abs")
 
