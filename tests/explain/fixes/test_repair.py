@@ -67,7 +67,8 @@ def test_fault_is_named_and_mended(name, bench, tmp_path):
     assert not case.held_out
     score = bench.score(case, tmp_path, 20.0)
     # JAX and TensorFlow learn of a forgotten `super().__init__()` only when Keras calls the object: no line fails.
-    assert score.culprit or name in ("ForgotSuper", "ArgumentsTurned"), score.detail
+    # The cell of `CellInLoop` fails there in a run on shapes alone, which Keras reports at the loop around it.
+    assert score.culprit or name in ("ForgotSuper", "ArgumentsTurned", "CellInLoop"), score.detail
     assert score.right == 1, score.shown
     assert not score.alarm
 
