@@ -230,7 +230,7 @@ def weighed_sum(result: Any, layer: Any, seed: int) -> Any:
         total = total + keras.ops.sum(keras.ops.cast(leaf, "float32") * factors)
     for one in layer._flatten_layers():
         for loss in one._get_own_losses():
-            total = total + keras.ops.cast(loss, "float32")
+            total = total + keras.ops.sum(keras.ops.cast(loss, "float32"))
     return total
 
 

@@ -52,11 +52,30 @@ def begin(model: Any, *, compiled: bool) -> None:
     model.train_function = None
 
 
-def step(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
-    """Runs one training step on a batch and returns its logs, as those of an epoch's first step."""
-    model.reset_metrics()
-    logs = model.train_on_batch(x, y, sample_weight=sample_weight, return_dict=True)
+def step(model: Any, x: Any, y: Any, sample_weight: Any = None, *, first: bool = True) -> dict[str, float]:
+    """Runs one training step on a batch and returns its logs; with `first` as those of an epoch's first step."""
+    if not first:
+        vars(model)["reset_metrics"] = lambda: None  # train_on_batch begins them anew each time
+    try:
+        return _numbers(model.train_on_batch(x, y, sample_weight=sample_weight, return_dict=True))
+    finally:
+        vars(model).pop("reset_metrics", None)
+
+
+def evaluated(model: Any, x: Any, y: Any) -> dict[str, float]:
+    """Runs one test step on a batch, line by line, and returns its logs."""
+    begin(model, compiled=False)
+    model.test_function = None
+    return _numbers(model.test_on_batch(x, y, return_dict=True))
+
+
+def _numbers(logs: Any) -> dict[str, float]:
     return {name: float(value) for name, value in logs.items() if getattr(value, "ndim", 0) == 0}
+
+
+def own_methods(model: Any, *names: str) -> bool:
+    """Tells whether a model has one of these methods of its own, in the place of Keras's."""
+    return not all(state.is_default(model, name) for name in names)
 
 
 def loss(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Any:

@@ -37,6 +37,7 @@ class Case:
         allow: names of contracts that are broken on purpose.
         reference: a NumPy function to compare a loss or metric with, None without one.
         broken_by: the contract that runs, whose name and severity findings get.
+        made: the values of the variables of `built()` as they were made, before they were changed a little.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Case:
         self._progress = progress
         self._contract: Contract | None = None
         self._built: tuple[Any, list[np.ndarray]] | None = None
+        self.made: list[np.ndarray] = []
 
     def on(self, *args: Any) -> Case:
         """Returns a case like this one, in the middle of the same contract, for other arguments of the call."""
@@ -112,6 +114,7 @@ class Case:
             args, kwargs = self.inputs(BATCH)
             if "layer" in self.kinds or "model" in self.kinds:
                 instance(*args, **kwargs)
+            self.made = alone.values(alone.variables(instance))
             alone.perturb(instance, self.seed)
             self._built = (instance, alone.values(alone.variables(instance)))
         return self._built[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kerascope._keras import construction, objects
+from kerascope._keras import construction, holdings, objects
 from kerascope.detect.contracts.case import Case, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.probe.lines.install import is_users
@@ -26,6 +26,7 @@ def baked_weights(case: Case) -> Iterator[Finding]:
         raise Skip("it makes no model")
     found = []
     for model in models:
+        found += _in_functions(case, model)
         constants = construction.constants(model)
         if not constants:
             continue
@@ -33,6 +34,17 @@ def baked_weights(case: Case) -> Iterator[Finding]:
     yield from found
     if reads and not found:
         yield from _read(case, models, reads)
+
+
+def _in_functions(case: Case, model: Any) -> Iterator[Finding]:
+    for held in holdings.lambdas(model):
+        yield case.broken(
+            f"A Lambda layer of {case.subject.name} uses a {held.what} that the model does not know of",
+            "A Lambda layer has no weights: what its function takes from around it is never trained, and not saved with "
+            "the model.",
+            evidence=[Evidence(held.what, held.path.split("(")[-1].rstrip(")"))],
+            fixes=["Write a small layer: make the weight with add_weight in its build, use it in its call."],
+        )
 
 
 def _models(case: Case, more: int) -> list[Any]:
