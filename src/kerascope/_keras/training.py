@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerascope._keras import alone, state
 
@@ -88,6 +89,18 @@ def hidden_metrics(model: Any) -> list[str]:
     """Returns the names of the metrics that a model has in attributes and does not have among its `metrics`."""
     known = {id(metric) for metric in model.metrics}
     return [metric.name for metric in model._metrics if id(metric) not in known]
+
+
+def idle_metrics(model: Any) -> list[str]:
+    """Returns the names of the metrics that are as new, though a model has just made a step with them."""
+    found = []
+    for metric in model.metrics:
+        values = alone.values(metric.variables)
+        metric.reset_state()
+        new = alone.values(metric.variables)
+        if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(values, new, strict=True)):
+            found.append("those given to compile" if metric.name == "compile_metrics" else metric.name)
+    return found
 
 
 @contextlib.contextmanager

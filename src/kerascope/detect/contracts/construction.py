@@ -32,7 +32,7 @@ def baked_weights(case: Case) -> Iterator[Finding]:
             continue
         found += [*_layers(case, model, calls, constants), *_variables(case, model, constants)]
     yield from found
-    if reads and not found:
+    if not found and any(construction.constants(model) for model in models):
         yield from _read(case, models, reads)
 
 
@@ -58,11 +58,14 @@ def _models(case: Case, more: int) -> list[Any]:
 
 
 def _read(case: Case, models: Sequence[Any], reads: Sequence[construction.Read]) -> Iterator[Finding]:
-    """Yields a finding when a weight was read, and constants of the graph are others where weights are others."""
+    """Yields a finding when constants of the graph are others where weights and random numbers are others."""
     for model, other in zip(models, _models(case, 1), strict=False):
         names = construction.differing(construction.constants(model), construction.constants(other))
         if not names:
             continue
+        if not reads:
+            yield _drawn(case, names)
+            return
         first = reads[0]
         yield case.broken(
             f"The value of a weight is baked into the graph of {case.subject.name}",
@@ -80,6 +83,19 @@ def _read(case: Case, models: Sequence[Any], reads: Sequence[construction.Read])
             ],
         )
         return
+
+
+def _drawn(case: Case, names: Sequence[str]) -> Finding:
+    return case.broken(
+        f"Random numbers are baked into the graph of {case.subject.name}",
+        "It was put together twice, and constants of its graph differ. What is drawn between layers is drawn once, while "
+        "the model is put together: noise is the same in every step and for every batch.",
+        evidence=[Evidence("constants in the graph of", ", ".join(names))],
+        fixes=[
+            "Draw in the call of a small layer with a keras.random.SeedGenerator, which runs anew in every step."
+        ],
+        severity="warning",
+    )
 
 
 def _layers(case: Case, model: Any, calls: Any, constants: Any) -> Iterator[Finding]:

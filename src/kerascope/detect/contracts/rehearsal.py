@@ -32,7 +32,8 @@ class Observed:
     the model that its property `metrics` leaves out. `seeds` says which variables are the states of random numbers.
     `added` is by how much the regularizer makes the loss larger, and by how much it should. `tested` are the logs of a
     test step of the model's own with some random numbers and with others. `running` are the logs of a batch, of another
-    one, of both in this order and of both in the other, from the same weights throughout.
+    one, of both in this order and of both in the other, from the same weights throughout. `idle` names the metrics that
+    a step of the model's own does not change.
     """
 
     paths: list[str]
@@ -57,6 +58,7 @@ class Observed:
     seeds: list[bool] = dataclasses.field(default_factory=list)
     added: tuple[float, float] | None = None
     tested: tuple[dict[str, float], dict[str, float]] | None = None
+    idle: list[str] = dataclasses.field(default_factory=list)
     running: list[dict[str, float]] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
@@ -285,6 +287,7 @@ class _Rehearsal:
                 backend.set_seed(self.case.seed)
                 logs = training.step(self.model, self.x, y, first=number == 0)
             self.seen.running.append(logs)
+        self.seen.idle = training.idle_metrics(self.model)
 
     def _compiled(self) -> None:
         """The first steps compiled, then more of them on the same batch, the loss taken before and after."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kerascope._keras import training
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.rehearsal import STEPS, Observed, Values, observed
@@ -207,6 +208,7 @@ def metrics(case: Case) -> Iterator[Finding]:
             ],
         )
     if not stale and not seen.hidden:
+        yield from _idle(case, seen)
         yield from _of_the_last_batch(case, seen)
     if stale:
         yield case.broken(
@@ -216,6 +218,22 @@ def metrics(case: Case) -> Iterator[Finding]:
             evidence=[Evidence(name, f"{first[name]:.4g}, then {again[name]:.4g}") for name in stale],
             location=_where(case),
             fixes=["Make it an attribute of the model, or return it from the `metrics` property."],
+        )
+
+
+def _idle(case: Case, seen: Observed) -> Iterator[Finding]:
+    """Yields a finding when a train step leaves metrics of the model as they were."""
+    if seen.idle and training.own_methods(case.original, "train_step", "compute_metrics"):
+        yield case.broken(
+            f"A training step of {case.subject.name} does not update its metrics: {_listed(seen.idle)}",
+            "Their variables were the same after two steps as after reset_metrics(). fit shows what they begin with, "
+            "mostly 0, or leaves them out.",
+            location=_where(case),
+            fixes=[
+                "for metric in self.metrics: metric.update_state(loss) if metric.name == 'loss' else "
+                "metric.update_state(y, y_pred); or return self.compute_metrics(x, y, y_pred, sample_weight)."
+            ],
+            severity="warning",
         )
 
 
