@@ -67,7 +67,7 @@ def measure(halves: list[str], suites: list[str]) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Returns the rows as a Markdown table, one line per backend, half and suite."""
     lines = [
-        "| backend | half | suite | bugs | found | sound objects | with a false fault | with a false warning | median s |",
+        "| backend | half | suite | bugs | found | sound objects | with a false fault | a false warning | median s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     keys = sorted({(row["backend"], row["half"], row["suite"]) for row in rows})

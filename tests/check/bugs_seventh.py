@@ -1,4 +1,4 @@
-"""A seventh set of bugs and sound twins, run once before anything was learnt from it, and sound objects of the odd sort."""
+"""A seventh set of bugs and sound twins, run before anything was learnt from it, and sound objects of the odd sort."""
 
 from __future__ import annotations
 
@@ -238,7 +238,9 @@ class LossOnly(Steps):
             name: value
             for metric in self.metrics
             for name, value in (
-                metric.result().items() if isinstance(metric.result(), dict) else [(metric.name, metric.result())]
+                metric.result().items()
+                if isinstance(metric.result(), dict)
+                else [(metric.name, metric.result())]
             )
         }
 
@@ -431,9 +433,7 @@ BUGS = {
         "loss-finite",
         inputs=lambda: (np.round(np.abs(3 * numbers(8, 2))), numbers(8, 2, seed=1)),
     ),
-    "Kappa": bug(
-        Kappa, KappaGuarded, "metric-finite", inputs=lambda: (one_hot(8, 4), numbers(8, 4, seed=1))
-    ),
+    "Kappa": bug(Kappa, KappaGuarded, "metric-finite", inputs=lambda: (one_hot(8, 4), numbers(8, 4, seed=1))),
     "CountsSamples": bug(CountsSamples, CountsWeights, "metric-sample-weight", inputs=both(numbers)),
     "Centralised": bug(Centralised, CentralisedMatrices, "optimizer-updates", "optimizer-descends"),
 }
@@ -646,7 +646,9 @@ class Factored(keras.optimizers.Optimizer):
             shape = tuple(v.shape)
             self.rows.append(self.add_variable(shape[:-1] or (1,), name="row", dtype=v.dtype))
             self.columns.append(
-                self.add_variable((shape[:-2] + shape[-1:]) if len(shape) > 1 else shape, name="column", dtype=v.dtype)
+                self.add_variable(
+                    (shape[:-2] + shape[-1:]) if len(shape) > 1 else shape, name="column", dtype=v.dtype
+                )
             )
 
     def update_step(self, gradient, variable, learning_rate):
@@ -682,7 +684,9 @@ class Variational(keras.Model):
         divergence = -0.5 * ops.sum(1 + spread - ops.square(mean) - ops.exp(spread), axis=-1)
         self.add_loss(0.01 * ops.mean(divergence))
         if training:
-            mean = mean + ops.exp(0.5 * spread) * keras.random.normal(ops.shape(mean), seed=self.seed_generator)
+            mean = mean + ops.exp(0.5 * spread) * keras.random.normal(
+                ops.shape(mean), seed=self.seed_generator
+            )
         return self.decode(mean)
 
 
@@ -715,8 +719,6 @@ SOUND = {
     "OfEachClass": sound(OfEachClass, lambda: (one_hot(8, 4), numbers(8, 4, seed=1))),
     "Largest": sound(Largest, both(numbers)),
     "Factored": sound(lambda: Factored(0.01)),
-    "Variational": sound(
-        lambda: compiled(Variational()), lambda: (numbers(16, 6), numbers(16, 6, seed=1))
-    ),
+    "Variational": sound(lambda: compiled(Variational()), lambda: (numbers(16, 6), numbers(16, 6, seed=1))),
     "two_towers": sound(two_towers),
 }

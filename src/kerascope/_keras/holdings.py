@@ -89,7 +89,9 @@ def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:
     Keras's own bookkeeping is left out: the attributes that every layer has.
     """
     usual = set(vars(keras.layers.Layer())) | set(vars(keras.Sequential()))
-    if isinstance(obj, keras.Model) and hasattr(obj, "_inputs_struct"):  # a functional one has its graph beside them
+    if isinstance(obj, keras.Model) and hasattr(
+        obj, "_inputs_struct"
+    ):  # a functional one has its graph beside them
         one = keras.Input((1,))
         usual |= set(vars(keras.Model(one, one)))
     seen: set[int] = {id(obj)}

@@ -44,7 +44,9 @@ def document(report: Report, full: bool) -> Document:
 
 def _verdict(report: Report) -> Heading | Line:
     name = Span(shorten(report.subject, NAME_CELLS), "strong")
-    count = [sum(row.outcome == outcome for row in report.contracts) for outcome in ("kept", "noted", "broken")]
+    count = [
+        sum(row.outcome == outcome for row in report.contracts) for outcome in ("kept", "noted", "broken")
+    ]
     several = "," in report.backend  # whose headline names them
     took = Span(f", {clean(report.headline)}" + ("" if several else f" on {clean(report.backend)}"))
     left_out = sum(row.outcome == "allowed" for row in report.contracts)

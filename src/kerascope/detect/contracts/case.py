@@ -12,7 +12,7 @@ import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import alone, objects
+from kerascope._keras import alone, drawing, objects
 from kerascope.budget import Budget
 from kerascope.detect.contracts.registry import Contract, Skip, in_users_code
 from kerascope.explain.subject import Subject
@@ -279,7 +279,7 @@ def set_seed(seed: int) -> None:
 @contextlib.contextmanager
 def isolated(seed: int) -> Iterator[None]:
     """Runs the block with repeatable random numbers, and puts back whatever global it changes."""
-    with backend.backend_state(), alone.isolated(seed):
+    with backend.backend_state(), alone.isolated(seed), drawing.by_numpy():
         backend.set_seed(seed)
         yield
 
@@ -297,6 +297,8 @@ def span(site: Site) -> SourceSpan:
 
 def message(error: BaseException) -> str:
     """Returns what an exception says, in one line, without the frame that Keras puts around it."""
+    while error.__context__ is not None and "_error_repr" in str(error):
+        error = error.__context__  # Keras makes an error of JAX's anew, and fails in that
     told = str(error).rpartition("Error encountered:")[2]  # Keras puts the user's error behind its own
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     own = [

@@ -24,7 +24,7 @@ def baked_weights(case: Case) -> Iterator[Finding]:
         models = _models(case, 0)
     if not models:
         raise Skip("it makes no model")
-    found = []
+    found: list[Finding] = []
     for model in models:
         found += _in_functions(case, model)
         constants = construction.constants(model)
@@ -40,8 +40,8 @@ def _in_functions(case: Case, model: Any) -> Iterator[Finding]:
     for held in holdings.lambdas(model):
         yield case.broken(
             f"A Lambda layer of {case.subject.name} uses a {held.what} that the model does not know of",
-            "A Lambda layer has no weights: what its function takes from around it is never trained, and not saved with "
-            "the model.",
+            "A Lambda layer has no weights: what its function takes from around it is never trained, and not saved "
+            "with the model.",
             evidence=[Evidence(held.what, held.path.split("(")[-1].rstrip(")"))],
             fixes=["Write a small layer: make the weight with add_weight in its build, use it in its call."],
         )
@@ -88,8 +88,8 @@ def _read(case: Case, models: Sequence[Any], reads: Sequence[construction.Read])
 def _drawn(case: Case, names: Sequence[str]) -> Finding:
     return case.broken(
         f"Random numbers are baked into the graph of {case.subject.name}",
-        "It was put together twice, and constants of its graph differ. What is drawn between layers is drawn once, while "
-        "the model is put together: noise is the same in every step and for every batch.",
+        "It was put together twice, and constants of its graph differ. What is drawn between layers is drawn once, "
+        "while the model is put together: noise is the same in every step and for every batch.",
         evidence=[Evidence("constants in the graph of", ", ".join(names))],
         fixes=[
             "Draw in the call of a small layer with a keras.random.SeedGenerator, which runs anew in every step."

@@ -179,28 +179,23 @@ def _stops(case: Case, x: np.ndarray) -> Iterator[Finding]:
 def several(case: Case) -> Iterator[Finding]:
     """Yields a finding when the padding of one of several sequences changes the result where it counts."""
     instance, one = case.built(), base(case)
-    leaves = flat(one.args, one.kwargs)
-    data = [tensors.array_of(leaf) for leaf in leaves]
-    sequences = [
-        i
-        for i, x in enumerate(data)
-        if x is not None and x.ndim == 3 and x.shape[1] > 1 and x.dtype.kind == "f"
-    ]
-    if len(sequences) < 2 or len(sequences) < len(leaves):
+    found = [tensors.array_of(leaf) for leaf in flat(one.args, one.kwargs)]
+    data = [x for x in found if x is not None and x.ndim == 3 and x.shape[1] > 1 and x.dtype.kind == "f"]
+    if len(data) < len(found):
         raise Skip("its inputs are no sequences of vectors")
     if not masking.takes_masks(instance) or not masking.reads_masks(instance):
         raise Skip("it reads no masks")
-    masks = [_mask(data[i].shape[1], turn) for turn, i in enumerate(sequences)]
+    masks = [_mask(x.shape[1], turn) for turn, x in enumerate(data)]
 
     def run(arrays: Sequence[np.ndarray]) -> tuple[Any, np.ndarray | None]:
         restore(case)
         new = [masking.masked(x, mask) for x, mask in zip(arrays, masks, strict=True)]
         return masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
 
-    with case.attempt(f"{case.subject.name} fails when its inputs have masks") as found:
+    with case.attempt(f"{case.subject.name} fails when its inputs have masks") as failed:
         result, outgoing = run(data)
-    yield from found
-    if found:
+    yield from failed
+    if failed:
         return
     before = arrays(result)[0]
     counts = outgoing if outgoing is not None else masks[0]

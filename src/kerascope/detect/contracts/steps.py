@@ -238,7 +238,7 @@ def _idle(case: Case, seen: Observed) -> Iterator[Finding]:
 
 
 def _of_the_last_batch(case: Case, seen: Observed) -> Iterator[Finding]:
-    """Yields a finding when two batches one after the other come to what the second comes to alone, either way round."""
+    """Yields a finding when two batches come to what the second comes to alone, either way round."""
     if len(seen.running) < 4:
         return
     one, other, both, turned = seen.running
