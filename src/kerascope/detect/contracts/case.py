@@ -14,7 +14,7 @@ from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import alone, drawing, objects
 from kerascope.budget import Budget
-from kerascope.detect.contracts.registry import Contract, Skip, in_users_code
+from kerascope.detect.contracts.registry import SPENT, Contract, Skip, in_users_code
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.session import recording
 from kerascope.record.lines import LineLog, Site
@@ -90,6 +90,11 @@ class Case:
         """Returns how much of the budget is left."""
         return self._budget.left()
 
+    def _in_time(self) -> None:
+        """Ends the contract that runs where the budget is spent: one alone may take longer than all of it."""
+        if self._budget.over():
+            raise Skip(SPENT)
+
     # -- instances ---------------------------------------------------------------------------------------------
 
     def fresh(self, seed: int | None = None) -> Any:
@@ -98,6 +103,7 @@ class Case:
         Raises:
             Skip: there is no way to make another one.
         """
+        self._in_time()
         if self.subject.make is None:
             raise Skip(f"there is no way to make another {self.subject.name}")
         set_seed(self.seed if seed is None else seed)
@@ -141,6 +147,7 @@ class Case:
         compiled: bool = False,
     ) -> Any:
         """Calls an object and returns what it yields. With `compiled` as in Keras's compiled steps."""
+        self._in_time()
         kwargs = dict(kwargs or {})
         if training is not None and ("layer" in self.kinds or "model" in self.kinds):
             kwargs["training"] = training

@@ -312,8 +312,8 @@ def _twice(case: Case, pair: Pair, shape: Sequence[int]) -> Iterator[Finding]:
     if not close(got, wanted):
         yield case.broken(
             f"{case.subject.name} counts samples, where it should count their weights",
-            "Half of six samples had the weight 2. The result should be what it is when these come twice, as it is "
-            "for Keras's own metrics: in a weighed mean the sum of the weights is the divisor, and each weight counts once.",
+            "Half of six samples had the weight 2. The result should be what it is when these come twice, as with "
+            "Keras's own metrics: in a weighed mean the sum of the weights is the divisor, and each counts once.",
             evidence=[
                 Evidence("weights 2, 2, 2, 1, 1, 1", short(got)),
                 Evidence("the first three twice", short(wanted)),
