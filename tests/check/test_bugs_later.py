@@ -99,3 +99,21 @@ def test_note_is_not_shown_as_broken():
     row = next(row for row in found.contracts if row.name == "metric-sample-weight")
     assert row.outcome == "noted"
     assert found.ok
+
+
+class Momentum(keras.optimizers.Optimizer):
+    """Takes what every optimizer takes; on TensorFlow Keras hands it on without naming it."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.means = [self.add_variable_from_reference(v, name="mean") for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        mean = self.means[self._get_variable_index(variable)]
+        self.assign(mean, 0.9 * mean + gradient)
+        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * mean)
+
+
+def test_arguments_of_an_inherited_constructor_are_supposed():
+    found = kerascope.check(Momentum, only=["optimizer-runs"])
+    assert found.ok, found

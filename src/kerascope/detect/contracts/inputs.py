@@ -74,7 +74,7 @@ def tensor_parameters(obj: Any) -> list[str]:
 
 
 def named_parts(obj: Any) -> list[str]:
-    """Returns the names by which the call takes its one argument apart, as in `inputs["image"]`; told from its source."""
+    """Returns the names by which a call takes its one argument apart, as `inputs["image"]`; told from its source."""
     function = obj.call if objects.kind_of(obj) in ("layer", "model") else obj
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
@@ -171,13 +171,8 @@ _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
 
 def constructor_arguments(cls: type) -> dict[str, Any] | None:
     """Returns values for the arguments that a constructor needs, told from their names; None when one tells nothing."""
-    try:
-        # Not that of the class: Keras's `__new__` takes anything.
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
-    except (TypeError, ValueError):
-        return {}
     found: dict[str, Any] = {}
-    for parameter in parameters:
+    for parameter in _parameters(cls):
         if parameter.default is not parameter.empty or parameter.kind in (
             parameter.VAR_KEYWORD,
             parameter.VAR_POSITIONAL,
@@ -189,3 +184,18 @@ def constructor_arguments(cls: type) -> dict[str, Any] | None:
             return None
         found[parameter.name] = value
     return found
+
+
+def _parameters(cls: type) -> list[inspect.Parameter]:
+    """Returns the parameters of the first constructor among a class and its bases that does not hand on all it gets."""
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        try:
+            # Not that of the class: Keras's `__new__` takes anything.
+            parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        except (TypeError, ValueError):
+            return []
+        if not any(p.kind is p.VAR_POSITIONAL for p in parameters) or len(parameters) > 2:
+            return parameters
+    return []
