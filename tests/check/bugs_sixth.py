@@ -655,7 +655,7 @@ class Confusion(keras.metrics.Metric):
 
 class ConfusionReset(Confusion):
     def reset_state(self):
-        self.matrix.assign(ops.zeros_like(self.matrix))
+        self.matrix.assign(ops.zeros((self.classes, self.classes)))
 
 
 class Absolute(keras.metrics.Metric):

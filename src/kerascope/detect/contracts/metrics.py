@@ -191,7 +191,7 @@ def _other_variables(case: Case) -> Finding:
         "After a reset its variables are other objects than before. A compiled step goes on with those that it was "
         "compiled for, on JAX it fails or loses what it counted, and each epoch leaves some more behind.",
         location=case.where("reset_state"),
-        fixes=["Assign to the variables: for v in self.variables: v.assign(ops.zeros_like(v))"],
+        fixes=["Assign to the variables: for v in self.variables: v.assign(ops.zeros(v.shape))"],
     )
 
 
