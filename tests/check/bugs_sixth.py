@@ -829,7 +829,15 @@ BUGS = {
         "loss-finite",
         inputs=lambda: (numbers(8, 1), numbers(8, 2, seed=1)),
     ),
-    "RootOfLarge": bug(RootOfLarge, RootOfLargeOnly, "loss-finite", "loss-gradient", inputs=both(numbers)),
+    # TensorFlow's gradient of a root is 0 where what comes from above is 0.
+    "RootOfLarge": bug(
+        RootOfLarge,
+        RootOfLargeOnly,
+        "loss-finite",
+        "loss-gradient",
+        inputs=both(numbers),
+        backends=("jax", "torch"),
+    ),
     "Spread": bug(Spread, SpreadJoined, "metric-split", inputs=both(numbers)),
     "Confusion": bug(
         Confusion,
