@@ -423,7 +423,7 @@ BUGS = {
     ),
     "OldMetric": bug(OldMetric, NoMetric, "builds", inputs=one(3, 6)),
     "Distilled": step(Distilled, DistilledFromFrozen, "gradients-reach", "step-updates"),
-    "LossOnly": step(LossOnly, LossAndMetrics, "step-metrics", "step-logs", metrics=["mae"]),
+    "LossOnly": step(LossOnly, LossAndMetrics, "step-metrics", "step-logs", "step-runs", metrics=["mae"]),
     "drawn_once": bug(
         lambda: drawn_once, lambda: drawn_each_time, "baked-weights", "training-noise", "tracked-state"
     ),

@@ -779,6 +779,7 @@ BUGS = {
     "Shared": bug(
         Shared, SharedByNone, "tracked-state", "build-creates-all", "no-new-weights", inputs=one(3, 6)
     ),
+    # On JAX drawing in a scan fails for the sound one too: the state of the generator is of a trace that has ended.
     "DroppingCell": bug(
         lambda: layers.RNN(DroppingCell()),
         lambda: layers.RNN(DroppingCellAnew()),
@@ -787,6 +788,7 @@ BUGS = {
         "training-noise",
         "compiled",
         inputs=one(3, 5, 4),
+        backends=("tensorflow", "torch"),
     ),
     "OneHot": bug(OneHot, OneHotInItsType, "mixed-precision", inputs=lambda: (np.eye(5, dtype="int32")[:3],)),
     "BothWays": bug(BothWays, BothWaysInTime, "batch-independence", inputs=one(3, 5, 4)),

@@ -21,7 +21,6 @@ EVERYWHERE = ("jax", "tensorflow", "torch")
 MISSED = {
     "ArcMargin": EVERYWHERE,
     "Absolute": EVERYWHERE,
-    "DroppingCell": ("jax",),
     "TestsAsItTrains": ("jax",),
     "LossOfEachSample": ("tensorflow",),
 }
@@ -49,7 +48,9 @@ def test_bug_is_found_under_its_name(name, backend):
 
 
 @pytest.mark.parametrize("name", names(BUGS, QUICK))
-def test_sound_twin_raises_no_alarm(name):
+def test_sound_twin_raises_no_alarm(name, backend):
+    if backend not in BUGS[name].backends:
+        pytest.skip(f"the bug does not show on {backend}")
     assert serious(BUGS[name].sound(), BUGS[name]) == set()
 
 
