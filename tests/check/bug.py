@@ -13,13 +13,14 @@ import numpy as np
 class Bug:
     """One small bug of the kind people write.
 
-    `broken` and `sound` give the object to check, alike but for the bug. `inputs` gives the arguments of the check for
+    `broken` and `sound` give the object to check, alike but for the bug; `broken` is None where there is
+    a sound one only. `inputs` gives the arguments of the check for
     both. Finding any of `contracts` is right: some bugs break several, and which one is judged first is no matter.
     `backends` are those on which the bug shows at all. A bug that is `held_out` was not looked at while the contracts
     were tuned.
     """
 
-    broken: Callable[[], Any]
+    broken: Callable[[], Any] | None
     sound: Callable[[], Any]
     contracts: frozenset[str]
     inputs: Callable[[], tuple[Any, ...]] = tuple

@@ -39,16 +39,32 @@ def compiled(function: Callable[..., Any], variables: Sequence[Any]) -> Callable
     return function
 
 
-def _compiled_jax(function: Callable[..., Any], variables: list[Any]) -> Callable[..., Any]:
+def traced(function: Callable[..., Any], variables: Sequence[Any], *args: Any) -> None:
+    """Runs a function on tensors without values, as it is compiled, where Keras compiles what Python does: on JAX.
+
+    TensorFlow turns an `if` into an operation, so that what fails there fails when it is run.
+    """
+    if name() != "jax":
+        return
     import jax
 
+    jax.eval_shape(_pure(function, list(variables)), [v.value for v in variables], args, {})
+
+
+def _pure(function: Callable[..., Any], variables: list[Any]) -> Callable[..., Any]:
     def pure(values: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with keras.StatelessScope(state_mapping=zip(variables, values, strict=True)) as scope:
             result = function(*args, **kwargs)
         new = [scope.get_current_value(v) for v in variables]
         return result, [value if n is None else n for n, value in zip(new, values, strict=True)]
 
-    fast = jax.jit(pure)
+    return pure
+
+
+def _compiled_jax(function: Callable[..., Any], variables: list[Any]) -> Callable[..., Any]:
+    import jax
+
+    fast = jax.jit(_pure(function, variables))
 
     def run(*args: Any, **kwargs: Any) -> Any:
         result, new = fast([v.value for v in variables], args, kwargs)
@@ -212,8 +228,9 @@ def _quick_compilations() -> Iterator[None]:
     import jax
 
     option = "jax_disable_most_optimizations"
-    before = getattr(jax.config, option, None)
-    if before is None:  # not every version has it
+    try:
+        before = jax.config.read(option)  # a flag, which is no attribute of the configuration
+    except AttributeError:  # not every version has it
         yield
         return
     jax.config.update(option, True)

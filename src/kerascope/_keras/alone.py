@@ -230,7 +230,7 @@ def weighed_sum(result: Any, layer: Any, seed: int) -> Any:
         total = total + keras.ops.sum(keras.ops.cast(leaf, "float32") * factors)
     for one in layer._flatten_layers():
         for loss in one._get_own_losses():
-            total = total + keras.ops.cast(loss, "float32")
+            total = total + keras.ops.sum(keras.ops.cast(loss, "float32"))
     return total
 
 
@@ -316,15 +316,20 @@ def is_compiled(model: Any) -> bool:
     return bool(getattr(model, "compiled", False))
 
 
-def input_specs(model: Any) -> list[tuple[tuple[int | str, ...], str]] | None:
-    """Returns shape and dtype of each input of a model that knows them; "B" stands for the batch, 7 for the unknown."""
+def input_specs(model: Any, spec: Callable[[tuple[int | str, ...], str], Any]) -> tuple[Any, ...] | None:
+    """Returns the arguments of a model that knows them, one list or dict where it takes such.
+
+    `spec` makes each of its shape and dtype, where "B" stands for the batch, 7 for what is unknown.
+    """
     inputs = getattr(model, "inputs", None) if isinstance(model, keras.Model) else None
     if not inputs:
         return None
-    return [
-        (
-            tuple("B" if i == 0 else 7 if size is None else int(size) for i, size in enumerate(one.shape)),
-            one.dtype,
-        )
-        for one in inputs
-    ]
+
+    def one(tensor: Any) -> Any:
+        sizes = ("B" if i == 0 else 7 if size is None else int(size) for i, size in enumerate(tensor.shape))
+        return spec(tuple(sizes), tensor.dtype)
+
+    structure = getattr(model, "_inputs_struct", None)
+    if isinstance(structure, (list, tuple, dict)) and len(inputs) > 1:
+        return (keras.tree.map_structure(one, structure),)
+    return tuple(one(tensor) for tensor in inputs)

@@ -74,10 +74,11 @@ def weights_read(is_users: Callable[[str], bool]) -> Iterator[list[Read]]:
     def value(variable: Any) -> Any:
         nested = keras.src.backend.common.global_state.get_global_attribute("current_call_ctx") is not None
         if not nested and variable.trainable:
-            frame = sys._getframe(1)
+            frame, by_layer = sys._getframe(1), False
             while frame.f_back is not None and not is_users(frame.f_code.co_filename):
+                by_layer |= isinstance(frame.f_locals.get("self"), keras.layers.Layer)  # which builds itself
                 frame = frame.f_back
-            if is_users(frame.f_code.co_filename):
+            if is_users(frame.f_code.co_filename) and not by_layer:
                 found.append(Read(variable.path, frame.f_code.co_filename, frame.f_lineno))
         return own.fget(variable)
 

@@ -31,11 +31,14 @@ class Held:
 
 
 def untracked(obj: Any) -> list[Held]:
-    """Returns the layers and variables that can be reached from an object's attributes and that Keras does "
-    "not track."""
+    """Returns the layers and variables that hang on an object and that Keras does not track."""
     known = {id(v) for v in obj.variables} | {id(layer) for layer in obj._flatten_layers()}
     for metric in getattr(obj, "_metrics", ()):
         known |= {id(metric)} | {id(v) for v in metric.variables}
+    return _unknown(obj, known)
+
+
+def _unknown(obj: Any, known: set[int]) -> list[Held]:
     found = []
     for path, value in walk(obj):
         if id(value) in known:
@@ -86,9 +89,14 @@ def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:
     Keras's own bookkeeping is left out: the attributes that every layer has.
     """
     usual = set(vars(keras.layers.Layer())) | set(vars(keras.Sequential()))
+    if isinstance(obj, keras.Model) and hasattr(
+        obj, "_inputs_struct"
+    ):  # a functional one has its graph beside them
+        one = keras.Input((1,))
+        usual |= set(vars(keras.Model(one, one)))
     seen: set[int] = {id(obj)}
     queue: list[tuple[str, Any, int]] = [
-        (name, value, 0) for name, value in vars(obj).items() if _own(name, usual)
+        (name, value, 0) for name, value in [*vars(obj).items(), *_shared(obj)] if _own(name, usual)
     ]
     while queue and len(seen) < _MOST:
         path, value, depth = queue.pop(0)
@@ -98,6 +106,25 @@ def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:
         yield path, value
         if depth < _DEEPEST:
             queue += [(p, v, depth + 1) for p, v in _inside(path, value, usual, into_layers)]
+
+
+def _shared(obj: Any) -> Iterator[tuple[str, Any]]:
+    """Yields what the classes of an object hold for all their objects: layers, variables, and containers of these."""
+    for cls in type(obj).__mro__:
+        if not cls.__module__.startswith("keras."):
+            kinds = (keras.layers.Layer, keras.Variable, list, tuple, dict)
+            yield from ((name, value) for name, value in vars(cls).items() if isinstance(value, kinds))
+
+
+def lambdas(model: Any) -> list[Held]:
+    """Returns the layers and variables that functions of a model's Lambda layers use and the model does not have."""
+    known = {id(v) for v in model.variables} | {id(layer) for layer in model._flatten_layers()}
+    return [
+        held
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Lambda)
+        for held in _unknown(layer, known)
+    ]
 
 
 def _own(name: str, usual: set[str]) -> bool:

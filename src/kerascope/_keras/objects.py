@@ -67,8 +67,12 @@ def maker(obj: Any) -> Callable[[], Any] | None:
 def _holds_the_like(obj: Any, made: Any) -> bool:
     """Tells whether another object has layers where this one was given them: a configuration may give back a dict."""
     given = (_arguments_by_attribute(obj) or {}).items()
-    layers = {name: value for name, value in given if isinstance(value, keras.layers.Layer)}
-    return all(isinstance(getattr(made, name, value), type(value)) for name, value in layers.items())
+    return all(_layers_in(getattr(made, name, value)) == _layers_in(value) for name, value in given)
+
+
+def _layers_in(value: Any) -> list[type]:
+    """Returns the types of the layers in a value and the lists and dicts in it, in order."""
+    return [type(one) for one in keras.tree.flatten(value) if isinstance(one, keras.layers.Layer)]
 
 
 def _keeps_numbers(obj: Any, made: Any) -> bool:

@@ -51,7 +51,8 @@ def through_a_file(model: Any, args: Sequence[Any], kwargs: Any, cls: type | Non
     leaves = [leaf for leaf in keras.tree.flatten((list(args), dict(kwargs))) if keras.ops.is_tensor(leaf)]
 
     def call(one: Any) -> Any:
-        if functional and len(model.inputs) == len(leaves):
+        by_name = functional and isinstance(model._inputs_struct, dict)
+        if functional and not by_name and len(model.inputs) == len(leaves):
             return one(leaves if len(leaves) > 1 else leaves[0], training=False)
         return one(*args, **dict(kwargs, training=False))
 

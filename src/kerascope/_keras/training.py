@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerascope._keras import alone, state
 
@@ -52,11 +53,30 @@ def begin(model: Any, *, compiled: bool) -> None:
     model.train_function = None
 
 
-def step(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
-    """Runs one training step on a batch and returns its logs, as those of an epoch's first step."""
-    model.reset_metrics()
-    logs = model.train_on_batch(x, y, sample_weight=sample_weight, return_dict=True)
+def step(model: Any, x: Any, y: Any, sample_weight: Any = None, *, first: bool = True) -> dict[str, float]:
+    """Runs one training step on a batch and returns its logs; with `first` as those of an epoch's first step."""
+    if not first:
+        vars(model)["reset_metrics"] = lambda: None  # train_on_batch begins them anew each time
+    try:
+        return _numbers(model.train_on_batch(x, y, sample_weight=sample_weight, return_dict=True))
+    finally:
+        vars(model).pop("reset_metrics", None)
+
+
+def evaluated(model: Any, x: Any, y: Any) -> dict[str, float]:
+    """Runs one test step on a batch, line by line, and returns its logs."""
+    begin(model, compiled=False)
+    model.test_function = None
+    return _numbers(model.test_on_batch(x, y, return_dict=True))
+
+
+def _numbers(logs: Any) -> dict[str, float]:
     return {name: float(value) for name, value in logs.items() if getattr(value, "ndim", 0) == 0}
+
+
+def own_methods(model: Any, *names: str) -> bool:
+    """Tells whether a model has one of these methods of its own, in the place of Keras's."""
+    return not all(state.is_default(model, name) for name in names)
 
 
 def loss(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -69,6 +89,18 @@ def hidden_metrics(model: Any) -> list[str]:
     """Returns the names of the metrics that a model has in attributes and does not have among its `metrics`."""
     known = {id(metric) for metric in model.metrics}
     return [metric.name for metric in model._metrics if id(metric) not in known]
+
+
+def idle_metrics(model: Any) -> list[str]:
+    """Returns the names of the metrics that are as new, though a model has just made a step with them."""
+    found = []
+    for metric in model.metrics:
+        values = alone.values(metric.variables)
+        metric.reset_state()
+        new = alone.values(metric.variables)
+        if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(values, new, strict=True)):
+            found.append("those given to compile" if metric.name == "compile_metrics" else metric.name)
+    return found
 
 
 @contextlib.contextmanager

@@ -135,7 +135,7 @@ def _merged_finding(kind: str, reports: Mapping[str, Report]) -> Finding:
 
 def _merged_rows(reports: Mapping[str, Report]) -> tuple[ContractRow, ...]:
     """Returns a row per contract: kept where it is kept on every backend that judged it."""
-    order = ("broken", "kept", "allowed", "skipped")
+    order = ("broken", "noted", "kept", "allowed", "skipped")
     rows: dict[str, ContractRow] = {}
     for report in reports.values():
         for row in report.contracts:

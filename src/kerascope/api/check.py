@@ -204,7 +204,8 @@ def _rows(outcome: Outcome) -> tuple[ContractRow, ...]:
     for one in contracts():
         seconds = outcome.seconds.get(one.name, 0.0)
         if one.name in outcome.broken:
-            rows.append(ContractRow(one.name, one.promise, "broken", seconds=seconds))
+            worse = any(f.kind == one.name and f.severity != "note" for f in outcome.findings)
+            rows.append(ContractRow(one.name, one.promise, "broken" if worse else "noted", seconds=seconds))
         elif one.name in outcome.kept:
             rows.append(ContractRow(one.name, one.promise, "kept", seconds=seconds))
         elif one.name in outcome.skipped:

@@ -171,9 +171,9 @@ def _guessed(
         from kerascope.detect.contracts import pairs
 
         return [pairs.guess(make, "function" if objects.kind_of(obj) == "function" else kind)]
-    known = alone.input_specs(obj)
+    known = alone.input_specs(obj, InputSpec)
     if known is not None:
-        return [tuple(InputSpec(shape, dtype) for shape, dtype in known)]
+        return [known]
     from kerascope.detect.contracts.inputs import candidates, guesses
 
     found = guesses(make)

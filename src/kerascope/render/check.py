@@ -44,12 +44,16 @@ def document(report: Report, full: bool) -> Document:
 
 def _verdict(report: Report) -> Heading | Line:
     name = Span(shorten(report.subject, NAME_CELLS), "strong")
-    count = [sum(row.outcome == outcome for row in report.contracts) for outcome in ("kept", "broken")]
+    count = [
+        sum(row.outcome == outcome for row in report.contracts) for outcome in ("kept", "noted", "broken")
+    ]
     several = "," in report.backend  # whose headline names them
     took = Span(f", {clean(report.headline)}" + ("" if several else f" on {clean(report.backend)}"))
     left_out = sum(row.outcome == "allowed" for row in report.contracts)
     end = Span(f"   ({left_out} allowed)", "dim", True) if left_out else Span("")
     serious = [f for f in report.findings if f.severity != "note"]
+    if not serious and not any(count) and report.gaps:
+        return Heading(Line((name, Span("   "), Span("nothing was checked", "dim"), took, end), hang=2))
     if not serious:
         kept = Span(f"{figure(sum(count))} contract{'' if sum(count) == 1 else 's'}")
         line = Line((name, Span("   "), Span("sound", "good"), Span("   "), kept, took, end), hang=2)

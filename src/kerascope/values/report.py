@@ -101,7 +101,8 @@ class Finding(Json):
 class ContractRow(Json):
     """What came of one contract of a check.
 
-    `outcome` is "kept", "broken", "allowed" or "skipped"; `reason` says why.
+    `outcome` is "kept", "broken", "noted" (there is a note of it, and no more), "allowed" or "skipped"; `reason`
+    says why.
     """
 
     name: str

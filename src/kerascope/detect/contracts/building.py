@@ -183,7 +183,7 @@ def _disagree(case: Case, source: str, wrong: str, real: Sequence[Spec], theirs:
 @contract("compiled", kinds=CALLS, after=("builds", "batch-sizes"))
 def compiles(case: Case) -> Iterator[Finding]:
     """Compiled, as in `fit`, it returns what it returns when Python runs it line by line."""
-    from kerascope.detect.contracts.running import compiled, difference, flat, unstable
+    from kerascope.detect.contracts.running import compiled, difference, flat, rebuilt, unstable
 
     if not backend.compiles():
         raise Skip("Keras compiles nothing on this backend")
@@ -210,6 +210,19 @@ def compiles(case: Case) -> Iterator[Finding]:
                 "drawing random numbers, happens only once in compiled code: while it is traced.",
                 evidence=[Evidence("largest difference", apart)],
             )
+    yield from found
+    if found or not alone.has_modes(case.built()):
+        return
+    with case.attempt(
+        f"{case.subject.name} cannot be compiled in training mode",
+        "In inference it can; with training=True, as in fit, it fails while it is compiled.",
+        ("Choose by ops.where or by a factor of 0 and 1 in place of an `if` on a tensor.",),
+    ) as found:
+
+        def call(*leaves: Any) -> Any:
+            return case.run(case.built(), *rebuilt(one.args, one.kwargs, leaves), training=True)
+
+        backend.traced(call, alone.variables(case.built()), *flat(one.args, one.kwargs))
     yield from found
 
 

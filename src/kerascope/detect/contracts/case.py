@@ -12,9 +12,9 @@ import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import alone, objects
+from kerascope._keras import alone, drawing, objects
 from kerascope.budget import Budget
-from kerascope.detect.contracts.registry import Contract, Skip, in_users_code
+from kerascope.detect.contracts.registry import SPENT, Contract, Skip, in_users_code
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.session import recording
 from kerascope.record.lines import LineLog, Site
@@ -37,6 +37,7 @@ class Case:
         allow: names of contracts that are broken on purpose.
         reference: a NumPy function to compare a loss or metric with, None without one.
         broken_by: the contract that runs, whose name and severity findings get.
+        made: the values of the variables of `built()` as they were made, before they were changed a little.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Case:
         self._progress = progress
         self._contract: Contract | None = None
         self._built: tuple[Any, list[np.ndarray]] | None = None
+        self.made: list[np.ndarray] = []
 
     def on(self, *args: Any) -> Case:
         """Returns a case like this one, in the middle of the same contract, for other arguments of the call."""
@@ -88,6 +90,11 @@ class Case:
         """Returns how much of the budget is left."""
         return self._budget.left()
 
+    def _in_time(self) -> None:
+        """Ends the contract that runs where the budget is spent: one alone may take longer than all of it."""
+        if self._budget.over():
+            raise Skip(SPENT)
+
     # -- instances ---------------------------------------------------------------------------------------------
 
     def fresh(self, seed: int | None = None) -> Any:
@@ -96,6 +103,7 @@ class Case:
         Raises:
             Skip: there is no way to make another one.
         """
+        self._in_time()
         if self.subject.make is None:
             raise Skip(f"there is no way to make another {self.subject.name}")
         set_seed(self.seed if seed is None else seed)
@@ -112,6 +120,7 @@ class Case:
             args, kwargs = self.inputs(BATCH)
             if "layer" in self.kinds or "model" in self.kinds:
                 instance(*args, **kwargs)
+            self.made = alone.values(alone.variables(instance))
             alone.perturb(instance, self.seed)
             self._built = (instance, alone.values(alone.variables(instance)))
         return self._built[0]
@@ -138,6 +147,7 @@ class Case:
         compiled: bool = False,
     ) -> Any:
         """Calls an object and returns what it yields. With `compiled` as in Keras's compiled steps."""
+        self._in_time()
         kwargs = dict(kwargs or {})
         if training is not None and ("layer" in self.kinds or "model" in self.kinds):
             kwargs["training"] = training
@@ -276,7 +286,7 @@ def set_seed(seed: int) -> None:
 @contextlib.contextmanager
 def isolated(seed: int) -> Iterator[None]:
     """Runs the block with repeatable random numbers, and puts back whatever global it changes."""
-    with backend.backend_state(), alone.isolated(seed):
+    with backend.backend_state(), alone.isolated(seed), drawing.by_numpy():
         backend.set_seed(seed)
         yield
 
@@ -294,6 +304,8 @@ def span(site: Site) -> SourceSpan:
 
 def message(error: BaseException) -> str:
     """Returns what an exception says, in one line, without the frame that Keras puts around it."""
+    while error.__context__ is not None and "_error_repr" in str(error):
+        error = error.__context__  # Keras makes an error of JAX's anew, and fails in that
     told = str(error).rpartition("Error encountered:")[2]  # Keras puts the user's error behind its own
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     own = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kerascope._keras import construction, objects
+from kerascope._keras import construction, holdings, objects
 from kerascope.detect.contracts.case import Case, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.probe.lines.install import is_users
@@ -24,15 +24,27 @@ def baked_weights(case: Case) -> Iterator[Finding]:
         models = _models(case, 0)
     if not models:
         raise Skip("it makes no model")
-    found = []
+    found: list[Finding] = []
     for model in models:
+        found += _in_functions(case, model)
         constants = construction.constants(model)
         if not constants:
             continue
         found += [*_layers(case, model, calls, constants), *_variables(case, model, constants)]
     yield from found
-    if reads and not found:
+    if not found and any(construction.constants(model) for model in models):
         yield from _read(case, models, reads)
+
+
+def _in_functions(case: Case, model: Any) -> Iterator[Finding]:
+    for held in holdings.lambdas(model):
+        yield case.broken(
+            f"A Lambda layer of {case.subject.name} uses a {held.what} that the model does not know of",
+            "A Lambda layer has no weights: what its function takes from around it is never trained, and not saved "
+            "with the model.",
+            evidence=[Evidence(held.what, held.path.split("(")[-1].rstrip(")"))],
+            fixes=["Write a small layer: make the weight with add_weight in its build, use it in its call."],
+        )
 
 
 def _models(case: Case, more: int) -> list[Any]:
@@ -46,11 +58,14 @@ def _models(case: Case, more: int) -> list[Any]:
 
 
 def _read(case: Case, models: Sequence[Any], reads: Sequence[construction.Read]) -> Iterator[Finding]:
-    """Yields a finding when a weight was read, and constants of the graph are others where weights are others."""
+    """Yields a finding when constants of the graph are others where weights and random numbers are others."""
     for model, other in zip(models, _models(case, 1), strict=False):
         names = construction.differing(construction.constants(model), construction.constants(other))
         if not names:
             continue
+        if not reads:
+            yield _drawn(case, names)
+            return
         first = reads[0]
         yield case.broken(
             f"The value of a weight is baked into the graph of {case.subject.name}",
@@ -68,6 +83,19 @@ def _read(case: Case, models: Sequence[Any], reads: Sequence[construction.Read])
             ],
         )
         return
+
+
+def _drawn(case: Case, names: Sequence[str]) -> Finding:
+    return case.broken(
+        f"Random numbers are baked into the graph of {case.subject.name}",
+        "It was put together twice, and constants of its graph differ. What is drawn between layers is drawn once, "
+        "while the model is put together: noise is the same in every step and for every batch.",
+        evidence=[Evidence("constants in the graph of", ", ".join(names))],
+        fixes=[
+            "Draw in the call of a small layer with a keras.random.SeedGenerator, which runs anew in every step."
+        ],
+        severity="warning",
+    )
 
 
 def _layers(case: Case, model: Any, calls: Any, constants: Any) -> Iterator[Finding]:

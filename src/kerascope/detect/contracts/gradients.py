@@ -23,6 +23,7 @@ from kerascope.detect.contracts.running import (
     swift,
     watched,
 )
+from kerascope.detect.contracts.stillborn import stillborn
 from kerascope.values import Evidence, Finding
 
 LARGE = 100.0
@@ -53,6 +54,7 @@ def gradients_reach(case: Case) -> Iterator[Finding]:
     missing = _missing(case, modes, range(2))
     missing &= _missing(case, modes, range(2, 8)) if missing and modes else missing
     if not missing:
+        yield from stillborn(case, modes)
         return
     in_inference = _missing(case, not modes, range(2))
     if missing - in_inference and modes:
@@ -168,11 +170,16 @@ def _unused(case: Case, weights: Sequence[Any]) -> Finding:
 
 
 def differentiate(
-    case: Case, arguments: Arguments, training: bool = False, draws: int = 0
+    case: Case,
+    arguments: Arguments,
+    training: bool = False,
+    draws: int = 0,
+    values: Sequence[np.ndarray] = (),
 ) -> tuple[float, list[np.ndarray | None], list[np.ndarray | None]]:
     """Returns a weighed sum of the result, and its gradients for the trainable weights and for the inputs' floats.
 
-    Compiled once for each mode on JAX. With `draws` random numbers are others than those without.
+    Compiled once for each mode on JAX. With `draws` random numbers are others than those without; with `values` the
+    variables have these, not those that all contracts share.
     """
     instance = case.built()
     key = ("gradients", training)
@@ -189,6 +196,7 @@ def differentiate(
             objective, list(instance.trainable_variables), alone.variables(instance), floats
         )
     restore(case)
+    alone.assign(alone.variables(instance), values)
     if draws:
         alone.draw_on(instance, draws)
     value, ours, theirs = case.cache[key](flat(*arguments))

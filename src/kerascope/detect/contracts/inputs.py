@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -47,6 +49,9 @@ def candidates(obj: Any) -> Iterator[Args]:
         # A layer that merges takes a list of tensors as its one argument.
         for spec in kinds[:3]:
             yield ([spec, spec],)
+        if keys := named_parts(obj):
+            for spec in kinds[:3]:
+                yield (dict.fromkeys(keys, spec),)
     elif count == 2:
         yield SEQUENCES, IDS
         yield SEQUENCES, VECTORS
@@ -66,6 +71,26 @@ def tensor_parameters(obj: Any) -> list[str]:
         and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         and p.name not in _CALL_CONTEXT
     ]
+
+
+def named_parts(obj: Any) -> list[str]:
+    """Returns the names by which a call takes its one argument apart, as `inputs["image"]`; told from its source."""
+    function = obj.call if objects.kind_of(obj) in ("layer", "model") else obj
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, TypeError, SyntaxError):  # made at run time, or a lambda in the middle of a line
+        return []
+    names = tensor_parameters(obj)[:1]
+    found = [
+        node.slice.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in names
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def guesses(make: Callable[[], Any], most: int = 2) -> list[Args]:
@@ -146,13 +171,8 @@ _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
 
 def constructor_arguments(cls: type) -> dict[str, Any] | None:
     """Returns values for the arguments that a constructor needs, told from their names; None when one tells nothing."""
-    try:
-        # Not that of the class: Keras's `__new__` takes anything.
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
-    except (TypeError, ValueError):
-        return {}
     found: dict[str, Any] = {}
-    for parameter in parameters:
+    for parameter in _parameters(cls):
         if parameter.default is not parameter.empty or parameter.kind in (
             parameter.VAR_KEYWORD,
             parameter.VAR_POSITIONAL,
@@ -164,3 +184,18 @@ def constructor_arguments(cls: type) -> dict[str, Any] | None:
             return None
         found[parameter.name] = value
     return found
+
+
+def _parameters(cls: type) -> list[inspect.Parameter]:
+    """Returns the parameters of the first constructor among a class and its bases that does not hand on all it gets."""
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        try:
+            # Not that of the class: Keras's `__new__` takes anything.
+            parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        except (TypeError, ValueError):
+            return []
+        if not any(p.kind is p.VAR_POSITIONAL for p in parameters) or len(parameters) > 2:
+            return parameters
+    return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,7 +53,9 @@ def per_sample(case: Case) -> Iterator[Finding]:
     evidence = [Evidence("y_true", str(pair.y_true.shape)), Evidence("y_pred", str(wanted))]
     evidence.append(Evidence("returned", str(got)))
     if got == ():
-        deliberate = getattr(case.fresh(), "axis", 0) is None  # asked to reduce over everything
+        loss = case.fresh()
+        asked = "axis" in inspect.signature(type(loss).__init__).parameters
+        deliberate = asked and getattr(loss, "axis", 0) is None  # to reduce over everything
         yield case.broken(
             f"{name} returns one value for the whole batch",
             "It was called on 3 samples and should return 3 values. Keras weighs the values of the samples by "

@@ -10,7 +10,7 @@ import numpy as np
 from kerascope._keras import objects, pairs, settings
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.losses import LOSS, RUNS, reduced, values
-from kerascope.detect.contracts.pairs import Pair, close, first_of, short, tensors_of, typical
+from kerascope.detect.contracts.pairs import NOTHING, Pair, close, first_of, short, tensors_of, typical
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.values import Evidence, Finding, Fix
 
@@ -206,7 +206,7 @@ def reference(case: Case) -> Iterator[Finding]:
         pair = typical(case, 5, seed)
         want = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64")
         got = values(case, pair) if want.ndim else reduced(case.fresh(), pair)
-        if got.shape != want.shape or not close(got, want, 1e-3):
+        if got.shape != want.shape or not close(got, want, 1e-3, NOTHING):
             yield case.broken(
                 f"{case.subject.name} does not agree with the reference",
                 "Both were given the same 5 samples.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from kerascope.detect.contracts.running import (
     base,
     difference,
     first_to_differ,
+    flat,
     place,
+    rebuilt,
     restore,
+    watched,
     watched_apart,
 )
 from kerascope.values import Evidence, Finding
@@ -29,6 +33,9 @@ def masks(case: Case) -> Iterator[Finding]:
     alone = len(one.args) == 1 and not one.kwargs and tensors.kind(one.args[0]) == "tensor"
     x = tensors.array_of(one.args[0]) if alone else None
     if x is None or x.ndim != 3 or x.shape[1] < 2 or x.dtype.kind != "f":
+        if len(flat(one.args, one.kwargs)) > 1:
+            yield from several(case)
+            return
         if not case.subject.guessed or len(one.args) != 1:
             raise Skip("its input is no sequence of vectors")
         yield from masks(_on_sequences(case))
@@ -54,7 +61,8 @@ def masks(case: Case) -> Iterator[Finding]:
     if outgoing is not None and outgoing.shape != outputs[0].shape[: outgoing.ndim]:
         yield _misfit(case, outgoing, outputs[0])
         return
-    yield from _padding(case, x, mask, outputs[0], outgoing)
+    broken = list(_padding(case, x, mask, outputs[0], outgoing))
+    yield from broken or _all_padding(case, x, mask)
 
 
 def _on_sequences(case: Case) -> Case:
@@ -122,6 +130,31 @@ def _padding(
     )
 
 
+def _all_padding(case: Case, x: np.ndarray, mask: np.ndarray) -> Iterator[Finding]:
+    """Yields a finding when a sequence of padding alone comes to something that is not finite."""
+    instance = case.built()
+    empty = mask.copy()
+    empty[-1] = False
+    restore(case)
+    seen = watched(lambda: masking.call_masked(instance, x, empty))
+    restore(case)
+    result, _ = masking.call_masked(instance, x, empty)
+    if all(np.isfinite(array).all() for array in arrays(result) if array.dtype.kind == "f"):
+        return
+    bad = next((s for s in seen if s.value is not None and np.isnan(s.value).any()), None)
+    yield case.broken(
+        f"{case.subject.name} gives a result that is not finite for a sequence of padding alone",
+        "All steps of one sample were masked, as those of an empty text are. Where every score is minus infinity a "
+        "softmax divides 0 by 0, and so does a mean over no steps; one such sample makes every weight NaN.",
+        location=place(bad, case),
+        fixes=[
+            "A large number in the place of minus infinity (-1e9, in half precision -3e4); "
+            "ops.maximum(number_of_steps, 1) as the divisor."
+        ],
+        severity="warning",
+    )
+
+
 def _stops(case: Case, x: np.ndarray) -> Iterator[Finding]:
     """Yields a note when a layer treats every step by itself, and yet does not hand the mask on."""
     instance, one = case.built(), base(case)
@@ -141,3 +174,55 @@ def _stops(case: Case, x: np.ndarray) -> Iterator[Finding]:
             fixes=["self.supports_masking = True in __init__, after super().__init__(**kwargs)."],
             severity="note",
         )
+
+
+def several(case: Case) -> Iterator[Finding]:
+    """Yields a finding when the padding of one of several sequences changes the result where it counts."""
+    instance, one = case.built(), base(case)
+    found = [tensors.array_of(leaf) for leaf in flat(one.args, one.kwargs)]
+    data = [x for x in found if x is not None and x.ndim == 3 and x.shape[1] > 1 and x.dtype.kind == "f"]
+    if len(data) < len(found):
+        raise Skip("its inputs are no sequences of vectors")
+    if not masking.takes_masks(instance) or not masking.reads_masks(instance):
+        raise Skip("it reads no masks")
+    masks = [_mask(x.shape[1], turn) for turn, x in enumerate(data)]
+
+    def run(arrays: Sequence[np.ndarray]) -> tuple[Any, np.ndarray | None]:
+        restore(case)
+        new = [masking.masked(x, mask) for x, mask in zip(arrays, masks, strict=True)]
+        return masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
+
+    with case.attempt(f"{case.subject.name} fails when its inputs have masks") as failed:
+        result, outgoing = run(data)
+    yield from failed
+    if failed:
+        return
+    before = arrays(result)[0]
+    counts = outgoing if outgoing is not None else masks[0]
+    for place_of, (x, mask) in enumerate(zip(data, masks, strict=True)):
+        noise = np.random.default_rng(case.seed + 7).normal(size=x.shape).astype(x.dtype) * 3
+        changed = [*data[:place_of], np.where(mask[..., None], x, noise), *data[place_of + 1 :]]
+        after = arrays(run(changed)[0])[0]
+        inside = before.ndim > 1 and before.shape[:2] == counts.shape
+        apart = difference([before[counts] if inside else before], [after[counts] if inside else after])
+        if apart is not None:
+            yield _lets_in(case, place_of, apart)
+            return
+
+
+def _mask(steps: int, turn: int) -> np.ndarray:
+    """Returns a mask for `BATCH` sequences, another one for each turn: none is padding alone."""
+    lengths = np.roll([steps, max(1, steps - 1), max(1, steps // 2)], turn)
+    return np.arange(steps)[None, :] < lengths[:, None]
+
+
+def _lets_in(case: Case, number: int, apart: float) -> Finding:
+    return case.broken(
+        f"{case.subject.name} says that it supports masks, and lets the padding of input {number + 1} in",
+        "Its sequences had masks of their own. Other values were put into the masked steps of one of them, and the "
+        "result changed where it counts. With several inputs `mask` is a list in their order: the keys and values of "
+        "an attention are hidden by the mask of the sequence that they come from.",
+        evidence=[Evidence("largest change", apart)],
+        location=case.where("call", text="mask["),
+        fixes=["Take the mask of that input: mask[1] is the one of the second."],
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -146,7 +147,11 @@ def reset(case: Case) -> Iterator[Finding]:
     wanted = updated(fresh, samples(case))
     start = {path: value for path, value in _named(case.fresh())}
     updated(used, samples(case, 1))
+    known = {id(variable) for variable in alone.variables(used)}
     used.reset_state()
+    if {id(variable) for variable in alone.variables(used)} != known:
+        yield _other_variables(case)
+        return
     rest = _unlike_new(case, used)
     left = [(name, value) for name, value in _named(used) if name in start and not same(start[name], value)]
     got = updated(used, samples(case))
@@ -177,6 +182,16 @@ def reset(case: Case) -> Iterator[Finding]:
         ],
         location=case.where("reset_state", "__init__"),
         fixes=fixes,
+    )
+
+
+def _other_variables(case: Case) -> Finding:
+    return case.broken(
+        f"reset_state() of {case.subject.name} makes new variables",
+        "After a reset its variables are other objects than before. A compiled step goes on with those that it was "
+        "compiled for, on JAX it fails or loses what it counted, and each epoch leaves some more behind.",
+        location=case.where("reset_state"),
+        fixes=["Assign to the variables: for v in self.variables: v.assign(ops.zeros(v.shape))"],
     )
 
 
@@ -247,6 +262,7 @@ def sample_weight(case: Case) -> Iterator[Finding]:
     y_true, y_pred = tensors_of(pair)
     weights = np.array([0, 0, 1, 1, 1, 1], "float32")
     # One weight per sample is what Keras hands on; a metric that counts pixels may want one for each.
+    refused = []
     for shape in ((SAMPLES,), pair.y_true.shape):
         metric, spread = case.fresh(), weights.reshape((SAMPLES,) + (1,) * (len(shape) - 1))
         with case.attempt(
@@ -258,9 +274,12 @@ def sample_weight(case: Case) -> Iterator[Finding]:
             )
         if not found:
             break
+        refused += found
     else:
-        yield found[0]
+        yield refused[0]
         return
+    if refused:  # as some of Keras's own do
+        yield dataclasses.replace(refused[0], severity="note")
     got, wanted = result(metric), updated(case.fresh(), pair.rows(SAMPLES, 2), (4,))
     if not close(got, wanted):
         ignored = close(got, updated(case.fresh(), pair))
@@ -277,6 +296,31 @@ def sample_weight(case: Case) -> Iterator[Finding]:
             fixes=[
                 "Multiply by the weights, and add up the weights, not the number of samples, in the denominator."
             ],
+        )
+        return
+    yield from _twice(case, pair, shape)
+
+
+def _twice(case: Case, pair: Pair, shape: Sequence[int]) -> Iterator[Finding]:
+    """Yields a finding when a sample of weight 2 is not what the same sample is that comes twice."""
+    weights = np.array([2, 2, 2, 1, 1, 1], "float32").reshape((SAMPLES,) + (1,) * (len(shape) - 1))
+    metric, other = case.fresh(), case.fresh()
+    given = objects.to_tensor(np.broadcast_to(weights, shape).copy())
+    metric.update_state(*tensors_of(pair), sample_weight=given)
+    updated(other, pair, (SAMPLES,))
+    got, wanted = result(metric), updated(other, pair.rows(3), (3,))
+    if not close(got, wanted):
+        yield case.broken(
+            f"{case.subject.name} counts samples, where it should count their weights",
+            "Half of six samples had the weight 2. The result should be what it is when these come twice, as with "
+            "Keras's own metrics: in a weighed mean the sum of the weights is the divisor, and each counts once.",
+            evidence=[
+                Evidence("weights 2, 2, 2, 1, 1, 1", short(got)),
+                Evidence("the first three twice", short(wanted)),
+            ],
+            location=case.where("update_state"),
+            fixes=["self.count.assign_add(ops.sum(sample_weight))"],
+            severity="warning",
         )
 
 

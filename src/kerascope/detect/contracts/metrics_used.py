@@ -10,7 +10,7 @@ import numpy as np
 from kerascope._keras import objects, pairs
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.metrics import METRIC, RUNS, SAMPLES, result, samples, updated
-from kerascope.detect.contracts.pairs import close, first_of, short
+from kerascope.detect.contracts.pairs import NOTHING, close, first_of, short
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.values import Evidence, Finding
 
@@ -116,7 +116,7 @@ def reference(case: Case) -> Iterator[Finding]:
         pair = samples(case, seed)
         wanted = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64").ravel()
         got = updated(case.fresh(), pair, (4, 2))
-        if got.shape != wanted.shape or not close(wanted, got, 1e-3):
+        if got.shape != wanted.shape or not close(wanted, got, 1e-3, NOTHING):
             yield case.broken(
                 f"{case.subject.name} does not agree with the reference",
                 "Both were given the same 6 samples; the metric got them as batches of 4 and 2.",

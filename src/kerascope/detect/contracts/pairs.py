@@ -17,6 +17,9 @@ LARGE = 100.0
 """A prediction that an untrained or diverging model may make; exp of it is infinite in float32."""
 
 
+NOTHING = 1e-6
+"""What a sum of float32 may come to where a reference in float64 comes to 0."""
+
 EMPTY = "targets and predictions of 0"
 
 
@@ -206,12 +209,13 @@ def guess(make: Callable[[], Any], kind: str) -> tuple[InputSpec, InputSpec]:
     return runs[0] if runs else CANDIDATES[0]
 
 
-def close(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-4) -> bool:
-    """Tells whether two results agree within rounding; NaN agrees with NaN."""
+def close(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-4, least: float = 0.0) -> bool:
+    """Tells whether two results agree within rounding, or differ by no more than `least`; NaN agrees with NaN."""
     if a.shape != b.shape:
         return False
     scale = float(np.nanmax(np.abs(a), initial=0.0))
-    return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance * min(scale, 1.0), equal_nan=True))
+    most = max(tolerance * min(scale, 1.0), least)
+    return bool(np.allclose(a, b, rtol=tolerance, atol=most, equal_nan=True))
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -45,6 +45,7 @@ MODULES = (
 
 
 ALLOWED = "allowed"
+SPENT = "the time budget was spent"
 
 
 class Skip(Exception):
@@ -158,20 +159,21 @@ def _reason_to_skip(one: Contract, case: Case, outcome: Outcome, judged: set[str
         if name in judged and (name in outcome.broken or name in outcome.blocked):
             return f"cannot be judged without `{name}`"
     if case.seconds_left() <= 0:
-        return "the time budget was spent"
+        return SPENT
     return None
 
 
 def _run(one: Contract, case: Case, outcome: Outcome) -> None:
     case.begin(one)
     start = time.monotonic()
+    found: list[Finding] = []
     try:
-        found = list(one.check(case))
+        for finding in one.check(case):
+            found.append(finding)
     except Skip as reason:
-        found = []
         outcome.skipped[one.name] = str(reason)
     except Exception as error:
-        found = [_failed(one, case, error)]
+        found.append(_failed(one, case, error))
     outcome.seconds[one.name] = time.monotonic() - start
     outcome.findings += found
     if not found and one.name not in outcome.skipped:

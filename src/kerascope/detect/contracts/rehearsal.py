@@ -30,7 +30,10 @@ class Observed:
     strong regularizer, and `regularizes` the name of the variable that had it. `reseeded` are those after one step with
     other random numbers, where these change the one output of a call in training. `hidden` names the logged metrics of
     the model that its property `metrics` leaves out. `seeds` says which variables are the states of random numbers.
-    `added` is by how much the regularizer makes the loss larger, and by how much it should.
+    `added` is by how much the regularizer makes the loss larger, and by how much it should. `tested` are the logs of a
+    test step of the model's own with some random numbers and with others. `running` are the logs of a batch, of another
+    one, of both in this order and of both in the other, from the same weights throughout. `idle` names the metrics that
+    a step of the model's own does not change.
     """
 
     paths: list[str]
@@ -54,6 +57,9 @@ class Observed:
     hidden: list[str] = dataclasses.field(default_factory=list)
     seeds: list[bool] = dataclasses.field(default_factory=list)
     added: tuple[float, float] | None = None
+    tested: tuple[dict[str, float], dict[str, float]] | None = None
+    idle: list[str] = dataclasses.field(default_factory=list)
+    running: list[dict[str, float]] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
     def changed(self, values: Values) -> list[bool]:
@@ -137,7 +143,16 @@ class _Rehearsal:
         self.seen.seeds = [id(v) in drawn for v in self.weights] + [True] * extra
 
     def run(self) -> Observed:
-        parts = (self._lines, self._loss, self._noise, self._weights, self._regularizer, self._compiled)
+        parts = (
+            self._lines,
+            self._loss,
+            self._noise,
+            self._weights,
+            self._regularizer,
+            self._tested,
+            self._running,
+            self._compiled,
+        )
         for part in parts:
             if part != self._lines and "_lines" in self.seen.failures:
                 break
@@ -249,6 +264,30 @@ class _Rehearsal:
         self._reset()
         wanted = float(objects.to_numpy(training.strong_regularizer()(variable)))
         self.seen.added = losses[1] - losses[0], wanted
+
+    def _tested(self) -> None:
+        if not training.own_methods(self.model, "test_step"):
+            return
+        first = training.evaluated(self.model, self.x, self.y)
+        self._reseed()
+        self.seen.tested = first, training.evaluated(self.model, self.x, self.y)
+
+    def _running(self) -> None:
+        """The logs of two batches alone and one after the other, where the model makes its logs itself."""
+        if not training.own_methods(self.model, "train_step", "compute_metrics"):
+            return
+        training.begin(self.model, compiled=False)
+        counted = {id(v) for v in self.model.metrics_variables}
+        weights = [(v, x) for v, x in zip(self.variables, self.values, strict=True) if id(v) not in counted]
+        other = objects.map_structure(_first_two_rolled, self.y)
+        for targets in ((self.y,), (other,), (self.y, other), (other, self.y)):
+            for number, y in enumerate(targets):
+                alone.assign(*map(list, zip(*weights, strict=True)))
+                alone.set_seed(self.case.seed)
+                backend.set_seed(self.case.seed)
+                logs = training.step(self.model, self.x, y, first=number == 0)
+            self.seen.running.append(logs)
+        self.seen.idle = training.idle_metrics(self.model)
 
     def _compiled(self) -> None:
         """The first steps compiled, then more of them on the same batch, the loss taken before and after."""

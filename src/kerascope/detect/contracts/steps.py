@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kerascope._keras import training
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.rehearsal import STEPS, Observed, Values, observed
@@ -206,6 +207,9 @@ def metrics(case: Case) -> Iterator[Finding]:
                 "Return it from the `metrics` property too, or leave the property out: Keras finds the metrics itself."
             ],
         )
+    if not stale and not seen.hidden:
+        yield from _idle(case, seen)
+        yield from _of_the_last_batch(case, seen)
     if stale:
         yield case.broken(
             f"{case.subject.name} does not reset {_listed(stale)} between epochs",
@@ -214,6 +218,52 @@ def metrics(case: Case) -> Iterator[Finding]:
             evidence=[Evidence(name, f"{first[name]:.4g}, then {again[name]:.4g}") for name in stale],
             location=_where(case),
             fixes=["Make it an attribute of the model, or return it from the `metrics` property."],
+        )
+
+
+def _idle(case: Case, seen: Observed) -> Iterator[Finding]:
+    """Yields a finding when a train step leaves metrics of the model as they were."""
+    if seen.idle and training.own_methods(case.original, "train_step", "compute_metrics"):
+        yield case.broken(
+            f"A training step of {case.subject.name} does not update its metrics: {_listed(seen.idle)}",
+            "Their variables were the same after two steps as after reset_metrics(). fit shows what they begin with, "
+            "mostly 0, or leaves them out.",
+            location=_where(case),
+            fixes=[
+                "for metric in self.metrics: metric.update_state(loss) if metric.name == 'loss' else "
+                "metric.update_state(y, y_pred); or return self.compute_metrics(x, y, y_pred, sample_weight)."
+            ],
+            severity="warning",
+        )
+
+
+def _of_the_last_batch(case: Case, seen: Observed) -> Iterator[Finding]:
+    """Yields a finding when two batches come to what the second comes to alone, either way round."""
+    if len(seen.running) < 4:
+        return
+    one, other, both, turned = seen.running
+    names = [
+        name
+        for name in set(one) & set(other) & set(both) & set(turned)
+        if abs(one[name] - other[name]) > 1e-3 * max(abs(one[name]), 1e-3)
+        and abs(both[name] - other[name]) <= 1e-6 * abs(other[name])
+        and abs(turned[name] - one[name]) <= 1e-6 * abs(one[name])
+    ]
+    if names:
+        name = sorted(names)[0]
+        yield case.broken(
+            f"{case.subject.name} logs {_listed(sorted(names))} of the last batch alone",
+            "A second batch came after the first, without reset_metrics() between them, and the logs were those of the "
+            "second by itself. What fit shows for an epoch, and what callbacks go by, is then its last batch.",
+            evidence=[
+                Evidence(f"{name} of one batch, of another", f"{one[name]:.4g}, {other[name]:.4g}"),
+                Evidence("of both, one after the other", f"{both[name]:.4g}"),
+            ],
+            location=case.where("compute_metrics", "train_step"),
+            fixes=[
+                "self.tracker = keras.metrics.Mean(...) in __init__, update_state in the step, result() in the logs."
+            ],
+            severity="warning",
         )
 
 
@@ -235,6 +285,7 @@ def iterations(case: Case) -> Iterator[Finding]:
 def training_mode(case: Case) -> Iterator[Finding]:
     """The step calls the model in training mode, so that dropout drops and BatchNormalization learns."""
     seen = observed(case)
+    yield from _tests_with_noise(case, seen)
     stepped, called = seen.changed(seen.eager[0]), seen.changed(seen.called)
     idle = [
         path
@@ -261,6 +312,26 @@ def training_mode(case: Case) -> Iterator[Finding]:
             "training=True.",
             location=case.where("compute_loss", "train_step", text="self("),
             fixes=["Take the y_pred that compute_loss is given, or call self(x, training=True)."],
+        )
+
+
+def _tests_with_noise(case: Case, seen: Observed) -> Iterator[Finding]:
+    """Yields a finding when a test step hangs on random numbers, as dropout does."""
+    if seen.tested is None:
+        return
+    one, other = seen.tested
+    names = [
+        name for name in one if abs(one[name] - other.get(name, np.inf)) > 1e-4 * max(abs(one[name]), 1e-3)
+    ]
+    if names:
+        yield case.broken(
+            f"The test step of {case.subject.name} runs the model in training mode",
+            "It was run twice on the same batch and weights, with other random numbers, and came to something else: "
+            "dropout and noise are on while evaluate() and the validation of fit() run.",
+            evidence=[Evidence(name, f"{one[name]:.4g}, then {other[name]:.4g}") for name in names[:2]],
+            location=case.where("test_step", text="self("),
+            fixes=["y_pred = self(x, training=False)"],
+            severity="warning",
         )
 
 

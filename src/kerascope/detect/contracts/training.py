@@ -8,7 +8,7 @@ from kerascope._backends import tensors
 from kerascope._keras import alone, effects
 from kerascope.detect.contracts.case import BATCH, Case, arrays
 from kerascope.detect.contracts.registry import Skip, contract
-from kerascope.detect.contracts.running import base, flat
+from kerascope.detect.contracts.running import base, flat, restore
 from kerascope.values import Finding
 
 
@@ -33,3 +33,23 @@ def in_models(case: Case) -> Iterator[Finding]:
     ) as found:
         effects.fit_alone(layer, data, BATCH)
     yield from found
+    if not found:
+        yield from _added(case)
+
+
+def _added(case: Case) -> Iterator[Finding]:
+    """Yields a finding when the layer adds a loss that is no single number."""
+    instance, one = case.built(), base(case)
+    restore(case)
+    case.run(instance, one.args, one.kwargs, training=True)
+    shape = next((s for loss in instance.losses if (s := tensors.shape(tensors.unwrapped(loss)))), None)
+    if shape is not None:
+        yield case.broken(
+            f"{case.subject.name} adds a loss of shape {shape}",
+            "add_loss is for one number. Keras adds up what a tensor holds, so this loss weighs more the larger the "
+            "batch is, while the loss of the targets is a mean; in a train_step of one's own sum(self.losses) is no "
+            "number, and has no gradient on PyTorch and JAX.",
+            location=case.where("call", text="add_loss"),
+            fixes=["self.add_loss(ops.mean(...))"],
+            severity="warning",
+        )
