@@ -8,6 +8,7 @@ from typing import Any
 
 from kerascope.detect.causes.common import cause, on, standing_evidence
 from kerascope.detect.causes.parts import scaled_apart, unseen
+from kerascope.detect.causes.rows import alike
 from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
@@ -53,7 +54,8 @@ def _fractions(situation: Situation, target: Target) -> Iterator[Finding]:
                     Evidence("largest label", target.figure("max")),
                 ],
             )
-    elif target.labels.get("distinct") == 1 and target.columns == 1:
+    elif target.labels.get("distinct") == 1 and target.columns == 1 and not target.custom_loss:
+        # Losses of one's own may not need labels; Keras wants some all the same.
         yield cause(
             situation,
             "wrong-labels",
@@ -76,7 +78,9 @@ def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:
         return
     related = inside - chance > 0.4 * (1 - chance)
     found = Evidence("neighbours within validation rows", round(inside, 3))
-    if related and own - base < 0.2 * (1 - base) and across - chance < 0.3 * (1 - chance):
+    if (other := _other_numbers(target)) and _alike(situation):
+        yield _in_other_units(situation, other)
+    elif related and own - base < 0.2 * (1 - base) and across - chance < 0.3 * (1 - chance):
         yield cause(
             situation,
             "wrong-labels",
@@ -147,6 +151,26 @@ def _nothing_to_learn(
             Evidence("by chance", round(base, 3)),
             *standing_evidence(mine),
         ],
+    )
+
+
+def _alike(situation: Situation) -> bool:
+    """Tells whether the inputs of both parts were compared, and look as if they were drawn alike."""
+    return bool(listing(mapping(situation.data.get("between")).get("shift"))) and alike(situation)
+
+
+def _in_other_units(situation: Situation, other: list[Evidence]) -> Finding:
+    """The inputs of both parts are alike, the targets are not: they were scaled in one part only."""
+    return cause(
+        situation,
+        "train-val-mismatch",
+        0.92,
+        "The validation targets are numbers of another size than the training targets",
+        "The inputs of the two parts look as if they were drawn alike, their targets do not: those of one part were "
+        "scaled, or written in other units. What is learnt from the one part is wrong for the other by that much.",
+        on("part", "validation_data[1]", None),
+        on("part", "y", None),
+        evidence=other,
     )
 
 
