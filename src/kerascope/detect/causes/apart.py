@@ -63,11 +63,12 @@ def _compared(model: ModelView, target: Target) -> tuple[int, int, int]:
         if pair is None:
             return 0, 0, 0
         rows += len(pair)
+        here: dict[bytes, bytes] = {}
         for row, label in pair:
+            mixed += here.setdefault(row, label) != label
             before, was = known.setdefault(row, (step, label))
             again += before != step
             other += before != step and was != label
-            mixed += before == step and was != label
     return again, other, mixed
 
 

@@ -125,6 +125,8 @@ def _nothing_to_learn(
         len(shape) == 2 and "float" in str(x.get("dtype")) for shape, x in zip(shapes, inputs, strict=True)
     )
     features = sum(whole(shape[-1]) for shape in shapes if shape)
+    if target.labels.get("distinct") == 1:
+        return  # said already, or a loss that needs no labels
     if (
         base > _RARE
         or situation.fit.get("class_weight") is True

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
 from kerascope.detect.causes.objective import data_name, layer_name, outside, zero_one
 from kerascope.detect.node import BINARY, CROSS_ENTROPY, NUMERIC
-from kerascope.detect.reading import listing, plural, show, whole
+from kerascope.detect.reading import listing, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing
@@ -288,29 +288,19 @@ def _units(situation: Situation, target: Target) -> Iterator[Finding]:
 
 
 def _stretched(situation: Situation, target: Target) -> Iterator[Finding]:
-    """One column of numbers against several: shapes that NumPy's rules make fit, which losses therefore accept."""
+    """One column of answers against several of targets: NumPy's rules make them fit, and losses accept it."""
     shape, answers = listing(target.labels.get("shape")), situation.output_shape(target.index)
-    one = target.units == 1 and target.columns > 1
-    if (
-        target.loss not in NUMERIC
-        or len(shape) != len(answers)
-        or len(shape) < 2
-        or answers[-1] != target.units
-    ):
-        return  # where one has an axis more than the other, Keras itself brings them together
-    if not (one or (target.columns == 1 and shape[-1] == 1 and target.is_numeric_task and target.units != 1)):
+    if target.loss not in NUMERIC or target.units != 1 or target.columns < 2:
         return
+    if len(shape) != len(answers) or answers[-1] != 1:
+        return  # where one has an axis more than the other, Keras itself brings them together
     yield cause(
         situation,
         "wrong-output-units",
         0.95,
-        f"`{layer_name(target.layer)}` has {plural(target.units or 0, 'unit')} for {plural(target.columns, 'target')}",
-        (
-            "Each row has several targets, and the one answer is compared with all of them, which no loss complains "
-            "about: the best it can do is to answer their middle."
-            if one
-            else "Each row has one target, and all of the answers are compared with it: they all learn the same."
-        ),
+        f"`{layer_name(target.layer)}` has 1 unit for {target.columns} targets",
+        "Each row has several targets, and the one answer is compared with all of them, which no loss complains "
+        "about: the best it can do is to answer their middle.",
         on_layer(target.layer, "units", str(target.columns)),
         layer=target.layer.path if target.layer is not None else None,
         evidence=[
