@@ -181,7 +181,7 @@ def _apart(situation: Situation, target: Target, own: float, found: Evidence, ac
     return cause(
         situation,
         "train-val-mismatch",
-        0.7,
+        0.88,
         "What holds in the training rows does not hold in the validation rows",
         "Similar inputs have similar labels within each of the two parts, but not across them: the "
         "labels or the "
