@@ -266,7 +266,9 @@ def distils():
     """The reverse divergence, as in imitation of a teacher whose answers are soft: meant, not a slip."""
     layer = layers.Dense(3, activation="softmax")
     soft = (0.7 * np.eye(3)[CLASSES] + 0.1).astype("float32")
-    trained(keras.Sequential([keras.Input((6,)), layers.Dense(8, activation="relu"), layer]), X, soft, reverse)
+    trained(
+        keras.Sequential([keras.Input((6,)), layers.Dense(8, activation="relu"), layer]), X, soft, reverse
+    )
 
 
 SEEN = (
