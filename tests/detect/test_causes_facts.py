@@ -312,3 +312,11 @@ def test_labels_that_a_loss_of_ones_own_needs_not_are_no_wrong_labels(judge):
     program = Program(MSE, "linear", 1, 0 * NUMBERS, knows=False)
     program.facts["program"]["losses"][0] |= {"function": "triplets", "custom": True}
     assert "wrong-labels" not in judge(program)
+
+
+def test_labels_encoded_apart_are_named_before_memorising(judge):
+    """Each part has its own numbers for the classes: within each they follow the inputs, across they do not."""
+    held = (X[:150] + 0.01, (CLASSES[:150] + 1) % 3)
+    found = judge(Program(SCC, "softmax", 3, CLASSES, validation_data=held, knows=False))
+    assert found["train-val-mismatch"].confidence > 0.85 and "overfitting" not in found
+    assert found["train-val-mismatch"].levers[0][0].argument == "validation_data[1]"

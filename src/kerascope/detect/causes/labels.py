@@ -186,7 +186,7 @@ def _apart(situation: Situation, target: Target, own: float, found: Evidence, ac
         "Similar inputs have similar labels within each of the two parts, but not across them: the "
         "labels or the "
         "inputs of one part were prepared in another way.",
-        on("part", "validation_data[1]" if other else "validation_data[0]", None),
+        on("part", "validation_data[1]" if other or _alike(situation) else "validation_data[0]", None),
         evidence=[
             *other,
             Evidence("neighbours within training rows", round(own, 3)),
