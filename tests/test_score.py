@@ -151,6 +151,10 @@ def test_a_missing_script_is_named(folder):
 
 def test_the_last_result_line_counts():
     assert result_line('RESULT {"a": 1}\nRESULT {"a": 2}\nbye') == {"a": 2}
+    assert result_line('RESULT {"loss": NaN, "acc": 1}') == {
+        "loss": None,
+        "acc": 1,
+    }  # JSON has no NaN to write
     assert result_line("RESULT what") == {} and result_line("") == {}
 
 

@@ -107,6 +107,7 @@ class Net:
         self._healthy([path for path, *_ in layers])
         self.rows: list[dict[str, float]] | None = None
         self.data: list[tuple[int, dict[str, Any]]] = []
+        self.kept: dict[int, tuple[np.ndarray, ...]] = {}
 
     def _healthy(self, paths: list[str]) -> None:
         count = len(self.sampled)
@@ -233,6 +234,12 @@ class Net:
 
     def batch_loss(self) -> np.ndarray:
         return self.losses
+
+    def captures(self) -> tuple[tuple[int, str, int], ...]:
+        return tuple((step, "batch", 1000) for step in self.kept)
+
+    def capture(self, step: int, kind: str) -> tuple[dict[str, np.ndarray], Any]:
+        return {f"data:{i}": array for i, array in enumerate(self.kept[step])}, {}
 
 
 class View:

@@ -21,6 +21,7 @@ MANY = np.stack([X[:, 0] > 0, X[:, 1] > 0, X[:, 2] > 0], 1).astype("float32")
 SCC = "sparse_categorical_crossentropy"
 CC = "categorical_crossentropy"
 BC = "binary_crossentropy"
+POISSON = "poisson"
 MSE = "mean_squared_error"
 
 
@@ -82,6 +83,8 @@ SOUND = [
     (MSE, "linear", 1, NUMBERS),
     (MSE, "sigmoid", 1, (NUMBERS - NUMBERS.min()) / np.ptp(NUMBERS)),
     (SCC, "softmax", 4, CLASSES),
+    (POISSON, "exponential", 1, np.exp(NUMBERS)),
+    (MSE, "linear", 3, MANY - 0.4 * X[:, :3]),
 ]
 
 
@@ -103,7 +106,10 @@ UNSOUND = [
     ("wrong-output-activation", (BC, "softmax", 3, MANY), {}),
     ("wrong-output-activation", (MSE, "relu", 1, NUMBERS), {"knows": False}),
     ("wrong-output-activation", (MSE, "sigmoid", 1, 40 + NUMBERS), {"knows": False}),
+    ("wrong-output-activation", (POISSON, "linear", 1, NUMBERS), {}),
     ("wrong-output-units", (SCC, "softmax", 2, CLASSES), {"knows": False}),
+    ("wrong-output-units", (MSE, "linear", 1, X[:, :3]), {"knows": False}),
+    ("wrong-output-units", (MSE, "linear", 3, NUMBERS[:, None]), {"knows": False}),
     ("wrong-labels", (SCC, "softmax", 3, CLASSES + 1), {"knows": False}),
     ("wrong-labels", (SCC, "softmax", 3, CLASSES / 255), {"knows": False}),
     ("wrong-labels", (BC, "sigmoid", 1, 2 * TWO - 1), {"knows": False}),
@@ -246,3 +252,71 @@ def test_a_training_that_was_ended_early_is_to_go_on(judge, epochs, argument):
     found = judge(program)["too-few-epochs"]
     assert found.levers[0][0].argument == argument
     assert ("EarlyStopping" in found.title) == (argument == "patience")
+
+
+class ReduceLROnPlateau:
+    """Stands for the callback of Keras."""
+
+
+@pytest.mark.parametrize("callbacks", [[], [ReduceLROnPlateau()]])
+def test_what_lowered_the_learning_rate_is_named(judge, callbacks):
+    program = Program(MSE, "linear", 1, NUMBERS, knows=False, callbacks=callbacks)
+    program.rates = 0.001 * 0.1 ** (np.arange(len(program.losses)) // 20)
+    [lever], *_ = judge(program)["lr-too-low"].levers
+    assert (lever.target, lever.layer) == (
+        ("callback", "ReduceLROnPlateau") if callbacks else ("optimizer", None)
+    )
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_labels_that_leave_their_rows_while_training(judge, moved):
+    program = Program(SCC, "softmax", 3, CLASSES, knows=not moved)
+    for epoch in range(3):
+        order = RNG.permutation(300)
+        labels = CLASSES[order[::-1] if moved else order]
+        for i in range(10):
+            rows = slice(30 * i, 30 * i + 30)
+            program.kept[10 * epoch + i + 1] = (X[order][rows], labels[rows])
+    found = judge(program).get("wrong-labels")
+    assert (found is not None) == moved
+    assert found is None or found.levers[0][0].target == "order"
+
+
+def test_rows_with_several_labels_each_are_no_labels_that_move(judge):
+    """Few different inputs, with labels drawn at random: they differ within a batch as well."""
+    program = Program(SCC, "softmax", 3, CLASSES, knows=False)
+    for step in range(1, 21):
+        program.kept[step] = (X[RNG.integers(0, 4, 30)], RNG.integers(0, 3, 30))
+    assert not any("another label" in f.title for f in judge(program).values())
+
+
+def test_targets_scaled_in_one_part_only(judge):
+    held = (X[:90] + 0.01, 50 + 20 * NUMBERS[:90])
+    found = judge(Program(MSE, "linear", 1, NUMBERS, validation_data=held, knows=False))
+    assert found["train-val-mismatch"].levers[0][0].argument == "validation_data[1]"
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_a_softmax_over_another_axis_than_that_of_the_classes(judge, axis):
+    program = Program(SCC, "linear", 3, CLASSES)
+    share = {"path": "share", "name": "share", "class": "Softmax", "activation": None, "weights": []}
+    program.facts["layers"].append({**share, "config": {"axis": axis}})
+    program.facts["program"]["order"].append("share")
+    output = program.facts["program"]["outputs"][0]
+    output["before"].insert(0, "share")
+    output["shape"] = [None, 7, 3]
+    assert ("wrong-axis" in judge(program)) == (axis == 1)
+
+
+def test_labels_that_a_loss_of_ones_own_needs_not_are_no_wrong_labels(judge):
+    program = Program(MSE, "linear", 1, 0 * NUMBERS, knows=False)
+    program.facts["program"]["losses"][0] |= {"function": "triplets", "custom": True}
+    assert "wrong-labels" not in judge(program)
+
+
+def test_labels_encoded_apart_are_named_before_memorising(judge):
+    """Each part has its own numbers for the classes: within each they follow the inputs, across they do not."""
+    held = (X[:150] + 0.01, (CLASSES[:150] + 1) % 3)
+    found = judge(Program(SCC, "softmax", 3, CLASSES, validation_data=held, knows=False))
+    assert found["train-val-mismatch"].confidence > 0.85 and "overfitting" not in found
+    assert found["train-val-mismatch"].levers[0][0].argument == "validation_data[1]"

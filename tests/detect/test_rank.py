@@ -108,6 +108,11 @@ def test_what_only_looks_likely_because_of_a_cause_is_folded_unless_it_is_surer(
     assert sorted(kinds(rank(seen))) == ["train-val-mismatch", "wrong-labels"]
 
 
+def test_rows_mixed_by_the_statistics_of_a_batch_are_no_wrong_axis():
+    found = [finding("training-flag", confidence=0.95), finding("wrong-axis", confidence=0.8)]
+    assert kinds(rank(found)) == ["training-flag"]
+
+
 def test_one_setting_is_named_once_with_all_ways_to_mend_it():
     [kept] = rank(
         [finding("lr-too-high", title="one"), finding("lr-too-high", confidence=0.5, title="other")]

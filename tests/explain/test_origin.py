@@ -170,6 +170,32 @@ PROGRAMS = {
         """,
         Lever("order", "x"),
     ),
+    "a shuffle inside of a data set": (
+        """
+        class Rows(keras.utils.PyDataset):
+            def __init__(self, x, y, size):
+                self.inputs, self.labels, self.size = x.copy(), y, size
+            def __getitem__(self, i):
+                return self.inputs[i : i + self.size], self.labels[i : i + self.size]
+            def on_epoch_end(self):
+                rng.shuffle(self.inputs)  # here
+        model.fit(Rows(read(), other(), 8))
+        """,
+        Lever("order", "x"),
+    ),
+    "one part, behind the split": (
+        """
+        def prepare():
+            x, y = read()
+            a, b, c, d = train_test_split(x, y)
+            c = scaler.fit_transform(c)
+            d = d[:, None]  # here
+            return (a, c), (b, d)
+        train, held = prepare()
+        model.fit(*train, validation_data=held)
+        """,
+        Lever("part", "validation_data[1]"),
+    ),
     "an index of labels": (
         """
         y = read()

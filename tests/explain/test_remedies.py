@@ -215,6 +215,21 @@ def test_a_callback_joins_those_that_are_there():
     assert changed(prog, found("overfitting"))[1] == [f"model.fit(x, y, callbacks=[mine, {stop}])"]
 
 
+def test_what_a_callback_did_to_the_rate_is_mended_at_the_callback():
+    """The optimizer ends with a tiny rate, which nobody wrote there."""
+    prog = program(
+        """
+        slower = keras.callbacks.ReduceLROnPlateau("accuracy", mode="min", patience=1)
+        model.compile(keras.optimizers.Adam(learning_rate=0.001), "mse")
+        model.fit(x, y, callbacks=[slower])
+        """,
+        optimizer={"class": "Adam", "config": {"learning_rate": 1e-7}},
+    )
+    way = lever("callback", "mode", '"auto"', "ReduceLROnPlateau")
+    _, [line] = changed(prog, found("lr-too-low", way, line=6))
+    assert line == 'slower = keras.callbacks.ReduceLROnPlateau("accuracy", mode="auto", patience=1)'
+
+
 def test_targets_of_several_outputs_are_scaled_one_by_one():
     prog = program('model.fit(x, {"a": a, "b": b})\n')
     assert changed(prog, found("scale-mismatch"))[1] == ["a = (a - a.mean()) / (a.std() + 1e-7)"]

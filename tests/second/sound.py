@@ -258,6 +258,19 @@ def smooths():
     )
 
 
+def reverse(y_true, y_pred):
+    return keras.losses.kl_divergence(y_pred, y_true)
+
+
+def distils():
+    """The reverse divergence, as in imitation of a teacher whose answers are soft: meant, not a slip."""
+    layer = layers.Dense(3, activation="softmax")
+    soft = (0.7 * np.eye(3)[CLASSES] + 0.1).astype("float32")
+    trained(
+        keras.Sequential([keras.Input((6,)), layers.Dense(8, activation="relu"), layer]), X, soft, reverse
+    )
+
+
 SEEN = (
     straight_through,
     variational,
@@ -269,5 +282,6 @@ SEEN = (
     inside,
     pretrained,
     smooths,
+    distils,
 )
 ASIDE = (features, imbalanced, quantised, weighted, uncertain, small_steps)

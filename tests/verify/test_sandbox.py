@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+import keras
 import pytest
 
 from kerascope.api import sandbox
@@ -65,6 +66,40 @@ def test_a_trial_writes_nothing_outside(tmp_path, tmp_path_factory):
     outcome = run_trial(request(snapshot(script, tmp_path)))
     assert outcome.ended == "failed" and "may not write there" in (outcome.error or "")
     assert not victim.exists() and not (tmp_path / "inside.txt").exists()
+
+
+FITS = """
+import os, keras, numpy as np
+assert os.path.isdir(os.environ["JAX_COMPILATION_CACHE_DIR"])
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+"""
+
+
+def test_trials_share_what_is_compiled(tmp_path, monkeypatch):
+    """Programs that JAX compiled lie where the next trial finds them, until the engine is closed."""
+    for name in [name for name in os.environ if name.startswith("JAX_")]:
+        monkeypatch.delenv(name)
+    script = tmp_path / "train.py"
+    script.write_text(FITS)
+    local = engine("local", 1)
+    taken = []
+    for _ in range(2):
+        outcome = local.submit(request(snapshot(script, tmp_path))).result(200)
+        assert outcome.ended == "finished", outcome.error
+        taken.append(set(os.listdir(local.compiled)))
+    kept = {name for name in taken[0] if name.endswith("-cache")}
+    assert bool(kept) == (keras.backend.backend() == "jax")
+    assert {name for name in taken[1] if name.endswith("-cache")} == kept  # nothing was compiled again
+    local.close()
+    assert not os.path.exists(local.compiled)
+
+
+def test_a_folder_of_the_users_for_what_is_compiled_stays():
+    own = {"JAX_COMPILATION_CACHE_DIR": "mine"}
+    assert sandbox.keeping_compiled(own, "ours") == own
+    assert sandbox.keeping_compiled({}, "ours")["JAX_COMPILATION_CACHE_DIR"] == "ours"
 
 
 def test_a_trial_that_hangs_is_ended(tmp_path):

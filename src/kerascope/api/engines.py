@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import importlib
 import os
+import tempfile
 import threading
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from kerascope.api.sandbox import Request, Server, reaching_us, run_trial
+from kerascope.api.sandbox import Request, Server, keeping_compiled, reaching_us, run_trial
 from kerascope.errors import SetupError, UsageError
 from kerascope.explain.experiments.outcome import Outcome
 
@@ -38,12 +40,16 @@ class Local:
         self._pool = concurrent.futures.ThreadPoolExecutor(self.jobs, thread_name_prefix="kerascope-trial")
         self._own = threading.local()
         self._servers: list[Server] = []
+        self._scratch = tempfile.TemporaryDirectory(prefix="kerascope-compiled-", ignore_cleanup_errors=True)
+        self.compiled = self._scratch.name  # shared by all trials
 
     def submit(self, request: Request) -> Future[Outcome]:
         """Begins a trial in a process of its own."""
         return self._pool.submit(self._run, request)
 
     def _run(self, request: Request) -> Outcome:
+        environment = keeping_compiled(request.environment, self.compiled)
+        request = dataclasses.replace(request, environment=environment, compiled=self.compiled)
         if hasattr(os, "fork") and not hasattr(self._own, "server"):
             self._own.server = Server(request.environment)
             self._servers.append(self._own.server)
@@ -54,6 +60,7 @@ class Local:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for server in self._servers:
             server.close()
+        self._scratch.cleanup()
 
 
 class Ray:

@@ -66,7 +66,10 @@ class Snapshot:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """A trial to run: the snapshot, the changed texts, the limits, and how long it may take."""
+    """A trial to run: the snapshot, the changed texts, the limits, and how long it may take.
+
+    `compiled` is a folder that trials share for what JAX has compiled, None for none.
+    """
 
     snapshot: Snapshot
     changes: Mapping[str, str]
@@ -78,6 +81,7 @@ class Request:
     steps: int | None = None
     seed: int = 0
     skill: bool = True
+    compiled: str | None = None
 
 
 def snapshot(script: Path, cwd: Path) -> Snapshot:
@@ -201,6 +205,21 @@ def reaching_us(environment: Mapping[str, str]) -> dict[str, str]:
     return {"MPLBACKEND": "Agg", **environment, "PYTHONPATH": path, "WANDB_MODE": "disabled"}
 
 
+def keeping_compiled(environment: Mapping[str, str], folder: str) -> dict[str, str]:
+    """Returns the environment with a folder where JAX keeps all it compiles, unless the user has one.
+
+    Trials are nearly the same program, and compiling it takes longer than a short training.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in environment:
+        return dict(environment)
+    return {
+        **environment,
+        "JAX_COMPILATION_CACHE_DIR": folder,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
 def run_trial(request: Request, server: Server | None = None) -> Outcome:
     """Runs one trial in a scratch folder and a process of its own; returns what it came to."""
     with tempfile.TemporaryDirectory(prefix="kerascope-trial-", ignore_cleanup_errors=True) as scratch:
@@ -218,6 +237,7 @@ def run_trial(request: Request, server: Server | None = None) -> Outcome:
             request.steps,
             request.seed,
             request.skill,
+            request.compiled,
         )
         place.write_text(json.dumps(encode(spec)), encoding="utf-8")
         cwd = root / request.snapshot.cwd

@@ -214,11 +214,11 @@ def _kept(path: Path, stamp: str) -> Ran | None:
 
 
 def result_line(output: str) -> dict[str, Any]:
-    """Returns the figures of a script's last ``RESULT {json}`` line; nothing where it printed none."""
+    """Returns the figures of a script's last ``RESULT {json}`` line; nothing where it printed none, None for NaN."""
     for line in reversed(output.splitlines()):
         if line.startswith("RESULT "):
             try:
-                figures = json.loads(line.removeprefix("RESULT "))
+                figures = json.loads(line.removeprefix("RESULT "), parse_constant=lambda _: None)
             except ValueError:
                 return {}
             return figures if isinstance(figures, dict) else {}

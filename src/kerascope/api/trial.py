@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """What to run: a script or module, its arguments, the folder to write in, limits, and a shift of the seed."""
+    """What to run: a script or module, its arguments, the folder to write in, limits, and a shift of the seed.
+
+    `compiled` is a second folder that may be written, which trials share.
+    """
 
     target: str
     args: tuple[str, ...]
@@ -43,6 +46,7 @@ class Spec:
     steps: int | None = None
     seed: int = 0
     skill: bool = True
+    compiled: str | None = None
 
 
 class _Bounded(Recorder):
@@ -72,7 +76,7 @@ class _Bounded(Recorder):
 def main(argv: Sequence[str]) -> int:
     """Runs one trial; returns the script's exit code."""
     spec = decode(Spec, json.loads(Path(argv[0]).read_text(encoding="utf-8")))
-    _keep_inside(spec.scratch)
+    _keep_inside(spec.scratch, *([spec.compiled] if spec.compiled else []))
     code, namespace, argv0, first = (prepare_module if spec.module else prepare_script)(spec.target)
     options = {"every": 0, "memory": 0, "examine": 0, "data": False, "keep_bytes": 0}
     recorder = _Bounded(spec, options, {"subject": Path(spec.target).name, "argv": [argv0, *spec.args]})
@@ -100,15 +104,15 @@ _WRITES = {
 _FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def _keep_inside(scratch: str) -> None:
-    """Refuses to write files outside of the scratch folder, in which temporary files go as well.
+def _keep_inside(scratch: str, *others: str) -> None:
+    """Refuses to write files outside of the scratch folder, in which temporary files go as well, and some others.
 
     A trial may fail at that, the user's files must not change. Code that writes without asking Python is not seen.
     """
     sys.dont_write_bytecode = True
     tempfile.tempdir = os.environ["TMPDIR"] = os.path.join(scratch, "tmp")
     os.makedirs(tempfile.tempdir, exist_ok=True)
-    allowed = [os.path.realpath(place) + os.sep for place in (scratch, "/dev")]
+    allowed = [os.path.realpath(place) + os.sep for place in (scratch, "/dev", *others)]
 
     def refuse(event: str, args: tuple[Any, ...]) -> None:
         if event == "open":

@@ -29,6 +29,7 @@ FAMILIES = (
     "causes.task",
     "causes.scales",
     "causes.labels",
+    "causes.apart",
     "causes.steady",
     "causes.parts",
     "causes.optimisation",

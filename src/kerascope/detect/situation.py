@@ -127,6 +127,11 @@ class Situation:
             return [[str(name) for name in listing(entry.get("before"))] for entry in outputs]
         return [[node.path for node in reversed(self.working)]] if self.working else []
 
+    def output_shape(self, index: int) -> list[Any]:
+        """Returns the shape of an output as the graph has it, [] where there is none."""
+        outputs = listing(self.program.get("outputs"))
+        return list(listing(mapping(outputs[index]).get("shape"))) if index < len(outputs) else []
+
     def ending(self, index: int) -> tuple[Node | None, str]:
         """Returns the layer that makes an output and the activation it ends in ("" when that is not known)."""
         chain = self.chains[index] if index < len(self.chains) else []

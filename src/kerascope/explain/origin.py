@@ -91,12 +91,30 @@ class Origin:
         for _ in range(_HOPS):
             if (point.module, point.node) in found:
                 break
-            found += [(point.module, point.node), *_in_place(point)]
+            found += [(point.module, point.node), *_in_place(point), *self._within(point)]
             following = self._next(point)
             if following is None:
                 break
             point = following
         return [*reversed(found)]
+
+    def _within(self, at: _Point) -> Iterator[tuple[Module, ast.expr]]:
+        """Yields where a data set of the user's puts the rows that it was given in another order."""
+        made = self._definition(at.module, at.node) if isinstance(at.node, ast.Call) else None
+        if made is None or not isinstance(made[1], ast.ClassDef) or not isinstance(at.node, ast.Call):
+            return
+        begin = next(
+            (n for n in made[1].body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+        )
+        names = scopes.positional(begin) if begin is not None else []
+        given = _meant(at.node, names, self.role)
+        kept = next((n for n in names if scopes.argument(at.node, n, names) is given), None)
+        if begin is None or given is None or kept is None:
+            return
+        holding = set(_attributes(begin, kept))
+        for call, held in _reordering(made[0], made[1]):
+            if any(isinstance(n, ast.Attribute) and n.attr in holding for n in held):
+                yield made[0], call
 
     # -- one step --------------------------------------------------------------------------------------------------
 
@@ -166,7 +184,7 @@ class Origin:
         definition = self._definition(at.module, call)
         if definition is not None:
             return self._into(at, call, *definition)
-        if name == "train_test_split" and call.args:
+        if name == _SPLIT and call.args:
             split = at.keys[-1] if at.keys else None
             index = split // 2 if isinstance(split, int) else 0
             index = index if index < len(call.args) else 0
@@ -296,15 +314,55 @@ def _appended(module: Module, name: str, function: scopes.Function | None) -> as
 
 def _in_place(at: _Point) -> Iterator[tuple[Module, ast.expr]]:
     """Yields calls on lines of their own that put the rows of a name in another order where they lie."""
-    if not isinstance(at.node, ast.Name):
-        return
-    function = at.module.enclosing(at.node)
-    for call in ast.walk(function if function is not None else at.module.tree):
-        if not isinstance(call, ast.Call) or not isinstance(at.module.parents.get(call), ast.Expr):
-            continue
-        if scopes.called(call) not in ("shuffle", "sort") or call.lineno >= at.node.lineno:
-            continue
-        held = call.args[:1] or ([call.func.value] if isinstance(call.func, ast.Attribute) else [])
-        same = any(isinstance(n, ast.Name) and n.id == at.node.id for n in held)
-        if same and at.module.enclosing(call) is function:
-            yield at.module, call
+    if isinstance(at.node, ast.Name):
+        function = at.module.enclosing(at.node)
+        for call, held in _reordering(at.module, function if function is not None else at.module.tree):
+            same = any(isinstance(n, ast.Name) and n.id == at.node.id for n in held)
+            if same and call.lineno < at.node.lineno and at.module.enclosing(call) is function:
+                yield at.module, call
+    elif isinstance(at.node, ast.Attribute):  # in whatever method of its class
+        wanted, above = ast.dump(at.node), at.module.parents.get(at.node)
+        while above is not None and not isinstance(above, ast.ClassDef):
+            above = at.module.parents.get(above)
+        for call, held in _reordering(at.module, above) if above is not None else ():
+            if any(ast.dump(n) == wanted for n in held):
+                yield at.module, call
+
+
+def _attributes(begin: ast.FunctionDef, name: str) -> Iterator[str]:
+    """Yields the attributes of an object that its `__init__` makes of one of its parameters."""
+    for node in ast.walk(begin):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            value = node.value if isinstance(node, ast.Assign) else None
+            pairs = [(target, value)]
+            if (
+                isinstance(target, ast.Tuple)
+                and isinstance(value, ast.Tuple)
+                and len(target.elts) == len(value.elts)
+            ):
+                pairs = list(zip(target.elts, value.elts, strict=True))
+            for to, of in pairs:
+                of_it = any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(of)) if of else False
+                if isinstance(to, ast.Attribute) and of_it:
+                    yield to.attr
+
+
+def after_split(places: list[tuple[Module, ast.expr]]) -> list[tuple[Module, ast.expr]]:
+    """Returns the places on a trail behind the one where parts were split, all of them where nothing was split."""
+    at = [
+        i
+        for i, (_, node) in enumerate(places)
+        if isinstance(node, ast.Call) and scopes.called(node) == _SPLIT
+    ]
+    return places[at[-1] + 1 :] if at else places
+
+
+_SPLIT = "train_test_split"
+
+
+def _reordering(module: Module, within: ast.AST) -> Iterator[tuple[ast.Call, list[ast.expr]]]:
+    """Yields the calls that shuffle or sort something where it lies, with what they may do it to."""
+    for call in ast.walk(within):
+        alone = isinstance(call, ast.Call) and isinstance(module.parents.get(call), ast.Expr)
+        if isinstance(call, ast.Call) and alone and scopes.called(call) in ("shuffle", "sort"):
+            yield call, call.args[:1] or ([call.func.value] if isinstance(call.func, ast.Attribute) else [])

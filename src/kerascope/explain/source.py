@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerascope.explain import scopes
-from kerascope.explain.origin import Origin, reorders
+from kerascope.explain.origin import Origin, after_split, reorders
 from kerascope.explain.scopes import Module
 from kerascope.values import Lever, SourceSpan
 
@@ -162,7 +162,7 @@ def _of_call(
             found = Origin(modules, outer, _role(argument)).trail(module, given, selected)
             if lever.target == "part":  # not where both parts are prepared, but where this one is
                 shared = _other_part(module, call, argument, names, modules, outer)
-                found = [place for place in found if place not in shared] or found
+                found = [place for place in after_split(found) if place not in shared] or found
             if lever.target == "order":  # where rows are selected or reordered, not where they are made
                 found = sorted(found, key=lambda place: -reorders(place[1]))
             elif lever.target == "data" and argument == "validation_data[1]" and len(found) > 2:
@@ -217,6 +217,8 @@ def _data_argument(
     """Returns the expression given to `fit`, and which element of it is meant ("validation_data[1]")."""
     plain, _, index = argument.partition("[")
     order = names or list(FIT_ORDER)
+    if plain in ("x", "y") and call.args and isinstance(call.args[0], ast.Starred):  # fit(*train)
+        return call.args[0].value, ("x", "y").index(plain)
     node = scopes.argument(call, plain, order)
     if node is None and plain in ("y", "targets"):  # labels come with the inputs, in one data set
         node = scopes.argument(call, "x", order)

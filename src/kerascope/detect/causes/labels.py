@@ -8,6 +8,7 @@ from typing import Any
 
 from kerascope.detect.causes.common import cause, on, standing_evidence
 from kerascope.detect.causes.parts import scaled_apart, unseen
+from kerascope.detect.causes.rows import alike
 from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
@@ -82,7 +83,9 @@ def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:
         return
     related = inside - chance > 0.4 * (1 - chance)
     found = Evidence("neighbours within validation rows", round(inside, 3))
-    if related and own - base < 0.2 * (1 - base) and across - chance < 0.3 * (1 - chance):
+    if (other := _other_numbers(target)) and _alike(situation):
+        yield _in_other_units(situation, other)
+    elif related and own - base < 0.2 * (1 - base) and across - chance < 0.3 * (1 - chance):
         yield cause(
             situation,
             "wrong-labels",
@@ -127,6 +130,8 @@ def _nothing_to_learn(
         len(shape) == 2 and "float" in str(x.get("dtype")) for shape, x in zip(shapes, inputs, strict=True)
     )
     features = sum(whole(shape[-1]) for shape in shapes if shape)
+    if target.labels.get("distinct") == 1:
+        return  # said already, or a loss that needs no labels
     if (
         base > _RARE
         or situation.fit.get("class_weight") is True
@@ -156,17 +161,37 @@ def _nothing_to_learn(
     )
 
 
+def _alike(situation: Situation) -> bool:
+    """Tells whether the inputs of both parts were compared, and look as if they were drawn alike."""
+    return bool(listing(mapping(situation.data.get("between")).get("shift"))) and alike(situation)
+
+
+def _in_other_units(situation: Situation, other: list[Evidence]) -> Finding:
+    """The inputs of both parts are alike, the targets are not: they were scaled in one part only."""
+    return cause(
+        situation,
+        "train-val-mismatch",
+        0.92,
+        "The validation targets are numbers of another size than the training targets",
+        "The inputs of the two parts look as if they were drawn alike, their targets do not: those of one part were "
+        "scaled, or written in other units. What is learnt from the one part is wrong for the other by that much.",
+        on("part", "validation_data[1]", None),
+        on("part", "y", None),
+        evidence=other,
+    )
+
+
 def _apart(situation: Situation, target: Target, own: float, found: Evidence, across: float) -> Finding:
     other = _other_numbers(target)
     return cause(
         situation,
         "train-val-mismatch",
-        0.7,
+        0.88,
         "What holds in the training rows does not hold in the validation rows",
         "Similar inputs have similar labels within each of the two parts, but not across them: the "
         "labels or the "
         "inputs of one part were prepared in another way.",
-        on("part", "validation_data[1]" if other else "validation_data[0]", None),
+        on("part", "validation_data[1]" if other or _alike(situation) else "validation_data[0]", None),
         evidence=[
             *other,
             Evidence("neighbours within training rows", round(own, 3)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
+from kerascope.detect.causes.common import broken, cause, curve, harm, on, on_layer, standing_evidence
 from kerascope.detect.node import BINARY, CROSS_ENTROPY, NUMERIC
 from kerascope.detect.reading import number, show
 from kerascope.detect.registry import detector
@@ -34,6 +34,7 @@ _RANGES = {
         "logits-mismatch",
         "wrong-output-activation",
         "wrong-loss",
+        "wrong-axis",
     ),
     slug="objective",
 )
@@ -44,6 +45,8 @@ def objective(view: RunView) -> Iterator[Finding]:
             yield from _one_unit(situation, target)
             yield from _pairing(situation, target)
             yield from _range(situation, target)
+            yield from _positive(situation, target)
+            yield from _across(situation, target)
             yield from _limited_before(situation, target)
 
 
@@ -215,6 +218,61 @@ def _range(situation: Situation, target: Target) -> Iterator[Finding]:
                 "answers of the model",
                 f"{show(number(target.train.get('min')))} to {show(number(target.train.get('max')))}",
             ),
+            *standing_evidence(standing(target)),
+        ],
+    )
+
+
+def _positive(situation: Situation, target: Target) -> Iterator[Finding]:
+    """A loss that takes the logarithm of numbers which may be negative."""
+    if target.custom_loss or target.loss != "poisson" or target.activation not in _SIGNED:
+        return
+    low = number(target.train.get("min"))
+    wrong = broken(situation) or low < 0
+    setter = situation.activation_layer(target.index)
+    yield cause(
+        situation,
+        "wrong-output-activation",
+        0.92 if wrong else 0.3,
+        f"The Poisson loss takes the logarithm of the answers, and `{layer_name(setter)}` can answer 0 or less",
+        f"The last activation is {target.activation}. The logarithm of a negative number is not a number, and then all "
+        "weights become so. An expected count is above 0: let the layer end in exponential or softplus.",
+        on_layer(setter, "activation", '"exponential"'),
+        on_layer(setter, "activation", '"softplus"'),
+        layer=setter.path if setter is not None else None,
+        evidence=[
+            Evidence("last activation", target.activation),
+            Evidence("smallest answer", low),
+            Evidence("smallest label", target.figure("min")),
+            *curve(situation),
+        ],
+    )
+
+
+_SIGNED = ("linear", "tanh", "elu", "selu", "leaky_relu", "gelu", "silu", "swish", "softsign")
+
+
+def _across(situation: Situation, target: Target) -> Iterator[Finding]:
+    """A softmax that shares out over another axis than that of the classes."""
+    setter = situation.activation_layer(target.index)
+    shape = situation.output_shape(target.index)
+    if setter is None or setter.kind != "Softmax" or target.custom_loss or target.loss not in CROSS_ENTROPY:
+        return
+    axis = setter.config.get("axis")
+    if not isinstance(axis, int) or len(shape) < 2 or axis % len(shape) == len(shape) - 1:
+        return
+    yield cause(
+        situation,
+        "wrong-axis",
+        0.92,
+        f"`{setter.path}` adds up to 1 over axis {axis}, where the classes are on the last one",
+        f"The answers have the shape {shape}. `{target.loss}` compares the classes of the last axis, which have to "
+        f"share a probability of 1; over axis {axis} it is the places that compete with each other.",
+        on_layer(setter, "axis", "-1"),
+        layer=setter.path,
+        evidence=[
+            Evidence("axis", axis),
+            Evidence("shape of the answers", str(shape)),
             *standing_evidence(standing(target)),
         ],
     )

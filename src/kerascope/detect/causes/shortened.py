@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from kerascope.detect.causes.common import cause, curve, on, standing_evidence
-from kerascope.detect.reading import Samples, mapping, median, number, plural, show, thin
+from kerascope.detect.reading import Samples, listing, mapping, median, number, plural, show, thin
 from kerascope.detect.situation import Situation
 from kerascope.detect.standing import worst
-from kerascope.values import Evidence, Finding
+from kerascope.values import Evidence, Finding, Lever
 
 _STILL = 0.05
 _SOME = 0.5
@@ -42,17 +42,46 @@ def _faded(situation: Situation) -> int | None:
     return end if end < len(rates) / 3 and (np.diff(rates[high]) <= 0).all() else None
 
 
+_PLATEAU = "ReduceLROnPlateau"
+
+
+def _lowered_by(situation: Situation) -> str:
+    """Returns the class of the callback that sets the learning rate, "" where the optimizer has a schedule."""
+    if mapping(mapping(situation.anatomy.optimizer.get("config")).get("learning_rate")):
+        return ""
+    known = (_PLATEAU, "LearningRateScheduler")
+    return next((str(name) for name in listing(situation.fit.get("callbacks")) if name in known), "")
+
+
 def _fading(situation: Situation, end: int) -> Finding:
     rates = np.asarray(situation.model.steps().learning_rate, np.float64)
+    callback = _lowered_by(situation)
+    who = f"`{callback}`" if callback else "The schedule"
+    why = (
+        "Schedules count updates, of which there is one per batch, and not epochs: `decay_steps` is how many updates "
+        "a decay takes."
+    )
+    ways = [on("optimizer", "learning_rate", show(situation.rate))]
+    if callback == _PLATEAU:
+        why = (
+            "It lowers the rate when the figure it watches has not become better for `patience` epochs; which way is "
+            'better is what `mode` says ("auto" goes by the name of the figure).'
+        )
+        ways = [
+            (Lever("callback", name, value, callback),)
+            for name, value in (("mode", '"auto"'), ("patience", "10"))
+        ]
+    elif callback:
+        why = "What its function returns is the learning rate of the next epoch."
+        ways = [(Lever("callback", None, None, callback),)]
     return cause(
         situation,
         "lr-too-low",
         0.92,
-        f"The schedule has taken the learning rate to next to nothing after {plural(end, 'step')} of {len(rates):,}",
+        f"{who} has taken the learning rate to next to nothing after {plural(end, 'step')} of {len(rates):,}",
         f"It began at {show(float(rates[0]))} and ends at {show(float(rates[-1]))}; what comes after step {end:,} "
-        "hardly moves a weight. Schedules count updates, of which there is one per batch, and not epochs: "
-        "`decay_steps` is how many updates a decay takes.",
-        on("optimizer", "learning_rate", show(situation.rate)),
+        f"hardly moves a weight. {why}",
+        *ways,
         evidence=[
             Evidence("learning rate", float(rates[-1]), plot=thin(rates)),
             *curve(situation),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
 from kerascope.detect.causes.objective import data_name, layer_name, outside, zero_one
 from kerascope.detect.node import BINARY, CROSS_ENTROPY, NUMERIC
-from kerascope.detect.reading import show, whole
+from kerascope.detect.reading import listing, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing
@@ -259,6 +259,7 @@ def _units(situation: Situation, target: Target) -> Iterator[Finding]:
     if target.units is None or target.custom_loss or target.ignores or not target.labels:
         return
     setter = target.layer
+    yield from _stretched(situation, target)
     if target.loss == "sparse_categorical_crossentropy" and target.labels.get("whole") is True:
         high, low = target.figure("max"), target.figure("min")
         needed = whole(high) + 1
@@ -284,6 +285,30 @@ def _units(situation: Situation, target: Target) -> Iterator[Finding]:
             yield _negative(situation, target)
         elif target.units > max(needed, target.classes) + 1:
             yield _spare(situation, target, needed)
+
+
+def _stretched(situation: Situation, target: Target) -> Iterator[Finding]:
+    """One column of answers against several of targets: NumPy's rules make them fit, and losses accept it."""
+    shape, answers = listing(target.labels.get("shape")), situation.output_shape(target.index)
+    if target.loss not in NUMERIC or target.units != 1 or target.columns < 2:
+        return
+    if len(shape) != len(answers) or answers[-1] != 1:
+        return  # where one has an axis more than the other, Keras itself brings them together
+    yield cause(
+        situation,
+        "wrong-output-units",
+        0.95,
+        f"`{layer_name(target.layer)}` has 1 unit for {target.columns} targets",
+        "Each row has several targets, and the one answer is compared with all of them, which no loss complains "
+        "about: the best it can do is to answer their middle.",
+        on_layer(target.layer, "units", str(target.columns)),
+        layer=target.layer.path if target.layer is not None else None,
+        evidence=[
+            Evidence("shape of the targets", str(shape).replace("None", "rows")),
+            Evidence("shape of the answers", str(answers).replace("None", "rows")),
+            *standing_evidence(standing(target)),
+        ],
+    )
 
 
 def _negative(situation: Situation, target: Target) -> Finding:

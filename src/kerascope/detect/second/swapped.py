@@ -20,6 +20,8 @@ _ONE_SIDED = re.compile(
     r"(crossentropy|kl_?divergence|poisson|hinge|percentage_error|focal|tversky|ctc)", re.I
 )
 """Losses of Keras that give another value when their arguments are swapped; all take the targets first."""
+_DIVERGENCE = re.compile(r"kl_?divergence", re.I)
+"""Between two distributions both ways have their uses; with targets of exactly 0 the reverse one has no bound."""
 _PREDICTED = re.compile(
     r"(^|_)(y_?pred|pred|preds|predicted|prediction|predictions|y_?hat|logits)(_|$)", re.I
 )
@@ -45,7 +47,7 @@ def look(trial_: Trial) -> Iterator[Found]:
         if swapped and pair is not None and _matters(function, pair):
             yield _by_name(where, names)
         else:
-            yield from _inside(where, {names[0]}, {names[1]}, obj)
+            yield from _inside(where, {names[0]}, {names[1]}, obj, pair)
     for name in ("compute_loss", "train_step"):
         step = source.method(type(trial_.model), name) if name in trial_.own.methods else None
         if step is not None:
@@ -76,7 +78,9 @@ def _by_name(where: source.Method, names: list[str]) -> Found:
     )
 
 
-def _inside(where: source.Method, trues: set[str], predicted: set[str], owner: Any) -> Iterator[Found]:
+def _inside(
+    where: source.Method, trues: set[str], predicted: set[str], owner: Any, pair: Seen | None = None
+) -> Iterator[Found]:
     for name, call in where.calls():
         if len(call.args) < 2 or not all(isinstance(a, ast.Name) for a in call.args[:2]):
             continue
@@ -85,11 +89,12 @@ def _inside(where: source.Method, trues: set[str], predicted: set[str], owner: A
             continue
         if not _one_sided(name, call, owner, where):
             continue
+        meant = _DIVERGENCE.search(name) is not None and (pair is None or not (pair.y_true <= 0).any())
         yield Found(
             finding(
                 "custom-loss-bug",
-                "fault",
-                0.9,
+                "note" if meant else "fault",
+                0.3 if meant else 0.9,
                 f"`{ast.unparse(call)[:60]}` takes the predictions for the targets",
                 "The losses of Keras take the targets first and the predictions second. This one gives another value "
                 "when they are swapped, and its gradient is not that of the loss it is named after.",

@@ -26,8 +26,9 @@ def remedies(program: Program, finding: Finding, most: int = MOST) -> tuple[Reme
     """
     found: dict[tuple[object, ...], Remedy] = {}
     general = list(recipes.ways(program, finding))
-    # A learning rate that is far from the usual one was most likely meant to be the usual one.
-    first = general[:1] if recipes.far(program, finding) else []
+    # A learning rate far from the usual one was most likely meant to be the usual one, unless a callback set it.
+    set_by = any(lever.target == "callback" for way in finding.levers for lever in way)
+    first = general[:1] if recipes.far(program, finding) and not set_by else []
     for way in [*first, *finding.levers, *general]:
         remedy = pulled(program, finding.kind, way, finding.location)
         if remedy is not None:

@@ -77,6 +77,7 @@ _ORDERS: dict[str, tuple[str, ...]] = {
     "compile": ("optimizer", "loss", "loss_weights", "metrics"),
     "fit": source.FIT_ORDER,
     "EarlyStopping": ("monitor", "min_delta", "patience"),
+    "ReduceLROnPlateau": ("monitor", "factor", "patience", "verbose", "mode"),
     "Dropout": ("rate",),
     "Activation": ("activation",),
     "Dense": ("units", "activation"),
