@@ -15,9 +15,7 @@ import argparse
 import importlib
 import inspect
 import json
-import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -49,12 +47,17 @@ def right_place(finding: Any, culprit: str, programs: Any) -> bool:
 
 
 def plain_times(case: Any, rounds: int = 3) -> tuple[float, float]:
-    """Seconds per sample of plain `fit`, without kerascope, slow program and twin in turns: median of some rounds."""
+    """Seconds per sample of plain `fit`, without kerascope, slow program and twin in turns: the least of some rounds,
+    which other work on the machine has lengthened least."""
     import keras
 
     class Span(keras.callbacks.Callback):
         def on_train_begin(self, logs: Any = None) -> None:
             self.began = time.perf_counter()
+            self.steps = 0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.steps += 1
 
         def on_train_end(self, logs: Any = None) -> None:
             self.seconds = time.perf_counter() - self.began
@@ -70,16 +73,8 @@ def plain_times(case: Any, rounds: int = 3) -> tuple[float, float]:
             settings = {**program.fit, "callbacks": [*program.fit.get("callbacks", ()), span]}
             model.fit(program.x, program.y, **settings)
             if fresh or number:
-                times[twin].append(span.seconds / steps_of(program) / program.samples)
-    return statistics.median(times[False]), statistics.median(times[True])
-
-
-def steps_of(program: Any) -> int:
-    """Steps of all epochs."""
-    size = len(program.x) if hasattr(program.x, "__len__") else 0
-    if program.y is not None:
-        size = math.ceil(size / program.samples)
-    return int((program.fit.get("steps_per_epoch") or size) * program.fit.get("epochs", 1))
+                times[twin].append(span.seconds / span.steps / program.samples)
+    return min(times[False]), min(times[True])
 
 
 def predicted(finding: Any) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -13,7 +13,7 @@ import numpy as np
 from kerascope._keras import steps
 
 CACHED, LARGER, COMPILED, JIT = "cached", "larger", "compiled", "jit_compile"
-NO_METRICS, MIXED, SEVERAL = "no metrics", "mixed_bfloat16", "steps_per_execution"
+NO_METRICS, MIXED, SEVERAL, UNCHECKED = "no metrics", "mixed_bfloat16", "steps_per_execution", "unchecked"
 MANY = 8
 """Steps per execution that are tried."""
 
@@ -25,11 +25,14 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 _MISSING = object()
 
 
-def possible(model: Any) -> list[str]:
-    """Returns which variants are worth a try on this model."""
+def possible(model: Any, switches: Sequence[str] = ()) -> list[str]:
+    """Returns which variants are worth a try on this model; `switches` are the kinds of debugging that are on."""
     found = []
     backend = keras.backend.backend()
-    if model.run_eagerly and backend != "torch":  # on torch everything is eager
+    eager = model.run_eagerly or "eager" in switches
+    if "checks" in switches:
+        found.append(UNCHECKED)
+    if eager and backend != "torch":  # on torch everything is eager
         found.append(COMPILED)
     elif backend == "tensorflow" and not model.jit_compile:
         found.append(JIT)
@@ -37,7 +40,7 @@ def possible(model: Any) -> list[str]:
         found.append(NO_METRICS)
     if {layer.dtype_policy.name for layer in _layers(model)} == {"float32"}:
         found.append(MIXED)
-    if backend != "torch" and not model.run_eagerly and model.steps_per_execution == 1:
+    if backend != "torch" and not eager and model.steps_per_execution == 1:
         found.append(SEVERAL)
     return found
 
