@@ -231,6 +231,20 @@ CASES = {
         {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e9, "float64")]},
         {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e9)]},
     ),
+    "float64, tried": (
+        "float64",
+        "float64",
+        {
+            "phases": STEP,
+            "experiments": NOT_SMALL | {"float32": 0.006},
+            "facts": [layers(True, 0.008, 1e9, "float64")],
+        },
+        {
+            "phases": STEP,
+            "experiments": NOT_SMALL | {"float32": 0.0098},
+            "facts": [layers(True, 0.008, 1e9, "float64")],
+        },
+    ),
     "memory": (
         "memory-creep",
         "Log.kept",

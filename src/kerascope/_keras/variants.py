@@ -14,6 +14,7 @@ from kerascope._keras import steps
 
 CACHED, LARGER, COMPILED, JIT = "cached", "larger", "compiled", "jit_compile"
 NO_METRICS, MIXED, SEVERAL, UNCHECKED = "no metrics", "mixed_bfloat16", "steps_per_execution", "unchecked"
+SINGLE = "float32"
 MANY = 8
 """Steps per execution that are tried."""
 
@@ -30,6 +31,8 @@ def possible(model: Any, switches: Sequence[str] = ()) -> list[str]:
     found = []
     backend = keras.backend.backend()
     eager = model.run_eagerly or "eager" in switches
+    if backend != "jax" and "float64" in {layer.compute_dtype for layer in _layers(model)}:
+        found.append(SINGLE)  # JAX's state belongs to one model
     if "checks" in switches:
         found.append(UNCHECKED)
     if eager and backend != "torch":  # on torch everything is eager
@@ -102,6 +105,28 @@ def _replaced(changes: list[tuple[Any, str, Any]]) -> Iterator[None]:
                 object.__delattr__(owner, name)
             else:
                 object.__setattr__(owner, name, value)
+
+
+def single(model: Any) -> Any:
+    """Returns a new model like this one in float32, compiled alike; only models that Keras can clone have one."""
+
+    def alike(layer: Any) -> Any:
+        return type(layer).from_config({**layer.get_config(), "dtype": SINGLE})
+
+    clone = keras.models.clone_model(model, clone_function=alike)
+    clone.compile_from_config(model.get_compile_config())
+    return clone
+
+
+def in_single(data: Any) -> Any:
+    """Returns a batch with its float64 arrays in float32."""
+
+    def cast(array: Any) -> Any:
+        if "float64" not in str(getattr(array, "dtype", "")):
+            return array
+        return array.astype(SINGLE) if isinstance(array, np.ndarray) else keras.ops.cast(array, SINGLE)
+
+    return steps.map_structure(cast, data)
 
 
 def _layers(model: Any) -> list[Any]:

@@ -149,6 +149,7 @@ def change_of(name: str, facts: Mapping[str, Any]) -> str:
         "compiled": "compiled, not eager",
         "jit_compile": "jit_compile=True",
         "without Python": "Python in the step skipped",
+        "float32": "layers and data in float32",
         "no metrics": "without metrics",
         "unchecked": "checks for debugging off",
         "mixed_bfloat16": 'dtype policy "mixed_bfloat16"',

@@ -268,7 +268,9 @@ def float64(view: RunView) -> Iterator[Finding]:
         rows = timing.layers()
         whole = sum(layer_seconds(row) for row in rows)
         double = sum(layer_seconds(row) for row in rows if row.get("dtype") == "float64")
-        ratio = timing.peak("float32") / timing.peak("float64")
+        tried = timing.ratio("float32")
+        ratio = 1 / tried if math.isfinite(tried) else timing.peak("float32") / timing.peak("float64")
+        what = "The model's step" if math.isfinite(tried) else "A matrix product"
         if not whole or double < 0.5 * whole or not math.isfinite(ratio) or ratio <= 1:
             continue
         stepping = timing.clean("step")
@@ -281,7 +283,7 @@ def float64(view: RunView) -> Iterator[Finding]:
                 saved_step=timing.stepping * (1 - 1 / ratio),
                 rest=timing.with_step(1 / ratio),
                 least=1.1,
-                why=f"A matrix product in float32 is {times(ratio)} faster on this machine and takes half the memory.",
+                why=f"{what} in float32 is {times(ratio)} faster on this machine and takes half the memory.",
                 location=SourceSpan(expression='dtype="float64"'),
                 evidence=(Evidence("float32 against float64, measured", times(ratio)),),
                 fixes=(Fix('keep `keras.config.floatx()` at "float32", and the data too'),),

@@ -164,6 +164,8 @@ def _variant(model: Any, name: str, data: Any, switches: list[timing.Switch]) ->
     several = variants.MANY if name == variants.SEVERAL else 1
 
     def make() -> tuple[Any, Any]:
+        if name == variants.SINGLE:
+            return keras_steps.made_train_function(variants.single(model)), variants.in_single(data)
         function = keras_steps.made_train_function(model)
         return function, timing.current().endless(data) if several > 1 else data
 

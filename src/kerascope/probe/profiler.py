@@ -66,6 +66,7 @@ class Profiler:
     def start(self) -> None:
         """Puts the patches in place; Keras is imported."""
         self.backend = timing.current()
+        self.stacks.load()
         self.memory = Memory(self.backend.memory)
         original = steps.callback_list().on_train_begin
 
@@ -93,7 +94,7 @@ class Profiler:
     def fit_enter(self, model: Any, arguments: dict[str, Any]) -> None:
         """`fit` was called with these arguments."""
         self._x = x = arguments.get("x")
-        self._live = (model,)
+        self._live = (model, x)  # what may hold on to every batch
         self._source = {
             "kind": f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}",
             "lines": [[name, shown(file), line] for name, file, line in phases.user_lines(x)],
