@@ -66,7 +66,7 @@ def warped() -> Program:
 def from_database() -> Iterator[Any]:
     """Asks a database for each series of a batch."""
     x, y = series(BATCH * 8)
-    base = sqlite3.connect(":memory:")
+    base = sqlite3.connect(":memory:", check_same_thread=False)
     base.execute("create table point (series int, time int, channel int, value real)")
     for number, rows in enumerate(x):
         for time, values in enumerate(rows):
@@ -130,15 +130,15 @@ def depthwise() -> Any:
 
 def in_double(dtype: str) -> Callable[[], Program]:
     def make() -> Program:
-        before = keras.config.floatx()
-        keras.config.set_floatx(dtype)
+        before = keras.config.dtype_policy()  # what `set_floatx` is too late for once there has been a layer
+        keras.config.set_dtype_policy(dtype)
         try:
             keras.utils.set_random_seed(9)
             body = [layers.Dense(1024, activation="relu") for _ in range(3)]
             model = keras.Sequential([keras.Input((256,)), *body, layers.Dense(1)])
             model.compile("sgd", "mse")
         finally:
-            keras.config.set_floatx(before)
+            keras.config.set_dtype_policy(before)
         rng = np.random.default_rng(1)
         x = rng.normal(size=(128 * 15, 256)).astype(dtype)
         settings = {"batch_size": 128, "epochs": 2, "verbose": 0}
@@ -177,7 +177,7 @@ CASES = [
         lambda: forecast(forecaster(depthwise)),
     ),
     Case(
-        "floatx float64",
+        "float64 throughout",
         "float64",
         "=float64",
         in_double("float64"),

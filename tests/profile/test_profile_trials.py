@@ -222,12 +222,12 @@ def test_a_function_of_a_pipeline_made_before_is_named(tmp_path):
 def test_a_model_in_float64_is_tried_in_float32(tmp_path, backend):
     if backend == "jax":
         pytest.skip("JAX computes in float32 unless it is told otherwise")
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
     try:
         model = network()
     finally:
-        keras.config.set_floatx(before)
+        keras.config.set_dtype_policy(before)
     x, y = (part.astype("float64") for part in data())
     report = profiled(tmp_path, model, x, y, batch_size=BATCH, epochs=2)
     tried = next(row for row in report.profile.trials if row.change == "layers and data in float32")

@@ -54,6 +54,12 @@ def data_place(timing: Timing) -> tuple[SourceSpan, str]:
         if step.get("file"):
             place = span(timing.view, step.get("file"), step.get("line"))
             return place, "The pipeline maps each element with the function that begins here."
+    if calls:
+        return span(timing.view, calls[0].get("file"), calls[0].get("line")), (
+            f"The only function of yours that the data pipeline calls is `{calls[0].get('function')}`."
+            if len(calls) == 1
+            else f"Of your functions the data pipeline spends most in `{calls[0].get('function')}`."
+        )
     kind = str(timing.fact("source").get("kind") or "the data source")
     return SourceSpan(expression="fit(x)"), f"The batches come from {kind}."
 
