@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import keras
-
 from kerascope._backends.timing import ANSWERS, shown
 from kerascope._keras import steps
 
@@ -71,7 +69,7 @@ def _answering(original: Any, count: list[int]) -> Any:
             count[0] += 1
             return kept[0]
         result = original(*args, **kwargs)
-        if not any(keras.ops.is_tensor(one) for one in steps.flatten(result)):
+        if not any(map(steps.is_tensor, steps.flatten(result))):
             kept.append(result)  # a tensor may belong to a gradient, and is used once
         return result
 
