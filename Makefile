@@ -25,6 +25,10 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # One thread for each worker of the tests: PyTorch's wait for one another by spinning.
 test tables: export OMP_NUM_THREADS ?= 1
+# Hundreds of tests, and the processes that they start, compile the same small programs: most of the time on JAX.
+test tables: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(VENV))/jax-cache
+test tables: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
+test tables: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 
 .PHONY: demo test tables lint bench diagnosis clean
 

@@ -53,7 +53,7 @@ def _fractions(situation: Situation, target: Target) -> Iterator[Finding]:
                     Evidence("largest label", target.figure("max")),
                 ],
             )
-    elif target.labels.get("distinct") == 1 and target.columns == 1:
+    elif target.labels.get("distinct") == 1 and target.columns == 1 and not _stand_in(situation, target):
         yield cause(
             situation,
             "wrong-labels",
@@ -63,6 +63,12 @@ def _fractions(situation: Situation, target: Target) -> Iterator[Finding]:
             on("data", name, None),
             evidence=[Evidence("different labels", 1)],
         )
+
+
+def _stand_in(situation: Situation, target: Target) -> bool:
+    """Labels of one value may stand in for none: a loss of the user's own ignores them, a computed error is to be 0."""
+    own = target.custom_loss or situation.anatomy.custom_step or situation.anatomy.custom_loss
+    return own or target.layer is None or target.layer.custom
 
 
 def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from kerascope import _backends
 from kerascope._backends import alone as backend_alone
 from kerascope._backends import tensors
 from kerascope._keras import alone, objects, state, steps, trial
+from kerascope.budget import Budget
 from kerascope.probe.lines.install import is_users
 from kerascope.probe.lines.session import recording
 from kerascope.record.lines import Event
@@ -77,13 +77,11 @@ class Trial:
         self.arguments = Arguments()
         self.known: dict[str, Any] = {}
         self.notes: list[str] = []
-        self._seconds = seconds
-        self._began = time.monotonic(), time.process_time()
+        self._budget = Budget(seconds, _PATIENCE)
 
     def seconds_left(self) -> float:
-        """Returns the time left: that of the processor, so that what is found does not hang on what else runs there."""
-        waited, worked = time.monotonic() - self._began[0], time.process_time() - self._began[1]
-        return self._seconds - max(min(waited, worked), waited / _PATIENCE)
+        """Returns how much of the time is left."""
+        return self._budget.left()
 
     def batch(self, point: Any) -> Any:
         """Returns the batch of a point as tensors, its first rows where it is large."""
