@@ -357,9 +357,9 @@ def segmented(classes: int) -> Callable[[], Program]:
         image = keras.Input((16, 16, 3))
         hidden = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
         model = keras.Model(image, layers.Conv2D(12, 1)(hidden))
-        metric: Any = keras.metrics.MeanIoU(num_classes=classes, sparse_y_pred=False)
-        if not classes:
-            metric = keras.metrics.SparseCategoricalAccuracy()
+        metric: Any = keras.metrics.SparseCategoricalAccuracy()
+        if classes:
+            metric = keras.metrics.MeanIoU(num_classes=classes, sparse_y_pred=False)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile("adam", loss, metrics=[metric])
         rng = np.random.default_rng(0)
