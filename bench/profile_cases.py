@@ -1,6 +1,6 @@
 """Slow programs with a known bottleneck and their repaired twins: verdict, culprit, predicted and measured gain.
 
-    python bench/profile_cases.py [--backends jax,tensorflow,torch] [--fresh | --seen] [--only TEXT] [--json FILE]
+    python bench/profile_cases.py [--backends jax,tensorflow,torch] [--files NAMES] [--only TEXT] [--json FILE]
 
 Each backend runs in a process of its own. `kerascope.profile` is called on both twins; a row is right when the first
 finding of the slow one has the kind and the place that the case names. The measured gain is the training time per
@@ -12,11 +12,10 @@ A twin must get no finding. The table in docs/profile-cases.md is what this prin
 from __future__ import annotations
 
 import argparse
+import importlib
 import inspect
 import json
-import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 BACKENDS = ("jax", "tensorflow", "torch")
-FILES = _, FRESH = ("profile_programs", "profile_fresh")
+FILES = ("profile_programs", "profile_fresh", "profile_blind", "profile_blind2")
 
 
 def profiled(program: Any) -> Any:
@@ -48,12 +47,17 @@ def right_place(finding: Any, culprit: str, programs: Any) -> bool:
 
 
 def plain_times(case: Any, rounds: int = 3) -> tuple[float, float]:
-    """Seconds per sample of plain `fit`, without kerascope, slow program and twin in turns: median of some rounds."""
+    """Seconds per sample of plain `fit`, without kerascope, slow program and twin in turns: the least of some rounds,
+    which other work on the machine has lengthened least."""
     import keras
 
     class Span(keras.callbacks.Callback):
         def on_train_begin(self, logs: Any = None) -> None:
             self.began = time.perf_counter()
+            self.steps = 0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.steps += 1
 
         def on_train_end(self, logs: Any = None) -> None:
             self.seconds = time.perf_counter() - self.began
@@ -69,16 +73,8 @@ def plain_times(case: Any, rounds: int = 3) -> tuple[float, float]:
             settings = {**program.fit, "callbacks": [*program.fit.get("callbacks", ()), span]}
             model.fit(program.x, program.y, **settings)
             if fresh or number:
-                times[twin].append(span.seconds / steps_of(program) / program.samples)
-    return statistics.median(times[False]), statistics.median(times[True])
-
-
-def steps_of(program: Any) -> int:
-    """Steps of all epochs."""
-    size = len(program.x) if hasattr(program.x, "__len__") else 0
-    if program.y is not None:
-        size = math.ceil(size / program.samples)
-    return int((program.fit.get("steps_per_epoch") or size) * program.fit.get("epochs", 1))
+                times[twin].append(span.seconds / span.steps / program.samples)
+    return min(times[False]), min(times[True])
 
 
 def predicted(finding: Any) -> float | None:
@@ -90,18 +86,20 @@ def predicted(finding: Any) -> float | None:
 
 def run(names: list[str]) -> None:
     """Runs the cases of this process's backend; prints one JSON object per case."""
-    import profile_fresh
-    import profile_programs
+    import keras
 
-    cases = [(programs, case) for programs in (profile_programs, profile_fresh) for case in programs.CASES]
-    for programs, case in cases:
-        fresh = programs is profile_fresh
-        if case.name not in names or profile_programs.BACKEND not in case.backends:
+    backend = keras.backend.backend()
+    cases = [
+        (file, case) for file in FILES for case in importlib.import_module(file).CASES if case.name in names
+    ]
+    for file, case in cases:
+        programs = importlib.import_module(file)
+        if backend not in case.backends:
             continue
         row: dict[str, Any] = {
             "case": case.name,
-            "fresh": fresh,
-            "backend": profile_programs.BACKEND,
+            "file": file,
+            "backend": backend,
             "expected": case.kind,
         }
         try:
@@ -140,34 +138,31 @@ def table(rows: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        mark = " (fresh)" if row["fresh"] else ""
         if "error" in row:
-            lines.append(f"| {row['case']}{mark} | {row['backend']} | failed: {row['error'][:60]} | | | | |")
+            lines.append(f"| {row['case']} | {row['backend']} | failed: {row['error'][:60]} | | | | |")
             continue
         verdict = row["found"] or "none"
         verdict += "" if row["verdict"] else f" (not {row['expected']})"
         gains = [f"{row[k]:.1f}" if row.get(k) else "-" for k in ("predicted", "measured")]
         place = "right" if row["culprit"] else "wrong"
         twin = "no: " + "; ".join(row["twin"])[:80] if row["twin"] else "yes"
-        cells = [f"{row['case']}{mark}", row["backend"], verdict, place, *gains, twin]
+        cells = [f"{row['case']}", row["backend"], verdict, place, *gains, twin]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", *sums(rows)])
 
 
 def sums(rows: list[dict[str, Any]]) -> list[str]:
     out = []
-    for fresh in (False, True):
-        part = [row for row in rows if row["fresh"] is fresh]
-        if not part:
-            continue
+    groups = sorted({(row["file"], row["backend"]) for row in rows})
+    for file, backend in groups:
+        part = [row for row in rows if (row["file"], row["backend"]) == (file, backend)]
         good = sum(bool(row.get("verdict")) for row in part)
         places = sum(bool(row.get("culprit")) for row in part)
         silent = sum(not row.get("twin", ["failed"]) for row in part)
         both = [row for row in part if row.get("predicted") and row.get("measured") and row.get("verdict")]
         near = sum(abs(row["predicted"] / row["measured"] - 1) <= 0.25 for row in both)
-        name = "fresh, seen once" if fresh else "seen while building"
         out.append(
-            f"{name}: verdict {good} of {len(part)}, culprit {places} of {len(part)}, "
+            f"{file} on {backend}: verdict {good} of {len(part)}, culprit {places} of {len(part)}, "
             f"twins silent {silent} of {len(part)}, "
             f"predicted gain within 25 % of the measured one {near} of {len(both)}."
         )
@@ -179,21 +174,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--backends", default=",".join(BACKENDS))
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--fresh", action="store_true", help="only those that nothing was built on")
-    group.add_argument("--seen", action="store_true", help="only the others")
-    parser.add_argument("--only", default="", help="only cases whose name contains this")
+    parser.add_argument("--files", default=",".join(FILES), help="only the programs of these files")
+    parser.add_argument("--only", default="", help="only cases whose name contains this; | between several")
     parser.add_argument("--json", help="write the rows here")
     parser.add_argument("--resume", action="store_true", help="leave out what the JSON file holds already")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = [
         name
-        for file in FILES
+        for file in options.files.split(",")
         for name in listed(file)
-        if options.only in name
-        and not (options.fresh and file is not FRESH)
-        and not (options.seen and file is FRESH)
+        if any(text in name for text in options.only.split("|"))
     ]
     if options.run:
         return run(json.loads(options.run))

@@ -18,10 +18,22 @@ STEP = {"step": 0.01, "keras": 0.0002, "kerascope": 0.001}
 NOT_SMALL = {"cached": 0.01, "larger": 0.08}
 
 
-def layers(own: bool, both: float, flops: float, dtype: str = "float32") -> tuple[str, dict]:
+def layers(own: bool, both: float, flops: float, dtype: str = "float32", **more: bool) -> tuple[str, dict]:
     row = {"layer": "net/mine", "class": "Mine", "own": own, "file": SCRIPT, "line": 3, "calls": 1}
-    row |= {"forward": both / 3, "both": both, "flops": flops, "dtype": dtype}
+    row |= {"forward": both / 3, "both": both, "flops": flops, "dtype": dtype} | more
     return "layers", {"layers": [row], "peak": {"float32": 1e11, "float64": 5e10}}
+
+
+def called(seconds: float, *, feeding: bool) -> tuple[str, dict]:
+    row = {"file": SCRIPT, "line": 4, "function": "made", "count": 60, "seconds": seconds, "feeding": feeding}
+    return "called back", {"calls": [row]}
+
+
+def chain(*names: str) -> tuple[str, dict]:
+    return "source", {"kind": "tensorflow.Dataset", "pipeline": [{"op": name} for name in names]}
+
+
+CHECKED = ("switches", {"checks": ["enable_checks()"]})
 
 
 def growing(per_look: float, kept: int) -> tuple[str, dict]:
@@ -138,6 +150,43 @@ CASES = {
         {"phases": STEP, "experiments": NOT_SMALL | {"compiled": 0.003}},
         {"phases": STEP, "experiments": NOT_SMALL | {"compiled": 0.0095}},
     ),
+    "checks": (
+        "debug-mode",
+        "enable_checks()",
+        {"phases": STEP, "experiments": NOT_SMALL | {"unchecked": 0.003}, "facts": [CHECKED]},
+        {"phases": STEP, "experiments": NOT_SMALL | {"unchecked": 0.0095}, "facts": [CHECKED]},
+    ),
+    "eager everywhere": (
+        "eager-step",
+        "switch()",
+        {
+            "phases": STEP,
+            "experiments": NOT_SMALL | {"compiled": 0.003},
+            "facts": [("switches", {"eager": ["switch()"]})],
+        },
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [("switches", {"eager": ["switch()"]})]},
+    ),
+    "function of a pipeline": (
+        "input-bound",
+        "train.py:4",
+        {"phases": STEP | {"data": 0.02}, "facts": [called(0.4, feeding=True)]},
+        {"phases": STEP, "facts": [called(0.4, feeding=True)]},
+    ),
+    "pipeline of arrays": (
+        "input-bound",
+        "fit",
+        {
+            "phases": STEP | {"data": 0.006},
+            "facts": [chain("BatchDataset", "MapDataset", "TensorSliceDataset")],
+        },
+        {"phases": STEP | {"data": 0.006}, "facts": [chain("BatchDataset", "TensorSliceDataset")]},
+    ),
+    "layer that prepares": (
+        "slow-layer",
+        "net/mine",
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e9, prepares=True)]},
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.004, 1e9, prepares=True)]},
+    ),
     "metric": (
         "slow-metric",
         "metrics",
@@ -181,6 +230,20 @@ CASES = {
         "float64",
         {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e9, "float64")]},
         {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e9)]},
+    ),
+    "float64, tried": (
+        "float64",
+        "float64",
+        {
+            "phases": STEP,
+            "experiments": NOT_SMALL | {"float32": 0.006},
+            "facts": [layers(True, 0.008, 1e9, "float64")],
+        },
+        {
+            "phases": STEP,
+            "experiments": NOT_SMALL | {"float32": 0.0098},
+            "facts": [layers(True, 0.008, 1e9, "float64")],
+        },
     ),
     "memory": (
         "memory-creep",

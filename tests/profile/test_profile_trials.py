@@ -13,6 +13,7 @@ import pytest
 from keras import layers, ops
 
 import kerascope
+from kerascope._backends import timing
 
 pytestmark = pytest.mark.backend
 
@@ -57,7 +58,9 @@ def network(*between, **options):
 
 
 def profiled(tmp_path, model, *args, **fit):
-    return kerascope.profile(model, *args, out=tmp_path / "a.kscope", **{"verbose": 0, **fit}).report
+    return kerascope.profile(
+        model, *args, out=tmp_path.with_suffix(".kscope"), **{"verbose": 0, **fit}
+    ).report
 
 
 def test_the_step_is_tried_without_a_slow_layer_of_the_users_own(tmp_path):
@@ -128,3 +131,105 @@ def test_keras_is_not_imported_before_the_script_does(tmp_path):
     command = [sys.executable, "-m", "kerascope", "profile", "train.py"]
     done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_checks_that_were_left_on_are_tried_off_and_stay_on(tmp_path, backend):
+    switched = SWITCHES[backend]
+    switched(True)
+    try:
+        report = profiled(tmp_path, network(), *data(), batch_size=BATCH, epochs=2)
+        tried = [row for row in report.profile.trials if row.change == "checks for debugging off"]
+        assert len(tried) == 1 and tried[0].ratio is not None, report.profile.trials
+        assert [switch.kind for switch in timing.current().switches()] == ["checks"]
+    finally:
+        switched(False)
+    report = profiled(tmp_path / "off", network(), *data(), batch_size=BATCH, epochs=2)
+    assert not [row for row in report.profile.trials if row.change == "checks for debugging off"]
+
+
+def _torch_anomaly(on):
+    import torch
+
+    torch.autograd.set_detect_anomaly(on)
+
+
+def _tf_checks(on):
+    import tensorflow as tf
+
+    (tf.debugging.enable_check_numerics if on else tf.debugging.disable_check_numerics)()
+
+
+def _jax_nans(on):
+    import jax
+
+    jax.config.update("jax_debug_nans", on)
+
+
+SWITCHES = {"torch": _torch_anomaly, "tensorflow": _tf_checks, "jax": _jax_nans}
+
+
+def slowly(values):
+    end = time.perf_counter() + 0.01
+    while time.perf_counter() < end:
+        pass
+    return np.asarray(values) * np.float32(1.01)
+
+
+class OnTheHost(layers.Layer):
+    def call(self, x):
+        if keras.backend.backend() == "torch":
+            import torch
+
+            return x + 0 * torch.from_numpy(slowly(x.detach().numpy()))
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            out = tf.numpy_function(slowly, [x], tf.float32)
+            return x + 0 * tf.stop_gradient(tf.reshape(out, tf.shape(x)))
+        import jax
+
+        shape = jax.ShapeDtypeStruct(x.shape, x.dtype)
+        return x + 0 * jax.pure_callback(slowly, shape, jax.lax.stop_gradient(x))
+
+
+def test_python_in_the_step_is_skipped_to_see_what_it_costs(tmp_path):
+    report = profiled(tmp_path, network(OnTheHost()), *data(), batch_size=BATCH, epochs=2)
+    tried = [row for row in report.profile.trials if row.change == "Python in the step skipped"]
+    assert len(tried) == 1 and tried[0].ratio < 0.7, report.profile.trials
+    assert report.findings[0].kind == "python-in-step", report.findings
+    began = time.perf_counter()
+    slowly(np.ones(3))
+    assert time.perf_counter() - began >= 0.01  # the function is itself again
+
+
+def test_a_function_of_a_pipeline_made_before_is_named(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+
+    def pairs():
+        for _ in range(STEPS * 4):
+            time.sleep(0.004)
+            yield np.ones(12, "float32"), np.ones(1, "float32")
+
+    kinds = (tf.TensorSpec((12,), tf.float32), tf.TensorSpec((1,), tf.float32))
+    source = tf.data.Dataset.from_generator(pairs, output_signature=kinds).batch(4)
+    report = profiled(tmp_path, network(), source, epochs=2)
+    found = next(finding for finding in report.findings if finding.kind == "input-bound")
+    first = pairs.__code__.co_firstlineno
+    assert first <= (found.location.line or 0) <= first + 3, found.location
+    assert not [finding for finding in report.findings if finding.kind == "python-in-step"]
+
+
+def test_a_model_in_float64_is_tried_in_float32(tmp_path, backend):
+    if backend == "jax":
+        pytest.skip("JAX computes in float32 unless it is told otherwise")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        model = network()
+    finally:
+        keras.config.set_dtype_policy(before)
+    x, y = (part.astype("float64") for part in data())
+    report = profiled(tmp_path, model, x, y, batch_size=BATCH, epochs=2)
+    tried = next(row for row in report.profile.trials if row.change == "layers and data in float32")
+    assert tried.ratio is not None, tried
+    assert {v.dtype for v in model.trainable_variables} == {"float64"}

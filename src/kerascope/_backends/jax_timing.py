@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import time
@@ -13,7 +14,7 @@ import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 
-from kerascope._backends.timing import PEAK_SIZE, Observer, peak, user_place
+from kerascope._backends.timing import ANSWERS, PEAK_SIZE, Observer, Switch, peak, switched, user_place
 from kerascope._keras import units
 from kerascope._keras.phases import place
 from kerascope._keras.steps import Patches
@@ -21,6 +22,14 @@ from kerascope._keras.steps import Patches
 _X64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64  # moved in JAX 0.8
 
 _COMPILING = ("jaxpr_trace_duration", "jaxpr_to_mlir_module_duration", "backend_compile_duration")
+
+
+_SWITCHES = {
+    "jax_disable_jit": "eager",
+    "jax_debug_nans": "checks",
+    "jax_debug_infs": "checks",
+    "jax_check_tracer_leaks": "checks",
+}
 
 
 class JaxTiming:
@@ -41,6 +50,17 @@ class JaxTiming:
             if original is not None:
                 patches.put(module, name, _calling_back(original, observer))
         return [lambda: jax.monitoring.unregister_event_duration_listener(listener)]
+
+    def switches(self) -> list[Switch]:
+        def off(name: str) -> Callable[[], contextlib.AbstractContextManager[None]]:
+            update = jax.config.update
+            return lambda: switched(lambda: update(name, False), lambda: update(name, True))
+
+        return [
+            Switch(kind, f'jax.config.update("{name}", True)', off(name))
+            for name, kind in _SWITCHES.items()
+            if getattr(jax.config, name, False)
+        ]
 
     def memory(self) -> dict[str, float]:
         arrays = jax.live_arrays()
@@ -146,7 +166,7 @@ def _calling_back(original: Any, observer: Observer) -> Any:
         def timed(*inner: Any, **named: Any) -> Any:
             began = time.perf_counter()
             try:
-                return function(*inner, **named)
+                return ANSWERS.of(function, inner, named)
             finally:
                 observer.called_back(time.perf_counter() - began, (file, line, name))
 

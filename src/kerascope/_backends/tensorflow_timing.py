@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerascope._backends.timing import PEAK_SIZE, Observer, peak, tell_reads
+from kerascope._backends import pipelines
+from kerascope._backends.timing import ANSWERS, PEAK_SIZE, Observer, Switch, peak, switched, tell_reads
 from kerascope._keras.phases import place
 from kerascope._keras.steps import Patches
 
@@ -30,6 +32,19 @@ class TensorFlowTiming:
         for name in ("py_function", "numpy_function"):
             patches.put(tf, name, _calling_back(getattr(tf, name), observer))
         return []
+
+    def switches(self) -> list[Switch]:
+        found = []
+        if tf.config.functions_run_eagerly():
+            eagerly = tf.config.run_functions_eagerly
+            off = functools.partial(switched, lambda: eagerly(False), lambda: eagerly(True))
+            found.append(Switch("eager", "tf.config.run_functions_eagerly(True)", off))
+        checks = sys.modules.get("tensorflow.python.debug.lib.check_numerics_callback")
+        if getattr(getattr(checks, "_state", None), "check_numerics_callback", None) is not None:
+            debug = tf.debugging
+            off = functools.partial(switched, debug.disable_check_numerics, debug.enable_check_numerics)
+            found.append(Switch("checks", "tf.debugging.enable_check_numerics()", off))
+        return found
 
     def memory(self) -> dict[str, float]:
         if not tf.config.list_logical_devices("GPU"):
@@ -150,16 +165,18 @@ def _calling_back(original: Any, observer: Observer) -> Any:
     @functools.wraps(original)
     def function(func: Any = None, *args: Any, **kwargs: Any) -> Any:
         file, line = place(func)
+        feeding = pipelines.making()
         name = getattr(func, "__name__", "")
 
         @functools.wraps(func)
         def timed(*inner: Any, **named: Any) -> Any:
             began = time.perf_counter()
             try:
-                return func(*inner, **named)
+                return func(*inner, **named) if feeding else ANSWERS.of(func, inner, named)
             finally:
-                observer.called_back(time.perf_counter() - began, (file, line, name))
+                observer.called_back(time.perf_counter() - began, (file, line, name), feeding=feeding)
 
+        setattr(timed, pipelines.TIMED, True)
         return original(timed, *args, **kwargs)
 
     return function

@@ -8,9 +8,9 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import keras
 
@@ -33,8 +33,17 @@ class Observer(Protocol):
     def read(self, seconds: float, how: str, place: Place) -> None:
         """The host has read a value of the device."""
 
-    def called_back(self, seconds: float, place: Place) -> None:
-        """A compiled program has called a Python function of the user."""
+    def called_back(self, seconds: float, place: Place, *, feeding: bool = False) -> None:
+        """A compiled program has called a Python function of the user; `feeding`: a pipeline of data has."""
+
+
+class Switch(NamedTuple):
+    """A setting of the whole process that is on and slows every step: "eager" or "checks"."""
+
+    kind: str
+    text: str
+    off: Callable[[], contextlib.AbstractContextManager[None]]
+    """Switches it off for a block."""
 
 
 class Timing(Protocol):
@@ -42,6 +51,9 @@ class Timing(Protocol):
 
     def watch(self, patches: Patches, observer: Observer) -> list[Callable[[], None]]:
         """Begins to tell `observer`; returns what else is to be called in the end."""
+
+    def switches(self) -> list[Switch]:
+        """Returns the settings for debugging that are on."""
 
     def memory(self) -> dict[str, float]:
         """Returns what is known of the device's memory: "used", "peak" in bytes, "arrays" in number."""
@@ -92,6 +104,54 @@ def peak(product: Callable[[str], Callable[[], Any]]) -> dict[str, float]:
             times.append(time.perf_counter() - began)
         found[dtype] = 2.0 * PEAK_SIZE**3 / min(times)
     return found
+
+
+class Answers:
+    """What host functions of compiled programs answered last, for a while in place of calling them."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, Any] = {}
+        self._count: list[int] | None = None
+
+    @contextlib.contextmanager
+    def skipping(self, count: list[int]) -> Iterator[None]:
+        """Lets functions that have answered before do so again without running; `count[0]` is how often."""
+        self._count = count
+        try:
+            yield
+        finally:
+            self._count = None
+
+    @property
+    def used(self) -> bool:
+        """Tells whether any function has answered."""
+        return bool(self._last)
+
+    def clear(self) -> None:
+        """Forgets every answer."""
+        self._last.clear()
+
+    def of(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Calls the function, or answers for it."""
+        key = id(function)
+        if self._count is not None and key in self._last:
+            self._count[0] += 1
+            return self._last[key]
+        self._last[key] = result = function(*args, **kwargs)
+        return result
+
+
+ANSWERS = Answers()
+
+
+@contextlib.contextmanager
+def switched(switch_off: Callable[[], Any], switch_on: Callable[[], Any]) -> Iterator[None]:
+    """Switches something off for the block and on again."""
+    switch_off()
+    try:
+        yield
+    finally:
+        switch_on()
 
 
 def current() -> Timing:

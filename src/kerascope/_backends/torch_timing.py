@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import torch
 
-from kerascope._backends.timing import PEAK_SIZE, Observer, peak, tell_reads
+from kerascope._backends.timing import PEAK_SIZE, Observer, Switch, peak, tell_reads
 from kerascope._keras import steps
 from kerascope._keras.steps import Patches
 
@@ -45,6 +45,18 @@ class TorchTiming:
         return [
             lambda: callback_handler.remove_start_callback(start),
             lambda: callback_handler.remove_end_callback(end),
+        ]
+
+    def switches(self) -> list[Switch]:
+        if not torch.is_anomaly_enabled():
+            return []
+        # The object sets the mode when it is made, and puts back what was when its block ends.
+        return [
+            Switch(
+                "checks",
+                "torch.autograd.set_detect_anomaly(True)",
+                lambda: torch.autograd.set_detect_anomaly(False),
+            )
         ]
 
     def memory(self) -> dict[str, float]:

@@ -279,6 +279,11 @@ def on_device(array: Any) -> Any:
     return keras.ops.convert_to_tensor(array)
 
 
+def is_tensor(value: Any) -> bool:
+    """Tells whether a value is one of the backend's tensors."""
+    return bool(keras.ops.is_tensor(value))
+
+
 def flatten(tree: Any) -> list[Any]:
     """Returns the leaves of a nested structure."""
     return list(keras.tree.flatten(tree))

@@ -49,6 +49,11 @@ class Unit:
         return is_keras(self.layer)
 
     @property
+    def prepares(self) -> bool:
+        """Tells whether the layer changes data as Keras's preprocessing does: nothing in it is trained."""
+        return self.own and ".preprocessing." in type(self.layer).__module__
+
+    @property
     def whole(self) -> float:
         """Seconds of all calls, with gradient where that was measured."""
         return (self.both if self.both is not None else self.seconds) * self.alike
@@ -67,6 +72,7 @@ class Unit:
             "layer": path,
             "class": type(self.layer).__name__,
             "own": self.own,
+            "prepares": self.prepares,
             "file": file,
             "line": line,
             "calls": self.alike,

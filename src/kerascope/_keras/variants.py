@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -13,7 +13,8 @@ import numpy as np
 from kerascope._keras import steps
 
 CACHED, LARGER, COMPILED, JIT = "cached", "larger", "compiled", "jit_compile"
-NO_METRICS, MIXED, SEVERAL = "no metrics", "mixed_bfloat16", "steps_per_execution"
+NO_METRICS, MIXED, SEVERAL, UNCHECKED = "no metrics", "mixed_bfloat16", "steps_per_execution", "unchecked"
+SINGLE = "float32"
 MANY = 8
 """Steps per execution that are tried."""
 
@@ -25,11 +26,16 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 _MISSING = object()
 
 
-def possible(model: Any) -> list[str]:
-    """Returns which variants are worth a try on this model."""
+def possible(model: Any, switches: Sequence[str] = ()) -> list[str]:
+    """Returns which variants are worth a try on this model; `switches` are the kinds of debugging that are on."""
     found = []
     backend = keras.backend.backend()
-    if model.run_eagerly and backend != "torch":  # on torch everything is eager
+    eager = model.run_eagerly or "eager" in switches
+    if backend != "jax" and "float64" in {layer.compute_dtype for layer in _layers(model)}:
+        found.append(SINGLE)  # JAX's state belongs to one model
+    if "checks" in switches:
+        found.append(UNCHECKED)
+    if eager and backend != "torch":  # on torch everything is eager
         found.append(COMPILED)
     elif backend == "tensorflow" and not model.jit_compile:
         found.append(JIT)
@@ -37,7 +43,7 @@ def possible(model: Any) -> list[str]:
         found.append(NO_METRICS)
     if {layer.dtype_policy.name for layer in _layers(model)} == {"float32"}:
         found.append(MIXED)
-    if backend != "torch" and not model.run_eagerly and model.steps_per_execution == 1:
+    if backend != "torch" and not eager and model.steps_per_execution == 1:
         found.append(SEVERAL)
     return found
 
@@ -99,6 +105,29 @@ def _replaced(changes: list[tuple[Any, str, Any]]) -> Iterator[None]:
                 object.__delattr__(owner, name)
             else:
                 object.__setattr__(owner, name, value)
+
+
+def single(model: Any) -> Any:
+    """Returns a new model like this one in float32, compiled alike; only models that Keras can clone have one."""
+
+    def alike(layer: Any) -> Any:
+        return type(layer).from_config({**layer.get_config(), "dtype": SINGLE})
+
+    clone = keras.models.clone_model(model, clone_function=alike)
+    # Not `compile_from_config`, which takes a watched `compile` for one of the user's own and does nothing.
+    clone.compile(**keras.saving.deserialize_keras_object(model.get_compile_config()))
+    return clone
+
+
+def in_single(data: Any) -> Any:
+    """Returns a batch with its float64 arrays in float32."""
+
+    def cast(array: Any) -> Any:
+        if "float64" not in str(getattr(array, "dtype", "")):
+            return array
+        return array.astype(SINGLE) if isinstance(array, np.ndarray) else keras.ops.cast(array, SINGLE)
+
+    return steps.map_structure(cast, data)
 
 
 def _layers(model: Any) -> list[Any]:

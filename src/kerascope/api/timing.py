@@ -20,6 +20,7 @@ SPEED = {
     "recompilation": "COMPILE-BOUND",
     "overhead-bound": "OVERHEAD-BOUND",
     "eager-step": "EAGER",
+    "debug-mode": "DEBUGGING",
     "slow-metric": "METRIC-BOUND",
     "python-in-step": "PYTHON IN THE STEP",
     "slow-layer": "ONE SLOW LAYER",
@@ -30,6 +31,8 @@ SPEED = {
 """What a report's headline calls each of these findings."""
 
 _MOST = 40
+_BASES = {"without layer": "with layer", "without Python": "with Python"}
+"""What an experiment that ran apart from the others is compared with."""
 
 
 def profile_of(view: RunView) -> Profile | None:
@@ -120,12 +123,12 @@ def _operators(timing: Timing, cached: float | None) -> float | None:
 def _trials(timing: Timing) -> Iterator[TrialRow]:
     for facts in timing.facts("experiment"):
         name = str(facts.get("name"))
-        if name in ("cached", "with layer"):
+        if name in ("cached", "with layer", "with Python"):
             continue
         if facts.get("failed"):
             yield TrialRow(change_of(name, facts), note=str(facts.get("failed")))
             continue
-        ratio = timing.ratio(name, "with layer" if name == "without layer" else "cached")
+        ratio = timing.ratio(name, _BASES.get(name, "cached"))
         per_sample = name == "larger"
         yield TrialRow(
             change_of(name, facts),
@@ -145,7 +148,10 @@ def change_of(name: str, facts: Mapping[str, Any]) -> str:
         "larger": f"{int(np_number(facts.get('larger'), 8))} times as many samples",
         "compiled": "compiled, not eager",
         "jit_compile": "jit_compile=True",
+        "without Python": "Python in the step skipped",
+        "float32": "layers and data in float32",
         "no metrics": "without metrics",
+        "unchecked": "checks for debugging off",
         "mixed_bfloat16": 'dtype policy "mixed_bfloat16"',
         "steps_per_execution": f"steps_per_execution={MANY}, in the step",
         "without layer": f"without {facts.get('layer')}",

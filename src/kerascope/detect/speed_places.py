@@ -15,6 +15,8 @@ from kerascope.values import Evidence, Fix, SourceSpan
 _PART = 0.3
 _FASTER = 0.87
 """What a change must leave of the time to be called one."""
+_WORKING = ("Map", "Filter", "Interleave", "Scan", "Generator")
+"""In the names of pipeline steps that call a function."""
 MANY = 8
 ARRAYS = ("ndarray", "Tensor", "EagerTensor", "ArrayImpl", "list", "dict", "tuple", "DataFrame")
 
@@ -40,7 +42,7 @@ def data_place(timing: Timing) -> tuple[SourceSpan, str]:
         return span(timing.view, lines[0].get("file"), lines[0].get("line")), (
             f"{100 * part:.0f} % of the wait is spent in this line."
         )
-    calls = [mapping(call) for call in listing(timing.fact("called back").get("calls"))]
+    calls = [row for row in timing.called_back() if row.get("feeding") is True]
     if calls and number(calls[0].get("seconds")) >= _PART * timing.spent("data"):
         return span(timing.view, calls[0].get("file"), calls[0].get("line")), (
             f"The data pipeline calls the Python function `{calls[0].get('function')}`."
@@ -52,6 +54,12 @@ def data_place(timing: Timing) -> tuple[SourceSpan, str]:
         if step.get("file"):
             place = span(timing.view, step.get("file"), step.get("line"))
             return place, "The pipeline maps each element with the function that begins here."
+    if calls:
+        return span(timing.view, calls[0].get("file"), calls[0].get("line")), (
+            f"The only function of yours that the data pipeline calls is `{calls[0].get('function')}`."
+            if len(calls) == 1
+            else f"Of your functions the data pipeline spends most in `{calls[0].get('function')}`."
+        )
     kind = str(timing.fact("source").get("kind") or "the data source")
     return SourceSpan(expression="fit(x)"), f"The batches come from {kind}."
 
@@ -232,5 +240,10 @@ def metric_names(timing: Timing) -> str:
 
 
 def in_memory(timing: Timing) -> bool:
-    """Tells whether the batches are cut out of arrays."""
+    """Tells whether the batches are cut out of arrays, by Keras or by a pipeline that does nothing else with them."""
+    chain = [str(mapping(step).get("op")) for step in listing(timing.fact("source").get("pipeline"))]
+    if chain:
+        return chain[-1].startswith("TensorSlice") and not any(
+            word in op for op in chain for word in _WORKING
+        )
     return str(timing.fact("source").get("kind")).rpartition(".")[2] in ARRAYS

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerascope.detect import speed_places as places
-from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.reading import listing, number, show
 from kerascope.detect.registry import detector
 from kerascope.detect.speed import Cause, judged, times, told
 from kerascope.detect.timing import Timing, layer_seconds
@@ -26,7 +26,7 @@ def eager_step(view: RunView) -> Iterator[Finding]:
         cached, compiled = timing.experiments.get("cached"), timing.experiments.get("compiled")
         if cached is None or compiled is None:
             continue
-        ratio = timing.ratio("compiled")
+        ratio, switch = timing.ratio("compiled"), _switch(timing, "eager", "run_eagerly=True")
         yield from told(
             timing,
             Cause(
@@ -35,16 +35,54 @@ def eager_step(view: RunView) -> Iterator[Finding]:
                 saved=max(0.0, 1 - ratio) * cached * timing.steps,
                 saved_step=timing.stepping * max(0.0, 1 - ratio),
                 rest=timing.with_step(min(1.0, ratio)),
-                why="`run_eagerly=True` starts each operation from Python; it is meant for debugging.",
-                location=SourceSpan(expression="run_eagerly=True"),
+                why=f"`{switch}` starts each operation from Python; it is meant for debugging.",
+                location=SourceSpan(expression=switch),
                 evidence=(Evidence("step, eager", cached, "s"), Evidence("step, compiled", compiled, "s")),
                 fixes=(
                     Fix(
-                        "compile without `run_eagerly=True`",
+                        f"leave out `{switch}`",
                         None,
                         True,
                         {"step": f"{1e3 * cached:.2g} ms"},
                         {"step": f"{1e3 * compiled:.2g} ms"},
+                    ),
+                ),
+            ),
+        )
+
+
+def _switch(timing: Timing, kind: str, otherwise: str = "") -> str:
+    """Returns the settings of this kind as they stand in a program."""
+    return "; ".join(map(str, listing(timing.fact("switches").get(kind)))) or otherwise
+
+
+@detector(kinds=("debug-mode",), slug="speed-debugging")
+def debug_mode(view: RunView) -> Iterator[Finding]:
+    """Checks for debugging run in every step."""
+    for timing in judged(view):
+        cached, bare = timing.experiments.get("cached"), timing.experiments.get("unchecked")
+        switch = _switch(timing, "checks")
+        if cached is None or bare is None or not switch:
+            continue
+        ratio = timing.ratio("unchecked")
+        yield from told(
+            timing,
+            Cause(
+                kind="debug-mode",
+                title=f"Checks for debugging take {100 * (1 - ratio):.0f} % of the step",
+                saved=max(0.0, 1 - ratio) * cached * timing.steps,
+                saved_step=timing.stepping * max(0.0, 1 - ratio),
+                rest=timing.with_step(min(1.0, ratio)),
+                why=f"`{switch}` looks at the numbers of every operation; it is meant for finding one fault.",
+                location=SourceSpan(expression=switch),
+                evidence=(Evidence("step", cached, "s"), Evidence("step without checks", bare, "s")),
+                fixes=(
+                    Fix(
+                        f"leave out `{switch}`",
+                        None,
+                        True,
+                        {"step": f"{1e3 * cached:.2g} ms"},
+                        {"step": f"{1e3 * bare:.2g} ms"},
                     ),
                 ),
             ),
@@ -94,7 +132,7 @@ def python_in_step(view: RunView) -> Iterator[Finding]:
 
 
 def _called_back(timing: Timing) -> Cause | None:
-    calls = [mapping(call) for call in listing(timing.fact("called back").get("calls"))]
+    calls = [row for row in timing.called_back() if not row.get("feeding")]
     stepping = timing.spent("step")
     if not calls or timing.spent("data") > stepping:
         return None
@@ -104,11 +142,30 @@ def _called_back(timing: Timing) -> Cause | None:
         kind="python-in-step",
         title=f"The step calls the Python function `{worst.get('function')}`",
         saved=min(seconds, stepping),
+        saved_step=_skipping(timing)[0],
+        rest=_skipping(timing)[1],
         why="The compiled program stops, copies its values to the host, and waits for Python.",
         location=places.span(timing.view, worst.get("file"), worst.get("line")),
-        evidence=(Evidence("calls", number(worst.get("count"))), Evidence("in it", seconds, "s")),
+        evidence=(
+            Evidence("calls", number(worst.get("count"))),
+            Evidence("in it", seconds, "s"),
+            *_skipped(timing),
+        ),
         fixes=(Fix("write it with `keras.ops`, or move it into the data pipeline"),),
     )
+
+
+def _skipping(timing: Timing) -> tuple[float | None, float | None]:
+    """Returns what a step would save and what it would take, where it was run with the Python skipped."""
+    ratio = timing.ratio("without Python", "with Python")
+    if not math.isfinite(ratio):
+        return None, None
+    return timing.stepping * max(0.0, 1 - ratio), timing.with_step(min(1.0, ratio))
+
+
+def _skipped(timing: Timing) -> tuple[Evidence, ...]:
+    seconds = timing.experiments.get("without Python")
+    return () if seconds is None else (Evidence("step with it skipped", seconds, "s"),)
 
 
 def _plain_python(timing: Timing) -> Cause | None:
@@ -122,9 +179,14 @@ def _plain_python(timing: Timing) -> Cause | None:
         kind="python-in-step",
         title="The step runs plain Python or NumPy code",
         saved=timing.spent("step") * plain / seen,
+        saved_step=_skipping(timing)[0],
+        rest=_skipping(timing)[1],
         why="The device has nothing to do while this line runs, in every step.",
         location=places.span(timing.view, worst.get("file"), worst.get("line")),
-        evidence=(Evidence("of the step, by samples of the stack", f"{100 * plain / seen:.0f} %"),),
+        evidence=(
+            Evidence("of the step, by samples of the stack", f"{100 * plain / seen:.0f} %"),
+            *_skipped(timing),
+        ),
         fixes=(Fix("write it with `keras.ops`, or move it out of the step"),),
     )
 
@@ -136,20 +198,32 @@ def _alike(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return max(groups, key=lambda group: sum(map(layer_seconds, group)))
 
 
+_SMALL_OPERATIONS = (
+    "It works far below what this machine can do: many small operations instead of few large ones.",
+    "replace the loop in its `call` by operations on whole tensors",
+)
+_PREPARING = (
+    "It prepares the data inside the step, and the step waits for it, although nothing in it is trained.",
+    "do it where the data are made: `dataset.map(layer, num_parallel_calls=AUTOTUNE)`, or a PyDataset with workers",
+)
+
+
 @detector(kinds=("slow-layer",), slug="speed-layers")
 def slow_layer(view: RunView) -> Iterator[Finding]:
-    """A layer of the user's own, or all of its class, take most of the step, far from what the machine can do."""
+    """A layer of the user's own, or of preprocessing, or all of its class, take most of the step."""
     for timing in judged(view):
         cached = timing.experiments.get("cached", math.nan)
-        rows = [row for row in timing.layers() if row.get("own") is False]
+        rows = [row for row in timing.layers() if row.get("own") is False or row.get("prepares") is True]
         if not rows or not math.isfinite(cached):
             continue
         alike = _alike(rows)
         worst, seconds = alike[0], sum(map(layer_seconds, alike))
         forward = sum(number(row.get("forward")) * number(row.get("calls")) for row in alike)
         rate = sum(number(row.get("flops")) for row in alike) / forward if forward > 0 else math.nan
-        if seconds < 2e-3 or seconds < 0.5 * cached or rate > 0.02 * timing.peak():
+        prepares = worst.get("prepares") is True
+        if seconds < 2e-3 or seconds < 0.5 * cached or (rate > 0.02 * timing.peak() and not prepares):
             continue
+        why, cure = _PREPARING if prepares else _SMALL_OPERATIONS
         evidence = [Evidence("layer, forward and gradient", seconds, "s"), Evidence("step", cached, "s")]
         if math.isfinite(rate):
             evidence.append(Evidence("rate", f"{show(rate / 1e9)} of {show(timing.peak() / 1e9)} GFLOP/s"))
@@ -177,10 +251,10 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
                 saved=part * cached * timing.steps,
                 saved_step=timing.stepping * part,
                 rest=timing.with_step(1 - part),
-                why="It works far below what this machine can do: many small operations instead of few large ones.",
+                why=why,
                 location=dataclasses.replace(place, layer=layer),
                 evidence=tuple(evidence),
-                fixes=(Fix("replace the loop in its `call` by operations on whole tensors"),),
+                fixes=(Fix(cure),),
                 at_most=True,
                 sure=0.9,
             ),
@@ -194,7 +268,9 @@ def float64(view: RunView) -> Iterator[Finding]:
         rows = timing.layers()
         whole = sum(layer_seconds(row) for row in rows)
         double = sum(layer_seconds(row) for row in rows if row.get("dtype") == "float64")
-        ratio = timing.peak("float32") / timing.peak("float64")
+        tried = timing.ratio("float32")
+        ratio = 1 / tried if math.isfinite(tried) else timing.peak("float32") / timing.peak("float64")
+        what = "The model's step" if math.isfinite(tried) else "A matrix product"
         if not whole or double < 0.5 * whole or not math.isfinite(ratio) or ratio <= 1:
             continue
         stepping = timing.clean("step")
@@ -207,7 +283,7 @@ def float64(view: RunView) -> Iterator[Finding]:
                 saved_step=timing.stepping * (1 - 1 / ratio),
                 rest=timing.with_step(1 / ratio),
                 least=1.1,
-                why=f"A matrix product in float32 is {times(ratio)} faster on this machine and takes half the memory.",
+                why=f"{what} in float32 is {times(ratio)} faster on this machine and takes half the memory.",
                 location=SourceSpan(expression='dtype="float64"'),
                 evidence=(Evidence("float32 against float64, measured", times(ratio)),),
                 fixes=(Fix('keep `keras.config.floatx()` at "float32", and the data too'),),

@@ -276,6 +276,10 @@ class Timing:
         """Floating point operations per second of this machine's matrix product."""
         return number(mapping(self.fact("layers").get("peak")).get(dtype))
 
+    def called_back(self) -> list[Mapping[str, Any]]:
+        """Returns the user's functions that compiled programs and pipelines called, the longest first."""
+        return [mapping(row) for row in listing(self.fact("called back").get("calls"))]
+
     def lines(self, phase: str) -> list[Mapping[str, Any]]:
         """Returns the user's lines seen in a phase, the longest first."""
         rows = [mapping(row) for row in listing(self.fact("stacks").get("lines"))]

@@ -9,13 +9,15 @@ import contextlib
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kerascope._backends import timing
+from kerascope._backends.timing import ANSWERS
 from kerascope._keras import steps as keras_steps
 from kerascope._keras import variants
 from kerascope.probe import data as batches
+from kerascope.probe import host
 from kerascope.probe.clock import now
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ _COMPILE_SECONDS = 20.0
 _SMALL = 512
 _HEAVY, _LIGHT = 2e-3, 5e-3
 """Seconds of a step from which half precision is tried, and up to which several steps in one call are."""
+
+
+_KINDS = {"eager": variants.COMPILED, "checks": variants.UNCHECKED}
+"""The variant in which a kind of debugging is off."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +69,7 @@ def run(stepper: Stepper, data: Any) -> None:
         stepper.journal.gap("what changes would gain", why)
         return
     model, raw = stepper.model, stepper.raw
+    switches = timing.current().switches()
     size = batches.batch_size(batches.first_array(stepper.backend.batch(data)))
     with stepper.window.aside(stepper._returned):
         bench = Bench(stepper)
@@ -74,16 +81,19 @@ def run(stepper: Stepper, data: Any) -> None:
                     lambda: (keras_steps.made_train_function(model), variants.repeated(data, LARGER, size))
                 )
             cached = bench.results.get(variants.CACHED, {}).get("seconds", 0.0)
-            for name in variants.possible(model):
+            for name in variants.possible(model, [switch.kind for switch in switches]):
                 if (name == variants.MIXED and cached < _HEAVY) or (
                     name == variants.SEVERAL and cached > _LIGHT
                 ):
                     continue
-                more[name] = _variant(model, name, data)
+                more[name] = _variant(model, name, data, switches)
         bench.compare(more)
         operators = stepper.journal.guard("probe.operators", lambda: _operators(stepper, data))
         stepper.journal.guard("probe.copying", lambda: _copying(stepper, data))
     bench.tell(size)
+    stepper.journal.profile(
+        "switches", {kind: [s.text for s in switches if s.kind == kind] for kind in _KINDS}
+    )
     if operators:
         stepper.journal.profile("operators", operators)
 
@@ -103,6 +113,31 @@ def without_layer(stepper: Stepper, data: Any, layer: Any, output: Any, path: st
             }
         )
     bench.tell(0, layer=path)
+
+
+def without_python(stepper: Stepper, data: Any, lines: list[dict[str, Any]], seconds: float) -> None:
+    """Records what the step takes when the user's Python in it answers what it answered last."""
+    function = host.plain_function(lines, seconds)
+    if (function is None and not ANSWERS.used) or why_not(stepper, data) is not None:
+        return
+    raw, skipped = stepper.raw, [0]
+
+    @contextlib.contextmanager
+    def active() -> Iterator[None]:
+        with host.skipped(function) as count:
+            yield
+        skipped[0] += count[0]
+
+    with stepper.window.aside(stepper._returned):
+        bench = Bench(stepper)
+        bench.compare(
+            {
+                "with Python": Variant(lambda: (raw, data)),
+                "without Python": Variant(lambda: (raw, data), active),
+            }
+        )
+    if skipped[0]:  # otherwise nothing was left out
+        bench.tell(0)
 
 
 def _copying(stepper: Stepper, data: Any) -> None:
@@ -125,14 +160,25 @@ def _operators(stepper: Stepper, data: Any) -> dict[str, Any] | None:
     return timing.current().operators(lambda: backend.one_step(raw, None, data))
 
 
-def _variant(model: Any, name: str, data: Any) -> Variant:
+def _variant(model: Any, name: str, data: Any, switches: list[timing.Switch]) -> Variant:
     several = variants.MANY if name == variants.SEVERAL else 1
 
     def make() -> tuple[Any, Any]:
+        if name == variants.SINGLE:
+            return keras_steps.made_train_function(variants.single(model)), variants.in_single(data)
         function = keras_steps.made_train_function(model)
         return function, timing.current().endless(data) if several > 1 else data
 
-    return Variant(make, lambda: variants.active(model, name), several)
+    @contextlib.contextmanager
+    def active() -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for switch in switches:
+                if name == _KINDS.get(switch.kind):
+                    stack.enter_context(switch.off())
+            stack.enter_context(variants.active(model, name))
+            yield
+
+    return Variant(make, active, several)
 
 
 class Bench:

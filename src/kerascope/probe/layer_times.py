@@ -74,9 +74,11 @@ def _times(found: list[units.Unit], kit: timing.Timing, journal: Journal, *, com
 
 
 def _suspect(stepper: Stepper, data: Any, found: list[units.Unit]) -> None:
-    """Runs the step without the slowest layer of the user's own, when that is a large part of it."""
+    """Runs the step without the slowest layer of the user's own or of preprocessing, when it is a large part."""
     whole = sum(unit.whole for unit in found)
-    own = max((unit for unit in found if not unit.own), key=lambda unit: unit.whole, default=None)
+    own = max(
+        (unit for unit in found if not unit.own or unit.prepares), key=lambda unit: unit.whole, default=None
+    )
     if own is None or own.whole < max(_LEAST, _PART * whole) or len(own.outputs) != 1:
         return
     path = str(own.facts()["layer"])

@@ -48,7 +48,7 @@ class Memory:
         self._modules: dict[str, Any] = {}
 
     def begin(self, roots: tuple[Any, ...]) -> None:
-        """A training begins; `roots` (model, callbacks) are searched for containers that grow."""
+        """A training begins; `roots` (model, data source, callbacks) are searched for containers that grow."""
         self._looks, self._types, self._sizes = [], [], []
         self._roots = roots
         self._next = now() + _SECONDS
@@ -105,7 +105,13 @@ class Memory:
 def user_modules() -> dict[str, Any]:
     """Returns the modules that the user wrote, by name."""
     files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
-    return {name: sys.modules[name] for name, file in files.items() if file and not foreign(file)}
+    # A package is judged by its own file: there are thousands of modules, and each would ask the disk.
+    strange = {name for name, file in files.items() if "." not in name and file and foreign(file)}
+    return {
+        name: sys.modules[name]
+        for name, file in files.items()
+        if file and name.partition(".")[0] not in strange and not foreign(file)
+    }
 
 
 def sizes(roots: tuple[Any, ...], modules: dict[str, Any]) -> dict[str, int]:
@@ -114,7 +120,7 @@ def sizes(roots: tuple[Any, ...], modules: dict[str, Any]) -> dict[str, int]:
     for root in roots:
         kind = type(root)
         if not foreign(getattr(sys.modules.get(kind.__module__), "__file__", None) or ""):
-            found |= _lengths(f"{kind.__name__}.", vars(root))
+            found |= _lengths(f"{kind.__name__}.", getattr(root, "__dict__", {}))
     for name, module in modules.items():
         found |= _lengths("" if name == "__main__" else f"{name}.", vars(module))
     return found

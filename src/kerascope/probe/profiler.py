@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kerascope._backends import timing
+from kerascope._backends import pipelines, timing
 from kerascope._backends.timing import shown
 from kerascope._keras import phases, steps
 from kerascope.probe import experiments, feeding, layer_times
@@ -54,7 +54,7 @@ class Profiler:
         self._functions: dict[str, list[tuple[str, ...]]] = {}
         self._reads: Counter[tuple[str, str, int, str]] = Counter()
         self._read_seconds: dict[tuple[str, str, int, str], float] = {}
-        self._called: dict[timing.Place, list[float]] = {}
+        self._called: dict[tuple[str, int, str, bool], list[float]] = {}
         self._change: Change | None = None
         self._began_step = 0.0
         self._synced = False
@@ -66,6 +66,7 @@ class Profiler:
     def start(self) -> None:
         """Puts the patches in place; Keras is imported."""
         self.backend = timing.current()
+        self.stacks.load()
         self.memory = Memory(self.backend.memory)
         original = steps.callback_list().on_train_begin
 
@@ -76,6 +77,7 @@ class Profiler:
 
         self.patches.put(steps.callback_list(), "on_train_begin", on_train_begin)
         self._undo = self.backend.watch(self.patches, self)
+        pipelines.watch(self.patches, self)
 
     def stop(self) -> None:
         """Takes everything away again."""
@@ -92,7 +94,7 @@ class Profiler:
     def fit_enter(self, model: Any, arguments: dict[str, Any]) -> None:
         """`fit` was called with these arguments."""
         self._x = x = arguments.get("x")
-        self._live = (model,)
+        self._live = (model, x)  # what may hold on to every batch
         self._source = {
             "kind": f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}",
             "lines": [[name, shown(file), line] for name, file, line in phases.user_lines(x)],
@@ -191,9 +193,9 @@ class Profiler:
             self._reads[key] += 1
             self._read_seconds[key] = self._read_seconds.get(key, 0.0) + seconds
 
-    def called_back(self, seconds: float, place: timing.Place) -> None:
+    def called_back(self, seconds: float, place: timing.Place, *, feeding: bool = False) -> None:
         """See `timing.Observer`."""
-        known = self._called.setdefault(place, [0.0, 0.0])
+        known = self._called.setdefault((*place, feeding), [0.0, 0.0])
         known[0] += 1
         known[1] += seconds
 
@@ -220,12 +222,20 @@ class Profiler:
         self.busy, began = True, now()
         try:
             journal.guard("probe.experiments", lambda: experiments.run(stepper, self.last_data))
+            seen = self.stacks.facts()
+            journal.guard(
+                "probe.host",
+                lambda: experiments.without_python(
+                    stepper, self.last_data, seen["lines"], seen["seconds"].get("step", 0.0)
+                ),
+            )
             journal.guard("probe.layers", lambda: layer_times.run(stepper, self.last_data, self.costs))
             waited = self.timeline.total.get(DATA, 0.0) / max(stepper.number, 1)
             journal.guard("probe.feeding", lambda: feeding.run(stepper, self.last_data, self._x, waited))
         finally:
             journal.profile("measured", {"seconds": now() - began})
             self.busy, self.last_data, self._x = False, None, None
+            timing.ANSWERS.clear()
 
     def _sources(self, journal: Journal) -> None:
         """Keeps the text of the user's files that were named, so that their lines can be shown."""
@@ -250,7 +260,8 @@ class Profiler:
         called = sorted(self._called.items(), key=lambda item: -item[1][1])[:20]
         return [
             {"file": shown(file), "line": line, "function": function, "count": count, "seconds": seconds}
-            for (file, line, function), (count, seconds) in called
+            | {"feeding": feeding}
+            for (file, line, function, feeding), (count, seconds) in called
         ]
 
 

@@ -30,6 +30,7 @@ class Stacks:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.missing: str | None = None
+        self._make: Any = None
         self._profiler: Any = None
         self._began = 0.0
         self._steps = 0
@@ -47,6 +48,8 @@ class Stacks:
     def begin(self, expected: int) -> None:
         """A training of about `expected` steps (0: unknown) begins."""
         self.stop()
+        if self._make is None:
+            self.load()
         self._steps, self._sampled = 0, 0
         for kept in (self._lines, self._plain, self._total):
             kept.clear()
@@ -62,14 +65,20 @@ class Stacks:
         elif self._steps == _FIRST and self._most >= 2:
             self._start()
 
-    def _start(self) -> None:
+    def load(self) -> None:
+        """Imports pyinstrument, which takes a while, before a training begins."""
         try:
             from pyinstrument import Profiler
         except ImportError:
             self.missing = "pyinstrument is not installed; `pip install kerascope[profile]` adds the lines"
+        else:
+            self._make = Profiler
+
+    def _start(self) -> None:
+        if self._make is None:
             return
         try:
-            self._profiler = Profiler(interval=_INTERVAL, async_mode="disabled")
+            self._profiler = self._make(interval=_INTERVAL, async_mode="disabled")
             self._profiler.start()
         except Exception as error:  # another profiler runs in this thread
             self._profiler = None
