@@ -7,6 +7,7 @@ import gc
 import io
 import re
 import sys
+import warnings
 import weakref
 import zipfile
 from pathlib import Path
@@ -183,6 +184,26 @@ def test_a_model_saved_under_watch_is_the_same_file(tmp_path):
     assert arrays[0].keys() == arrays[1].keys()
     for name in arrays[0]:
         np.testing.assert_array_equal(arrays[0][name], arrays[1][name])
+
+
+def test_a_compiled_model_can_be_loaded_under_watch(tmp_path):
+    path = tmp_path / "model.keras"
+    model = common.compiled(common.network())
+    common.fit(model, epochs=1)
+    model.save(path)
+
+    def trained_on():
+        keras.utils.set_random_seed(1)
+        loaded = keras.models.load_model(path)
+        assert loaded.compiled
+        assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations) > 0
+        common.fit(loaded, epochs=1)
+        return [w.tobytes() for w in loaded.get_weights()]
+
+    plain = trained_on()
+    with common.recording(), warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # Keras says so when it does not compile
+        assert trained_on() == plain
 
 
 def test_a_model_can_be_copied_under_watch():

@@ -41,7 +41,10 @@ class Sites:
         for owner in _makers():
             patches.put(owner, "__init__", self._making(vars(owner)["__init__"]))
         for name in ("compile", "fit", "train_on_batch"):
-            patches.put(keras.Model, name, self._calling(getattr(keras.Model, name), name))
+            # On the class that defines it: one of `Model` itself would be taken for the user's own, and Keras does not
+            # compile a loaded model whose `compile` is that.
+            owner = next(cls for cls in keras.Model.__mro__ if name in vars(cls))
+            patches.put(owner, name, self._calling(vars(owner)[name], name))
         if isinstance(found := vars(keras.layers.Layer).get("trainable"), property):
             patches.put(keras.layers.Layer, "trainable", self._freezing(found))
 

@@ -114,8 +114,7 @@ def single(model: Any) -> Any:
         return type(layer).from_config({**layer.get_config(), "dtype": SINGLE})
 
     clone = keras.models.clone_model(model, clone_function=alike)
-    # Not `compile_from_config`, which takes a watched `compile` for one of the user's own and does nothing.
-    clone.compile(**keras.saving.deserialize_keras_object(model.get_compile_config()))
+    clone.compile_from_config(model.get_compile_config())
     return clone
 
 
