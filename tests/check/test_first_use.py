@@ -131,3 +131,62 @@ def test_inputs_in_a_dict_keep_their_names():
     given = {"numbers": numbers(3, 4), "flag": numbers(3, 1, seed=1)}
     found = kerascope.check(ReadsColumns(), given, fixes=False)
     assert found.ok, found
+
+
+class WantsSevenAxes(layers.Layer):
+    def call(self, x):
+        if len(x.shape) != 7:
+            raise ValueError("seven axes")
+        return x
+
+
+class HasNoScale(layers.Layer):
+    def call(self, x):
+        return x * self.scale
+
+
+def test_an_input_that_nobody_guesses_is_no_fault_of_the_layer():
+    (found,) = kerascope.check(WantsSevenAxes, only=["builds"], fixes=False).findings
+    assert found.severity == "warning" and "--input" in found.explanation
+    (found,) = kerascope.check(WantsSevenAxes, (2, 5), only=["builds"], fixes=False).findings
+    assert found.severity == "fault" and "--input" not in found.explanation
+    (found,) = kerascope.check(HasNoScale, only=["builds"], fixes=False).findings
+    assert found.severity == "fault"  # no input would help
+
+
+LOSSES = """
+import keras
+from keras import ops
+from keras.losses import mean_squared_error
+
+
+def turned_loss(y_true, y_pred):
+    return -ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+def _hidden(y_true, y_pred):
+    return turned_loss(y_true, y_pred)
+
+
+def share_of_hits(y_true, y_pred):
+    hits = ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1))
+    return ops.mean(ops.cast(hits, "float32"))
+
+
+def plain_loss(x):
+    return x
+"""
+
+
+def test_the_loss_functions_of_a_file_are_checked(tmp_path):
+    from kerascope.api import checking
+
+    file = tmp_path / "some_losses.py"
+    file.write_text(LOSSES)
+    (one,) = checking.check_target(str(file), fixes=False)
+    assert one.subject == "turned_loss"
+    assert {f.severity for f in one.findings if f.kind == "loss-minimum"} == {"fault"}
+    # By its name it may be a metric, which is nobody's mistake.
+    (one,) = checking.check_target(f"{file}:share_of_hits", fixes=False)
+    found = {f.kind: f.severity for f in one.findings}
+    assert found["loss-minimum"] == found["loss-gradient"] == "warning"

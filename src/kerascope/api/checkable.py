@@ -55,6 +55,9 @@ def prepared(
     if inputs or kwargs:
         described = _described(obj, inputs, kwargs, kinds, make)
         return [dataclasses.replace(described, kind=kind, name=name, make=make, run=run)], kinds
+    known = alone.input_specs(obj, InputSpec) if make is not None else None
+    if known is not None:
+        return [Subject(kind, name, make, known, {}, run)], kinds
     found = _guessed(obj, make, kind, name, supposed)
     return [Subject(kind, name, make, args, {}, run, guessed=True) for args in found], kinds
 
@@ -171,9 +174,6 @@ def _guessed(
         from kerascope.detect.contracts import pairs
 
         return [pairs.guess(make, "function" if objects.kind_of(obj) == "function" else kind)]
-    known = alone.input_specs(obj, InputSpec)
-    if known is not None:
-        return [known]
     from kerascope.detect.contracts.inputs import candidates, guesses
 
     found = guesses(make)

@@ -9,7 +9,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from kerascope.api import target as targets
@@ -72,7 +72,7 @@ def check_target(
     modules = [targets.load_module(file)] if file.endswith(".py") else list(modules_of(file, say))
     found = [pair for module in modules for pair in objects_in(module)]
     if not found:
-        yield Missed(target, "it defines no layer, model, loss, metric or optimizer")
+        yield Missed(target, "it defines no layer, model, loss, metric, optimizer or loss function")
     for label, obj in found:
         yield check_one(label, obj, progress=progress, **options)
 
@@ -91,12 +91,20 @@ def check_one(
 def objects_in(module: ModuleType) -> Iterator[tuple[str, Any]]:
     """Yields name and object of every Keras class and instance that a module defines itself, in the order of its lines.
 
-    Names with an underscore in front are left out, and so are abstract classes.
+    So are functions of targets and predictions whose name says that they are losses. Names with an underscore in front
+    are left out, and so are abstract classes.
     """
     from kerascope._keras import objects
+    from kerascope.api.checkable import is_loss
+    from kerascope.detect.smells.roles import says_loss
 
     for name, value in vars(module).items():
-        if name.startswith("_") or objects.kind_of(value) not in KINDS:
+        if name.startswith("_"):
+            continue
+        own = isinstance(value, FunctionType) and value.__module__ == module.__name__
+        if own and is_loss(value) and says_loss(name):
+            yield name, value
+        if objects.kind_of(value) not in KINDS:
             continue
         cls = value if isinstance(value, type) else type(value)
         if isinstance(value, type) and (cls.__module__ != module.__name__ or inspect.isabstract(cls)):

@@ -100,7 +100,7 @@ class _Work:
         if told is None:
             return self.finding
         own = self.finding
-        what = own.explanation if own.kind == "batch-sizes" else ""
+        what = own.explanation if own.kind == "batch-sizes" or self.about.guessed else ""
         code = told.location.code is not None or told.location.expression is not None
         known = told.kind != "error-in-user-code"
         error = [] if known else [e for e in own.evidence if e.label == "error"]
@@ -108,7 +108,7 @@ class _Work:
         return dataclasses.replace(
             own,
             title=told.title if own.kind == "builds" and known else own.title,
-            confidence=max(own.confidence, told.confidence),
+            confidence=own.confidence if self.about.guessed else max(own.confidence, told.confidence),
             explanation=" ".join(text for text in (what, told.explanation if known else "") if text),
             location=told.location if code else own.location,
             evidence=(*error, *facts),

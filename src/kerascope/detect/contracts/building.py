@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,11 +18,17 @@ from kerascope.values import Evidence, Finding
 
 Spec = tuple[tuple[Any, ...] | None, str]
 
+_TRIED = (
+    "It was not said what it is called with, and it took none of the inputs that were tried; this is what came of the "
+    "first. Where it takes something else, say what: check(layer, (32, 10)), or --input 32,10."
+)
+
 
 @contract("builds", kinds=CALLS)
 def builds(case: Case) -> Iterator[Finding]:
     """It is built by its first call and returns tensors."""
-    with case.attempt(f"{case.subject.name} fails when called") as found:
+    guessed = case.subject.guessed
+    with case.attempt(f"{case.subject.name} fails when called", _TRIED if guessed else "") as found:
         one = base(case)
         if not one.leaves:
             yield case.broken(
@@ -30,7 +37,19 @@ def builds(case: Case) -> Iterator[Finding]:
                 f"{type(one.result).__name__}.",
                 location=case.where("call", text="return"),
             )
+    if guessed and found:
+        whatever = _whatever_it_gets(case, str(found[0].evidence[0].value))
+        other: dict[str, Any] = (
+            {"explanation": ""} if whatever else {"severity": "warning", "confidence": 0.6}
+        )
+        found = [dataclasses.replace(found[0], **other)]
     yield from found
+
+
+def _whatever_it_gets(case: Case, error: str) -> bool:
+    """Tells an error that no input would avoid: a name that is not defined, an attribute that it does not have."""
+    own = f"'{case.subject.name}' object has no attribute"
+    return error.startswith(("NameError", "UnboundLocalError")) or own in error
 
 
 @contract("batch-sizes", kinds=CALLS, after=("builds",))

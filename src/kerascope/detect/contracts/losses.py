@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from kerascope._keras import objects, pairs
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.pairs import EMPTY, Pair, close, same, short, tensors_of, typical
 from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.smells.roles import says_loss
 from kerascope.values import Evidence, Finding, Fix
 
 LOSS = ("loss",)
@@ -25,6 +28,24 @@ def values(case: Case, pair: Pair, **options: Any) -> np.ndarray:
     if not found:
         raise Skip("it returns no tensor")
     return np.asarray(found[0], "float64")
+
+
+def _of_a_loss(
+    check: Callable[[Case], Iterator[Finding]],
+) -> Callable[[Case], Iterator[Finding]]:
+    """Makes what is wrong for losses alone a warning where nothing but its arguments' names makes a function one."""
+
+    @functools.wraps(check)
+    def judged(case: Case) -> Iterator[Finding]:
+        for found in check(case):
+            name = getattr(case.original, "__name__", "")
+            if not inspect.isfunction(case.original) or says_loss(name):
+                yield found
+                continue
+            told = f"{found.explanation} For a metric this is no fault, and `{name}` does not say which of them it is."
+            yield dataclasses.replace(found, severity="warning", confidence=0.6, explanation=told)
+
+    return judged
 
 
 @contract("loss-batch-sizes", kinds=LOSS)
@@ -43,6 +64,7 @@ def batch_sizes(case: Case) -> Iterator[Finding]:
 
 
 @contract("loss-per-sample", kinds=LOSS, after=RUNS)
+@_of_a_loss
 def per_sample(case: Case) -> Iterator[Finding]:
     """`call` returns one value per sample and leaves the mean over the batch to Keras."""
     pair = typical(case)
@@ -168,6 +190,7 @@ def repeatable(case: Case) -> Iterator[Finding]:
 
 
 @contract("loss-minimum", kinds=LOSS, after=(*RUNS, "loss-repeatable"))
+@_of_a_loss
 def minimum(case: Case) -> Iterator[Finding]:
     """The loss is smaller where prediction and target agree, and takes (y_true, y_pred) in this order."""
     pair = typical(case)
@@ -276,6 +299,7 @@ def _gradient(case: Case, loss: Any, pair: Pair) -> tuple[np.ndarray, np.ndarray
 
 
 @contract("loss-gradient", kinds=LOSS, after=RUNS)
+@_of_a_loss
 def gradient(case: Case) -> Iterator[Finding]:
     """The gradient with respect to the predictions is there, and not zero everywhere."""
     title = f"{case.subject.name} passes no gradient to the predictions"

@@ -68,8 +68,12 @@ def _of_method(owner: Any, method: str) -> Role | None:
 
 def is_guess(frame: types.FrameType) -> bool:
     """Tells whether only the names of its arguments make a function a loss: it may be a metric too."""
-    name = frame.f_code.co_name.lower()
-    return _role(frame) is None and "loss" not in name and "entropy" not in name
+    return _role(frame) is None and not says_loss(frame.f_code.co_name)
+
+
+def says_loss(name: str) -> bool:
+    """Tells whether the name of a function says that it is a loss, and no metric."""
+    return "loss" in name.lower() or "entropy" in name.lower()
 
 
 def _by_name(frame: types.FrameType) -> Role:
@@ -79,6 +83,6 @@ def _by_name(frame: types.FrameType) -> Role:
     if any(word in name for word in ("accuracy", "metric", "score", "precision", "recall")):
         return "metric"
     given = code.co_varnames[: code.co_argcount]
-    if "loss" in name or "entropy" in name or ("y_true" in given and "y_pred" in given):
+    if says_loss(name) or ("y_true" in given and "y_pred" in given):
         return "loss"
     return "train" if name in _STEPS else "other"
