@@ -179,6 +179,13 @@ def test_tracing_lets_the_exception_through_with_a_note():
     assert t["pos"].last.shape == (2, 5)
 
 
+def test_an_error_is_explained_after_changes_of_the_file_were_tried():
+    true, scores = np.eye(3, dtype="float32")[[0, 2]], np.ones((2, 3), "float32") * [1, 2, 3]
+    assert kerascope.trace(parts.SoftmaxTwice(), tensor(true), tensor(scores.astype("float32"))).fixes
+    t = kerascope.trace(parts.WrongAxis(), tensor(), fixes=False)
+    assert {e.label for e in t.findings[0].evidence} >= {"concatenated", "self.kernel"}
+
+
 def test_tracing_a_block_and_afterwards_nothing():
     code = parts.repeated.__code__
     with kerascope.tracing() as t:

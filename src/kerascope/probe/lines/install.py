@@ -92,6 +92,12 @@ class Twins:
         same = [b for a, b in pairs if a == code and a.co_linetable == code.co_linetable]
         return same[0] if len(same) == 1 and same[0].co_freevars == code.co_freevars else None
 
+    def holds(self, code: types.CodeType) -> bool:
+        """Tells whether a twin is one of these; a file that was changed for a while has others at the same places."""
+        behind = original(code)
+        pairs = self.pairs.get((behind.co_qualname, behind.co_firstlineno), ())
+        return any(b is code for _, b in pairs)
+
 
 def _by_place(code: types.CodeType) -> dict[tuple[str, int], list[types.CodeType]]:
     """Returns the code objects inside another, by name and line."""
@@ -140,10 +146,10 @@ def site_at(
     code: types.CodeType, place: tuple[int | None, int | None, int | None, int | None]
 ) -> Site | None:
     """Returns the expression at a place of a function's code, the one that is computed there when several begin."""
-    for (file, _, _), found in reversed(_twins.items()):
-        if file == code.co_filename and place in found.at:
-            sites = found.at[place]
-            return next((s for s in sites if s.kind != "arguments"), None)
+    written = [found for (file, _, _), found in reversed(_twins.items()) if file == code.co_filename]
+    for found in sorted(written, key=lambda each: not each.holds(code)):
+        if place in found.at:
+            return next((s for s in found.at[place] if s.kind != "arguments"), None)
     return None
 
 
