@@ -40,7 +40,7 @@ demo: $(VENV)/.demo
 	@echo '$$ kerascope run examples/second_order_jax.py normalised'
 	@$(BIN)/kerascope run examples/second_order_jax.py normalised
 
-# What needs no backend once, everything that trains under each; the slow programs of the docs once; the watch itself
+# What needs no backend once, everything that trains under each; the slow programs of the docs once; the watch and check
 # with the oldest Keras that is supported, too.
 test: $(VENV)/.test
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend and not table"
@@ -50,7 +50,7 @@ test: $(VENV)/.test
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "backend and slow"
 	set -e; for backend in jax torch; do \
 	  PYTHONPATH=$(abspath $(VENV))/keras-$(OLDEST) KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) \
-	    tests/watch/test_api.py tests/watch/test_nonfinite.py -k "not forward"; \
+	    tests/watch/test_api.py tests/watch/test_nonfinite.py tests/check/test_first_use.py -k "not forward"; \
 	done
 
 # Long tables: every class of Keras, all faulty classes, known models against other counters.

@@ -82,6 +82,13 @@ def test_a_second_array_beside_the_one_argument_of_a_model_is_its_target():
     assert [row.outcome for row in found.contracts if row.name in only] == ["kept"] * 4
 
 
+def test_a_sound_model_with_metrics_has_nothing_said_of_it():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(1)(layers.Dense(6, activation="tanh")(inputs)))
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    assert not kerascope.check(model, numbers(8, 4), numbers(8, 1, seed=1), fixes=False).findings
+
+
 def test_a_setting_that_the_configuration_leaves_out_is_found_at_its_default():
     assert kinds(kerascope.check(LosesItsShift, (3, 6), only=["builds", "config"], fixes=False)) == {"config"}
     assert kerascope.check(KeepsAll, (3, 6), only=["builds", "config"], fixes=False).ok

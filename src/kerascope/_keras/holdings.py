@@ -89,11 +89,9 @@ def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:
     Keras's own bookkeeping is left out: the attributes that every layer has.
     """
     usual = set(vars(keras.layers.Layer())) | set(vars(keras.Sequential()))
-    if isinstance(obj, keras.Model) and hasattr(
-        obj, "_inputs_struct"
-    ):  # a functional one has its graph beside them
+    if isinstance(obj, keras.Model) and hasattr(obj, "_inputs_struct"):  # a functional one has its graph too
         one = keras.Input((1,))
-        usual |= set(vars(keras.Model(one, one)))
+        usual |= set(vars(keras.Model(one, keras.layers.Identity()(one))))
     seen: set[int] = {id(obj)}
     queue: list[tuple[str, Any, int]] = [
         (name, value, 0) for name, value in [*vars(obj).items(), *_shared(obj)] if _own(name, usual)

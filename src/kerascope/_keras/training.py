@@ -55,8 +55,11 @@ def begin(model: Any, *, compiled: bool) -> None:
 
 def step(model: Any, x: Any, y: Any, sample_weight: Any = None, *, first: bool = True) -> dict[str, float]:
     """Runs one training step on a batch and returns its logs; with `first` as those of an epoch's first step."""
-    if not first:
-        vars(model)["reset_metrics"] = lambda: None  # train_on_batch begins them anew each time
+    if (
+        first
+    ):  # Keras 3.10 leaves that to the caller, newer ones do it in train_on_batch, whatever the caller wants
+        model.reset_metrics()
+    vars(model)["reset_metrics"] = lambda: None
     try:
         return _numbers(model.train_on_batch(x, y, sample_weight=sample_weight, return_dict=True))
     finally:
@@ -67,6 +70,7 @@ def evaluated(model: Any, x: Any, y: Any) -> dict[str, float]:
     """Runs one test step on a batch, line by line, and returns its logs."""
     begin(model, compiled=False)
     model.test_function = None
+    model.reset_metrics()
     return _numbers(model.test_on_batch(x, y, return_dict=True))
 
 

@@ -62,12 +62,8 @@ _HIDES: dict[str, tuple[str, ...]] = {
     "broadcast-shape": _OBJECTIVE,
     "scale-mismatch": _OBJECTIVE,
     "wrong-axis": _OBJECTIVE,
-    "training-flag": (
-        "overfitting",
-        "over-regularised",
-        "wrong-axis",
-        *_OBJECTIVE,
-    ),  # statistics of a batch mix rows
+    # Statistics of a batch mix its rows.
+    "training-flag": ("overfitting", "over-regularised", "wrong-axis", *_OBJECTIVE),
     "frozen-weights": ("disconnected-gradient", *_OBJECTIVE),
     "gradients-not-applied": ("frozen-weights", "disconnected-gradient", *_OBJECTIVE),
     "wrong-variables": ("frozen-weights", "disconnected-gradient", *_OBJECTIVE),
