@@ -146,7 +146,7 @@ def _line(finding: Finding) -> tuple[str | None, int] | None:
     return (where.file, where.line) if where.line is not None else None
 
 
-_WHOLE = ("disconnected-gradient", "gradients-not-applied", "wrong-axis", "nan-operation")
+_WHOLE = ("disconnected-gradient", "gradients-not-applied", "frozen-weights", "wrong-axis", "nan-operation")
 """Kinds seen both in the run as a whole, and at the line that is to blame for it."""
 
 _ONE_SETTING = (

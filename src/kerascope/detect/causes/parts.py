@@ -30,6 +30,7 @@ def parts(view: RunView) -> Iterator[Finding]:
         for target in situation.targets:
             yield from _order(situation, target)
             yield from _single_feature(situation, target)
+            yield from _inside_window(situation, target)
         yield from _shared(situation)
 
 
@@ -253,5 +254,29 @@ def _single_feature(situation: Situation, target: Target) -> Iterator[Finding]:
             Evidence(f"explained by column {column}", round(best, 3)),
             Evidence("explained by the next best column", round(second, 3)),
             *standing_evidence(found),
+        ],
+    )
+
+
+def _inside_window(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Windows over a series that hold the very value that is asked for."""
+    inside = mapping(target.yardstick.get("inside"))
+    if not inside:
+        return
+    step, steps = whole(inside.get("step")), whole(inside.get("steps"))
+    place = "the last" if step == steps - 1 else f"number {step + 1}"
+    yield cause(
+        situation,
+        "data-leakage",
+        0.93,
+        f"The number to predict is one of its own inputs: {place} of {steps} steps",
+        "The rows are windows over a series, and the target of each row, to the digit, stands in the window itself. "
+        "The network need only hand it on, and its scores say nothing about the steps to come. Let the target be a "
+        "value behind the window.",
+        on("data", str(target.labels.get("name") or "y"), None),
+        evidence=[
+            Evidence("rows whose target is in the window", 1.0),
+            Evidence("step of the window", step + 1, f"of {steps}"),
+            *standing_evidence(standing(target)),
         ],
     )
