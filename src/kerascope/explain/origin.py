@@ -274,6 +274,13 @@ def reorders(node: ast.expr) -> int:
     return int(isinstance(node, ast.Subscript) and isinstance(node.slice, (ast.Name, ast.Call)))
 
 
+def chooses(node: ast.expr) -> int:
+    """Returns how plainly an expression says which values are taken: 2 by an index that is computed, 1 by another."""
+    if not isinstance(node, ast.Subscript):
+        return 0
+    return 2 if any(isinstance(n, (ast.BinOp, ast.Name)) for n in ast.walk(node.slice)) else 1
+
+
 def _is_library(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in ("np", "numpy", "tf", "torch", "ops", "keras", "random")
 

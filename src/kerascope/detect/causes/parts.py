@@ -273,7 +273,7 @@ def _inside_window(situation: Situation, target: Target) -> Iterator[Finding]:
         "The rows are windows over a series, and the target of each row, to the digit, stands in the window itself. "
         "The network need only hand it on, and its scores say nothing about the steps to come. Let the target be a "
         "value behind the window.",
-        on("data", str(target.labels.get("name") or "y"), None),
+        on("choice", str(target.labels.get("name") or "y"), None),
         evidence=[
             Evidence("rows whose target is in the window", 1.0),
             Evidence("step of the window", step + 1, f"of {steps}"),

@@ -98,8 +98,8 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
             "unscaled-inputs",
             0.9 if bad else 0.4,
             f"`{layer.path}` has one mean and one spread for all features, and their spreads are {show(uneven)} to 1",
-            "With `axis=None` the features keep their sizes relative to each other: after it the largest one is of size 1 "
-            "and the others hardly vary. With `axis=-1` each feature gets a mean and a spread of its own.",
+            "With `axis=None` the features keep their sizes relative to each other: behind it the largest one is of "
+            "size 1 and the others hardly vary. With `axis=-1` each feature gets a mean and a spread of its own.",
             on_layer(layer, "axis", "-1"),
             severity=None if bad else "note",
             layer=layer.path,
