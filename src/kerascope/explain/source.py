@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerascope.explain import scopes
-from kerascope.explain.origin import Origin, after_split, chooses, reorders
+from kerascope.explain.origin import Origin, after_split, chooses, reorders, splits
 from kerascope.explain.scopes import Module
 from kerascope.values import Lever, SourceSpan
 
 _HOPS = 12
 
 
-_DATA = ("data", "part", "order", "choice")
+_DATA = ("data", "part", "order", "choice", "split")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +163,8 @@ def _of_call(
                 found = [place for place in after_split(found) if place not in shared] or found
             if lever.target == "order":  # where rows are selected or reordered, not where they are made
                 found = sorted(found, key=lambda place: -reorders(place[1]))
+            elif lever.target == "split":  # where the rows are parted
+                found = sorted(found, key=lambda place: not splits(place[1]))
             elif lever.target == "choice":  # where an index says which values these are
                 found = sorted(found, key=lambda place: -chooses(place[1]))
             elif lever.target == "data" and argument == "validation_data[1]" and len(found) > 2:

@@ -16,6 +16,7 @@ from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding
 
 _HARM = 0.15
+_COPIED = 0.5
 _TIMES = 15.0  # largest value of validation over training data, or the reverse
 _SPREADS = 3.0
 _REAL = 4
@@ -31,6 +32,7 @@ def parts(view: RunView) -> Iterator[Finding]:
             yield from _order(situation, target)
             yield from _single_feature(situation, target)
             yield from _inside_window(situation, target)
+            yield from _copies(situation, target)
         yield from _shared(situation)
 
 
@@ -225,6 +227,28 @@ def _shared(situation: Situation) -> Iterator[Finding]:
         evidence=[
             Evidence("share of validation rows", round(shared, 3)),
             Evidence("doubles within the training data", round(doubles, 3)),
+        ],
+    )
+
+
+def _copies(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Validation rows that are next to the same as some training rows, and far from all others."""
+    copied = number(target.yardstick.get("copied"))
+    if not copied > _COPIED or number(mapping(situation.data.get("between")).get("shared")) > _COPIED:
+        return
+    yield cause(
+        situation,
+        "data-leakage",
+        0.72,
+        f"{show(100 * copied)} % of the validation rows are training rows, slightly changed",
+        "Each has a few training rows with the same answer at least five times nearer than all the others, which rows "
+        "that were drawn one by one do not have: copies were made (augmentation, oversampling, repeated measurements) "
+        "before the rows were split. The validation scores say how well the model remembers. Split first, then make "
+        "copies of the training rows only.",
+        on("fit", "validation_split", None) if _cut(situation) else on("split", "validation_data[0]", None),
+        evidence=[
+            Evidence("share of validation rows with near copies", round(copied, 3)),
+            *standing_evidence(standing(target)),
         ],
     )
 

@@ -20,6 +20,9 @@ _TOKENS = 2048
 _SINGLE = 512
 _LEAST = 40
 _STEPS = 8
+_COPIES = 16
+_GAP = 5.0
+_LEAST_FEATURES = 4
 
 
 def learnable(train: Part, validation: Part | None, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -153,7 +156,26 @@ def _scores(
             facts["validation_linear"] = _linear(table, targets, other, answers, classes)
             facts["within_validation"] = _neighbours(other, answers, other, answers, classes, leave_out=True)
             facts["validation_chance"] = float(answers.mean(0).max()) if classes else 0.0
+            facts["copied"] = _copied(table, targets, other, answers)
     return facts
+
+
+def _copied(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, wanted: np.ndarray) -> float:
+    """Returns the share of held-out rows with a few rows of the same label much nearer than all the others.
+
+    Among rows that were drawn one by one distances grow gradually; a gap behind the first ones is what copies with
+    little changes leave. Rows that are the same to the digit are counted elsewhere.
+    """
+    if known.shape[1] < _LEAST_FEATURES or len(known) < 4 * _COPIES:
+        return 0.0
+    square = (asked**2).sum(1)[:, None] - 2 * asked @ known.T + (known**2).sum(1)[None, :]
+    nearest = np.argpartition(square, _COPIES, axis=1)[:, : _COPIES + 1]
+    exact = ((asked[:, None] - known[nearest]) ** 2).sum(2)  # the formula above is of no use near 0
+    order = exact.argsort(1)
+    nearest, distance = np.take_along_axis(nearest, order, 1), np.sqrt(np.take_along_axis(exact, order, 1))
+    gap = (distance[:, 1:] > _GAP * distance[:, :-1]).any(1) & (distance[:, 0] > 1e-9)
+    same = (np.abs(labels[nearest[:, 0]] - wanted) < 0.05).all(1)
+    return float((gap & same).mean())
 
 
 def _targets(labels: np.ndarray, like: np.ndarray | None = None) -> tuple[bool, np.ndarray]:
