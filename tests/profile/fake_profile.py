@@ -54,7 +54,15 @@ def record(
     for what, fact in facts:
         writer.event("profile", 1.0, {"what": what, **fact}, model)
     for name, seconds in (experiments or {}).items():
-        fact = {"what": "experiment", "name": name, "seconds": seconds, "batch": batch}
+        fact = {
+            "what": "experiment",
+            "name": name,
+            "seconds": seconds,
+            "batch": batch,
+            "times": 8,
+            "steps": 20,
+            "spread": 0.0,
+        }
         writer.event("profile", 1.0, fact, model)
     for step, fact in compiles:
         writer.event("compile", 1.0, fact, model, step)

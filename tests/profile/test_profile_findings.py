@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -68,6 +69,8 @@ READS = (
     },
 )
 
+TOGETHER = {"callback:Log.on_train_batch_end": 0.0016, "callback:Mean.on_train_batch_end": 0.0014}
+
 CASES = {
     # name: (kind, what the place says, recording that deserves it, recording that does not)
     "input": (
@@ -93,6 +96,18 @@ CASES = {
         "train.py:3",
         {"phases": STEP | {"callback:Log.on_train_batch_end": 0.008}, "facts": [PLACES, READS]},
         {"phases": STEP | {"callback:Log.on_train_batch_end": 0.0005}, "facts": [PLACES, READS]},
+    ),
+    "callback of short steps": (
+        "callback-bound",
+        "train.py:3",
+        {"phases": {"step": 4e-4, "callback:Log.on_train_batch_end": 5e-4}, "steps": 300, "facts": [PLACES]},
+        {"phases": {"step": 4e-4, "callback:Log.on_train_batch_end": 5e-5}, "steps": 300, "facts": [PLACES]},
+    ),
+    "callbacks together": (
+        "callback-bound",
+        "train.py:3",
+        {"phases": STEP | TOGETHER, "facts": [PLACES]},
+        {"phases": STEP | {name: seconds / 5 for name, seconds in TOGETHER.items()}, "facts": [PLACES]},
     ),
     "callback per epoch": (
         "callback-bound",
@@ -282,6 +297,16 @@ def test_the_gain_is_what_is_left_without_the_cause(tmp_path):
     evidence = {item.label: item.value for item in found["input-bound"].evidence}
     assert evidence["of the training's own time"] == "75 %"
     assert evidence["without it at most"] == "4.0 times faster"
+    assert evidence["measured on"] == "57 usual steps"
+
+
+def test_a_gain_is_shown_with_what_noise_leaves_of_it(tmp_path):
+    found = judged(tmp_path / "a.kscope", {"phases": {"step": 0.01, "data": 0.03}, "noise": 0.5})
+    gain = next(e.value for e in found["input-bound"].evidence if e.label == "without it at most")
+    middle, low, high = map(
+        float, re.fullmatch(r"(\S+) times faster, (\S+) to (\S+) by the noise", gain).groups()
+    )
+    assert 1.0 <= low < middle < high
 
 
 def test_what_a_callback_reads_is_named(tmp_path):

@@ -12,15 +12,12 @@ import numpy as np
 
 from kerascope.api.files import write_text
 from kerascope.api.report import FAILED_ON
-from kerascope.detect.timing import Timing, label_of, timings
+from kerascope.detect.timing import Timing, label_of, notch, timings
 from kerascope.errors import RecordingError
 from kerascope.record.reader import RunView
 from kerascope.render.profile import comparison
 from kerascope.render.terminal import print_document
 from kerascope.values import CompareRow, Comparison, encode
-
-_NOTCH = 1.57
-"""Of the interquartile range over the root of the number: a median's 95 % bounds (McGill, Tukey and Larsen, 1978)."""
 
 _LEAST = 1e-6
 """Seconds of a step below which a part is left out."""
@@ -84,9 +81,8 @@ def _median(values: np.ndarray | None) -> tuple[float, float, float]:
     """Returns the median of a step's part and the bounds within which another run's would lie."""
     if values is None or not len(values):
         return math.nan, math.nan, math.nan
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    notch = _NOTCH * (high - low) / math.sqrt(len(values))
-    return float(middle), max(float(middle - notch), 0.0), float(middle + notch)
+    middle, half = float(np.median(values)), notch(values)
+    return middle, max(middle - half, 0.0), middle + half
 
 
 def exit_code(compared: Comparison, limit: float | None) -> int:

@@ -17,7 +17,6 @@ _FASTER = 0.87
 """What a change must leave of the time to be called one."""
 _WORKING = ("Map", "Filter", "Interleave", "Scan", "Generator")
 """In the names of pipeline steps that call a function."""
-MANY = 8
 ARRAYS = ("ndarray", "Tensor", "EagerTensor", "ArrayImpl", "list", "dict", "tuple", "DataFrame")
 
 
@@ -101,14 +100,14 @@ def tried_source(timing: Timing) -> tuple[Fix, ...]:
 def tried_executions(timing: Timing) -> tuple[Fix, ...]:
     """Returns what several steps in one call gained when they were tried: each call costs Keras's loop once."""
     name = "steps_per_execution"
-    ratio, loop = timing.ratio(name), timing.rest("step", "data", "outside")
+    ratio, many, loop = timing.ratio(name), timing.multiple(name), timing.rest("step", "data", "outside")
     if not math.isfinite(ratio) or not math.isfinite(loop):
         return ()
     before = timing.experiments["cached"] + loop
-    after = ratio * timing.experiments["cached"] + loop / MANY
+    after = ratio * timing.experiments["cached"] + loop / many
     if after > _FASTER * before:
         return ()
-    return (Fix(f"{name}={MANY} in `compile`", None, True, {"step": ms(before)}, {"step": ms(after)}),)
+    return (Fix(f"{name}={many} in `compile`", None, True, {"step": ms(before)}, {"step": ms(after)}),)
 
 
 def ms(seconds: float) -> str:

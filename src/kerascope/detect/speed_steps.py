@@ -35,6 +35,7 @@ def eager_step(view: RunView) -> Iterator[Finding]:
                 saved=max(0.0, 1 - ratio) * cached * timing.steps,
                 saved_step=timing.stepping * max(0.0, 1 - ratio),
                 rest=timing.with_step(min(1.0, ratio)),
+                tried=("compiled",),
                 why=f"`{switch}` starts each operation from Python; it is meant for debugging.",
                 location=SourceSpan(expression=switch),
                 evidence=(Evidence("step, eager", cached, "s"), Evidence("step, compiled", compiled, "s")),
@@ -73,6 +74,7 @@ def debug_mode(view: RunView) -> Iterator[Finding]:
                 saved=max(0.0, 1 - ratio) * cached * timing.steps,
                 saved_step=timing.stepping * max(0.0, 1 - ratio),
                 rest=timing.with_step(min(1.0, ratio)),
+                tried=("unchecked",),
                 why=f"`{switch}` looks at the numbers of every operation; it is meant for finding one fault.",
                 location=SourceSpan(expression=switch),
                 evidence=(Evidence("step", cached, "s"), Evidence("step without checks", bare, "s")),
@@ -107,6 +109,7 @@ def slow_metric(view: RunView) -> Iterator[Finding]:
                 saved=(1 - ratio) * cached * timing.steps,
                 saved_step=timing.stepping * (1 - ratio),
                 rest=timing.with_step(ratio),
+                tried=("no metrics",),
                 least=1.6,
                 why="They are updated in every step, of the training too.",
                 location=SourceSpan(expression=places.metric_names(timing)),
@@ -144,6 +147,7 @@ def _called_back(timing: Timing) -> Cause | None:
         saved=min(seconds, stepping),
         saved_step=_skipping(timing)[0],
         rest=_skipping(timing)[1],
+        tried=_SKIPPED,
         why="The compiled program stops, copies its values to the host, and waits for Python.",
         location=places.span(timing.view, worst.get("file"), worst.get("line")),
         evidence=(
@@ -155,9 +159,12 @@ def _called_back(timing: Timing) -> Cause | None:
     )
 
 
+_SKIPPED = ("without Python", "with Python")
+
+
 def _skipping(timing: Timing) -> tuple[float | None, float | None]:
     """Returns what a step would save and what it would take, where it was run with the Python skipped."""
-    ratio = timing.ratio("without Python", "with Python")
+    ratio = timing.ratio(*_SKIPPED)
     if not math.isfinite(ratio):
         return None, None
     return timing.stepping * max(0.0, 1 - ratio), timing.with_step(min(1.0, ratio))
@@ -181,6 +188,7 @@ def _plain_python(timing: Timing) -> Cause | None:
         saved=timing.spent("step") * plain / seen,
         saved_step=_skipping(timing)[0],
         rest=_skipping(timing)[1],
+        tried=_SKIPPED,
         why="The device has nothing to do while this line runs, in every step.",
         location=places.span(timing.view, worst.get("file"), worst.get("line")),
         evidence=(
@@ -198,6 +206,7 @@ def _alike(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return max(groups, key=lambda group: sum(map(layer_seconds, group)))
 
 
+_LEFT_OUT = ("without layer", "with layer")
 _SMALL_OPERATIONS = (
     "It works far below what this machine can do: many small operations instead of few large ones.",
     "replace the loop in its `call` by operations on whole tensors",
@@ -236,9 +245,8 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
             else f"{len(alike)} layers of `{worst.get('class')}` take"
         )
         without = math.nan
-        if len(alike) == 1 and timing.removed == layer:
-            without = timing.ratio("without layer", "with layer")
-        if math.isfinite(without):
+        if len(alike) == 1 and timing.removed == layer and math.isfinite(timing.ratio(*_LEFT_OUT)):
+            without = timing.ratio(*_LEFT_OUT)
             part = max(0.0, 1 - without)
             evidence.append(
                 Evidence("step with the layer left out", timing.experiments["without layer"], "s")
@@ -251,6 +259,7 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
                 saved=part * cached * timing.steps,
                 saved_step=timing.stepping * part,
                 rest=timing.with_step(1 - part),
+                tried=_LEFT_OUT if math.isfinite(without) else (),
                 why=why,
                 location=dataclasses.replace(place, layer=layer),
                 evidence=tuple(evidence),
@@ -282,6 +291,7 @@ def float64(view: RunView) -> Iterator[Finding]:
                 saved=stepping * (1 - 1 / ratio),
                 saved_step=timing.stepping * (1 - 1 / ratio),
                 rest=timing.with_step(1 / ratio),
+                tried=("float32",) if math.isfinite(tried) else (),
                 least=1.1,
                 why=f"{what} in float32 is {times(ratio)} faster on this machine and takes half the memory.",
                 location=SourceSpan(expression='dtype="float64"'),
