@@ -80,9 +80,11 @@ def test_workers_are_tried_on_a_dataset_that_waits(tmp_path):
     source = Reading()
     report = profiled(tmp_path, network(), source, epochs=2)
     found = next(finding for finding in report.findings if finding.kind == "input-bound")
-    fix = found.fixes[0]
-    assert fix.description == "workers=4" and fix.verified, found.fixes
-    assert float(fix.after["batch and step"].split()[0]) < float(fix.before["batch and step"].split()[0])
+    fix, tried = found.fixes[0], next(row for row in report.profile.trials if row.change == "workers=4")
+    assert fix.description.startswith("workers=4")
+    # How much four threads gain is the machine's affair; what is said must be what came out.
+    assert fix.verified == (tried.ratio <= 0.87), (fix, tried)
+    assert fix.verified or "gains nothing" in fix.description
     assert source.workers == 1
 
 

@@ -29,16 +29,17 @@ def compare(before: str | Path, after: str | Path) -> Comparison:
     Raises:
         RecordingError: one of them is no recording, or holds no steps with their times.
     """
-    tables = [_load(before), _load(after)]
+    loaded = [_load(before), _load(after)]
+    tables, cpu = [one[:2] for one in loaded], (loaded[0][2], loaded[1][2])
     names = dict.fromkeys(name for _, table in tables for name in table)
     rows = [_row(name, tables[0][1].get(name), tables[1][1].get(name)) for name in names]
     rows.sort(key=lambda row: (row.label != "step", -abs((row.after or 0.0) - (row.before or 0.0))))
     subjects = [subject for subject, _ in tables]
     shown = (row for row in rows if max(row.before or 0.0, row.after or 0.0) > _LEAST)
-    return Comparison(subjects[0], subjects[1], tuple(shown))
+    return Comparison(subjects[0], subjects[1], tuple(shown), cpu if min(cpu) > 0 else None)
 
 
-def _load(path: str | Path) -> tuple[str, dict[str, np.ndarray]]:
+def _load(path: str | Path) -> tuple[str, dict[str, np.ndarray], float]:
     view = RunView.open(path)
     try:
         accounts = timings(view)
@@ -48,7 +49,8 @@ def _load(path: str | Path) -> tuple[str, dict[str, np.ndarray]]:
                 "profile` or `kerascope run`, with a training of a few steps in it."
             )
         longest = max(accounts, key=lambda one: one.wall)
-        return f"{Path(path).name} ({view.meta.get('backend')}, {longest.steps} steps)", _parts(longest)
+        name = f"{Path(path).name} ({view.meta.get('backend')}, {longest.steps} steps)"
+        return name, _parts(longest), longest.cpu / max(longest.steps, 1)
     finally:
         view.close()
 

@@ -50,6 +50,9 @@ LEAST_STEP = 1e-3
 LEAST_CALL = 1e-4
 """The same for a callback of the user's: calling one that does nothing takes some microseconds."""
 
+LEAST_WAIT = 3e-4
+"""The same for a wait that was compared with that for batches out of arrays."""
+
 LEAST_ARRAYS = 5e-2
 """The same for batches cut out of arrays that are in memory: nothing is prepared, and a busy machine delays them."""
 
@@ -178,7 +181,8 @@ def input_bound(view: RunView) -> Iterator[Finding]:
         per_step = timing.per_step("data", "outside")
         mean = waiting / timing.steps
         steady = per_step > 0.5 * mean  # a pipeline that delivers in bursts has a small median
-        if (per_step if steady else mean) < (LEAST_ARRAYS if places.in_memory(timing) else LEAST_STEP):
+        least = LEAST_STEP if math.isnan(number(timing.fact("arrays").get("both"))) else LEAST_WAIT
+        if (per_step if steady else mean) < (LEAST_ARRAYS if places.in_memory(timing) else least):
             continue
         cached = timing.experiments.get("cached", math.nan)
         evidence = [Evidence("waiting per step", per_step, "s"), Evidence("usual step", timing.step, "s")]

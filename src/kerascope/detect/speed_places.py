@@ -13,6 +13,8 @@ from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Fix, SourceSpan
 
 _PART = 0.3
+_BEGINNING = 0.5
+"""What part of the wait must fall on the first batches of epochs."""
 _FASTER = 0.87
 """What a change must leave of the time to be called one."""
 _WORKING = ("Map", "Filter", "Interleave", "Scan", "Generator")
@@ -33,6 +35,15 @@ def span(view: RunView, file: Any, line: Any) -> SourceSpan:
 
 def data_place(timing: Timing) -> tuple[SourceSpan, str]:
     """Returns the line that makes the batches, and a sentence about it."""
+    if (
+        timing.beginnings > _BEGINNING
+        and timing.fact("source").get("num_workers")
+        and (timing.fact("source").get("persistent_workers") is False)
+    ):
+        return SourceSpan(expression="DataLoader(persistent_workers=False)"), (
+            f"{100 * timing.beginnings:.0f} % of the wait is for the first batch of an epoch, and for each of them the "
+            "loader starts its workers anew."
+        )
     phase = "data" if timing.spent("data") >= timing.spent("outside") else "other"
     lines = timing.lines(phase)
     seen = timing.seen(phase)
@@ -137,7 +148,9 @@ def data_cure(timing: Timing) -> str:
         return (
             "DataLoader(..., num_workers=4, persistent_workers=True)"
             if not source["num_workers"]
-            else ("more workers, or less work per sample")
+            else "DataLoader(..., persistent_workers=True), or less work per sample"
+            if source.get("persistent_workers") is False
+            else "more workers, or less work per sample"
         )
     if "workers" in source:
         return "PyDataset(workers=4, use_multiprocessing=True), or less work in `__getitem__`"

@@ -19,6 +19,10 @@ LEAST_METRIC = 1e-3
 """Seconds per step; a small model steps so fast that even a mean takes a large part."""
 
 
+LEAST_ALONE = 2e-3
+"""Seconds of a layer by itself below which starting it counts: the step must have been tried without it."""
+
+
 @detector(kinds=("eager-step",), slug="speed-eager")
 def eager_step(view: RunView) -> Iterator[Finding]:
     """The step runs operation by operation although it could be compiled."""
@@ -230,7 +234,7 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
         forward = sum(number(row.get("forward")) * number(row.get("calls")) for row in alike)
         rate = sum(number(row.get("flops")) for row in alike) / forward if forward > 0 else math.nan
         prepares = worst.get("prepares") is True
-        if seconds < 2e-3 or seconds < 0.5 * cached or (rate > 0.02 * timing.peak() and not prepares):
+        if seconds < 0.5 * cached or (rate > 0.02 * timing.peak() and not prepares):
             continue
         why, cure = _PREPARING if prepares else _SMALL_OPERATIONS
         evidence = [Evidence("layer, forward and gradient", seconds, "s"), Evidence("step", cached, "s")]
@@ -239,18 +243,15 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
         layer = str(worst.get("layer"))
         place = places.span(timing.view, worst.get("file"), worst.get("line"))
         part = min(1.0, seconds / cached)
-        what = (
-            f"Layer `{layer}` takes"
-            if len(alike) == 1
-            else f"{len(alike)} layers of `{worst.get('class')}` take"
-        )
-        without = math.nan
-        if len(alike) == 1 and timing.removed == layer and math.isfinite(timing.ratio(*_LEFT_OUT)):
-            without = timing.ratio(*_LEFT_OUT)
-            part = max(0.0, 1 - without)
-            evidence.append(
-                Evidence("step with the layer left out", timing.experiments["without layer"], "s")
-            )
+        group = f"{len(alike)} layers of `{worst.get('class')}` take"
+        what = f"Layer `{layer}` takes" if len(alike) == 1 else group
+        removed = len(alike) == 1 and timing.removed == layer and "without layer" in timing.experiments
+        if removed:
+            part = max(0.0, 1 - timing.ratio(*_LEFT_OUT))
+            left = timing.experiments["without layer"]
+            evidence.append(Evidence("step with the layer left out", left, "s"))
+        elif seconds < LEAST_ALONE:
+            continue
         yield from told(
             timing,
             Cause(
@@ -259,7 +260,7 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
                 saved=part * cached * timing.steps,
                 saved_step=timing.stepping * part,
                 rest=timing.with_step(1 - part),
-                tried=_LEFT_OUT if math.isfinite(without) else (),
+                tried=_LEFT_OUT if removed else (),
                 why=why,
                 location=dataclasses.replace(place, layer=layer),
                 evidence=tuple(evidence),

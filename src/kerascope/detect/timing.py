@@ -135,6 +135,18 @@ class Timing:
             )
         )
 
+    @property
+    def beginnings(self) -> float:
+        """What part of the wait for data falls on the first steps of epochs; NaN of a single epoch."""
+        table, steps = self.model.timings(), self.model.steps()
+        names = list(table.names)
+        if "data" not in names or not len(table.step) or len(np.unique(steps.epoch)) < 2:
+            return math.nan
+        edges = np.flatnonzero((np.diff(steps.training) != 0) | (np.diff(steps.epoch) != 0)) + 1
+        first = np.isin(np.asarray(table.step), steps.step[[0, *edges]])
+        waits = np.nan_to_num(np.asarray(table.seconds, np.float64)[:, names.index("data")])
+        return float(waits[first].sum() / max(waits.sum(), 1e-9))
+
     def per_step(self, *names: str) -> float:
         """Median seconds of these phases in a usual step.
 

@@ -275,7 +275,7 @@ class Profiler:
 def _settings(x: Any) -> dict[str, Any]:
     """Returns what is known of how a data source works: workers, prefetching, the operations of a pipeline."""
     found: dict[str, Any] = {}
-    for name in ("workers", "num_workers", "use_multiprocessing", "max_queue_size", "prefetch_factor"):
+    for name in ("workers", "num_workers", "use_multiprocessing", "max_queue_size", "persistent_workers"):
         value = getattr(x, name, None)
         if isinstance(value, (int, bool)):
             found[name] = value
