@@ -44,6 +44,9 @@ NOWHERE = SourceSpan()
 SHARE = "{share}"
 """Stands in a title for the share of the time that the cause takes."""
 
+_UNKNOWN = 0.8
+"""How unsure what is left may be, as a part of it, for a bound of what is gained."""
+
 LEAST_STEP = 1e-3
 """Seconds per step. Below it lie the costs of Keras itself, which no program gets rid of."""
 
@@ -146,10 +149,11 @@ class Cause:
         """Returns the bounds in which noise leaves the gain: those of the step as it is and of what was measured."""
         if self.tried and timing.rounds(*self.tried):
             left = timing.stepping * timing.ratio(*self.tried) * timing.ratio_noise(*self.tried)
-        else:
-            left = timing.noise(*self.phases)
+        else:  # what is left of the same steps
+            left = timing.noise(*self.phases) if self.phases else timing.noise() * rest / whole
         here = timing.noise()
-        return (whole - here) / (rest + left), (whole + here) / max(rest - left, 0.05 * rest)
+        most = (whole + here) / (rest - left) if left < _UNKNOWN * rest else math.inf
+        return (whole - here) / (rest + left), most
 
     def _measured(self, timing: Timing) -> str:
         usual = plural(len(timing.usual[0]), "usual step")
@@ -159,9 +163,12 @@ class Cause:
 
 def bounds_said(low: float, high: float) -> str:
     """Returns the bounds of a gain as text, nothing where noise leaves none."""
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if math.isnan(low) or math.isnan(high):
         return ""
-    ends = [f"{end:.1f}" if high < 20 else f"{end:.0f}" for end in (max(low, 1.0), high)]
+    low = max(low, 1.0)
+    if math.isinf(high):
+        return f", at least {low:.1f} by the noise"
+    ends = [f"{end:.1f}" if high < 20 else f"{end:.0f}" for end in (low, high)]
     return f", {ends[0]} to {ends[1]} by the noise" if ends[0] != ends[1] else ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerascope.detect import speed_places as places
-from kerascope.detect.reading import listing, number, show
+from kerascope.detect.reading import listing, mapping, number, show
 from kerascope.detect.registry import detector
 from kerascope.detect.speed import Cause, judged, times, told
 from kerascope.detect.timing import Timing, layer_seconds
@@ -18,6 +18,12 @@ from kerascope.values import Evidence, Finding, Fix, SourceSpan
 LEAST_METRIC = 1e-3
 """Seconds per step; a small model steps so fast that even a mean takes a large part."""
 
+
+MANY_OPERATIONS = 300
+"""Operations of one function in one step; a loss or a penalty written for whole tensors needs a few dozen."""
+
+SMALL_OPERATION = 1e-4
+"""Seconds per operation below which most of it is starting it."""
 
 LEAST_ALONE = 2e-3
 """Seconds of a layer by itself below which starting it counts: the step must have been tried without it."""
@@ -135,7 +141,7 @@ def slow_metric(view: RunView) -> Iterator[Finding]:
 def python_in_step(view: RunView) -> Iterator[Finding]:
     """The step runs the user's Python or NumPy code, called from the compiled program or beside it."""
     for timing in judged(view):
-        yield from told(timing, _called_back(timing) or _plain_python(timing))
+        yield from told(timing, _called_back(timing) or _plain_python(timing), _small_operations(timing))
 
 
 def _called_back(timing: Timing) -> Cause | None:
@@ -200,6 +206,35 @@ def _plain_python(timing: Timing) -> Cause | None:
             *_skipped(timing),
         ),
         fixes=(Fix("write it with `keras.ops`, or move it out of the step"),),
+    )
+
+
+def _small_operations(timing: Timing) -> Cause | None:
+    """Hundreds of operations that one function of the user's starts, none of which has much to compute."""
+    found = timing.fact("operators")
+    rows = [mapping(row) for row in listing(found.get("started"))]
+    forward = number(found.get("all")) - number(found.get("backward"))
+    if not rows or not forward > 0:
+        return None
+    count, each = number(rows[0].get("count")), timing.stepping / number(found.get("all"))
+    part = count / forward  # of the backward pass as of the forward one: each operation has its gradient
+    if count < MANY_OPERATIONS or part < 0.5 or not each < SMALL_OPERATION:
+        return None
+    return Cause(
+        kind="python-in-step",
+        title=f"The step starts {count:.0f} small operations in `{rows[0].get('function')}`",
+        saved=part * timing.stepping * timing.steps,
+        saved_step=part * timing.stepping,
+        rest=timing.with_step(1 - part),
+        why="Starting an operation takes longer than computing it: the device waits for Python most of the time.",
+        location=places.span(timing.view, rows[0].get("file"), rows[0].get("line")),
+        evidence=(
+            Evidence("operations of a step", number(found.get("all"))),
+            Evidence("one takes, started and computed", each, "s"),
+        ),
+        fixes=(Fix("replace its loop by operations on whole tensors"),),
+        at_most=True,
+        sure=0.9,
     )
 
 
