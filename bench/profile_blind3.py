@@ -348,7 +348,9 @@ def remembering(plain: bool) -> Callable[[], Program]:
 CASES = [
     Case("image files, one by one", "input-bound", "decoded|from_files", from_files(False), from_files(True)),
     Case("table opened per batch", "input-bound", "FromText", from_text, from_matrix),
-    Case("workers made anew every epoch", "input-bound", "respawned", respawned, stayed, ("torch",)),
+    Case(
+        "workers made anew every epoch", "input-bound", "=persistent_workers", respawned, stayed, ("torch",)
+    ),
     Case(
         "neighbours after every epoch",
         "callback-bound",

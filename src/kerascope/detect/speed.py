@@ -334,7 +334,7 @@ def recompilation(view: RunView) -> Iterator[Finding]:
                 *places.changes(again),
                 *model_tag(view, timing.model),
             ),
-            fixes=(Fix(cure),),
+            fixes=(places.recompile_fix(timing, again, cure),),
         )
 
 

@@ -13,8 +13,10 @@ from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Fix, SourceSpan
 
 _PART = 0.3
-_BEGINNING = 0.5
-"""What part of the wait must fall on the first batches of epochs."""
+_REMAINS = 2
+"""Programs made again, at most, where what remained at the end of an epoch was behind it, also of the validation."""
+_BETWEEN = 0.5
+"""What part of the wait must lie between two epochs."""
 _FASTER = 0.87
 """What a change must leave of the time to be called one."""
 _WORKING = ("Map", "Filter", "Interleave", "Scan", "Generator")
@@ -36,12 +38,12 @@ def span(view: RunView, file: Any, line: Any) -> SourceSpan:
 def data_place(timing: Timing) -> tuple[SourceSpan, str]:
     """Returns the line that makes the batches, and a sentence about it."""
     if (
-        timing.beginnings > _BEGINNING
+        timing.between_epochs > _BETWEEN
         and timing.fact("source").get("num_workers")
         and (timing.fact("source").get("persistent_workers") is False)
     ):
         return SourceSpan(expression="DataLoader(persistent_workers=False)"), (
-            f"{100 * timing.beginnings:.0f} % of the wait is for the first batch of an epoch, and for each of them the "
+            f"{100 * timing.between_epochs:.0f} % of the wait lies between epochs: for each of them the "
             "loader starts its workers anew."
         )
     phase = "data" if timing.spent("data") >= timing.spent("outside") else "other"
@@ -122,8 +124,8 @@ def tried_executions(timing: Timing) -> tuple[Fix, ...]:
 
 
 def ms(seconds: float) -> str:
-    """Returns a duration in milliseconds."""
-    return f"{1e3 * seconds:.3g} ms"
+    """Returns a duration in milliseconds, or in seconds."""
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def data_cure(timing: Timing) -> str:
@@ -208,7 +210,7 @@ def recompile_reason(timing: Timing, rows: Sequence[Mapping[str, Any]]) -> tuple
             arguments[str(change.get("argument"))] += 1
     if arguments:
         argument = arguments.most_common(1)[0][0]
-        ragged = len(rows) <= 2
+        ragged = len(rows) <= _REMAINS
         shapes = "another shape" if ragged else "ever new shapes or dtypes"
         why = f"`{argument}` came in {shapes}, and each needs a program."
         cure = (
@@ -234,6 +236,18 @@ def recompile_reason(timing: Timing, rows: Sequence[Mapping[str, Any]]) -> tuple
         name,
         f"`{name}` is made anew{where}: a new function object, a static argument, or `compile` called again.",
         "make the function once and outside; pass what changes as an array, not as a Python value",
+    )
+
+
+def recompile_fix(timing: Timing, rows: Sequence[Mapping[str, Any]], cure: str) -> Fix:
+    """Returns the cure; of a batch that remained, with what the step took on whole batches, where none was compiled."""
+    whole, first = timing.experiments.get("cached"), timing.first("cached")
+    made = max(number(row.get("seconds")) for row in rows)
+    remained = len(rows) <= _REMAINS and any(listing(row.get("differences")) for row in rows)
+    if not remained or whole is None or not first < _FASTER * made:
+        return Fix(cure)
+    return Fix(
+        cure, None, True, {"last step of an epoch": ms(made + whole)}, {"last step of an epoch": ms(whole)}
     )
 
 

@@ -136,16 +136,16 @@ class Timing:
         )
 
     @property
-    def beginnings(self) -> float:
-        """What part of the wait for data falls on the first steps of epochs; NaN of a single epoch."""
+    def between_epochs(self) -> float:
+        """What part of the wait for data comes after the last step of an epoch; NaN of a single epoch."""
         table, steps = self.model.timings(), self.model.steps()
         names = list(table.names)
-        if "data" not in names or not len(table.step) or len(np.unique(steps.epoch)) < 2:
-            return math.nan
         edges = np.flatnonzero((np.diff(steps.training) != 0) | (np.diff(steps.epoch) != 0)) + 1
-        first = np.isin(np.asarray(table.step), steps.step[[0, *edges]])
+        if "data" not in names or not len(edges):
+            return math.nan
+        last = np.isin(np.asarray(table.step), steps.step[[*(edges - 1), -1]])
         waits = np.nan_to_num(np.asarray(table.seconds, np.float64)[:, names.index("data")])
-        return float(waits[first].sum() / max(waits.sum(), 1e-9))
+        return float(waits[last].sum() / max(waits.sum(), 1e-9))
 
     def per_step(self, *names: str) -> float:
         """Median seconds of these phases in a usual step.
@@ -281,6 +281,10 @@ class Timing:
         if busy and self._on_cpu:
             return cpu / whole_cpu
         return wall / whole if whole > 0 else math.nan
+
+    def first(self, name: str) -> float:
+        """Seconds until an experiment had run twice, compiling included; NaN when unknown."""
+        return number(next((f for f in self.facts("experiment") if f.get("name") == name), {}).get("first"))
 
     def ratio_noise(self, name: str, base: str = "cached") -> float:
         """Half of the 95 % bounds of such a ratio, as a part of it; NaN where the recording does not say."""
