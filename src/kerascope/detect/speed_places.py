@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -258,11 +259,13 @@ def _position(signatures: Sequence[Sequence[Any]]) -> int | None:
     return different[0] if different else None
 
 
-def metric_names(timing: Timing) -> str:
-    """Returns the compiled metrics as they stand in `compile`."""
-    compiled = mapping(timing.model.facts.get("compile"))
-    text = compiled.get("metrics")
-    return f"metrics={text}" if text else "metrics"
+def metric_place(timing: Timing) -> SourceSpan:
+    """Returns the compiled metrics as they stand in `compile`, and the user's line in them that takes longest."""
+    text = mapping(timing.model.facts.get("compile")).get("metrics")
+    rows = [row for row in timing.lines("step") if row.get("function") in ("update_state", "result")]
+    seen = bool(rows) and number(rows[0].get("seconds")) >= _PART * timing.seen("step")
+    place = span(timing.view, rows[0].get("file"), rows[0].get("line")) if seen else SourceSpan()
+    return dataclasses.replace(place, expression=f"metrics={text}" if text else "metrics")
 
 
 def in_memory(timing: Timing) -> bool:

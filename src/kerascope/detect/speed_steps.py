@@ -122,7 +122,7 @@ def slow_metric(view: RunView) -> Iterator[Finding]:
                 tried=("no metrics",),
                 least=1.6,
                 why="They are updated in every step, of the training too.",
-                location=SourceSpan(expression=places.metric_names(timing)),
+                location=places.metric_place(timing),
                 evidence=(Evidence("step", cached, "s"), Evidence("step without metrics", bare, "s")),
                 fixes=(
                     Fix(
