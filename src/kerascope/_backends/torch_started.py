@@ -12,10 +12,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from kerascope._backends.timing import OURS, foreign, shown
+from kerascope._keras import units
 
 _MOST = 8
-_OPERATIONS = re.compile(r"keras.src.(ops|backend|utils|random|tree)\b")
-_KERAS = re.compile(r"keras.src\b")
 _STEPPING = re.compile(r"torch.(optim|nn.modules|autograd)\b")
 _Place = tuple[str, int, str]
 
@@ -62,21 +61,8 @@ def _asking() -> _Place | None:
         code = frame.f_code
         file = code.co_filename
         if not file.startswith(OURS) and not foreign(file):
-            return None if _in_layer(frame) else (file, code.co_firstlineno, code.co_name)
-        if _STEPPING.search(file) or (_KERAS.search(file) and not _OPERATIONS.search(file)):
+            return None if units.in_layer(frame) else (file, code.co_firstlineno, code.co_name)
+        if _STEPPING.search(file) or units.acts_by_itself(file):
             return None
         frame = frame.f_back
     return None
-
-
-def _in_layer(frame: Any) -> bool:
-    """Tells whether a function runs inside the call of a layer that is no model."""
-    import keras
-
-    while frame is not None:
-        if frame.f_code.co_name == "__call__" and frame.f_code.co_filename.endswith("layer.py"):
-            owner = frame.f_locals.get("self")
-            if isinstance(owner, keras.layers.Layer) and not isinstance(owner, keras.Model):
-                return True
-        frame = frame.f_back
-    return False
