@@ -46,7 +46,6 @@ SHARE = "{share}"
 
 _UNKNOWN = 0.8
 """How unsure what is left may be, as a part of it, for a bound of what is gained."""
-
 LEAST_STEP = 1e-3
 """Seconds per step. Below it lie the costs of Keras itself, which no program gets rid of."""
 
@@ -234,17 +233,18 @@ def _callback(timing: Timing, hooks: list[str]) -> Cause | None:
     seconds = timing.clean(*hooks)
     inside = [hook for hook in hooks if "batch" in hook]
     mostly = timing.spent(*inside) > 0.9 * timing.spent(*hooks)
-    routine = callback_of(hooks[0]) in (*PROGRESS, *CHECKPOINTS)
+    name = callback_of(hooks[0])
+    routine = name in (*PROGRESS, *CHECKPOINTS)
     if mostly and not timing.part(*inside) >= (LEAST_STEP if routine else LEAST_CALL):
         return None
     where, reads = places.callback_place(timing, hooks)
     heaviest = max(hooks, key=lambda name: timing.phases[name]).rpartition(".")[2]
     evidence = [Evidence("in", heaviest), Evidence("per step", seconds / timing.steps, "s"), *reads]
-    often = "batch" in heaviest
-    cure = "every N-th batch, or at the end of an epoch" if often else "less often, or in another process"
+    rarely = "every N-th batch, or at the end of an epoch"
+    cure = rarely if "batch" in heaviest else "less often, or in another process"
     return Cause(
         kind="callback-bound",
-        title=f"The {label_of(hooks[0])} takes {SHARE} of the training",
+        title=f"The {label_of(hooks[0])} {'take' if name in CHECKPOINTS else 'takes'} {SHARE} of the training",
         saved=seconds,
         saved_step=timing.part(*inside) if mostly else None,
         rest=timing.rest(*inside) if mostly else None,

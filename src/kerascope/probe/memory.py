@@ -24,7 +24,7 @@ _ENTRIES = 20
 """Of a dictionary that are looked into."""
 _CENSUSES = 10
 _PATIENCE = 50
-_FIRST_CENSUS = 5.0
+_FIRST_CENSUS = 15.0
 _TYPES = 200
 _LOOKS = 400
 _STATM = Path("/proc/self/statm")
