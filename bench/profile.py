@@ -105,17 +105,16 @@ def main() -> None:
     for backend in options.backends.split(","):
         env = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
         command = [sys.executable, __file__, *sys.argv[1:], "--run"]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=HERE)
-        if done.returncode:
-            print(done.stderr[-2000:], file=sys.stderr)
-        for line in done.stdout.splitlines():
-            if line.startswith("ROW "):
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True, cwd=HERE) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if not line.startswith("ROW "):
+                    continue
                 row = {"backend": backend, **json.loads(line[4:])}
                 rows.append(row)
                 ratios = " | ".join(f"x{row[v]['cpu']:.2f}" for v in VARIANTS[1:])
-                print(
-                    f"| {row['model']} | {backend} | {row['plain']['seconds']:.2f} s | {ratios} |", flush=True
-                )
+                plain = f"{row['plain']['seconds']:.2f} s"
+                print(f"| {row['model']} | {backend} | {plain} | {ratios} |", flush=True)
     if options.json:
         Path(options.json).write_text(json.dumps(rows, indent=1))
 

@@ -25,7 +25,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 BACKENDS = ("jax", "tensorflow", "torch")
-FILES = ("profile_programs", "profile_fresh", "profile_blind", "profile_blind2")
+FILES = ("profile_programs", "profile_fresh", "profile_blind", "profile_blind2", "profile_blind3")
 
 
 def profiled(program: Any) -> Any:

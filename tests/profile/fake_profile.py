@@ -24,11 +24,15 @@ def record(
     batch: int = 64,
     compiles: Sequence[tuple[int, Mapping[str, Any]]] = (),
     trainings: int = 1,
+    last: Mapping[str, float] | None = None,
     noise: float = 0.02,
     profile: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Writes a recording in which every step takes `phases` (seconds) and the training `once` beside them."""
+    """Writes a recording in which every step takes `phases` (seconds) and the training `once` beside them.
+
+    The last step of each training takes `last` beside its phases.
+    """
     rng = np.random.default_rng(seed)
     writer = Writer(
         path, {"subject": "train.py", "backend": "numpy", "outcome": "finished", "profile": profile}
@@ -42,6 +46,10 @@ def record(
         training = writer.training(model, "fit", 1 + number * steps, 0.0, {})
         for step in range(1 + number * steps, 1 + (number + 1) * steps):
             took = [phases[name] * float(1 + noise * abs(rng.standard_normal())) for name in names]
+            if step == (number + 1) * steps:
+                took = [
+                    seconds + (last or {}).get(name, 0.0) for name, seconds in zip(names, took, strict=True)
+                ]
             writer.step(model, step, training, 0, logs, [0.1 * step, sum(took), 0.0, 1e-3, batch])
             writer.timing(model, step, time, took, step % 3 == 0)
             for name, seconds in zip(names, took, strict=True):
@@ -54,7 +62,16 @@ def record(
     for what, fact in facts:
         writer.event("profile", 1.0, {"what": what, **fact}, model)
     for name, seconds in (experiments or {}).items():
-        fact = {"what": "experiment", "name": name, "seconds": seconds, "batch": batch}
+        fact = {
+            "what": "experiment",
+            "name": name,
+            "seconds": seconds,
+            "batch": batch,
+            "times": 8,
+            "steps": 20,
+            "spread": 0.0,
+            "first": 0.02,
+        }
         writer.event("profile", 1.0, fact, model)
     for step, fact in compiles:
         writer.event("compile", 1.0, fact, model, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def compiles(count: int, seconds: float, **facts) -> list[tuple[int, dict]]:
     return [(1, first), *((i + 2, again) for i in range(count))]
 
 
+def operations(count: int) -> tuple[str, dict]:
+    row = {"file": SCRIPT, "line": 3, "function": "loss", "count": count}
+    return "operators", {"all": 600 + 2 * count, "backward": 300 + count, "started": [row]}
+
+
 SOURCE = ("source", {"kind": "builtins.generator", "lines": [["batches", SCRIPT, 3]]})
 PLACES = ("callbacks", {"places": {"callback:Log.on_train_batch_end": [SCRIPT, 3]}})
 READS = (
@@ -67,6 +73,8 @@ READS = (
         ]
     },
 )
+
+TOGETHER = {"callback:Log.on_train_batch_end": 0.0016, "callback:Mean.on_train_batch_end": 0.0014}
 
 CASES = {
     # name: (kind, what the place says, recording that deserves it, recording that does not)
@@ -93,6 +101,18 @@ CASES = {
         "train.py:3",
         {"phases": STEP | {"callback:Log.on_train_batch_end": 0.008}, "facts": [PLACES, READS]},
         {"phases": STEP | {"callback:Log.on_train_batch_end": 0.0005}, "facts": [PLACES, READS]},
+    ),
+    "callback of short steps": (
+        "callback-bound",
+        "train.py:3",
+        {"phases": {"step": 4e-4, "callback:Log.on_train_batch_end": 5e-4}, "steps": 300, "facts": [PLACES]},
+        {"phases": {"step": 4e-4, "callback:Log.on_train_batch_end": 5e-5}, "steps": 300, "facts": [PLACES]},
+    ),
+    "callbacks together": (
+        "callback-bound",
+        "train.py:3",
+        {"phases": STEP | TOGETHER, "facts": [PLACES]},
+        {"phases": STEP | {name: seconds / 5 for name, seconds in TOGETHER.items()}, "facts": [PLACES]},
     ),
     "callback per epoch": (
         "callback-bound",
@@ -225,6 +245,12 @@ CASES = {
         {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(False, 0.006, 1e6)]},
         {"phases": STEP, "experiments": NOT_SMALL, "facts": [layers(True, 0.008, 1e6)]},
     ),
+    "many small operations": (
+        "python-in-step",
+        "train.py:3",
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [operations(900)]},
+        {"phases": STEP, "experiments": NOT_SMALL, "facts": [operations(200)]},
+    ),
     "float64": (
         "float64",
         "float64",
@@ -282,6 +308,34 @@ def test_the_gain_is_what_is_left_without_the_cause(tmp_path):
     evidence = {item.label: item.value for item in found["input-bound"].evidence}
     assert evidence["of the training's own time"] == "75 %"
     assert evidence["without it at most"] == "4.0 times faster"
+    assert evidence["measured on"] == "57 usual steps"
+
+
+def test_a_gain_is_shown_with_what_noise_leaves_of_it(tmp_path):
+    found = judged(tmp_path / "a.kscope", {"phases": {"step": 0.01, "data": 0.03}, "noise": 0.5})
+    gain = next(e.value for e in found["input-bound"].evidence if e.label == "without it at most")
+    middle, low, high = map(
+        float, re.fullmatch(r"(\S+) times faster, (\S+) to (\S+) by the noise", gain).groups()
+    )
+    assert 1.0 <= low < middle < high
+
+
+def test_what_remains_at_an_epochs_end_is_tried_away(tmp_path):
+    settings = {"phases": STEP, "compiles": compiles(1, 1.5), "experiments": NOT_SMALL}
+    fix = judged(tmp_path / "a.kscope", settings)["recompilation"].fixes[0]
+    assert fix.verified and "drop_remainder" in fix.description
+    assert (fix.before, fix.after) == (
+        {"last step of an epoch": "1.51 s"},
+        {"last step of an epoch": "10 ms"},
+    )
+
+
+def test_workers_that_start_anew_for_every_epoch_are_named(tmp_path):
+    loader = ("source", {"kind": "torch.DataLoader", "num_workers": 2, "persistent_workers": False})
+    settings = {"phases": STEP | {"data": 0.002}, "trainings": 3, "facts": [loader]}
+    where = judged(tmp_path / "a.kscope", settings | {"last": {"data": 1.0}})["input-bound"].location
+    assert where.expression == "DataLoader(persistent_workers=False)"
+    assert judged(tmp_path / "b.kscope", settings) == {}
 
 
 def test_what_a_callback_reads_is_named(tmp_path):

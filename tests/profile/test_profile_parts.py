@@ -73,6 +73,7 @@ def test_containers_that_grow_with_the_steps_are_named(monkeypatch):
         def __init__(self) -> None:
             self.kept: list[int] = []
             self.bounded: list[int] = []
+            self.past: dict[str, list[int]] = {"losses": []}
 
     log = Log()
     module = types.ModuleType("theirs")
@@ -83,9 +84,33 @@ def test_containers_that_grow_with_the_steps_are_named(monkeypatch):
     seen.begin((log,))
     for step in range(10):
         log.kept.extend(range(5))
+        log.past["losses"].extend(range(3))
         log.bounded = list(range(3))
         module.cache.update({(step, i): i for i in range(4)})
         seen.look(5 * step, 0)
     names = {row["name"]: (row["from"], row["to"]) for row in seen.facts()["containers"]}
-    assert names == {"Log.kept": (5, 50), "theirs.cache": (4, 40)}
+    assert names == {"Log.kept": (5, 50), "theirs.cache": (4, 40), "Log.past['losses']": (3, 30)}
     assert all(look["resident"] > 1e6 for look in seen.facts()["looks"])
+
+
+def test_operations_of_an_eager_step_are_counted_by_the_function_that_asks_for_them(backend):
+    if backend != "torch":
+        pytest.skip("the step is compiled")
+    import keras
+
+    from kerascope._backends.torch_started import started
+
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+
+    def penalty(values):
+        total = 0.0
+        for row in range(4):
+            total = total + values[row].sum()
+        return total
+
+    facts = started(lambda: penalty(layer(keras.ops.ones((4, 3)))).backward())
+    counts = {row["function"]: row["count"] for row in facts["started"]}
+    assert counts["penalty"] == 12  # the layer's own are its own
+    assert facts["backward"] > 8
+    assert facts["all"] > facts["backward"] + 12

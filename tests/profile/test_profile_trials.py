@@ -80,9 +80,11 @@ def test_workers_are_tried_on_a_dataset_that_waits(tmp_path):
     source = Reading()
     report = profiled(tmp_path, network(), source, epochs=2)
     found = next(finding for finding in report.findings if finding.kind == "input-bound")
-    fix = found.fixes[0]
-    assert fix.description == "workers=4" and fix.verified, found.fixes
-    assert float(fix.after["batch and step"].split()[0]) < float(fix.before["batch and step"].split()[0])
+    fix, tried = found.fixes[0], next(row for row in report.profile.trials if row.change == "workers=4")
+    assert fix.description.startswith("workers=4")
+    # How much four threads gain is the machine's affair; what is said must be what came out.
+    assert fix.verified == (tried.ratio <= 0.87), (fix, tried)
+    assert fix.verified or "gains nothing" in fix.description
     assert source.workers == 1
 
 
@@ -112,7 +114,8 @@ def test_an_eager_step_is_tried_compiled(tmp_path, backend):
 
 
 def test_what_the_layers_return_is_counted_and_what_they_need_is_measured(tmp_path, backend):
-    report = profiled(tmp_path, network(), *data(), batch_size=BATCH, epochs=2)
+    x, y = data(STEPS * BATCH + 3)  # what remains at an epoch's end is no usual batch
+    report = profiled(tmp_path, network(), x, y, batch_size=BATCH, epochs=2)
     assert report.profile.activations == BATCH * (16 + 1) * 4
     if backend == "tensorflow":  # nothing counts the memory of a CPU
         assert report.profile.held is None

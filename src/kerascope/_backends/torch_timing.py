@@ -14,6 +14,7 @@ import keras
 import torch
 
 from kerascope._backends.timing import PEAK_SIZE, Observer, Switch, peak, tell_reads
+from kerascope._backends.torch_started import started
 from kerascope._keras import steps
 from kerascope._keras.steps import Patches
 
@@ -152,6 +153,7 @@ class TorchTiming:
             "seconds": 1e-6 * seconds,
             "wall": wall,
             "layers": {row.key.removeprefix(_LAYER): 1e-6 * row.cpu_time_total for row in inside},
+            **started(run),
         }
 
     def endless(self, data: Any) -> Any:

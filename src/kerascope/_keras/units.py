@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 import math
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,10 @@ from kerascope._keras.steps import Patches
 MOST = 64
 _BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
 _BYTES |= {"int8": 1, "uint8": 1, "bool": 1}
+
+
+_KERAS = re.compile(r"keras.src\b")
+_OPERATIONS = re.compile(r"keras.src.(ops|backend|utils|random|tree)\b")
 
 
 class Spec(NamedTuple):
@@ -90,6 +95,21 @@ def _spec(array: Any) -> Spec:
 def is_keras(layer: Any) -> bool:
     """Tells whether a layer's class is Keras's own."""
     return type(layer).__module__.split(".")[0] in ("keras", "keras_hub")
+
+
+def acts_by_itself(file: str) -> bool:
+    """Tells whether code of this file starts operations of its own: Keras's layers, losses, optimizers; not its ops."""
+    return _KERAS.search(file) is not None and _OPERATIONS.search(file) is None
+
+
+def in_layer(frame: Any) -> bool:
+    """Tells whether a stack frame is inside the call of a layer that is no model."""
+    while frame is not None:
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "__call__" else None
+        if isinstance(owner, keras.layers.Layer) and not isinstance(owner, keras.Model):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def captured(model: Any, x: Any) -> list[Unit]:

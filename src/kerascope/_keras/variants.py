@@ -16,7 +16,7 @@ CACHED, LARGER, COMPILED, JIT = "cached", "larger", "compiled", "jit_compile"
 NO_METRICS, MIXED, SEVERAL, UNCHECKED = "no metrics", "mixed_bfloat16", "steps_per_execution", "unchecked"
 SINGLE = "float32"
 MANY = 8
-"""Steps per execution that are tried."""
+"""How many steps per execution, and how many times as many samples, are tried."""
 
 _SETTINGS: dict[str, dict[str, Any]] = {
     COMPILED: {"run_eagerly": False},

@@ -12,15 +12,12 @@ import numpy as np
 
 from kerascope.api.files import write_text
 from kerascope.api.report import FAILED_ON
-from kerascope.detect.timing import Timing, label_of, timings
+from kerascope.detect.timing import Timing, label_of, notch, timings
 from kerascope.errors import RecordingError
 from kerascope.record.reader import RunView
 from kerascope.render.profile import comparison
 from kerascope.render.terminal import print_document
 from kerascope.values import CompareRow, Comparison, encode
-
-_NOTCH = 1.57
-"""Of the interquartile range over the root of the number: a median's 95 % bounds (McGill, Tukey and Larsen, 1978)."""
 
 _LEAST = 1e-6
 """Seconds of a step below which a part is left out."""
@@ -32,16 +29,17 @@ def compare(before: str | Path, after: str | Path) -> Comparison:
     Raises:
         RecordingError: one of them is no recording, or holds no steps with their times.
     """
-    tables = [_load(before), _load(after)]
+    loaded = [_load(before), _load(after)]
+    tables, cpu = [one[:2] for one in loaded], (loaded[0][2], loaded[1][2])
     names = dict.fromkeys(name for _, table in tables for name in table)
     rows = [_row(name, tables[0][1].get(name), tables[1][1].get(name)) for name in names]
     rows.sort(key=lambda row: (row.label != "step", -abs((row.after or 0.0) - (row.before or 0.0))))
     subjects = [subject for subject, _ in tables]
     shown = (row for row in rows if max(row.before or 0.0, row.after or 0.0) > _LEAST)
-    return Comparison(subjects[0], subjects[1], tuple(shown))
+    return Comparison(subjects[0], subjects[1], tuple(shown), cpu if min(cpu) > 0 else None)
 
 
-def _load(path: str | Path) -> tuple[str, dict[str, np.ndarray]]:
+def _load(path: str | Path) -> tuple[str, dict[str, np.ndarray], float]:
     view = RunView.open(path)
     try:
         accounts = timings(view)
@@ -51,7 +49,8 @@ def _load(path: str | Path) -> tuple[str, dict[str, np.ndarray]]:
                 "profile` or `kerascope run`, with a training of a few steps in it."
             )
         longest = max(accounts, key=lambda one: one.wall)
-        return f"{Path(path).name} ({view.meta.get('backend')}, {longest.steps} steps)", _parts(longest)
+        name = f"{Path(path).name} ({view.meta.get('backend')}, {longest.steps} steps)"
+        return name, _parts(longest), longest.cpu / max(longest.steps, 1)
     finally:
         view.close()
 
@@ -84,9 +83,8 @@ def _median(values: np.ndarray | None) -> tuple[float, float, float]:
     """Returns the median of a step's part and the bounds within which another run's would lie."""
     if values is None or not len(values):
         return math.nan, math.nan, math.nan
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    notch = _NOTCH * (high - low) / math.sqrt(len(values))
-    return float(middle), max(float(middle - notch), 0.0), float(middle + notch)
+    middle, half = float(np.median(values)), notch(values)
+    return middle, max(middle - half, 0.0), middle + half
 
 
 def exit_code(compared: Comparison, limit: float | None) -> int:

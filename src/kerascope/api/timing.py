@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope.detect.reading import listing, mapping, number
-from kerascope.detect.speed_places import MANY
 from kerascope.detect.stalls import creep
 from kerascope.detect.timing import Timing, label_of, layer_seconds, timings
 from kerascope.record.reader import RunView
@@ -133,7 +132,7 @@ def _trials(timing: Timing) -> Iterator[TrialRow]:
         yield TrialRow(
             change_of(name, facts),
             _known(number(facts.get("seconds"))),
-            _known(ratio / np_number(facts.get("larger"), 8) if per_sample else ratio),
+            _known(ratio / timing.multiple(name) if per_sample else ratio),
             "per sample" if per_sample else "",
         )
     found = timing.fact("source changed")
@@ -145,7 +144,7 @@ def _trials(timing: Timing) -> Iterator[TrialRow]:
 def change_of(name: str, facts: Mapping[str, Any]) -> str:
     """Returns what an experiment changed, in words."""
     words = {
-        "larger": f"{int(np_number(facts.get('larger'), 8))} times as many samples",
+        "larger": f"{facts.get('times')} times as many samples",
         "compiled": "compiled, not eager",
         "jit_compile": "jit_compile=True",
         "without Python": "Python in the step skipped",
@@ -153,7 +152,7 @@ def change_of(name: str, facts: Mapping[str, Any]) -> str:
         "no metrics": "without metrics",
         "unchecked": "checks for debugging off",
         "mixed_bfloat16": 'dtype policy "mixed_bfloat16"',
-        "steps_per_execution": f"steps_per_execution={MANY}, in the step",
+        "steps_per_execution": f"steps_per_execution={facts.get('times')}, in the step",
         "without layer": f"without {facts.get('layer')}",
     }
     return words.get(name, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,11 +14,14 @@ from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Fix, SourceSpan
 
 _PART = 0.3
+_REMAINS = 2
+"""Programs made again, at most, where what remained at the end of an epoch was behind it, also of the validation."""
+_BETWEEN = 0.5
+"""What part of the wait must lie between two epochs."""
 _FASTER = 0.87
 """What a change must leave of the time to be called one."""
 _WORKING = ("Map", "Filter", "Interleave", "Scan", "Generator")
 """In the names of pipeline steps that call a function."""
-MANY = 8
 ARRAYS = ("ndarray", "Tensor", "EagerTensor", "ArrayImpl", "list", "dict", "tuple", "DataFrame")
 
 
@@ -34,6 +38,15 @@ def span(view: RunView, file: Any, line: Any) -> SourceSpan:
 
 def data_place(timing: Timing) -> tuple[SourceSpan, str]:
     """Returns the line that makes the batches, and a sentence about it."""
+    if (
+        timing.between_epochs > _BETWEEN
+        and timing.fact("source").get("num_workers")
+        and (timing.fact("source").get("persistent_workers") is False)
+    ):
+        return SourceSpan(expression="DataLoader(persistent_workers=False)"), (
+            f"{100 * timing.between_epochs:.0f} % of the wait lies between epochs: for each of them the "
+            "loader starts its workers anew."
+        )
     phase = "data" if timing.spent("data") >= timing.spent("outside") else "other"
     lines = timing.lines(phase)
     seen = timing.seen(phase)
@@ -101,19 +114,19 @@ def tried_source(timing: Timing) -> tuple[Fix, ...]:
 def tried_executions(timing: Timing) -> tuple[Fix, ...]:
     """Returns what several steps in one call gained when they were tried: each call costs Keras's loop once."""
     name = "steps_per_execution"
-    ratio, loop = timing.ratio(name), timing.rest("step", "data", "outside")
+    ratio, many, loop = timing.ratio(name), timing.multiple(name), timing.rest("step", "data", "outside")
     if not math.isfinite(ratio) or not math.isfinite(loop):
         return ()
     before = timing.experiments["cached"] + loop
-    after = ratio * timing.experiments["cached"] + loop / MANY
+    after = ratio * timing.experiments["cached"] + loop / many
     if after > _FASTER * before:
         return ()
-    return (Fix(f"{name}={MANY} in `compile`", None, True, {"step": ms(before)}, {"step": ms(after)}),)
+    return (Fix(f"{name}={many} in `compile`", None, True, {"step": ms(before)}, {"step": ms(after)}),)
 
 
 def ms(seconds: float) -> str:
-    """Returns a duration in milliseconds."""
-    return f"{1e3 * seconds:.3g} ms"
+    """Returns a duration in milliseconds, or in seconds."""
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def data_cure(timing: Timing) -> str:
@@ -138,7 +151,9 @@ def data_cure(timing: Timing) -> str:
         return (
             "DataLoader(..., num_workers=4, persistent_workers=True)"
             if not source["num_workers"]
-            else ("more workers, or less work per sample")
+            else "DataLoader(..., persistent_workers=True), or less work per sample"
+            if source.get("persistent_workers") is False
+            else "more workers, or less work per sample"
         )
     if "workers" in source:
         return "PyDataset(workers=4, use_multiprocessing=True), or less work in `__getitem__`"
@@ -196,7 +211,7 @@ def recompile_reason(timing: Timing, rows: Sequence[Mapping[str, Any]]) -> tuple
             arguments[str(change.get("argument"))] += 1
     if arguments:
         argument = arguments.most_common(1)[0][0]
-        ragged = len(rows) <= 2
+        ragged = len(rows) <= _REMAINS
         shapes = "another shape" if ragged else "ever new shapes or dtypes"
         why = f"`{argument}` came in {shapes}, and each needs a program."
         cure = (
@@ -225,6 +240,18 @@ def recompile_reason(timing: Timing, rows: Sequence[Mapping[str, Any]]) -> tuple
     )
 
 
+def recompile_fix(timing: Timing, rows: Sequence[Mapping[str, Any]], cure: str) -> Fix:
+    """Returns the cure; of a batch that remained, with what the step took on whole batches, where none was compiled."""
+    whole, first = timing.experiments.get("cached"), timing.first("cached")
+    made = max(number(row.get("seconds")) for row in rows)
+    remained = len(rows) <= _REMAINS and any(listing(row.get("differences")) for row in rows)
+    if not remained or whole is None or not first < _FASTER * made:
+        return Fix(cure)
+    return Fix(
+        cure, None, True, {"last step of an epoch": ms(made + whole)}, {"last step of an epoch": ms(whole)}
+    )
+
+
 def _position(signatures: Sequence[Sequence[Any]]) -> int | None:
     if len(signatures) < 2 or len({len(one) for one in signatures}) != 1:
         return None
@@ -232,11 +259,13 @@ def _position(signatures: Sequence[Sequence[Any]]) -> int | None:
     return different[0] if different else None
 
 
-def metric_names(timing: Timing) -> str:
-    """Returns the compiled metrics as they stand in `compile`."""
-    compiled = mapping(timing.model.facts.get("compile"))
-    text = compiled.get("metrics")
-    return f"metrics={text}" if text else "metrics"
+def metric_place(timing: Timing) -> SourceSpan:
+    """Returns the compiled metrics as they stand in `compile`, and the user's line in them that takes longest."""
+    text = mapping(timing.model.facts.get("compile")).get("metrics")
+    rows = [row for row in timing.lines("step") if row.get("function") in ("update_state", "result")]
+    seen = bool(rows) and number(rows[0].get("seconds")) >= _PART * timing.seen("step")
+    place = span(timing.view, rows[0].get("file"), rows[0].get("line")) if seen else SourceSpan()
+    return dataclasses.replace(place, expression=f"metrics={text}" if text else "metrics")
 
 
 def in_memory(timing: Timing) -> bool:

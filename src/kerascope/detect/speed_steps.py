@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerascope.detect import speed_places as places
-from kerascope.detect.reading import listing, number, show
+from kerascope.detect.reading import listing, mapping, number, show
 from kerascope.detect.registry import detector
 from kerascope.detect.speed import Cause, judged, times, told
 from kerascope.detect.timing import Timing, layer_seconds
@@ -17,6 +17,16 @@ from kerascope.values import Evidence, Finding, Fix, SourceSpan
 
 LEAST_METRIC = 1e-3
 """Seconds per step; a small model steps so fast that even a mean takes a large part."""
+
+
+MANY_OPERATIONS = 300
+"""Operations of one function in one step; a loss or a penalty written for whole tensors needs a few dozen."""
+
+SMALL_OPERATION = 1e-4
+"""Seconds per operation below which most of it is starting it."""
+
+LEAST_ALONE = 2e-3
+"""Seconds of a layer by itself below which starting it counts: the step must have been tried without it."""
 
 
 @detector(kinds=("eager-step",), slug="speed-eager")
@@ -35,6 +45,7 @@ def eager_step(view: RunView) -> Iterator[Finding]:
                 saved=max(0.0, 1 - ratio) * cached * timing.steps,
                 saved_step=timing.stepping * max(0.0, 1 - ratio),
                 rest=timing.with_step(min(1.0, ratio)),
+                tried=("compiled",),
                 why=f"`{switch}` starts each operation from Python; it is meant for debugging.",
                 location=SourceSpan(expression=switch),
                 evidence=(Evidence("step, eager", cached, "s"), Evidence("step, compiled", compiled, "s")),
@@ -73,6 +84,7 @@ def debug_mode(view: RunView) -> Iterator[Finding]:
                 saved=max(0.0, 1 - ratio) * cached * timing.steps,
                 saved_step=timing.stepping * max(0.0, 1 - ratio),
                 rest=timing.with_step(min(1.0, ratio)),
+                tried=("unchecked",),
                 why=f"`{switch}` looks at the numbers of every operation; it is meant for finding one fault.",
                 location=SourceSpan(expression=switch),
                 evidence=(Evidence("step", cached, "s"), Evidence("step without checks", bare, "s")),
@@ -107,9 +119,10 @@ def slow_metric(view: RunView) -> Iterator[Finding]:
                 saved=(1 - ratio) * cached * timing.steps,
                 saved_step=timing.stepping * (1 - ratio),
                 rest=timing.with_step(ratio),
+                tried=("no metrics",),
                 least=1.6,
                 why="They are updated in every step, of the training too.",
-                location=SourceSpan(expression=places.metric_names(timing)),
+                location=places.metric_place(timing),
                 evidence=(Evidence("step", cached, "s"), Evidence("step without metrics", bare, "s")),
                 fixes=(
                     Fix(
@@ -128,7 +141,7 @@ def slow_metric(view: RunView) -> Iterator[Finding]:
 def python_in_step(view: RunView) -> Iterator[Finding]:
     """The step runs the user's Python or NumPy code, called from the compiled program or beside it."""
     for timing in judged(view):
-        yield from told(timing, _called_back(timing) or _plain_python(timing))
+        yield from told(timing, _called_back(timing) or _plain_python(timing), _small_operations(timing))
 
 
 def _called_back(timing: Timing) -> Cause | None:
@@ -144,6 +157,7 @@ def _called_back(timing: Timing) -> Cause | None:
         saved=min(seconds, stepping),
         saved_step=_skipping(timing)[0],
         rest=_skipping(timing)[1],
+        tried=_SKIPPED,
         why="The compiled program stops, copies its values to the host, and waits for Python.",
         location=places.span(timing.view, worst.get("file"), worst.get("line")),
         evidence=(
@@ -155,9 +169,12 @@ def _called_back(timing: Timing) -> Cause | None:
     )
 
 
+_SKIPPED = ("without Python", "with Python")
+
+
 def _skipping(timing: Timing) -> tuple[float | None, float | None]:
     """Returns what a step would save and what it would take, where it was run with the Python skipped."""
-    ratio = timing.ratio("without Python", "with Python")
+    ratio = timing.ratio(*_SKIPPED)
     if not math.isfinite(ratio):
         return None, None
     return timing.stepping * max(0.0, 1 - ratio), timing.with_step(min(1.0, ratio))
@@ -181,6 +198,7 @@ def _plain_python(timing: Timing) -> Cause | None:
         saved=timing.spent("step") * plain / seen,
         saved_step=_skipping(timing)[0],
         rest=_skipping(timing)[1],
+        tried=_SKIPPED,
         why="The device has nothing to do while this line runs, in every step.",
         location=places.span(timing.view, worst.get("file"), worst.get("line")),
         evidence=(
@@ -191,6 +209,35 @@ def _plain_python(timing: Timing) -> Cause | None:
     )
 
 
+def _small_operations(timing: Timing) -> Cause | None:
+    """Hundreds of operations that one function of the user's starts, none of which has much to compute."""
+    found = timing.fact("operators")
+    rows = [mapping(row) for row in listing(found.get("started"))]
+    forward = number(found.get("all")) - number(found.get("backward"))
+    if not rows or not forward > 0:
+        return None
+    count, each = number(rows[0].get("count")), timing.stepping / number(found.get("all"))
+    part = count / forward  # of the backward pass as of the forward one: each operation has its gradient
+    if count < MANY_OPERATIONS or part < 0.5 or not each < SMALL_OPERATION:
+        return None
+    return Cause(
+        kind="python-in-step",
+        title=f"The step starts {count:.0f} small operations in `{rows[0].get('function')}`",
+        saved=part * timing.stepping * timing.steps,
+        saved_step=part * timing.stepping,
+        rest=timing.with_step(1 - part),
+        why="Starting an operation takes longer than computing it: the device waits for Python most of the time.",
+        location=places.span(timing.view, rows[0].get("file"), rows[0].get("line")),
+        evidence=(
+            Evidence("operations of a step", number(found.get("all"))),
+            Evidence("one takes, started and computed", each, "s"),
+        ),
+        fixes=(Fix("replace its loop by operations on whole tensors"),),
+        at_most=True,
+        sure=0.9,
+    )
+
+
 def _alike(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Returns the layers of that class which takes longest, the longest first."""
     kinds = {str(row.get("class")) for row in rows}
@@ -198,6 +245,7 @@ def _alike(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return max(groups, key=lambda group: sum(map(layer_seconds, group)))
 
 
+_LEFT_OUT = ("without layer", "with layer")
 _SMALL_OPERATIONS = (
     "It works far below what this machine can do: many small operations instead of few large ones.",
     "replace the loop in its `call` by operations on whole tensors",
@@ -221,7 +269,7 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
         forward = sum(number(row.get("forward")) * number(row.get("calls")) for row in alike)
         rate = sum(number(row.get("flops")) for row in alike) / forward if forward > 0 else math.nan
         prepares = worst.get("prepares") is True
-        if seconds < 2e-3 or seconds < 0.5 * cached or (rate > 0.02 * timing.peak() and not prepares):
+        if seconds < 0.5 * cached or (rate > 0.02 * timing.peak() and not prepares):
             continue
         why, cure = _PREPARING if prepares else _SMALL_OPERATIONS
         evidence = [Evidence("layer, forward and gradient", seconds, "s"), Evidence("step", cached, "s")]
@@ -230,19 +278,15 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
         layer = str(worst.get("layer"))
         place = places.span(timing.view, worst.get("file"), worst.get("line"))
         part = min(1.0, seconds / cached)
-        what = (
-            f"Layer `{layer}` takes"
-            if len(alike) == 1
-            else f"{len(alike)} layers of `{worst.get('class')}` take"
-        )
-        without = math.nan
-        if len(alike) == 1 and timing.removed == layer:
-            without = timing.ratio("without layer", "with layer")
-        if math.isfinite(without):
-            part = max(0.0, 1 - without)
-            evidence.append(
-                Evidence("step with the layer left out", timing.experiments["without layer"], "s")
-            )
+        group = f"{len(alike)} layers of `{worst.get('class')}` take"
+        what = f"Layer `{layer}` takes" if len(alike) == 1 else group
+        removed = len(alike) == 1 and timing.removed == layer and "without layer" in timing.experiments
+        if removed:
+            part = max(0.0, 1 - timing.ratio(*_LEFT_OUT))
+            left = timing.experiments["without layer"]
+            evidence.append(Evidence("step with the layer left out", left, "s"))
+        elif seconds < LEAST_ALONE:
+            continue
         yield from told(
             timing,
             Cause(
@@ -251,6 +295,7 @@ def slow_layer(view: RunView) -> Iterator[Finding]:
                 saved=part * cached * timing.steps,
                 saved_step=timing.stepping * part,
                 rest=timing.with_step(1 - part),
+                tried=_LEFT_OUT if removed else (),
                 why=why,
                 location=dataclasses.replace(place, layer=layer),
                 evidence=tuple(evidence),
@@ -282,6 +327,7 @@ def float64(view: RunView) -> Iterator[Finding]:
                 saved=stepping * (1 - 1 / ratio),
                 saved_step=timing.stepping * (1 - 1 / ratio),
                 rest=timing.with_step(1 / ratio),
+                tried=("float32",) if math.isfinite(tried) else (),
                 least=1.1,
                 why=f"{what} in float32 is {times(ratio)} faster on this machine and takes half the memory.",
                 location=SourceSpan(expression='dtype="float64"'),

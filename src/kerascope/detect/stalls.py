@@ -20,6 +20,8 @@ _LEAST = 24 * MIB
 """An allocator's cache moves by some MiB in a healthy training."""
 
 _STEADY = 0.6
+_LONG = 6.0
+"""Seconds of training from which memory may grow for no known reason."""
 
 
 @detector(kinds=("memory-creep",), slug="speed-memory")
@@ -35,6 +37,8 @@ def memory_creep(view: RunView) -> Iterator[Finding]:
             memory = timing.fact("memory")
             containers = [mapping(row) for row in listing(memory.get("containers"))]
             kinds = [mapping(row) for row in listing(memory.get("types"))]
+            if not containers and not kinds and timing.trained < _LONG:
+                continue  # caches may take longer to fill
             name = str(containers[0].get("name")) if containers else None
             where = "the process" if what == "resident" else "the device"
             yield Finding(

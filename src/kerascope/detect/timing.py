@@ -13,9 +13,14 @@ import numpy as np
 from kerascope.detect.reading import listing, mapping, median, number
 from kerascope.record.reader import ModelView, RunView
 
+NOTCH = 1.57
+"""Of the interquartile range over the root of the number: a median's 95 % bounds (McGill, Tukey and Larsen, 1978)."""
+
 SYNCED, STACKS, SAMPLED = 1, 2, 4
 _FIRST = 3
 _FEW = 20
+_ENOUGH = 5
+"""Steps that were waited for from which they are judged alone."""
 
 CHECKPOINTS = ("ModelCheckpoint", "BackupAndRestore", "OrbaxCheckpoint", "SwapEMAWeights")
 PROGRESS = ("ProgbarLogger", "TqdmCallback")
@@ -130,16 +135,28 @@ class Timing:
             )
         )
 
+    @property
+    def between_epochs(self) -> float:
+        """What part of the wait for data comes after the last step of an epoch; NaN of a single epoch."""
+        table, steps = self.model.timings(), self.model.steps()
+        names = list(table.names)
+        edges = np.flatnonzero((np.diff(steps.training) != 0) | (np.diff(steps.epoch) != 0)) + 1
+        if "data" not in names or not len(edges):
+            return math.nan
+        last = np.isin(np.asarray(table.step), steps.step[[*(edges - 1), -1]])
+        waits = np.nan_to_num(np.asarray(table.seconds, np.float64)[:, names.index("data")])
+        return float(waits[last].sum() / max(waits.sum(), 1e-9))
+
     def per_step(self, *names: str) -> float:
         """Median seconds of these phases in a usual step.
 
         Where steps waited for the device, those: elsewhere a phase may only have waited for what ran before it.
         """
-        total, synced, by_name = self.usual
+        total, _, by_name = self.usual
         if not len(total):
             return math.nan
         parts = sum((by_name[name] for name in names if name in by_name), np.zeros(len(total)))
-        return median(parts[synced] if synced.sum() >= 5 else parts)
+        return median(parts[self._waited])
 
     def _part(self, name: str, among: np.ndarray) -> float:
         """Median seconds of one phase; the mean of one that comes in bursts, every so many steps."""
@@ -150,9 +167,9 @@ class Timing:
 
     def part(self, *names: str) -> float:
         """Seconds of these phases in a usual step, those that come every so many steps with their share."""
-        total, synced, by_name = self.usual
-        among = synced if synced.sum() >= 5 else np.ones(len(total), bool)
-        return sum(self._part(name, among) for name in names if name in by_name) if len(total) else math.nan
+        total, _, by_name = self.usual
+        found = (self._part(name, self._waited) for name in names if name in by_name)
+        return sum(found) if len(total) else math.nan
 
     @functools.cached_property
     def usual_step(self) -> float:
@@ -163,16 +180,23 @@ class Timing:
         among = ~synced if (~synced).sum() >= 3 else np.ones(len(total), bool)
         return sum(self._part(name, among) for name in by_name)
 
+    def noise(self, *without: str) -> float:
+        """Half of the 95 % bounds of a usual step's median without these phases, in seconds; NaN where unknown."""
+        total, _, by_name = self.usual
+        if not len(total):
+            return math.nan
+        parts = total - sum((by_name[name] for name in without if name in by_name), np.zeros(len(total)))
+        return notch(parts[self._waited])
+
     def rest(self, *without: str) -> float:
         """Seconds of a usual step without these phases: the step as it was measured beside the training, and the rest.
 
         A step that follows another one at once is faster than one after a long wait, in which caches were emptied.
         """
-        total, synced, by_name = self.usual
+        total, _, by_name = self.usual
         if not len(total):
             return math.nan
-        among = synced if synced.sum() >= 5 else np.ones(len(total), bool)
-        parts = {name: self._part(name, among) for name in by_name if name not in without}
+        parts = {name: self._part(name, self._waited) for name in by_name if name not in without}
         if "step" in parts:
             parts["step"] = min(parts["step"], self.experiments.get("cached", math.inf))
         return sum(parts.values())
@@ -191,7 +215,13 @@ class Timing:
 
     @property
     def _waits(self) -> bool:
-        return bool(self.usual[1].sum() >= 5)
+        return bool(self.usual[1].sum() >= _ENOUGH)
+
+    @property
+    def _waited(self) -> np.ndarray:
+        """Which usual steps were waited for; all of them where too few were."""
+        synced = self.usual[1]
+        return synced if self._waits else np.ones(len(synced), bool)
 
     @property
     def stepping(self) -> float:
@@ -235,6 +265,11 @@ class Timing:
             (str(f.get("layer")) for f in self.facts("experiment") if f.get("name") == "without layer"), ""
         )
 
+    def multiple(self, name: str) -> int:
+        """How many steps, or times as many samples, an experiment ran at once; 1 where it is not recorded."""
+        times = [number(f.get("times")) for f in self.facts("experiment") if f.get("name") == name]
+        return int(times[0]) if times and math.isfinite(times[0]) else 1
+
     def ratio(self, name: str, base: str = "cached") -> float:
         """Time of a step in an experiment over that of the step as it is, on the same cached batch; NaN when unknown.
 
@@ -246,6 +281,29 @@ class Timing:
         if busy and self._on_cpu:
             return cpu / whole_cpu
         return wall / whole if whole > 0 else math.nan
+
+    def first(self, name: str) -> float:
+        """Seconds until an experiment had run twice, compiling included; NaN when unknown."""
+        return number(next((f for f in self.facts("experiment") if f.get("name") == name), {}).get("first"))
+
+    def ratio_noise(self, name: str, base: str = "cached") -> float:
+        """Half of the 95 % bounds of such a ratio, as a part of it; NaN where the recording does not say."""
+        found = [
+            next((f for f in self.facts("experiment") if f.get("name") == one), {}) for one in (name, base)
+        ]
+        parts = [
+            NOTCH
+            * number(f.get("spread"))
+            / number(f.get("seconds"))
+            / math.sqrt(np.fmax(number(f.get("steps")), 1))
+            for f in found
+        ]
+        return math.hypot(*parts)
+
+    def rounds(self, name: str, base: str = "cached") -> int:
+        """Returns how many times steps were run beside the training for such a ratio."""
+        steps = (number(f.get("steps")) for f in self.facts("experiment") if f.get("name") in (name, base))
+        return int(sum(count for count in steps if math.isfinite(count)))
 
     def cost(self, name: str) -> float:
         """Seconds of a step in an experiment, of the processor where that computes it."""
@@ -302,6 +360,12 @@ class Timing:
             found.append({**event.facts, "step": event.step or 0, "repeat": key in known})
             known.add(key)
         return found
+
+
+def notch(values: np.ndarray) -> float:
+    """Returns half of a median's 95 % bounds."""
+    low, high = np.percentile(values, [25, 75])
+    return float(NOTCH * (high - low) / math.sqrt(len(values)))
 
 
 def layer_seconds(row: Mapping[str, Any]) -> float:

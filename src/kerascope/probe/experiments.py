@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kerascope._backends import timing
 from kerascope._backends.timing import ANSWERS
 from kerascope._keras import steps as keras_steps
@@ -23,7 +25,6 @@ from kerascope.probe.clock import now
 if TYPE_CHECKING:
     from kerascope.probe.stepper import Stepper
 
-LARGER = 8
 _MOST_STEPS = 20
 _SECONDS = 1.0
 _ROUNDS = 3
@@ -39,6 +40,7 @@ _HEAVY, _LIGHT = 2e-3, 5e-3
 
 _KINDS = {"eager": variants.COMPILED, "checks": variants.UNCHECKED}
 """The variant in which a kind of debugging is off."""
+_MULTIPLES = {variants.LARGER: {"times": variants.MANY}, variants.SEVERAL: {"times": variants.MANY}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +80,10 @@ def run(stepper: Stepper, data: Any) -> None:
         if stepper.clock.first_step < _COMPILE_SECONDS:
             if 0 < size <= _SMALL:
                 more[variants.LARGER] = Variant(
-                    lambda: (keras_steps.made_train_function(model), variants.repeated(data, LARGER, size))
+                    lambda: (
+                        keras_steps.made_train_function(model),
+                        variants.repeated(data, variants.MANY, size),
+                    )
                 )
             cached = bench.results.get(variants.CACHED, {}).get("seconds", 0.0)
             for name in variants.possible(model, [switch.kind for switch in switches]):
@@ -195,7 +200,9 @@ class Bench:
         """Records the results; an experiment that failed is kept with its reason."""
         journal = self._stepper.journal
         for name, result in self.results.items():
-            journal.profile("experiment", {"name": name, "batch": size, "larger": LARGER, **facts, **result})
+            journal.profile(
+                "experiment", {"name": name, "batch": size, **_MULTIPLES.get(name, {}), **facts, **result}
+            )
         for name, reason in self.failed.items():
             journal.profile("experiment", {"name": name, "failed": reason})
 
@@ -232,6 +239,7 @@ class Bench:
             self.results[name] |= {
                 "seconds": statistics.median(times),
                 "cpu": statistics.median(cpu[name]),
+                "spread": float(np.subtract(*np.percentile(times, [75, 25]))),
                 "steps": len(times),
             }
 

@@ -19,7 +19,7 @@ _SECONDS = 20.0
 _EACH = 0.08
 _MOST = 20
 _COMPILE_SECONDS = 20.0
-_LEAST, _PART = 1e-3, 0.3
+_LEAST, _PART = 2e-4, 0.3
 """From how many seconds, and which part of all layers, the step is tried without a layer."""
 
 Costs = Callable[[Any, Any], dict[str, Any]]

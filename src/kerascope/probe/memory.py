@@ -16,9 +16,15 @@ from kerascope._backends.timing import foreign
 from kerascope.probe.clock import now
 
 _SECONDS = 1.0
+_SHORTEST, _PATIENT = 0.1, 200
+"""Seconds between looks at first, and how many times what a look takes must have passed before the next one."""
+_SOON = 40
+"""Looks after which they are made once a second."""
+_ENTRIES = 20
+"""Of a dictionary that are looked into."""
 _CENSUSES = 10
 _PATIENCE = 50
-_FIRST_CENSUS = 5.0
+_FIRST_CENSUS = 15.0
 _TYPES = 200
 _LOOKS = 400
 _STATM = Path("/proc/self/statm")
@@ -35,7 +41,7 @@ def resident() -> float:
 
 
 class Memory:
-    """Looks about once a second, and counts objects at the ends of epochs."""
+    """Looks ten times a second at first, then once, and counts objects at the ends of epochs."""
 
     def __init__(self, device: Callable[[], dict[str, float]]) -> None:
         self._device = device
@@ -51,7 +57,7 @@ class Memory:
         """A training begins; `roots` (model, data source, callbacks) are searched for containers that grow."""
         self._looks, self._types, self._sizes = [], [], []
         self._roots = roots
-        self._next = now() + _SECONDS
+        self._next = now() + _SHORTEST
         self._rest = now() + _FIRST_CENSUS
         self._modules = user_modules()
 
@@ -61,9 +67,11 @@ class Memory:
 
     def look(self, step: int, epoch: int, *, census: bool = False) -> None:
         """Notes what is held now."""
-        self._next = now() + _SECONDS
+        start = now()
         self._looks.append({"step": step, "epoch": epoch, "resident": resident(), **self._device()})
         self._sizes.append((step, sizes(self._roots, self._modules)))
+        pause = _SHORTEST if len(self._looks) < _SOON else _SECONDS
+        self._next = now() + max(pause, _PATIENT * (now() - start))
         if census and len(self._types) < _CENSUSES and now() >= self._rest:
             began = now()
             self._types.append((step, Counter(type(one).__name__ for one in gc.get_objects())))
@@ -128,4 +136,9 @@ def sizes(roots: tuple[Any, ...], modules: dict[str, Any]) -> dict[str, int]:
 
 def _lengths(prefix: str, values: dict[str, Any]) -> dict[str, int]:
     kinds = (list, dict, set, collections.deque)
-    return {f"{prefix}{name}": len(value) for name, value in list(values.items()) if isinstance(value, kinds)}
+    found = {f"{prefix}{name}": value for name, value in list(values.items()) if isinstance(value, kinds)}
+    for name, value in list(found.items()):
+        if isinstance(value, dict):
+            inside = itertools.islice(list(value.items()), _ENTRIES)
+            found |= {f"{name}[{key!r}]": entry for key, entry in inside if isinstance(entry, kinds)}
+    return {name: len(value) for name, value in found.items()}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kerascope._backends import pipelines, timing
 from kerascope._backends.timing import shown
 from kerascope._keras import phases, steps
+from kerascope.probe import data as batches
 from kerascope.probe import experiments, feeding, layer_times
 from kerascope.probe.clock import now
 from kerascope.probe.memory import Memory
@@ -61,7 +62,8 @@ class Profiler:
         self._made = 0.0
         self.busy = False
         self._x: Any = None
-        self.last_data: Any = None  # the batch of the step that runs or has run
+        self.last_data: Any = None  # of the batches that have run the last whole one
+        self._whole = 0
 
     def start(self) -> None:
         """Puts the patches in place; Keras is imported."""
@@ -111,6 +113,7 @@ class Profiler:
         self._compiles, self._compiling, self._functions = [], {}, {}
         self._reads, self._read_seconds, self._called = Counter(), {}, {}
         self._signatures[id(stepper)] = Signatures()
+        self.last_data, self._whole = None, 0
         expected = (facts.get("epochs") or 0) * (facts.get("steps_per_epoch") or 0)
         self.stacks.begin(expected)
         if self.memory is not None:
@@ -118,10 +121,14 @@ class Profiler:
 
     def before(self, stepper: Stepper, state: Any, data: Any) -> bool:
         """A step is about to run; returns whether it is one to wait for, so that its time is all its own."""
-        self.last_data, self._change = data, None
+        self._change = None
+        batch = stepper.backend.batch(data)
+        size = batches.batch_size(batches.first_array(batch))
+        if size >= self._whole:  # what remains at an epoch's end is no usual batch
+            self.last_data, self._whole = data, size
         signatures = self._signatures.get(id(stepper))
         if signatures is not None:
-            self._change = signatures.see(stepper.backend.batch(data))
+            self._change = signatures.see(batch)
         self.stacks.step()
         every = _EVERY if stepper.number <= _OFTEN else _LATER
         self._synced = stepper.number > _WARM and stepper.number % every == 0
@@ -268,7 +275,7 @@ class Profiler:
 def _settings(x: Any) -> dict[str, Any]:
     """Returns what is known of how a data source works: workers, prefetching, the operations of a pipeline."""
     found: dict[str, Any] = {}
-    for name in ("workers", "num_workers", "use_multiprocessing", "max_queue_size", "prefetch_factor"):
+    for name in ("workers", "num_workers", "use_multiprocessing", "max_queue_size", "persistent_workers"):
         value = getattr(x, name, None)
         if isinstance(value, (int, bool)):
             found[name] = value

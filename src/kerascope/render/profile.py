@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from kerascope.render.blocks import AnyBlock, Column, Document, Heading, Line, Section, Span, Style, Table
 from kerascope.render.clean import shorten
 from kerascope.render.numbers import MISSING, duration, figure, memory, percent, scaled
@@ -11,6 +13,8 @@ NAME_CELLS = 48
 MOST_LAYERS = 6
 MOST_ROWS = 20
 _SMALL = 0.002
+_ALIKE = 0.3
+"""What part of a change by the clock the processor must share, both as logarithms of ratios."""
 
 
 def sections(profile: Profile, full: bool) -> list[tuple[AnyBlock, ...]]:
@@ -255,7 +259,24 @@ def comparison(compared: Comparison) -> Document:
         )
         for row in compared.rows
     )
-    return Document((Section((Heading(heading), *names)), Section((Table(columns, rows),))))
+    return Document(
+        (Section((Heading(heading), *names)), Section((Table(columns, rows), *_processor(compared))))
+    )
+
+
+def _processor(compared: Comparison) -> tuple[Line, ...]:
+    """Returns what the processor did meanwhile: a clock runs on while another program has it."""
+    if compared.cpu is None:
+        return ()
+    before, after = compared.cpu
+    times = figure(after / before)
+    text = f"The processor worked {duration(before)} per step before and {duration(after)} after ({times} times), "
+    text += "all of fit together."
+    step = next((row for row in compared.rows if row.label == "step"), None)
+    ratio = step.ratio if step is not None and step.ratio else 1.0
+    if _sure(step) and abs(math.log(after / before)) < _ALIKE * abs(math.log(ratio)):
+        text += " That is not what the clock says: it waited, or another program had the processor. Measure again."
+    return (Line((Span(text, "dim"),)),)
 
 
 def _sure(row: CompareRow | None) -> int:

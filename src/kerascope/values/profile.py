@@ -121,9 +121,13 @@ class CompareRow(Json):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comparison(Json):
-    """Two recordings side by side; the row "step" is the whole step."""
+    """Two recordings side by side; the row "step" is the whole step.
+
+    `cpu` are the seconds of the processor that all of `fit` took per step, before and after.
+    """
 
     before: str
     after: str
     rows: tuple[CompareRow, ...] = ()
+    cpu: tuple[float, float] | None = None
     schema: str = "kerascope/comparison/1"
