@@ -37,8 +37,13 @@ def maker(optimizer: Any) -> Callable[[], Any] | None:
 
 
 def variables(arrays: Sequence[np.ndarray]) -> list[Any]:
-    """Returns a trainable variable for each array."""
-    return [keras.Variable(array, name=f"v{i}", trainable=True) for i, array in enumerate(arrays)]
+    """Returns a trainable variable for each array, named as in a model: alike in every layer, with paths of their own."""
+    found = []
+    for i, array in enumerate(arrays):
+        with keras.name_scope(f"layer_{i}"):
+            name = "kernel" if array.ndim > 1 else "bias"
+            found.append(keras.Variable(array, name=name, trainable=True))
+    return found
 
 
 def apply(optimizer: Any, found: Sequence[Any], targets: Sequence[Any], share: float = 1.0) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from kerascope._keras import alone, objects, optimizing
+from kerascope._keras import alone, objects, optimizing, training
 from kerascope.errors import UsageError
 from kerascope.explain.subject import BATCH, InputSpec, Subject, subject
 
@@ -48,6 +48,13 @@ def prepared(
         make = make or optimizing.maker(obj)
     make = make or (alone.maker(obj) if kind not in ("function",) and run is None else lambda: obj)
     kinds = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
+    if kind == "model" and not training.has_call(obj):
+        kinds = ("train_step",)  # such as a GAN, which is there to be trained, and is called by its parts
+        if not alone.is_compiled(obj) or not inputs:
+            raise UsageError(
+                f"This model has no `call`, so what can be checked is its training step. Received: {name}. Give it "
+                "compiled, with a batch of what it is trained on."
+            )
     if kind == "function" and not inputs and not _needs_arguments(obj):
         kinds = ("builder",)  # what takes nothing puts something together
     if kind == "optimizer" or kinds == ("builder",):

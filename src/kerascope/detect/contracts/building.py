@@ -44,6 +44,20 @@ def builds(case: Case) -> Iterator[Finding]:
         )
         found = [dataclasses.replace(found[0], **other)]
     yield from found
+    if not found and "function" not in case.kinds and alone.has_modes(case.built()):
+        yield from _in_training(case)
+
+
+def _in_training(case: Case) -> Iterator[Finding]:
+    """Yields a finding when a call in training raises: all that comes after would raise the same."""
+    one = base(case)
+    restore(case)
+    with case.attempt(
+        f"{case.subject.name} fails when called in training",
+        "In inference it can be called; with training=True, as in fit, the same input makes it fail.",
+    ) as found:
+        case.run(case.built(), one.args, one.kwargs, training=True)
+    yield from found
 
 
 def _whatever_it_gets(case: Case, error: str) -> bool:

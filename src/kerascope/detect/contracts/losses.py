@@ -15,6 +15,7 @@ from kerascope._keras import objects, pairs
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.pairs import EMPTY, Pair, close, same, short, tensors_of, typical
 from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.running import watched
 from kerascope.detect.smells.roles import says_loss
 from kerascope.values import Evidence, Finding, Fix
 
@@ -166,8 +167,20 @@ def batch_independence(case: Case) -> Iterator[Finding]:
         fixes=[
             "Reduce over axis=-1 only. If samples are meant to be compared, allow `loss-batch-independence`."
         ],
-        severity="note" if embeddings else None,
+        severity="note" if embeddings or _compares(case, pair) else None,
     )
+
+
+def _compares(case: Case, pair: Pair) -> bool:
+    """Tells whether a loss multiplies each sample with each other one, as those that compare pairs do."""
+    batch = pair.y_pred.shape[0]
+    return any(
+        one.site.name in _PRODUCTS and one.value is not None and one.value.shape[:2] == (batch, batch)
+        for one in watched(lambda: values(case, pair))
+    )
+
+
+_PRODUCTS = ("matmul", "dot", "einsum", "tensordot", "MatMult")
 
 
 @contract("loss-repeatable", kinds=LOSS, after=RUNS)

@@ -36,6 +36,9 @@ def masks(case: Case) -> Iterator[Finding]:
         if len(flat(one.args, one.kwargs)) > 1:
             yield from several(case)
             return
+        if x is not None and x.ndim == 2 and x.dtype.kind in "iu":
+            yield from _lost_inside(case, x)
+            return
         if not case.subject.guessed or len(one.args) != 1:
             raise Skip("its input is no sequence of vectors")
         yield from masks(_on_sequences(case))
@@ -61,8 +64,8 @@ def masks(case: Case) -> Iterator[Finding]:
     if outgoing is not None and outgoing.shape != outputs[0].shape[: outgoing.ndim]:
         yield _misfit(case, outgoing, outputs[0])
         return
-    broken = list(_padding(case, x, mask, outputs[0], outgoing))
-    yield from broken or _all_padding(case, x, mask)
+    broken = list(_padding(case, x, mask, outputs[0], outgoing)) or list(_all_padding(case, x, mask))
+    yield from broken or _longer(case, x, mask, outputs[0])
 
 
 def _on_sequences(case: Case) -> Case:
@@ -151,6 +154,53 @@ def _all_padding(case: Case, x: np.ndarray, mask: np.ndarray) -> Iterator[Findin
             "A large number in the place of minus infinity (-1e9, in half precision -3e4); "
             "ops.maximum(number_of_steps, 1) as the divisor."
         ],
+        severity="warning",
+    )
+
+
+def _longer(case: Case, x: np.ndarray, mask: np.ndarray, output: np.ndarray) -> Iterator[Finding]:
+    """Yields a finding when one more step of padding changes what is made of the steps that count."""
+    instance = case.built()
+    if not masking.reads_masks(instance) or output.shape[:2] == mask.shape:
+        return
+    restore(case)
+    try:
+        longer, _ = masking.call_masked(
+            instance, np.pad(x, ((0, 0), (0, 1), (0, 0))), np.pad(mask, ((0, 0), (0, 1)))
+        )
+    except Exception:  # of a layer whose weights are made for a length
+        return
+    after = arrays(longer)
+    apart = difference([output], after[:1]) if after and after[0].shape == output.shape else None
+    if apart is not None:
+        yield case.broken(
+            f"{case.subject.name} hangs on how long the padding is",
+            "One more step was put behind all sequences and masked, and the result changed, though the values in the "
+            "padding do not count. What is predicted for a sentence then depends on the longest one of its batch.",
+            evidence=[Evidence("largest change", apart)],
+            location=case.where("call", text="mask"),
+            fixes=["Divide by the number of steps that count, ops.sum(mask), not by the number of steps."],
+            severity="warning",
+        )
+
+
+def _lost_inside(case: Case, x: np.ndarray) -> Iterator[Finding]:
+    """Yields a finding when an inner layer makes a mask of the tokens that nothing reads and that ends here."""
+    instance = case.built()
+    tokens = np.array(x)
+    tokens[:, -1] = 0
+    restore(case)
+    origin = masking.lost(instance, tokens)
+    if origin is None:
+        raise Skip("its input is no sequence of vectors")
+    yield case.broken(
+        f"The mask that {origin} makes ends in {case.subject.name}",
+        "An inner layer marks the padding, no layer inside reads the mark, and the result does not carry it on: Keras "
+        "hands masks on by compute_mask of the outer layer. Attention, RNN and pooling layers further on, and the "
+        "loss, take the padding for words.",
+        evidence=[Evidence("layer that makes the mask", origin)],
+        location=case.where("call"),
+        fixes=["def compute_mask(self, inputs, mask=None): return self.embedding.compute_mask(inputs)"],
         severity="warning",
     )
 
