@@ -37,7 +37,7 @@ def maker(optimizer: Any) -> Callable[[], Any] | None:
 
 
 def variables(arrays: Sequence[np.ndarray]) -> list[Any]:
-    """Returns a trainable variable for each array, named as in a model: alike in every layer, with paths of their own."""
+    """Returns a trainable variable for each array, named alike in every layer as in a model."""
     found = []
     for i, array in enumerate(arrays):
         with keras.name_scope(f"layer_{i}"):

@@ -9,7 +9,8 @@ import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import alone, objects, training
+from kerascope._keras import alone, objects
+from kerascope._keras.training import own_methods
 from kerascope.detect.contracts.case import BATCH, Arguments, Case, arrays
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.rehearsal import observed
@@ -106,7 +107,7 @@ def _effect(case: Case, weight: Any) -> str:
 
 def _trained(case: Case, index: int) -> bool:
     """Tells whether a step of the model's own may train a weight that its `call` does not use, as a critic's."""
-    if "model" not in case.kinds or not training.own_methods(case.built(), "train_step", "compute_loss"):
+    if "model" not in case.kinds or not own_methods(case.built(), "train_step", "compute_loss"):
         return False
     if "train_step" not in case.kinds:
         return True
