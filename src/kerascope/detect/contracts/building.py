@@ -44,19 +44,21 @@ def builds(case: Case) -> Iterator[Finding]:
         )
         found = [dataclasses.replace(found[0], **other)]
     yield from found
-    if not found and "function" not in case.kinds and alone.has_modes(case.built()):
+    if not found and "layer" in case.kinds and alone.has_modes(case.built()):
         yield from _in_training(case)
 
 
 def _in_training(case: Case) -> Iterator[Finding]:
-    """Yields a finding when a call in training raises: all that comes after would raise the same."""
-    one = base(case)
-    restore(case)
+    """Yields a finding when a call in training raises: all that comes after would raise the same.
+
+    Another instance is called, so that what the call leaves behind is seen by the contract it breaks.
+    """
+    one, other = base(case), case.fresh()
     with case.attempt(
         f"{case.subject.name} fails when called in training",
         "In inference it can be called; with training=True, as in fit, the same input makes it fail.",
     ) as found:
-        case.run(case.built(), one.args, one.kwargs, training=True)
+        case.run(other, one.args, one.kwargs, training=True)
     yield from found
 
 
@@ -96,6 +98,15 @@ def _lost(case: Case, other: Sequence[np.ndarray], size: int) -> Finding | None:
         a, b = first.shape, second.shape
         if len(a) == len(b) and (not a or a[0] != BATCH or b[0] == size):
             continue
+        if len(a) == len(b):
+            return case.broken(
+                f"{case.subject.name} returns {_text(b)} for a batch of {size}",
+                f"A batch of {BATCH} gives {_text(a)}, so {_text((size, *a[1:]))} should come. Something of the size "
+                "of an earlier batch was kept, or a size is written into the code.",
+                evidence=[Evidence(f"batch of {BATCH}", _text(a)), Evidence(f"batch of {size}", _text(b))],
+                location=case.where("call"),
+                fixes=["Take the size of the batch at hand: ops.shape(x)[0], and keep no tensor of a call."],
+            )
         return case.broken(
             f"{case.subject.name} returns {_text(b)} for a batch of {size}, but {_text(a)} for a batch of {BATCH}",
             "The axes of the result must not depend on how many samples there are. A squeeze without an axis drops "
