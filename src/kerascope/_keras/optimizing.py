@@ -58,6 +58,18 @@ def apply(optimizer: Any, found: Sequence[Any], targets: Sequence[Any], share: f
     optimizer.apply(gradients, list(found))
 
 
+def held(optimizer: Any) -> list[str]:
+    """Returns the names of the attributes in which an optimizer keeps tensors, or numbers of its own."""
+    usual = set(vars(keras.optimizers.SGD()))
+    own = {name: value for name, value in vars(optimizer).items() if name not in usual}
+    tensors = [
+        name
+        for name, value in own.items()
+        if any(keras.ops.is_tensor(leaf) for leaf in keras.tree.flatten(value))
+    ]
+    return tensors or [name for name, value in own.items() if isinstance(value, (int, float, list, dict))]
+
+
 def set_rate(optimizer: Any, factor: float) -> bool:
     """Multiplies the learning rate, and tells whether there is one that can be set."""
     inner = getattr(optimizer, "inner_optimizer", None) or optimizer

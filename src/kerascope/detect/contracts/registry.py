@@ -7,6 +7,7 @@ is kept, and raises `Skip` when it cannot be judged. Its first line of documenta
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib
 import importlib.util
 import time
@@ -133,8 +134,11 @@ def run_contracts(case: Case, only: Sequence[str] | None = None) -> Outcome:
     known = {one.name for one in contracts()}
     for option, names in (("allow", case.allow), ("only", only or ())):
         for unknown in sorted(set(names) - known):
+            near = difflib.get_close_matches(unknown, known, 3)
+            allowed = " or ".join(map(repr, near)) if near else ", ".join(sorted(known))
             raise UsageError(
-                f"There is no such contract. Received: {option}={unknown!r}. Allowed: {', '.join(sorted(known))}."
+                f"There is no such contract. Received: {option}={unknown!r}. Allowed: {allowed}"
+                + ("." if not near else ", to name what is near.")
             )
     outcome = Outcome()
     chosen = contracts(case.kinds)
