@@ -22,12 +22,12 @@ def reads_masks(layer: Any) -> bool:
     return any(name == "mask" or name.endswith("_mask") for name in inspect.signature(layer.call).parameters)
 
 
-def call_masked(layer: Any, x: np.ndarray, mask: np.ndarray) -> tuple[Any, np.ndarray | None]:
+def call_masked(layer: Any, x: Any, mask: Any) -> tuple[Any, Any]:
     """Calls a layer in inference on a tensor that carries a mask; returns its result and the mask that this carries."""
     return call_all_masked(layer, (masked(x, mask),), {})
 
 
-def masked(x: np.ndarray, mask: np.ndarray) -> Any:
+def masked(x: Any, mask: Any) -> Any:
     """Returns an array as a tensor that carries a mask."""
     tensor = keras.ops.convert_to_tensor(x)
     keras.src.backend.set_keras_mask(tensor, keras.ops.convert_to_tensor(mask))
@@ -60,11 +60,9 @@ def lost(layer: Any, x: np.ndarray) -> str | None:
     return lost_ones[0] if lost_ones and not read and outgoing is None else None
 
 
-def call_all_masked(
-    layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> tuple[Any, np.ndarray | None]:
+def call_all_masked(layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
     """Calls a layer in inference on tensors that carry masks; returns its result and the mask that this carries."""
     result = layer(*args, **kwargs, training=False)
     first = keras.tree.flatten(result)[0]
     outgoing = keras.src.backend.get_keras_mask(first)
-    return result, None if outgoing is None else np.asarray(keras.ops.convert_to_numpy(outgoing))
+    return result, outgoing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from kerascope._backends import tensors
 from kerascope._keras import alone, objects
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import Skip, contract
-from kerascope.detect.contracts.running import CALLS, LAYERS, base, restore, swift
+from kerascope.detect.contracts.running import CALLS, LAYERS, base, flat, rebuilt, restore, swift
 from kerascope.values import Evidence, Finding
 
 Spec = tuple[tuple[Any, ...] | None, str]
@@ -54,6 +55,15 @@ def _in_training(case: Case) -> Iterator[Finding]:
     Another instance is called, so that what the call leaves behind is seen by the contract it breaks.
     """
     one, other = base(case), case.fresh()
+    if backend.name() == "jax":
+        with contextlib.suppress(Exception):  # what can be traced without values need not be run line by line
+
+            def call(*leaves: Any) -> Any:
+                return case.run(case.built(), *rebuilt(one.args, one.kwargs, leaves), training=True)
+
+            restore(case)
+            backend.traced(call, alone.variables(case.built()), *flat(one.args, one.kwargs))
+            return
     with case.attempt(
         f"{case.subject.name} fails when called in training",
         "In inference it can be called; with training=True, as in fit, the same input makes it fail.",

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import masking, objects
+from kerascope._keras import alone, masking, objects
 from kerascope.detect.contracts.case import BATCH, Case, arrays
 from kerascope.detect.contracts.inputs import SEQUENCES
 from kerascope.detect.contracts.registry import Skip, contract
@@ -30,8 +31,8 @@ from kerascope.values import Evidence, Finding
 def masks(case: Case) -> Iterator[Finding]:
     """Padded positions change nothing at the others, and the mask is handed on in the shape of the output."""
     one = base(case)
-    alone = len(one.args) == 1 and not one.kwargs and tensors.kind(one.args[0]) == "tensor"
-    x = tensors.array_of(one.args[0]) if alone else None
+    single = len(one.args) == 1 and not one.kwargs and tensors.kind(one.args[0]) == "tensor"
+    x = tensors.array_of(one.args[0]) if single else None
     if x is None or x.ndim != 3 or x.shape[1] < 2 or x.dtype.kind != "f":
         if len(flat(one.args, one.kwargs)) > 1:
             yield from several(case)
@@ -50,15 +51,13 @@ def masks(case: Case) -> Iterator[Finding]:
     steps = x.shape[1]
     mask = np.arange(steps)[None, :] < np.array([steps, steps - 1, max(1, steps // 2)])[:, None]
     with case.attempt(f"{case.subject.name} fails when its input has a mask") as found:
-        restore(case)
-        result, outgoing = masking.call_masked(instance, x, mask)
-        _, unmasked = masking.call_masked(instance, x, np.ones_like(mask))
+        outputs, outgoing = _masked(case, x, mask)
+        _, unmasked = _masked(case, x, np.ones_like(mask))
     yield from found
     if found:
         return
     if outgoing is not None and unmasked is not None and np.array_equal(outgoing, unmasked):
         raise Skip("it makes a mask of its own")
-    outputs = arrays(result)
     if not outputs or not outputs[0].ndim or outputs[0].shape[0] != BATCH:
         raise Skip("its result has no batch axis")
     if outgoing is not None and outgoing.shape != outputs[0].shape[: outgoing.ndim]:
@@ -66,6 +65,25 @@ def masks(case: Case) -> Iterator[Finding]:
         return
     broken = list(_padding(case, x, mask, outputs[0], outgoing)) or list(_all_padding(case, x, mask))
     yield from broken or _longer(case, x, mask, outputs[0])
+
+
+def _masked(case: Case, x: np.ndarray, mask: np.ndarray) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Returns the result for a tensor with a mask and the mask that it carries, compiled once where that is cheaper."""
+    instance = case.built()
+    restore(case)
+    if backend.name() == "jax" and case.cache.get("masked", True) is not False:
+        if "masked" not in case.cache:
+            case.cache["masked"] = backend.compiled(
+                lambda x, mask: masking.call_masked(instance, x, mask), alone.variables(instance)
+            )
+        try:
+            result, outgoing = case.cache["masked"](objects.to_tensor(x), objects.to_tensor(mask))
+            return arrays(result), None if outgoing is None else objects.to_numpy(outgoing)
+        except Exception:  # what cannot be compiled has a contract of its own
+            case.cache["masked"] = False
+            restore(case)
+    result, outgoing = masking.call_masked(instance, x, mask)
+    return arrays(result), None if outgoing is None else objects.to_numpy(outgoing)
 
 
 def _on_sequences(case: Case) -> Case:
@@ -99,8 +117,7 @@ def _padding(
     noise = np.random.default_rng(case.seed + 7).normal(size=x.shape).astype(x.dtype) * 3
     wide = mask.reshape(mask.shape + (1,) * (x.ndim - 2))
     other = np.where(wide, x, noise)
-    restore(case)
-    changed = arrays(masking.call_masked(instance, other, mask)[0])[0]
+    changed = _masked(case, other, mask)[0][0]
     counts = outgoing if outgoing is not None else mask if output.shape[:2] == mask.shape else None
     if counts is not None and output.ndim >= 2 and counts.shape == output.shape[:2]:
         apart = difference([output[counts]], [changed[counts]])
@@ -138,12 +155,11 @@ def _all_padding(case: Case, x: np.ndarray, mask: np.ndarray) -> Iterator[Findin
     instance = case.built()
     empty = mask.copy()
     empty[-1] = False
+    found, _ = _masked(case, x, empty)
+    if all(np.isfinite(array).all() for array in found if array.dtype.kind == "f"):
+        return
     restore(case)
     seen = watched(lambda: masking.call_masked(instance, x, empty))
-    restore(case)
-    result, _ = masking.call_masked(instance, x, empty)
-    if all(np.isfinite(array).all() for array in arrays(result) if array.dtype.kind == "f"):
-        return
     bad = next((s for s in seen if s.value is not None and np.isnan(s.value).any()), None)
     yield case.broken(
         f"{case.subject.name} gives a result that is not finite for a sequence of padding alone",
@@ -240,7 +256,8 @@ def several(case: Case) -> Iterator[Finding]:
     def run(arrays: Sequence[np.ndarray]) -> tuple[Any, np.ndarray | None]:
         restore(case)
         new = [masking.masked(x, mask) for x, mask in zip(arrays, masks, strict=True)]
-        return masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
+        result, outgoing = masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
+        return result, None if outgoing is None else objects.to_numpy(outgoing)
 
     with case.attempt(f"{case.subject.name} fails when its inputs have masks") as failed:
         result, outgoing = run(data)
