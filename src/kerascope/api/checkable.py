@@ -47,7 +47,7 @@ def prepared(
     if kind == "optimizer":
         make = make or optimizing.maker(obj)
     make = make or (alone.maker(obj) if kind not in ("function",) and run is None else lambda: obj)
-    kinds = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
+    kinds: tuple[str, ...] = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
     if kind == "model" and not training.has_call(obj):
         kinds = _step_alone(obj, name, inputs)
     if kind == "function" and not inputs and not _needs_arguments(obj):
