@@ -124,7 +124,9 @@ def learns(case: Case) -> Iterator[Finding]:
     """The loss falls when the same batch is trained on again and again."""
     seen = observed(case)
     if seen.losses is None:
-        raise Skip("the step computes a loss of its own, not by compute_loss")
+        raise Skip(
+            "the step computes a loss of its own, not by compute_loss, or one that changes from step to step"
+        )
     before, after = seen.losses
     if not np.isfinite(after) or after > before + 1e-6 * abs(before):
         yield case.broken(
