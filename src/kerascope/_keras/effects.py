@@ -49,6 +49,7 @@ class Drawn:
     fixed: bool
     file: str | None
     line: int | None
+    anew: bool = False
 
 
 def _caller(is_users: Callable[[str], bool]) -> tuple[str | None, int | None]:
@@ -62,7 +63,10 @@ def _caller(is_users: Callable[[str], bool]) -> tuple[str | None, int | None]:
 
 @contextlib.contextmanager
 def seeds_drawn(is_users: Callable[[str], bool]) -> Iterator[list[Drawn]]:
-    """Notes with which seed each random number in the block is drawn. `is_users` tells whose file is whose."""
+    """Notes with which seed each random number in the block is drawn. `is_users` tells whose file is whose.
+
+    A generator that is made in the block is noted too, as `anew`: not on every backend does drawing from it show.
+    """
     drawn: list[Drawn] = []
     module = keras.src.backend.random
     original = module.draw_seed
@@ -84,6 +88,7 @@ def seeds_drawn(is_users: Callable[[str], bool]) -> Iterator[list[Drawn]]:
 
     def remembering(self: Any, seed: Any = None, *args: Any, **kwargs: Any) -> None:
         init(self, seed, *args, **kwargs)
+        drawn.append(Drawn("a SeedGenerator made in call", False, *_caller(is_users), anew=True))
         if seed is not None:
             made.append(self)
 

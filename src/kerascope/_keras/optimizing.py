@@ -37,8 +37,13 @@ def maker(optimizer: Any) -> Callable[[], Any] | None:
 
 
 def variables(arrays: Sequence[np.ndarray]) -> list[Any]:
-    """Returns a trainable variable for each array."""
-    return [keras.Variable(array, name=f"v{i}", trainable=True) for i, array in enumerate(arrays)]
+    """Returns a trainable variable for each array, named alike in every layer as in a model."""
+    found = []
+    for i, array in enumerate(arrays):
+        with keras.name_scope(f"layer_{i}"):
+            name = "kernel" if array.ndim > 1 else "bias"
+            found.append(keras.Variable(array, name=name, trainable=True))
+    return found
 
 
 def apply(optimizer: Any, found: Sequence[Any], targets: Sequence[Any], share: float = 1.0) -> None:
@@ -51,6 +56,18 @@ def apply(optimizer: Any, found: Sequence[Any], targets: Sequence[Any], share: f
         (variable.value - target) * scale * share for variable, target in zip(found, targets, strict=True)
     ]
     optimizer.apply(gradients, list(found))
+
+
+def held(optimizer: Any) -> list[str]:
+    """Returns the names of the attributes in which an optimizer keeps tensors, or numbers of its own."""
+    usual = set(vars(keras.optimizers.SGD()))
+    own = {name: value for name, value in vars(optimizer).items() if name not in usual}
+    tensors = [
+        name
+        for name, value in own.items()
+        if any(keras.ops.is_tensor(leaf) for leaf in keras.tree.flatten(value))
+    ]
+    return tensors or [name for name, value in own.items() if isinstance(value, (int, float, list, dict))]
 
 
 def set_rate(optimizer: Any, factor: float) -> bool:

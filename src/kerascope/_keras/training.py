@@ -26,8 +26,8 @@ def is_compiled(model: Any) -> bool:
 def rehearsal(model: Any) -> Iterator[None]:
     """Puts weights, metrics, seeds and attributes of a model back after the block, which trains with a new optimizer.
 
-    The optimizer is made from the configuration of the model's own; its learning rate is at most 0.01 unless a
-    schedule gives it.
+    The optimizer is made from the configuration of the model's own, and so are further ones in attributes; the learning
+    rate is at most 0.01 unless a schedule gives it.
     """
     variables = alone.variables(model)
     values = alone.values(variables)
@@ -41,10 +41,28 @@ def rehearsal(model: Any) -> Iterator[None]:
         model.optimizer = optimizer
         model.train_function = None
         optimizer.build(model.trainable_variables)
+        for name, other in other_optimizers(model).items():
+            another = state.copy_of(other)
+            another.learning_rate = min(float(keras.ops.convert_to_numpy(other.learning_rate)), 0.01)
+            setattr(model, name, another)
         try:
             yield
         finally:
             alone.assign(variables, values)
+
+
+def has_call(model: Any) -> bool:
+    """Tells whether a model says what calling it does."""
+    return type(model).call not in (keras.Model.call, keras.layers.Layer.call)
+
+
+def other_optimizers(model: Any) -> dict[str, Any]:
+    """Returns the optimizers that a model has beside that of `compile`, as a GAN does, by their attributes' names."""
+    return {
+        name: value
+        for name, value in vars(model).items()
+        if isinstance(value, keras.optimizers.Optimizer) and value is not model.optimizer
+    }
 
 
 def begin(model: Any, *, compiled: bool) -> None:
@@ -76,6 +94,12 @@ def evaluated(model: Any, x: Any, y: Any) -> dict[str, float]:
 
 def _numbers(logs: Any) -> dict[str, float]:
     return {name: float(value) for name, value in logs.items() if getattr(value, "ndim", 0) == 0}
+
+
+def frozen(model: Any) -> list[Any]:
+    """Returns the variables that were made to be trained, and are not: those of a layer with trainable=False."""
+    layers = model._flatten_layers()
+    return [v for layer in layers for v in layer._trainable_variables if not v.trainable]
 
 
 def own_methods(model: Any, *names: str) -> bool:

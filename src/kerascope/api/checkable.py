@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from kerascope._keras import alone, objects, optimizing
+from kerascope._keras import alone, objects, optimizing, training
 from kerascope.errors import UsageError
 from kerascope.explain.subject import BATCH, InputSpec, Subject, subject
 
@@ -47,7 +47,9 @@ def prepared(
     if kind == "optimizer":
         make = make or optimizing.maker(obj)
     make = make or (alone.maker(obj) if kind not in ("function",) and run is None else lambda: obj)
-    kinds = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
+    kinds: tuple[str, ...] = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
+    if kind == "model" and not training.has_call(obj):
+        kinds = _step_alone(obj, name, inputs)
     if kind == "function" and not inputs and not _needs_arguments(obj):
         kinds = ("builder",)  # what takes nothing puts something together
     if kind == "optimizer" or kinds == ("builder",):
@@ -60,6 +62,20 @@ def prepared(
         return [Subject(kind, name, make, known, {}, run)], kinds
     found = _guessed(obj, make, kind, name, supposed)
     return [Subject(kind, name, make, args, {}, run, guessed=True) for args in found], kinds
+
+
+def _step_alone(model: Any, name: str, inputs: Sequence[Any]) -> tuple[str, ...]:
+    """Returns the kinds of a model without a `call`, such as a GAN, which is there to be trained.
+
+    Raises:
+        UsageError: it is not compiled, or there is nothing to train it on.
+    """
+    if not alone.is_compiled(model) or not inputs:
+        raise UsageError(
+            f"This model has no `call`, so what can be checked is its training step. Received: {name}. Give it "
+            "compiled, with a batch of what it is trained on."
+        )
+    return ("train_step",)
 
 
 def _described(

@@ -199,7 +199,7 @@ def _families(kind: str) -> tuple[ModuleType, ...]:
     if kind in _ABOUT_USE:
         return habits, structure
     if kind == "masks":
-        return (masking,)
+        return masking, habits
     if kind in _ABOUT_STATE:
         return state, habits
     return (habits,)

@@ -55,7 +55,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="for each object (60)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and inputs")
     parser.add_argument(
-        "--json", metavar="FILE", help="write the reports as JSON too (- for standard output)"
+        "--json",
+        metavar="FILE",
+        nargs="?",
+        const="-",
+        help="write the reports as JSON to a file too, or nothing else to standard output",
     )
     parser.add_argument("--full", action="store_true", help="print every contract")
     parser.add_argument("--no-fixes", action="store_true", help="try no changes of the source")

@@ -60,7 +60,8 @@ def _verdict(report: Report) -> Heading | Line:
         return Heading(line) if report.findings else line
     kinds = list(dict.fromkeys(finding.kind for finding in serious))
     if "builds" in kinds:
-        what = Span("FAILS when called", "bad")
+        sure = any(finding.kind == "builds" and finding.severity == "fault" for finding in serious)
+        what = Span("FAILS when called" if sure else "took no input that was tried", "bad")
         return Heading(Line((name, Span("   "), what, took, end), hang=2))
     what = Span(f"breaks {len(kinds)}", "bad")
     of = Span(f" of {figure(sum(count))} contracts")

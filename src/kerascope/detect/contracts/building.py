@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from kerascope._backends import tensors
 from kerascope._keras import alone, objects
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import Skip, contract
-from kerascope.detect.contracts.running import CALLS, LAYERS, base, restore, swift
+from kerascope.detect.contracts.running import CALLS, LAYERS, base, flat, rebuilt, restore, swift
 from kerascope.values import Evidence, Finding
 
 Spec = tuple[tuple[Any, ...] | None, str]
@@ -43,6 +44,31 @@ def builds(case: Case) -> Iterator[Finding]:
             {"explanation": ""} if whatever else {"severity": "warning", "confidence": 0.6}
         )
         found = [dataclasses.replace(found[0], **other)]
+    yield from found
+    if not found and "layer" in case.kinds and alone.has_modes(case.built()):
+        yield from _in_training(case)
+
+
+def _in_training(case: Case) -> Iterator[Finding]:
+    """Yields a finding when a call in training raises: all that comes after would raise the same.
+
+    Another instance is called, so that what the call leaves behind is seen by the contract it breaks.
+    """
+    one, other = base(case), case.fresh()
+    if backend.name() == "jax":
+        with contextlib.suppress(Exception):  # what can be traced without values need not be run line by line
+
+            def call(*leaves: Any) -> Any:
+                return case.run(case.built(), *rebuilt(one.args, one.kwargs, leaves), training=True)
+
+            restore(case)
+            backend.traced(call, alone.variables(case.built()), *flat(one.args, one.kwargs))
+            return
+    with case.attempt(
+        f"{case.subject.name} fails when called in training",
+        "In inference it can be called; with training=True, as in fit, the same input makes it fail.",
+    ) as found:
+        case.run(other, one.args, one.kwargs, training=True)
     yield from found
 
 
@@ -82,6 +108,15 @@ def _lost(case: Case, other: Sequence[np.ndarray], size: int) -> Finding | None:
         a, b = first.shape, second.shape
         if len(a) == len(b) and (not a or a[0] != BATCH or b[0] == size):
             continue
+        if len(a) == len(b):
+            return case.broken(
+                f"{case.subject.name} returns {_text(b)} for a batch of {size}",
+                f"A batch of {BATCH} gives {_text(a)}, so {_text((size, *a[1:]))} should come. Something of the size "
+                "of an earlier batch was kept, or a size is written into the code.",
+                evidence=[Evidence(f"batch of {BATCH}", _text(a)), Evidence(f"batch of {size}", _text(b))],
+                location=case.where("call"),
+                fixes=["Take the size of the batch at hand: ops.shape(x)[0], and keep no tensor of a call."],
+            )
         return case.broken(
             f"{case.subject.name} returns {_text(b)} for a batch of {size}, but {_text(a)} for a batch of {BATCH}",
             "The axes of the result must not depend on how many samples there are. A squeeze without an axis drops "

@@ -10,8 +10,10 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import alone, objects
+from kerascope._keras.training import own_methods
 from kerascope.detect.contracts.case import BATCH, Arguments, Case, arrays
 from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.rehearsal import observed
 from kerascope.detect.contracts.running import (
     LAYERS,
     base,
@@ -62,7 +64,7 @@ def gradients_reach(case: Case) -> Iterator[Finding]:
         return
     judged = [(i, _effect(case, weights[i])) for i in sorted(missing & in_inference)]
     cut = [weights[i] for i, effect in judged if effect == "moves"]
-    unused = [weights[i] for i, effect in judged if effect == "nothing"]
+    unused = [weights[i] for i, effect in judged if effect == "nothing" and not _trained(case, i)]
     if cut:
         yield _cut(case, cut)
     if unused and not cut:
@@ -101,6 +103,22 @@ def _effect(case: Case, weight: Any) -> str:
             if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(still, after, strict=False)):
                 result = "rounding"
     return result
+
+
+def _trained(case: Case, index: int) -> bool:
+    """Tells whether a step of the model's own may train a weight that its `call` does not use, as a critic's."""
+    if "model" not in case.kinds or not own_methods(case.built(), "train_step", "compute_loss"):
+        return False
+    if "train_step" not in case.kinds:
+        return True
+    try:
+        seen = observed(case)
+    except Skip:
+        return True
+    if not seen.eager:
+        return True
+    moved = [did for did, may in zip(seen.changed(seen.eager[0]), seen.trainable, strict=True) if may]
+    return moved[index]
 
 
 def _paths(weights: Sequence[Any]) -> str:

@@ -49,9 +49,9 @@ def candidates(obj: Any) -> Iterator[Args]:
         # A layer that merges takes a list of tensors as its one argument.
         for spec in kinds[:3]:
             yield ([spec, spec],)
-        if keys := named_parts(obj):
+        if parts := named_parts(obj):
             for spec in kinds[:3]:
-                yield (dict.fromkeys(keys, spec),)
+                yield (_filled(parts, spec),)
     elif count == 2:
         yield SEQUENCES, IDS
         yield SEQUENCES, VECTORS
@@ -73,24 +73,39 @@ def tensor_parameters(obj: Any) -> list[str]:
     ]
 
 
-def named_parts(obj: Any) -> list[str]:
-    """Returns the names by which a call takes its one argument apart, as `inputs["image"]`; told from its source."""
+def named_parts(obj: Any) -> dict[str, Any]:
+    """Returns how a call takes its one argument apart, as `inputs["image"]`, told from its source.
+
+    Each name has a dict of what is taken from that part in turn, an empty one where nothing is.
+    """
     function = obj.call if objects.kind_of(obj) in ("layer", "model") else obj
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
     except (OSError, TypeError, SyntaxError):  # made at run time, or a lambda in the middle of a line
-        return []
+        return {}
     names = tensor_parameters(obj)[:1]
-    found = [
-        node.slice.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.value, ast.Name)
-        and node.value.id in names
-        and isinstance(node.slice, ast.Constant)
-        and isinstance(node.slice.value, str)
-    ]
-    return list(dict.fromkeys(found))
+    found: dict[str, Any] = {}
+    for node in ast.walk(tree):
+        path = _path(node, names)
+        part = found
+        for name in path:
+            part = part.setdefault(name, {})
+    return found
+
+
+def _path(node: ast.AST, names: Sequence[str]) -> list[str]:
+    """Returns the names in `inputs["a"]["b"]`, none for another expression."""
+    path: list[str] = []
+    while isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        if not isinstance(node.slice.value, str):
+            return []
+        path.insert(0, node.slice.value)
+        node = node.value
+    return path if isinstance(node, ast.Name) and node.id in names else []
+
+
+def _filled(parts: dict[str, Any], spec: InputSpec) -> dict[str, Any]:
+    return {name: _filled(inner, spec) if inner else spec for name, inner in parts.items()}
 
 
 def guesses(make: Callable[[], Any], most: int = 2) -> list[Args]:

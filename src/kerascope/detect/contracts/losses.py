@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from kerascope._backends import alone as backend
+from kerascope._backends import tensors
 from kerascope._keras import objects, pairs
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.pairs import EMPTY, Pair, close, same, short, tensors_of, typical
 from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.running import watched
 from kerascope.detect.smells.roles import says_loss
 from kerascope.values import Evidence, Finding, Fix
 
@@ -166,8 +168,20 @@ def batch_independence(case: Case) -> Iterator[Finding]:
         fixes=[
             "Reduce over axis=-1 only. If samples are meant to be compared, allow `loss-batch-independence`."
         ],
-        severity="note" if embeddings else None,
+        severity="note" if embeddings or _compares(case, pair) else None,
     )
+
+
+def _compares(case: Case, pair: Pair) -> bool:
+    """Tells whether a loss multiplies each sample with each other one, as those that compare pairs do."""
+    batch = pair.y_pred.shape[0]
+    return any(
+        one.site.name in _PRODUCTS and one.value is not None and one.value.shape[:2] == (batch, batch)
+        for one in watched(lambda: values(case, pair))
+    )
+
+
+_PRODUCTS = ("matmul", "dot", "einsum", "tensordot", "MatMult")
 
 
 @contract("loss-repeatable", kinds=LOSS, after=RUNS)
@@ -178,8 +192,11 @@ def repeatable(case: Case) -> Iterator[Finding]:
     if all(same(got[0], other) for other in got[1:]):
         return
     before, after = pairs.plain_state(case.fresh()), pairs.plain_state(loss)
-    changed = sorted(name for name, value in after.items() if before.get(name, value) != value)
-    what = f" Attributes that changed: {', '.join(changed)}." if changed else ""
+    changed = {name for name, value in after.items() if name != "name" and before.get(name, value) != value}
+    changed |= {
+        name for name, value in vars(loss).items() if tensors.kind(value) == "tensor" and name not in before
+    }
+    what = f" Attributes that changed: {', '.join(sorted(changed))}." if changed else ""
     yield case.broken(
         f"{case.subject.name} gives another value each time",
         f"It was called three times on the same arrays.{what} A compiled step runs the Python code once and keeps "
@@ -298,7 +315,7 @@ def _gradient(case: Case, loss: Any, pair: Pair) -> tuple[np.ndarray, np.ndarray
     return np.asarray(result[0], "float64") if result else value, gradient
 
 
-@contract("loss-gradient", kinds=LOSS, after=RUNS)
+@contract("loss-gradient", kinds=LOSS, after=(*RUNS, "loss-repeatable"))
 @_of_a_loss
 def gradient(case: Case) -> Iterator[Finding]:
     """The gradient with respect to the predictions is there, and not zero everywhere."""

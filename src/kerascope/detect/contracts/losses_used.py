@@ -42,7 +42,11 @@ def compiled(case: Case) -> Iterator[Finding]:
         )
 
 
-@contract("loss-sample-weight", kinds=LOSS, after=(*RUNS, "loss-per-sample", "loss-batch-independence"))
+@contract(
+    "loss-sample-weight",
+    kinds=LOSS,
+    after=(*RUNS, "loss-per-sample", "loss-batch-independence", "loss-repeatable"),
+)
 def sample_weight(case: Case) -> Iterator[Finding]:
     """Sample weights count: a sample of weight 0 changes nothing, weights of 1 change nothing."""
     loss = case.fresh()

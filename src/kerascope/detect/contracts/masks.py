@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import masking, objects
+from kerascope._keras import alone, masking, objects
 from kerascope.detect.contracts.case import BATCH, Case, arrays
 from kerascope.detect.contracts.inputs import SEQUENCES
 from kerascope.detect.contracts.registry import Skip, contract
@@ -30,11 +31,14 @@ from kerascope.values import Evidence, Finding
 def masks(case: Case) -> Iterator[Finding]:
     """Padded positions change nothing at the others, and the mask is handed on in the shape of the output."""
     one = base(case)
-    alone = len(one.args) == 1 and not one.kwargs and tensors.kind(one.args[0]) == "tensor"
-    x = tensors.array_of(one.args[0]) if alone else None
+    single = len(one.args) == 1 and not one.kwargs and tensors.kind(one.args[0]) == "tensor"
+    x = tensors.array_of(one.args[0]) if single else None
     if x is None or x.ndim != 3 or x.shape[1] < 2 or x.dtype.kind != "f":
         if len(flat(one.args, one.kwargs)) > 1:
             yield from several(case)
+            return
+        if x is not None and x.ndim == 2 and x.dtype.kind in "iu":
+            yield from _lost_inside(case, x)
             return
         if not case.subject.guessed or len(one.args) != 1:
             raise Skip("its input is no sequence of vectors")
@@ -47,22 +51,39 @@ def masks(case: Case) -> Iterator[Finding]:
     steps = x.shape[1]
     mask = np.arange(steps)[None, :] < np.array([steps, steps - 1, max(1, steps // 2)])[:, None]
     with case.attempt(f"{case.subject.name} fails when its input has a mask") as found:
-        restore(case)
-        result, outgoing = masking.call_masked(instance, x, mask)
-        _, unmasked = masking.call_masked(instance, x, np.ones_like(mask))
+        outputs, outgoing = _masked(case, x, mask)
+        _, unmasked = _masked(case, x, np.ones_like(mask))
     yield from found
     if found:
         return
     if outgoing is not None and unmasked is not None and np.array_equal(outgoing, unmasked):
         raise Skip("it makes a mask of its own")
-    outputs = arrays(result)
     if not outputs or not outputs[0].ndim or outputs[0].shape[0] != BATCH:
         raise Skip("its result has no batch axis")
     if outgoing is not None and outgoing.shape != outputs[0].shape[: outgoing.ndim]:
         yield _misfit(case, outgoing, outputs[0])
         return
-    broken = list(_padding(case, x, mask, outputs[0], outgoing))
-    yield from broken or _all_padding(case, x, mask)
+    broken = list(_padding(case, x, mask, outputs[0], outgoing)) or list(_all_padding(case, x, mask))
+    yield from broken or _longer(case, x, mask, outputs[0])
+
+
+def _masked(case: Case, x: np.ndarray, mask: np.ndarray) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Returns the result for a tensor with a mask and the mask that it carries, compiled once where that is cheaper."""
+    instance = case.built()
+    restore(case)
+    if backend.name() == "jax" and case.cache.get("masked", True) is not False:
+        if "masked" not in case.cache:
+            case.cache["masked"] = backend.compiled(
+                lambda x, mask: masking.call_masked(instance, x, mask), alone.variables(instance)
+            )
+        try:
+            result, outgoing = case.cache["masked"](objects.to_tensor(x), objects.to_tensor(mask))
+            return arrays(result), None if outgoing is None else objects.to_numpy(outgoing)
+        except Exception:  # what cannot be compiled has a contract of its own
+            case.cache["masked"] = False
+            restore(case)
+    result, outgoing = masking.call_masked(instance, x, mask)
+    return arrays(result), None if outgoing is None else objects.to_numpy(outgoing)
 
 
 def _on_sequences(case: Case) -> Case:
@@ -96,8 +117,7 @@ def _padding(
     noise = np.random.default_rng(case.seed + 7).normal(size=x.shape).astype(x.dtype) * 3
     wide = mask.reshape(mask.shape + (1,) * (x.ndim - 2))
     other = np.where(wide, x, noise)
-    restore(case)
-    changed = arrays(masking.call_masked(instance, other, mask)[0])[0]
+    changed = _masked(case, other, mask)[0][0]
     counts = outgoing if outgoing is not None else mask if output.shape[:2] == mask.shape else None
     if counts is not None and output.ndim >= 2 and counts.shape == output.shape[:2]:
         apart = difference([output[counts]], [changed[counts]])
@@ -135,12 +155,11 @@ def _all_padding(case: Case, x: np.ndarray, mask: np.ndarray) -> Iterator[Findin
     instance = case.built()
     empty = mask.copy()
     empty[-1] = False
+    found, _ = _masked(case, x, empty)
+    if all(np.isfinite(array).all() for array in found if array.dtype.kind == "f"):
+        return
     restore(case)
     seen = watched(lambda: masking.call_masked(instance, x, empty))
-    restore(case)
-    result, _ = masking.call_masked(instance, x, empty)
-    if all(np.isfinite(array).all() for array in arrays(result) if array.dtype.kind == "f"):
-        return
     bad = next((s for s in seen if s.value is not None and np.isnan(s.value).any()), None)
     yield case.broken(
         f"{case.subject.name} gives a result that is not finite for a sequence of padding alone",
@@ -151,6 +170,53 @@ def _all_padding(case: Case, x: np.ndarray, mask: np.ndarray) -> Iterator[Findin
             "A large number in the place of minus infinity (-1e9, in half precision -3e4); "
             "ops.maximum(number_of_steps, 1) as the divisor."
         ],
+        severity="warning",
+    )
+
+
+def _longer(case: Case, x: np.ndarray, mask: np.ndarray, output: np.ndarray) -> Iterator[Finding]:
+    """Yields a finding when one more step of padding changes what is made of the steps that count."""
+    instance = case.built()
+    if not masking.reads_masks(instance) or output.shape[:2] == mask.shape:
+        return
+    restore(case)
+    try:
+        longer, _ = masking.call_masked(
+            instance, np.pad(x, ((0, 0), (0, 1), (0, 0))), np.pad(mask, ((0, 0), (0, 1)))
+        )
+    except Exception:  # of a layer whose weights are made for a length
+        return
+    after = arrays(longer)
+    apart = difference([output], after[:1]) if after and after[0].shape == output.shape else None
+    if apart is not None:
+        yield case.broken(
+            f"{case.subject.name} hangs on how long the padding is",
+            "One more step was put behind all sequences and masked, and the result changed, though the values in the "
+            "padding do not count. What is predicted for a sentence then depends on the longest one of its batch.",
+            evidence=[Evidence("largest change", apart)],
+            location=case.where("call", text="mask"),
+            fixes=["Divide by the number of steps that count, ops.sum(mask), not by the number of steps."],
+            severity="warning",
+        )
+
+
+def _lost_inside(case: Case, x: np.ndarray) -> Iterator[Finding]:
+    """Yields a finding when an inner layer makes a mask of the tokens that nothing reads and that ends here."""
+    instance = case.built()
+    tokens = np.array(x)
+    tokens[:, -1] = 0
+    restore(case)
+    origin = masking.lost(instance, tokens)
+    if origin is None:
+        raise Skip("its input is no sequence of vectors")
+    yield case.broken(
+        f"The mask that {origin} makes ends in {case.subject.name}",
+        "An inner layer marks the padding, no layer inside reads the mark, and the result does not carry it on: Keras "
+        "hands masks on by compute_mask of the outer layer. Attention, RNN and pooling layers further on, and the "
+        "loss, take the padding for words.",
+        evidence=[Evidence("layer that makes the mask", origin)],
+        location=case.where("call"),
+        fixes=["def compute_mask(self, inputs, mask=None): return self.embedding.compute_mask(inputs)"],
         severity="warning",
     )
 
@@ -190,7 +256,8 @@ def several(case: Case) -> Iterator[Finding]:
     def run(arrays: Sequence[np.ndarray]) -> tuple[Any, np.ndarray | None]:
         restore(case)
         new = [masking.masked(x, mask) for x, mask in zip(arrays, masks, strict=True)]
-        return masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
+        result, outgoing = masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
+        return result, None if outgoing is None else objects.to_numpy(outgoing)
 
     with case.attempt(f"{case.subject.name} fails when its inputs have masks") as failed:
         result, outgoing = run(data)

@@ -70,6 +70,16 @@ def _where(case: Case, text: str = "") -> SourceSpan:
     return case.where("update_step", "apply", "build", text=text)
 
 
+def _held_where(case: Case, names: Sequence[str]) -> SourceSpan:
+    """Returns the line that puts something into one of these attributes during an update."""
+    for name in names:
+        for text in (f"self.{name}[", f"self.{name} =", f"self.{name}"):
+            found = case.where("update_step", "apply", text=text)
+            if found.expression:
+                return found
+    return _where(case, "self.")
+
+
 @contract("optimizer-runs", kinds=OPTIMIZER)
 def runs(case: Case) -> Iterator[Finding]:
     """It can be built and makes updates."""
@@ -159,12 +169,14 @@ def state(case: Case) -> Iterator[Finding]:
     alone.assign(variables, kept)
     again = problem.steps(2)
     if not _same(first, again):
+        held = optimizing.held(problem.optimizer)
         yield case.broken(
-            f"{case.subject.name} keeps state outside its variables",
+            f"{case.subject.name} keeps state outside its variables"
+            + "".join(f": self.{n}" for n in held[:1]),
             "After two updates its variables and the weights were put down, and two more updates made; then all was "
             "put back, and the two updates came to something else. Keras saves and compiles variables only: such "
             "state is lost when a training is taken up again, and stands still, or leaks, in a compiled step.",
-            location=_where(case, "self."),
+            location=_held_where(case, held),
             fixes=[
                 "Make slots in build(): self.add_variable_from_reference(variable, name=...), and assign to them."
             ],

@@ -57,8 +57,22 @@ def training_noise(case: Case) -> Iterator[Finding]:
             fixes=[_FIX],
         )
         return
+    anew = next((seed for seed in drawn if seed.anew), None)
+    if anew is not None:
+        yield _anew(case, anew)
+        return
     if noisy and backend.compiles() and alone.supports_compiling(instance):
         yield from _compiled(case, instance, one)
+
+
+def _anew(case: Case, drawn: effects.Drawn) -> Finding:
+    return case.broken(
+        f"{case.subject.name} makes its random generator at every call",
+        "A layer that drops or adds noise, or a SeedGenerator, is made in `call`. Its state belongs to no model: "
+        "compiled it is an error on TensorFlow, and on JAX the same noise at every step.",
+        location=SourceSpan(drawn.file, drawn.line) if drawn.file else case.where("call"),
+        fixes=["Make the layer in __init__ (self.dropout = layers.Dropout(rate)), and only use it in call."],
+    )
 
 
 def _foreign(case: Case, one: Any) -> Finding:

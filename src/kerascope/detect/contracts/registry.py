@@ -7,6 +7,7 @@ is kept, and raises `Skip` when it cannot be judged. Its first line of documenta
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib
 import importlib.util
 import time
@@ -133,8 +134,11 @@ def run_contracts(case: Case, only: Sequence[str] | None = None) -> Outcome:
     known = {one.name for one in contracts()}
     for option, names in (("allow", case.allow), ("only", only or ())):
         for unknown in sorted(set(names) - known):
+            near = difflib.get_close_matches(unknown, known, 3)
+            allowed = " or ".join(map(repr, near)) if near else ", ".join(sorted(known))
             raise UsageError(
-                f"There is no such contract. Received: {option}={unknown!r}. Allowed: {', '.join(sorted(known))}."
+                f"There is no such contract. Received: {option}={unknown!r}. Allowed: {allowed}"
+                + ("." if not near else ", to name what is near.")
             )
     outcome = Outcome()
     chosen = contracts(case.kinds)
@@ -149,7 +153,55 @@ def run_contracts(case: Case, only: Sequence[str] | None = None) -> Outcome:
                 outcome.blocked.add(one.name)
             continue
         _run(one, case, outcome)
+    _tidy(outcome)
     return outcome
+
+
+_STATE = (
+    "python-state",
+    "tracked-state",
+    "loss-repeatable",
+    "metric-state",
+    "step-repeatable",
+    "optimizer-state",
+)
+"""The contracts that say of an object that it keeps what it should not."""
+
+_LEAKS = (
+    "UnexpectedTracerError",
+    "InaccessibleTensorError",
+    "out of scope",
+    "backward through the graph a second time",
+)
+
+
+def _tidy(outcome: Outcome) -> None:
+    """Takes out what follows from another finding: an error said once more, and what a kept tensor brings about."""
+    causes = [one.kind for one in outcome.findings if one.kind in _STATE and not _is_leak(one)]
+    told: set[tuple[str, int | None]] = set()
+    for finding in list(outcome.findings):
+        where = (_error(finding), finding.location.line if finding.location else None)
+        name = finding.kind
+        if name == "kerascope-internal":
+            name = finding.title.partition("`")[2].rstrip("`")
+        if causes and (finding.kind == "kerascope-internal" or _is_leak(finding)):
+            reason = f"cannot be judged without `{causes[0]}`"
+        elif where[0] and where in told and "while checking `" in finding.title:
+            reason = "it raises what was said already"
+        else:
+            told.add(where)
+            continue
+        outcome.findings.remove(finding)
+        if name not in outcome.broken:
+            outcome.skipped[name] = reason
+
+
+def _error(finding: Finding) -> str:
+    return next((str(one.value) for one in finding.evidence if one.label == "error"), "")
+
+
+def _is_leak(finding: Finding) -> bool:
+    return any(word in _error(finding) for word in _LEAKS)
 
 
 def _reason_to_skip(one: Contract, case: Case, outcome: Outcome, judged: set[str]) -> str | None:

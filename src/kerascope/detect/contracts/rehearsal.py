@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +34,9 @@ class Observed:
     `added` is by how much the regularizer makes the loss larger, and by how much it should. `tested` are the logs of a
     test step of the model's own with some random numbers and with others. `running` are the logs of a batch, of another
     one, of both in this order and of both in the other, from the same weights throughout. `idle` names the metrics that
-    a step of the model's own does not change.
+    a step of the model's own does not change. `evaluated` are the trainable variables that a test step of the model's
+    own changes. `used` tells of each variable that is frozen, though it was made to be trained, whether the output of a
+    call in training hangs on it.
     """
 
     paths: list[str]
@@ -58,7 +61,9 @@ class Observed:
     seeds: list[bool] = dataclasses.field(default_factory=list)
     added: tuple[float, float] | None = None
     tested: tuple[dict[str, float], dict[str, float]] | None = None
+    used: list[bool] = dataclasses.field(default_factory=list)
     idle: list[str] = dataclasses.field(default_factory=list)
+    evaluated: list[str] = dataclasses.field(default_factory=list)
     running: list[dict[str, float]] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
@@ -88,7 +93,8 @@ def _observe(case: Case) -> Observed | Skip:
     args, kwargs = case.inputs(SIZE)
     if len(args) != 1 or kwargs:
         return Skip("a training step calls the model with one argument")
-    model(*args)
+    if training.has_call(model):
+        model(*args)
     with training.rehearsal(model):
         y = next(_targets(case, model, args[0]), None)
         return _Rehearsal(model, args[0], y, case).run()
@@ -101,6 +107,9 @@ def _targets(case: Case, model: Any, x: Any) -> Iterator[Any]:
         yield objects.map_structure(
             lambda spec: objects.to_tensor(spec.array(SIZE, random)), case.subject.targets
         )
+        return
+    if not training.has_call(model):
+        yield None
         return
     y_pred = model(x)
 
@@ -127,8 +136,9 @@ class _Rehearsal:
     def __init__(self, model: Any, x: Any, y: Any, case: Case) -> None:
         self.model, self.x, self.y, self.case = model, x, y, case
         alone.perturb(model, case.seed)
-        self.variables = alone.variables(model)
+        self.calls = training.has_call(model)
         self.weights = list(model.variables)
+        self.variables = self._variables()
         self.values = alone.values(self.variables)
         trainable = {id(v) for v in model.trainable_variables}
         self._reset()
@@ -141,6 +151,17 @@ class _Rehearsal:
         )
         drawn = {id(v) for v in alone.seed_variables(model, global_too=False)}
         self.seen.seeds = [id(v) in drawn for v in self.weights] + [True] * extra
+
+    def _variables(self) -> list[Any]:
+        """Returns all variables; optimizers of the model's own have theirs after a first step only, as it left them."""
+        found, weights = alone.variables(self.model), alone.values(alone.variables(self.model))
+        others = training.other_optimizers(self.model).values()
+        if others:
+            training.begin(self.model, compiled=False)
+            with contextlib.suppress(Exception):  # the steps to come will say so
+                training.step(self.model, self.x, self.y)
+            alone.assign(found, weights)
+        return found + [variable for optimizer in others for variable in optimizer.variables]
 
     def run(self) -> Observed:
         parts = (
@@ -190,12 +211,29 @@ class _Rehearsal:
         self._reset()
         self.seen.again = self._step()
         self._reset()
-        self.model(self.x, training=True)
+        if self.calls:
+            self.model(self.x, training=True)
         self.seen.called = self._values()
+        self._used()
+
+    def _used(self) -> None:
+        """Changes the frozen weights that the step wrote to, one by one, and looks at the output in training."""
+        frozen = {id(v) for v in training.frozen(self.model)}
+        moved = self.seen.changed(self.seen.eager[0])
+        self.seen.used = [False] * len(self.seen.paths)
+        for i, (weight, did) in enumerate(zip(self.weights, moved, strict=False)):
+            if not did or not self.calls or id(weight) not in frozen:
+                continue
+            outputs = []
+            for shift in (0.0, 1.0):
+                self._reset()
+                weight.assign(alone.values([weight])[0] + shift)
+                outputs.append(arrays(self.model(self.x, training=True)))
+            self.seen.used[i] = any(not np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
 
     def _loss(self) -> None:
         model = self.model
-        if not self.seen.uses_compute_loss:
+        if not self.seen.uses_compute_loss or not self.calls:
             return
         trainable = list(model.trainable_variables)
         value, found, _ = backend.gradients(lambda: training.loss(model, self.x, self.y), trainable)
@@ -206,6 +244,8 @@ class _Rehearsal:
 
     def _noise(self) -> None:
         """One step with other random numbers, where the output in training depends on them."""
+        if not self.calls:
+            return
         usual = arrays(self.model(self.x, training=True))
         self._reseed()
         if len(usual) != 1 or np.array_equal(usual[0], arrays(self.model(self.x, training=True))[0]):
@@ -233,6 +273,8 @@ class _Rehearsal:
 
     def _weights(self) -> None:
         """Steps in which the first two samples weigh 0, and are then exchanged for others in the targets."""
+        if self.y is None:
+            return
         weights = objects.to_tensor(np.array([0, 0] + [1] * (SIZE - 2), "float32"))
         other = objects.map_structure(_first_two_rolled, self.y)
         training.begin(self.model, compiled=False)
@@ -251,7 +293,7 @@ class _Rehearsal:
             with training.regularized(variable, regularizer):
                 found.append(self._step())
         self.seen.regularized, self.seen.regularizes = (found[0], found[1]), variable.path
-        if self.seen.uses_compute_loss:
+        if self.seen.uses_compute_loss and self.calls:
             self._added(variable)
 
     def _added(self, variable: Any) -> None:
@@ -269,12 +311,18 @@ class _Rehearsal:
         if not training.own_methods(self.model, "test_step"):
             return
         first = training.evaluated(self.model, self.x, self.y)
+        moved = self.seen.changed(self._values())
+        self.seen.evaluated = [
+            path
+            for path, did, may in zip(self.seen.paths, moved, self.seen.trainable, strict=True)
+            if did and may
+        ]
         self._reseed()
         self.seen.tested = first, training.evaluated(self.model, self.x, self.y)
 
     def _running(self) -> None:
         """The logs of two batches alone and one after the other, where the model makes its logs itself."""
-        if not training.own_methods(self.model, "train_step", "compute_metrics"):
+        if self.y is None or not training.own_methods(self.model, "train_step", "compute_metrics"):
             return
         training.begin(self.model, compiled=False)
         counted = {id(v) for v in self.model.metrics_variables}
@@ -303,6 +351,14 @@ class _Rehearsal:
                 variable.assign(value)
         backend.set_seed(self.case.seed)
         after = float(objects.to_numpy(training.loss(self.model, self.x, self.y)))
+        if after > self.seen.loss:
+            fixed = {id(v) for v in self.model.trainable_variables}
+            kept = [(v, x) for v, x in zip(self.variables, self.values, strict=True) if id(v) not in fixed]
+            alone.assign(*map(list, zip(*kept, strict=True)))
+            backend.set_seed(self.case.seed)
+            other = float(objects.to_numpy(training.loss(self.model, self.x, self.y)))
+            if abs(other - after) > 1e-3 * abs(after):
+                return  # the loss is another one after the steps, as one of which a share grows with them
         self.seen.losses = self.seen.loss, after
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from kerascope._keras import training
+from kerascope.detect.contracts import testing
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.rehearsal import STEPS, Observed, Values, observed
@@ -20,11 +21,6 @@ TOLERANCE = 2e-3
 
 def _where(case: Case, text: str = "") -> SourceSpan:
     return case.where("train_step", "compute_loss", "call", text=text)
-
-
-def _listed(names: Sequence[str], most: int = 4) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
 
 
 def _different(seen: Observed, a: Values, b: Values, *, tolerance: float = TOLERANCE) -> list[str]:
@@ -77,22 +73,24 @@ def updates(case: Case) -> Iterator[Finding]:
     ]
     if cut:
         yield case.broken(
-            f"The loss of {case.subject.name} passes no gradient to {_listed(cut)}",
+            f"The loss of {case.subject.name} passes no gradient to {testing.listed(cut)}",
             "The output depends on them, the loss that compute_loss returns does not: an argmax, a rounding, a "
             "stop_gradient or a conversion to NumPy lies between. They are never trained.",
             evidence=[Evidence("weights without a gradient", f"{len(cut)} of {sum(seen.trainable)}")],
             location=case.where("compute_loss", "train_step"),
         )
+    # A gradient that cancels out, as behind a difference, is left with rounding that moves nothing.
+    least = 1e-6 * max((np.abs(gradient).max(initial=0) for gradient in seen.gradients), default=0)
     still = [
         path
         for path, gradient, did, trainable in zip(
             seen.paths, seen.gradients, moved, seen.trainable, strict=True
         )
-        if trainable and gradient.any() and not did
+        if trainable and np.abs(gradient).max(initial=0) > least and not did
     ]
     if still:
         yield case.broken(
-            f"A training step of {case.subject.name} does not move {_listed(still)}",
+            f"A training step of {case.subject.name} does not move {testing.listed(still)}",
             "The loss has a gradient that is not zero for these trainable weights, and they are to the bit the same "
             "after a step.",
             evidence=[Evidence("weights that stand still", f"{len(still)} of {sum(seen.trainable)}")],
@@ -106,11 +104,14 @@ def frozen(case: Case) -> Iterator[Finding]:
     """Frozen weights stay as they are."""
     seen = observed(case)
     drawn = [trainable or seed for trainable, seed in zip(seen.trainable, seen.seeds, strict=True)]
-    rows = zip(seen.paths, drawn, seen.changed(seen.eager[0]), seen.changed(seen.called), strict=True)
-    moved = [path for path, may, step, call in rows if step and not call and not may]
+    rows = zip(
+        seen.paths, seen.used, drawn, seen.changed(seen.eager[0]), seen.changed(seen.called), strict=True
+    )
+    # A variable made with trainable=False is there to be written to, and so is a teacher that only the loss asks.
+    moved = [path for path, used, may, step, call in rows if used and step and not call and not may]
     if moved:
         yield case.broken(
-            f"A training step of {case.subject.name} changes frozen weights: {_listed(moved)}",
+            f"A training step of {case.subject.name} changes frozen weights: {testing.listed(moved)}",
             "They are not trainable, and calling the model in training does not change them as it does the moving "
             "means of a BatchNormalization. So it is the step that writes to them.",
             location=_where(case),
@@ -123,7 +124,9 @@ def learns(case: Case) -> Iterator[Finding]:
     """The loss falls when the same batch is trained on again and again."""
     seen = observed(case)
     if seen.losses is None:
-        raise Skip("the step computes a loss of its own, not by compute_loss")
+        raise Skip(
+            "the step computes a loss of its own, not by compute_loss, or one that changes from step to step"
+        )
     before, after = seen.losses
     if not np.isfinite(after) or after > before + 1e-6 * abs(before):
         yield case.broken(
@@ -146,7 +149,7 @@ def repeatable(case: Case) -> Iterator[Finding]:
             "Weights, optimizer and seeds were put back, and the same batch gave another update. Something is kept "
             "outside variables: gradients that are not cleared (on PyTorch they add up: self.zero_grad()), or a "
             "counter of Python, which stands still in a compiled step.",
-            evidence=[Evidence("weights that differ", _listed(different))],
+            evidence=[Evidence("weights that differ", testing.listed(different))],
             location=_where(case),
             fixes=["Call self.zero_grad() before loss.backward(); keep counters in a keras.Variable."],
         )
@@ -162,7 +165,7 @@ def compiled(case: Case) -> Iterator[Finding]:
                 f"A compiled training step of {case.subject.name} comes to something else",
                 f"{number} step(s) were made line by line and compiled, from the same weights, seeds and data. What "
                 "Python objects hold is read once, when the step is compiled, and stays as it was then.",
-                evidence=[Evidence("weights that differ", _listed(different))],
+                evidence=[Evidence("weights that differ", testing.listed(different))],
                 location=_where(case),
             )
             return
@@ -199,7 +202,7 @@ def metrics(case: Case) -> Iterator[Finding]:
     ]
     if not stale and seen.hidden:
         yield case.broken(
-            f"{case.subject.name} leaves {_listed(seen.hidden)} out of its metrics",
+            f"{case.subject.name} leaves {testing.listed(seen.hidden)} out of its metrics",
             "It is in the logs and not in the property `metrics`, so Keras neither keeps its state in a compiled step "
             "nor resets it between epochs.",
             location=case.where("metrics"),
@@ -212,7 +215,7 @@ def metrics(case: Case) -> Iterator[Finding]:
         yield from _of_the_last_batch(case, seen)
     if stale:
         yield case.broken(
-            f"{case.subject.name} does not reset {_listed(stale)} between epochs",
+            f"{case.subject.name} does not reset {testing.listed(stale)} between epochs",
             "The same step was made twice from the same weights, with reset_metrics() before each, as an epoch "
             "begins. A metric that Keras does not know of goes on adding up over all epochs.",
             evidence=[Evidence(name, f"{first[name]:.4g}, then {again[name]:.4g}") for name in stale],
@@ -225,7 +228,7 @@ def _idle(case: Case, seen: Observed) -> Iterator[Finding]:
     """Yields a finding when a train step leaves metrics of the model as they were."""
     if seen.idle and training.own_methods(case.original, "train_step", "compute_metrics"):
         yield case.broken(
-            f"A training step of {case.subject.name} does not update its metrics: {_listed(seen.idle)}",
+            f"A training step of {case.subject.name} does not update its metrics: {testing.listed(seen.idle)}",
             "Their variables were the same after two steps as after reset_metrics(). fit shows what they begin with, "
             "mostly 0, or leaves them out.",
             location=_where(case),
@@ -252,7 +255,7 @@ def _of_the_last_batch(case: Case, seen: Observed) -> Iterator[Finding]:
     if names:
         name = sorted(names)[0]
         yield case.broken(
-            f"{case.subject.name} logs {_listed(sorted(names))} of the last batch alone",
+            f"{case.subject.name} logs {testing.listed(sorted(names))} of the last batch alone",
             "A second batch came after the first, without reset_metrics() between them, and the logs were those of the "
             "second by itself. What fit shows for an epoch, and what callbacks go by, is then its last batch.",
             evidence=[
@@ -285,7 +288,8 @@ def iterations(case: Case) -> Iterator[Finding]:
 def training_mode(case: Case) -> Iterator[Finding]:
     """The step calls the model in training mode, so that dropout drops and BatchNormalization learns."""
     seen = observed(case)
-    yield from _tests_with_noise(case, seen)
+    yield from testing.trains(case, seen)
+    yield from testing.draws(case, seen)
     stepped, called = seen.changed(seen.eager[0]), seen.changed(seen.called)
     idle = [
         path
@@ -297,7 +301,7 @@ def training_mode(case: Case) -> Iterator[Finding]:
             f"The training step of {case.subject.name} does not run the model in training mode",
             "Calling the model with training=True changes these variables (moving means, states of random numbers), "
             "a training step does not: dropout does nothing, and BatchNormalization never learns what predict() uses.",
-            evidence=[Evidence("variables that stand still", _listed(idle))],
+            evidence=[Evidence("variables that stand still", testing.listed(idle))],
             location=_where(case, "self("),
             fixes=["y_pred = self(x, training=True), and on JAX hand on the new non-trainable variables."],
         )
@@ -312,26 +316,6 @@ def training_mode(case: Case) -> Iterator[Finding]:
             "training=True.",
             location=case.where("compute_loss", "train_step", text="self("),
             fixes=["Take the y_pred that compute_loss is given, or call self(x, training=True)."],
-        )
-
-
-def _tests_with_noise(case: Case, seen: Observed) -> Iterator[Finding]:
-    """Yields a finding when a test step hangs on random numbers, as dropout does."""
-    if seen.tested is None:
-        return
-    one, other = seen.tested
-    names = [
-        name for name in one if abs(one[name] - other.get(name, np.inf)) > 1e-4 * max(abs(one[name]), 1e-3)
-    ]
-    if names:
-        yield case.broken(
-            f"The test step of {case.subject.name} runs the model in training mode",
-            "It was run twice on the same batch and weights, with other random numbers, and came to something else: "
-            "dropout and noise are on while evaluate() and the validation of fit() run.",
-            evidence=[Evidence(name, f"{one[name]:.4g}, then {other[name]:.4g}") for name in names[:2]],
-            location=case.where("test_step", text="self("),
-            fixes=["y_pred = self(x, training=False)"],
-            severity="warning",
         )
 
 

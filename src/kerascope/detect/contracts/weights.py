@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kerascope._keras import alone, effects, holdings
@@ -33,7 +33,7 @@ def python_state(case: Case) -> Iterator[Finding]:
             "Compiled code runs Python only while it is traced: there the attribute keeps what it got then, or holds a "
             "tensor of a trace that has ended. In Python itself it changes at each call.",
             evidence=[Evidence("changed by one call", ", ".join(f"self.{one}" for one in changed[:5]))],
-            location=case.where("call", text=f"self.{name.split('.')[-1]}"),
+            location=_assigned(case, name.split(".")[-1], ("call",)),
             fixes=[
                 "Keep it in a variable: self.add_weight(shape=(), initializer='zeros', trainable=False) in build, "
                 "assign to it in call. What is needed only within one call belongs in a local name."
@@ -77,10 +77,10 @@ def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
             "A Sequential or subclassed model builds its layers while their code is traced, where tensors stand for "
             "values to come. One that is kept on the layer is out of scope later: an error on JAX and TensorFlow, "
             "and on torch a weight without values. Nor is it trained or saved.",
-            location=_assigned(case, leaked[0]),
+            location=_assigned(case, leaked[0], ("call", "build", "__init__")),
             fixes=[
-                f"self.{leaked[0]} = self.add_weight(shape=..., initializer=..., trainable=...) for what is saved; "
-                "for a constant keep a NumPy array and convert it in call."
+                f"self.{leaked[0].partition('[')[0]} = self.add_weight(shape=..., initializer=..., trainable=...) "
+                "for what is saved; for a constant keep a NumPy array and convert it in call."
             ],
         )
         return
@@ -97,19 +97,17 @@ def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
         )
 
 
-def _assigned(case: Case, path: str) -> SourceSpan:
+def _assigned(case: Case, path: str, methods: Sequence[str] = ("__init__", "build", "call")) -> SourceSpan:
     name = path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0].split("(", maxsplit=1)[0]
-    for text in (
-        f"self.{path} =",
-        f"self.{path.split('[', maxsplit=1)[0]}",
-        f"self.{name} =",
-        f"self.{name}",
-    ):
-        for method in ("__init__", "build", "call"):
-            found = case.where(method, text=text)
-            if found.expression:
-                return found
-    return case.where("__init__")
+    bare = f"self.{path.split('[', maxsplit=1)[0]}"
+    assigned = (f"self.{path} =", f"self.{name} =", f"self.{name}.append")
+    for texts in (assigned, (bare,), (f"self.{name}",)):
+        for method in methods:
+            for text in texts:
+                found = case.where(method, text=text)
+                if found.expression:
+                    return found
+    return case.where(methods[0])
 
 
 @contract("no-new-weights", kinds=LAYERS, after=("builds",))
