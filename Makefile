@@ -40,7 +40,7 @@ demo: $(VENV)/.demo
 	@echo '$$ kerascope run examples/second_order_jax.py normalised'
 	@$(BIN)/kerascope run examples/second_order_jax.py normalised
 
-# What needs no backend once, everything that trains under each; the slow programs of the docs once; the watch and check
+# What needs no backend once, what trains under each, the cases of catalogues in turn; the slow programs of the docs once; the watch and check
 # with the oldest Keras that is supported, too.
 test: $(VENV)/.test
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend and not table"
@@ -53,7 +53,8 @@ test: $(VENV)/.test
 	    tests/watch/test_api.py tests/watch/test_nonfinite.py tests/check/test_first_use.py -k "not forward"; \
 	done
 
-# Long tables: every class of Keras, all faulty classes, known models against other counters.
+# Long tables: every class of Keras, all faulty classes, known models against other counters; of the catalogues, whose
+# cases take turns in `make test`, every case under the other two backends.
 tables: $(VENV)/.test
 	set -e; for backend in $(BACKENDS); do \
 	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m table; \

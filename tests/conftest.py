@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 # Before anything imports Keras: which backend, no chatter, and no keras.json of the person who runs the tests.
+BACKENDS = ("jax", "tensorflow", "torch")
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # A test that wants experiments asks for them; a minute of them after every run that goes wrong would take hours.
@@ -27,10 +30,21 @@ os.environ["KERAS_HOME"] = _keras_home.name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in tests/watch trains on a backend."""
+    """Everything in tests/watch trains on a backend; the cases of a catalogue take turns.
+
+    Each case of a test marked `catalogue` runs under one of the backends; where it is another's turn, it belongs to the
+    long tables, which run every case under each.
+    """
+    cases: Counter[str] = Counter()
     for item in items:
         if (ROOT / "tests" / "watch") in item.path.parents:
             item.add_marker(pytest.mark.backend)
+        if item.get_closest_marker("catalogue"):
+            test = item.nodeid.partition("[")[0]
+            turn = (zlib.crc32(test.encode()) + cases[test]) % len(BACKENDS)  # not every first case under JAX
+            cases[test] += 1
+            if BACKENDS[turn] != BACKEND:
+                item.add_marker(pytest.mark.table)
 
 
 def pytest_report_header() -> str:

@@ -36,6 +36,7 @@ def names(bugs, quick):
     return [pytest.param(name, marks=() if name in quick else pytest.mark.table) for name in bugs]
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", names(BUGS, QUICK))
 def test_bug_is_found_under_its_name(name, backend):
     bug = BUGS[name]
@@ -47,6 +48,7 @@ def test_bug_is_found_under_its_name(name, backend):
     assert found & bug.contracts, found
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", names(BUGS, QUICK))
 def test_sound_twin_raises_no_alarm(name, backend):
     if backend not in BUGS[name].backends:
@@ -58,6 +60,7 @@ def test_sound_twin_raises_no_alarm(name, backend):
 TRUE = {"Wasserstein": {"loss-targets"}}
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", names(bugs_seventh.SOUND, ("Quantiles", "Factored", "two_towers")))
 def test_odd_but_sound_raises_no_alarm(name):
     bug = bugs_seventh.SOUND[name]

@@ -45,6 +45,7 @@ def names(quick):
     return [pytest.param(name, marks=() if name in quick else pytest.mark.table) for name in BUGS]
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", names(QUICK))
 def test_bug_is_found_under_its_name(name, backend):
     bug = BUGS[name]
@@ -54,11 +55,13 @@ def test_bug_is_found_under_its_name(name, backend):
     assert found & bug.contracts, found
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", names(QUICK[:3]))
 def test_sound_twin_raises_no_alarm(name):
     assert serious(run(BUGS[name].sound, BUGS[name])) == set()
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in QUICK_LAYERS else pytest.mark.table) for n in TABLE]
 )
@@ -144,6 +147,29 @@ def test_what_is_given_stays_as_it_is():
     assert np.random.get_state()[1].tolist() == numpy_state
     assert keras.config.dtype_policy().name == policy
     assert layer.built and len(layer.weights) == 2
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="compiled code is JAX's to share")
+def test_nothing_compiled_for_a_check_is_left_for_the_program():
+    """A check compiles lightly, and the last bits of a sum may differ then."""
+    import jax
+
+    lightly = []
+
+    @jax.jit
+    def doubled(x):
+        lightly.append(jax.config.read("jax_disable_most_optimizations"))
+        return 2 * x
+
+    class Doubles(keras.layers.Layer):
+        def call(self, inputs):
+            return doubled(inputs)
+
+    x = numbers(3, 6)
+    kerascope.check(Doubles(), x)
+    assert any(lightly)
+    doubled(jax.numpy.asarray(x))
+    assert not lightly[-1]
 
 
 def test_constructor_that_fails_is_a_finding():

@@ -40,6 +40,7 @@ def test_every_contract_of_layers_has_a_page():
         assert [state for state, _ in programs(one.name)] == ["Broken", "Mended"]
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", layer_pages())
 def test_programs_are_what_the_page_says(name, backend, tmp_path, monkeypatch):
     from importlib import import_module

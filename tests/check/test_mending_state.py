@@ -118,6 +118,7 @@ CASES = [
 ]
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(("cls", "shape", "kind", "line"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_a_change_was_tried_and_is_taken_back(cls, shape, kind, line):
     before = dict(vars(cls))

@@ -53,6 +53,7 @@ def judged(tmp_path, monkeypatch):
     return one
 
 
+@pytest.mark.catalogue
 @pytest.mark.backend
 @pytest.mark.parametrize("kind", KINDS)
 def test_broken_program_is_found_out(kind, judged):
@@ -68,6 +69,7 @@ def test_broken_program_is_found_out(kind, judged):
         assert told[kind].levers
 
 
+@pytest.mark.catalogue
 @pytest.mark.backend
 @pytest.mark.parametrize("kind", KINDS)
 def test_mended_program_is_healthy(kind, judged):

@@ -65,6 +65,7 @@ def assert_named(module, function, path):
     assert not [one for one in report.findings if one.kind == "kerascope-internal"]
 
 
+@pytest.mark.catalogue
 @pytest.mark.backend
 @pytest.mark.parametrize("name", _QUICK)
 def test_a_fault_is_named_at_its_line(name, tmp_path):
@@ -77,6 +78,7 @@ def test_every_fault_is_named_at_its_line(function, tmp_path):
     assert_named(FAULTY, function, tmp_path)
 
 
+@pytest.mark.catalogue
 @pytest.mark.backend
 @pytest.mark.parametrize("name", ("forgets", "head_only", "no_mode"))
 def test_faults_of_train_steps_are_named_at_their_line(name, tmp_path):

@@ -21,6 +21,7 @@ from kerascope.values import CallFacts
 pytestmark = pytest.mark.backend
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", ["tickets", "net", "vae", "gan", "native"])
 def test_every_form_of_model_has_a_page(name, tmp_path):
     build, inputs = architectures.ZOO[name]

@@ -119,6 +119,7 @@ def test_untracked_layers_are_findings():
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "findings"
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("kind", KINDS)
 def test_programs_of_the_pages(kind):
     programs = dict(

@@ -43,6 +43,7 @@ def event(run):
     return events[0]
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("step", [1, 2, 38, 119, 120])
 def test_forward(step):
     run, _ = train(Divide(name="divide"), (step - 1) * 16 + 5, 0.0)

@@ -186,6 +186,7 @@ def test_a_large_state_is_not_copied_every_few_steps(monkeypatch, parameters, in
         assert interval <= window.interval(1000) < 10
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "case",
     [

@@ -29,6 +29,7 @@ def traced(function, **settings):
     return smells.findings()
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", smelly.FAULTY)
 def test_faults_are_found(name):
     kind, expression, function = smelly.FAULTY[name]
@@ -38,6 +39,7 @@ def test_faults_are_found(name):
     assert found[0].evidence
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", smelly.HEALTHY)
 def test_sound_code_is_left_alone(name):
     found = traced(smelly.HEALTHY[name])
@@ -59,6 +61,7 @@ PAGE_PROGRAMS = {
 }
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(("kind", "state"), PAGE_PROGRAMS)
 def test_programs_of_the_pages_are_what_they_say(kind, state, tmp_path, monkeypatch):
     name = f"page_{kind.replace('-', '_')}_{state}"

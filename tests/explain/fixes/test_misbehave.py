@@ -35,6 +35,7 @@ SILENT = [
 ]
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(("name", "reason", "culprit"), SILENT)
 def test_silent_fault_is_seen_and_placed(name, reason, culprit, tmp_path):
     found = found_in(name, "faulty", tmp_path)
@@ -52,6 +53,7 @@ def test_what_a_single_row_breaks_is_placed(tmp_path):
     assert "single row" in found.reason or found.error is not None
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "name", [name for name, _, _ in SILENT] + ["ConfusionCount", "PairDistance", "InfoNCE", "GaussianNLL"]
 )

@@ -61,6 +61,7 @@ def case_of(name):
     return next(case for case in trace_bugs.ALL if case.name == name)
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", QUICK)
 def test_fault_is_named_and_mended(name, bench, tmp_path):
     case = case_of(name)
@@ -73,6 +74,7 @@ def test_fault_is_named_and_mended(name, bench, tmp_path):
     assert not score.alarm
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(("name", "good", "bad"), SLIPS, ids=[name for name, _, _ in SLIPS])
 def test_other_slips_are_mended(name, good, bad, bench, tmp_path):
     import trace_bugs

@@ -26,6 +26,7 @@ def crash(text, path):
     return caught.value
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_crash_is_explained(name, tmp_path):
     script = SCRIPTS[name]

@@ -22,6 +22,7 @@ CASES = {
 }
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", CASES)
 def test_error_is_explained(name):
     case = CASES[name]

@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerascope._backends import tensors
+from kerascope._backends import alone, tensors
 from kerascope._keras import objects
 from kerascope.explain.lines.failure import innermost, said, underlying
 from kerascope.explain.subject import BATCH, Subject
@@ -85,9 +84,8 @@ class _Broken(Exception):
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Runs a block without its prints and warnings, and puts the state of random numbers back."""
-    torch = sys.modules.get("torch")
-    state = torch.get_rng_state() if torch is not None else None
     with (
+        alone.backend_state(),
         objects.undisturbed(),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
@@ -95,11 +93,7 @@ def quiet() -> Iterator[None]:
         np.errstate(all="ignore"),
     ):
         warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            if torch is not None:
-                torch.set_rng_state(state)
+        yield
 
 
 class Trial:
