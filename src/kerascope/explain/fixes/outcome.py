@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerascope._backends import alone, tensors
+from kerascope._backends import alone, tensors, uncompiled
 from kerascope._keras import objects
 from kerascope.explain.lines.failure import innermost, said, underlying
 from kerascope.explain.subject import BATCH, Subject
@@ -86,6 +86,7 @@ def quiet() -> Iterator[None]:
     """Runs a block without its prints and warnings, and puts the state of random numbers back."""
     with (
         alone.backend_state(),
+        uncompiled.uncompiled(),
         objects.undisturbed(),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
