@@ -84,6 +84,13 @@ def test_a_training_runs_the_same_and_is_reported(tmp_path):
     assert second["layers"] == report["layers"]
 
 
+def test_a_loop_of_ones_own_is_told_how_it_would_be_watched(tmp_path):
+    script(tmp_path, "import keras\nkeras.layers.Dense(1)\n", "loop.py")
+    done = run(tmp_path, "loop.py")
+    assert done.returncode == 0
+    assert "A loop of your own is watched once its body is the `train_step`" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize(
     "args", [["a.py"], ["a.py", "--epochs", "3", "-m", "x", "--json", "b"], ["./a.py", "--"]]
 )
@@ -92,7 +99,7 @@ def test_a_script_sees_what_python_gives_it(tmp_path, args):
     plain = python(tmp_path, *args)
     done = run(tmp_path, *args)
     assert done.stdout == plain.stdout
-    assert "trained no Keras model" in done.stderr
+    assert "called no `fit` or `train_on_batch` of a Keras model" in done.stderr
     assert not (tmp_path / "runs").exists()
 
 

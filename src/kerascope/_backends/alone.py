@@ -192,34 +192,54 @@ def _gradients_torch(function: Any, variables: list[Any], tensors: list[Any]) ->
 
 @contextlib.contextmanager
 def backend_state() -> Iterator[None]:
-    """Runs the block with gradients on, and puts torch's random state and its switch for gradients back.
+    """Runs the block with gradients on, and puts the backend's random numbers and torch's switch for gradients back.
 
     Some packages turn gradients off for the whole process. TensorFlow's warnings that it compiles much are kept back.
     """
-    if name() == "tensorflow":
-        logger = logging.getLogger("tensorflow")
-        level = logger.level
-        logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
-        return
-    if name() == "jax":
-        with _quick_compilations():
-            yield
-        return
-    torch = sys.modules.get("torch")
-    if torch is None or name() != "torch":
+    torch = sys.modules.get("torch")  # its loaders feed every backend
+    with contextlib.ExitStack() as stack:
+        if torch is not None:
+            devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+            stack.enter_context(torch.random.fork_rng(devices=devices))
+        if torch is not None and name() == "torch":
+            stack.enter_context(torch.enable_grad())
+        if name() == "tensorflow":
+            stack.enter_context(_without_warnings())
+            stack.enter_context(_seeds_kept())
+        if name() == "jax":
+            stack.enter_context(_quick_compilations())
         yield
-        return
-    enabled, state = torch.is_grad_enabled(), torch.random.get_rng_state()
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        torch.set_grad_enabled(True)
         yield
     finally:
-        torch.set_grad_enabled(enabled)
-        torch.random.set_rng_state(state)
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _seeds_kept() -> Iterator[None]:
+    """Puts TensorFlow's global seed back, and the generator that gives each operation without a seed one.
+
+    `tf.random.set_seed` would begin their sequence anew.
+    """
+    from tensorflow.python.eager import context as eager
+
+    context = eager.context()
+    kept = {attribute: getattr(context, attribute, None) for attribute in ("_seed", "_rng")}
+    state = kept["_rng"].getstate() if kept["_rng"] is not None else None
+    try:
+        yield
+    finally:
+        for attribute, value in kept.items():
+            setattr(context, attribute, value)
+        if kept["_rng"] is not None:
+            kept["_rng"].setstate(state)
 
 
 @contextlib.contextmanager

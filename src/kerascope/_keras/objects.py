@@ -201,9 +201,8 @@ def undisturbed() -> Iterator[None]:
         if uids is not None:
             uids.clear()
             uids.update(names)
-        if generator is None:
-            state.set_global_attribute("global_seed_generator", None)
-        elif seeds is not None:
+        state.set_global_attribute("global_seed_generator", generator)
+        if generator is not None:
             generator.state.assign(seeds)
 
 

@@ -161,11 +161,8 @@ def drift(rerun: Rerun, compiled: Outcome, eager: Outcome) -> Drift:
     rows = []
     for name, value in compiled.logs.items():
         if name in eager.logs:
-            spread = max(far(run.logs.get(name), eager.logs[name]) for run in moved)
-            tolerance = _SLACK * max(
-                spread, float(np.spacing(np.float32(abs(value) if math.isfinite(value) else 0)))
-            )
-            rows.append((name, far(value, eager.logs[name]), tolerance))
+            most = tolerance(eager.logs[name], [run.logs.get(name) for run in moved])
+            rows.append((name, far(value, eager.logs[name]), most))
     for name, array in compiled.state.items():
         if name.startswith("weight:") and array.dtype.kind == "f" and name in eager.state:
             rows.append(
@@ -174,10 +171,10 @@ def drift(rerun: Rerun, compiled: Outcome, eager: Outcome) -> Drift:
     return Drift(tuple(rows))
 
 
-def tolerance(norm: float, moved: Sequence[float | None]) -> float:
-    """Returns by how much a norm may differ, from what it was with weights moved by rounding errors."""
-    spread = max((far(value, norm) for value in moved), default=0.0)
-    return _SLACK * max(spread, float(np.spacing(np.float32(abs(norm) if math.isfinite(norm) else 0))))
+def tolerance(figure: float, moved: Sequence[float | None]) -> float:
+    """Returns by how much a figure may differ, from what it was with weights moved by rounding errors."""
+    spread = max((far(value, figure) for value in moved), default=0.0)
+    return _SLACK * max(spread, float(np.spacing(np.float32(abs(figure) if math.isfinite(figure) else 0))))
 
 
 MOST_ROWS = 1024

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from kerascope.cli.run import check_writable, say
+from kerascope.cli.run import check_writable, no_training, say
 from kerascope.errors import UsageError
 
 HELP = "say where the time of a training goes and what to change"
@@ -119,7 +119,7 @@ def _script(target: str, args: list[str], options: argparse.Namespace) -> int:
     code, report = api.profile_script(target, args, module=options.module, out=options.out, say=say)
     if report is None:
         if not options.quiet:
-            say(f"{target} trained no Keras model, so there is nothing to profile.")
+            say(no_training(target, "profile"))
         return code
     emit(report, file=None if options.quiet else sys.stderr, full=options.full, json_path=options.json)
     if report.run is not None and report.run.recording:

@@ -201,12 +201,23 @@ def main(argv: Sequence[str]) -> int:
     )
     if report is None:
         if not options.quiet:
-            say(f"{target} trained no Keras model, so there is nothing to report.")
+            say(no_training(target, "report"))
         return code
     emit(report, file=None if options.quiet else sys.stderr, full=options.full, json_path=options.json)
     if code == 0 and options.fail_on:
         return exit_code(report, options.fail_on)
     return code
+
+
+def no_training(target: str, purpose: str) -> str:
+    """Says why there is nothing to report of a script, and what sees a training loop of one's own."""
+    text = f"{target} called no `fit` or `train_on_batch` of a Keras model, so there is nothing to {purpose}."
+    if "keras" not in sys.modules:
+        return text
+    return text + (
+        " A loop of your own is watched once its body is the `train_step` of a model whose `fit` is called; "
+        "`kerascope check` and `kerascope trace` test its parts."
+    )
 
 
 def _default_seconds() -> float:
