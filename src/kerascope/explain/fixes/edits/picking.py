@@ -36,10 +36,10 @@ def _per_row(context: Context, node: ast.expr) -> Iterator[Proposal]:
         return
     lengths = ["None"] * (len(shape) - axis - count)
     places = f"[{', '.join(['...', *lengths])}]" if lengths else ""
-    text = context.spell(
-        "along", node, context.text(tensor), str(axis), f"{context.atom(indices)}{places}"
-    )
-    if context.kind(getattr(getattr(node, "func", None), "value", node)) == "tf" and isinstance(node, ast.Call):
+    text = context.spell("along", node, context.text(tensor), str(axis), f"{context.atom(indices)}{places}")
+    if context.kind(getattr(getattr(node, "func", None), "value", node)) == "tf" and isinstance(
+        node, ast.Call
+    ):
         yield context.insert(0.9, node, f"batch_dims={axis}")
     elif text is not None:
         if count == 0:
@@ -108,10 +108,10 @@ def _as_list(context: Context, call: ast.Call) -> Iterator[Proposal]:
             *context.swap(0, args[-1], f"{context.text(args[-1])}]").edits,
         )
         yield Proposal(1.0, f"{', '.join(map(context.text, args))} -> in a list", edits)
+    listed = args[0].elts if len(args) == 1 and isinstance(args[0], (ast.List, ast.Tuple)) else []
     own = context.text(call.func).startswith("self.")
-    if own and len(args) == 1 and isinstance(args[0], (ast.List, ast.Tuple)) and len(args[0].elts) > 1:
-        if all(context.shape(e) is not None for e in args[0].elts):
-            yield context.swap(1.1, args[0], ", ".join(map(context.text, args[0].elts)))
+    if own and len(listed) > 1 and all(context.shape(e) is not None for e in listed):
+        yield context.swap(1.1, args[0], ", ".join(map(context.text, listed)))
 
 
 def _flags(context: Context, node: ast.expr) -> Iterator[Proposal]:

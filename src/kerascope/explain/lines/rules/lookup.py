@@ -125,8 +125,10 @@ def subscript(operation: Operation) -> Broken | None:
 def _counted(operation: Operation, index: ast.expr) -> Site | None:
     """Returns what the loop around the expression goes through, where the index is counted by it."""
     frame, place = operation.failure.frame, operation.site.position
-    parsed = source.tree(operation.site.file) if isinstance(index, ast.Name) and frame is not None else None
-    for loop in ast.walk(parsed) if parsed is not None else ():
+    parsed = source.tree(operation.site.file) if isinstance(index, ast.Name) else None
+    if frame is None or parsed is None:
+        return None
+    for loop in ast.walk(parsed):
         if not isinstance(loop, ast.For) or ast.unparse(loop.target) != ast.unparse(index):
             continue
         if loop.lineno <= place[0] <= (loop.end_lineno or loop.lineno):
