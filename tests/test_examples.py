@@ -58,6 +58,7 @@ def test_raw_does_not_learn_and_the_others_do(example, backend):
     assert float(re.findall(r"val_accuracy: ([\d.]+)", final)[-1]) > 0.9
 
 
+@pytest.mark.catalogue
 @backend_test
 def test_without_a_network_one_line_says_so(example):
     done = example("antirectifier_fixed.py", **BRIEF)
@@ -67,6 +68,7 @@ def test_without_a_network_one_line_says_so(example):
     assert said[0].endswith("using scikit-learn's 1,797 digits, scaled to 28x28.")
 
 
+@pytest.mark.catalogue
 @backend_test
 def test_antirectifier_fails_in_its_call(example):
     done = example("antirectifier.py")
@@ -75,6 +77,7 @@ def test_antirectifier_fails_in_its_call(example):
     assert "return ops.matmul(both, self.kernel)" in done.stderr
 
 
+@pytest.mark.catalogue
 @backend_test
 def test_tickets_is_the_model_of_the_guide(example):
     done = example("tickets.py", **BRIEF)

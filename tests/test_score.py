@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 from pathlib import Path
 
 import pytest
 
 from kerascope.api import corpus, scoring
-from kerascope.api.score import result_line, score, text
+from kerascope.api.score import Ran, _Worker, result_line, score, text
 from kerascope.errors import UsageError
 from kerascope.values import Finding, Fix, Report, SourceSpan, decode
 
@@ -173,6 +174,20 @@ def test_a_corpus_is_run_and_resumed(folder, workdir):
     again = score(folder, backend="jax", jobs=2, keep=workdir / "kept", resume=True)
     assert kept.read_text() == before and again.ran["one_fixed"].result == {"acc": 0.9}
     assert "one  wrong-loss:4 wrong-layer:6" in text(again)
+
+
+def test_a_patched_script_finds_the_modules_beside_the_one_it_was_made_from(folder, workdir):
+    (case,) = corpus.read(folder).cases
+    script = case.faulty.path
+    (script.parent / "besides.py").write_text("ACC = 0.9\n")
+    before = "import json\nimport besides\nprint('RESULT', json.dumps({'acc': 0.2}))\n"
+    script.write_text(before)
+    after = before.replace("0.2", "besides.ACC")
+    ways = [before.splitlines(True), after.splitlines(True), f"a/{script.name}", f"b/{script.name}"]
+    patch = "".join(difflib.unified_diff(*ways))
+    found = Report("a", "jax", "faulty", (say("x", fixes=(Fix("mended", patch, True),)),))
+    ran = {case.faulty.id: Ran(found, {"acc": 0.2}, 1.0), case.fixed.id: Ran(found, {"acc": 0.9}, 1.0)}
+    assert _Worker(workdir, "jax", False, ()).fixes(case, ran) is True
 
 
 def test_our_own_corpus_is_whole():

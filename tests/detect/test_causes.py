@@ -22,6 +22,7 @@ KINDS = sorted(
         "logits-mismatch",
         "softmax-one-unit",
         "wrong-axis",
+        "broadcast-shape",
     }  # pages with tests of their own
 )
 

@@ -98,6 +98,7 @@ UNSOUND = [
     ("wrong-loss", (CC, "sigmoid", 1, TWO), {}),
     ("wrong-loss", (SCC, "sigmoid", 1, TWO), {}),
     ("wrong-loss", (BC, "sigmoid", 1, NUMBERS), {}),
+    ("wrong-loss", (CC, "sigmoid", 3, MANY), {"knows": False}),
     ("wrong-loss", (MSE, "softmax", 3, one_hot(CLASSES)), {"knows": False}),
     ("wrong-loss", (MSE, "linear", 3, CLASSES), {"knows": False}),
     ("logits-mismatch", (SCC, "linear", 3, CLASSES), {}),
@@ -320,3 +321,55 @@ def test_labels_encoded_apart_are_named_before_memorising(judge):
     found = judge(Program(SCC, "softmax", 3, CLASSES, validation_data=held, knows=False))
     assert found["train-val-mismatch"].confidence > 0.85 and "overfitting" not in found
     assert found["train-val-mismatch"].levers[0][0].argument == "validation_data[1]"
+
+
+@pytest.mark.parametrize("ahead", [-1, 0])
+def test_a_target_that_is_part_of_its_own_window(judge, ahead):
+    series = np.sin(np.arange(420) / 4) + RNG.normal(size=420) / 3
+    windows = np.stack([series[i : i + 6] for i in range(400)]).astype("float32")
+    wanted = np.array([series[i + 6 + ahead] for i in range(400)]).astype("float32")
+    found = judge(Program(MSE, "linear", 1, wanted, x=windows)).get("data-leakage")
+    assert (found is not None) == (ahead < 0)
+    assert found is None or (found.levers[0][0].target, found.levers[0][0].argument) == ("choice", "y")
+
+
+def test_a_column_to_be_remembered_is_no_leak(judge):
+    assert "data-leakage" not in judge(Program(MSE, "linear", 1, X[:, 2].copy()))
+
+
+@pytest.mark.parametrize("change", [0.01, 1.0])
+def test_copies_that_were_made_before_the_split(judge, change):
+    held = (X[:120] + change * RNG.normal(size=(120, 6)).astype("float32"), CLASSES[:120])
+    found = judge(Program(SCC, "softmax", 3, CLASSES, validation_data=held, knows=False))
+    assert ("data-leakage" in found) == (change < 1)
+    assert change == 1 or found["data-leakage"].levers[0][0].target == "split"
+
+
+@pytest.mark.parametrize(
+    ("shape", "wrong"), [([None, 7, 1], True), ([None, 1, 1], False), ([None, 1], False)]
+)
+def test_one_target_beside_an_answer_for_each_step(judge, shape, wrong):
+    program = Program(MSE, "linear", 1, NUMBERS[:, None])
+    program.facts["program"]["outputs"][0]["shape"] = shape
+    assert ("broadcast-shape" in judge(program)) == wrong
+    program.facts["layers"][0]["config"]["return_sequences"] = True
+    assert not wrong or judge(program)["broadcast-shape"].levers[0][0].argument == "return_sequences"
+
+
+@pytest.mark.parametrize(("axis", "wrong"), [([], True), ([-1], False)])
+def test_one_mean_for_all_features(judge, axis, wrong):
+    x = X * np.array([1, 1, 1, 1, 1, 900], "float32")
+    program = Program(SCC, "softmax", 3, CLASSES, x=x, knows=False)
+    entry = {"path": "norm", "name": "norm", "class": "Normalization", "activation": None, "weights": []}
+    program.facts["layers"].append({**entry, "config": {"axis": axis}, "parameters": 3})
+    program.facts["program"]["order"].insert(0, "norm")
+    found = judge(program)
+    assert ("unscaled-inputs" in found) == wrong
+    assert not wrong or found["unscaled-inputs"].levers[0][0].argument == "axis"
+
+
+def test_labels_of_a_judge_that_is_not_trained_here_are_no_wrong_labels(judge):
+    program = Program(BC, "sigmoid", 1, 0 * TWO + 1, knows=False)
+    assert "wrong-labels" in judge(program)
+    program.facts["layers"][1]["trainable"] = False
+    assert "wrong-labels" not in judge(program)

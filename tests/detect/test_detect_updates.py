@@ -49,6 +49,13 @@ def test_a_model_without_anything_trainable(judge):
     assert finding.title == "No weight of `net` is trainable" and finding.severity == "fault"
 
 
+def test_a_judge_that_was_frozen_when_last_looked_at_has_learned(judge):
+    net = Net(flat(300), frozen=("hidden", "head"))
+    norms = net.norms["state:hidden/kernel"]
+    net.norms["state:hidden/kernel"] = norms * np.linspace(1, 2, len(norms))
+    assert "frozen-weights" not in judge(net)
+
+
 def test_a_learning_rate_of_zero(judge):
     finding = judge(unapplied(rates=0.0))["lr-too-low"]
     assert finding.title == "The learning rate is 0 in all 300 steps"

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import kerascope
+from kerascope._keras import steps as steps_of_keras
+from kerascope._keras import trial as trial_of_keras
 from kerascope.detect.second import trial
 
 HERE = Path(__file__).parent
@@ -240,6 +242,37 @@ def test_an_embedding_matters_where_a_mask_would():
     assert len(unmasked(network(keras.layers.LSTM(3)))) == 1
     assert unmasked(network(keras.layers.LSTM(3), mask_zero=True)) == []
     assert unmasked(network(keras.layers.GlobalMaxPooling1D())) == []
+
+
+@pytest.mark.parametrize("hands_on", [False, True])
+def test_a_mask_is_followed_into_a_layer_and_out_of_it(hands_on):
+    from kerascope.detect.second.padding import _Way
+
+    class Places(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.words, self.places = (
+                keras.layers.Embedding(20, 4, mask_zero=True),
+                keras.layers.Embedding(9, 4),
+            )
+
+        def call(self, x):
+            return self.words(x) + self.places(keras.ops.arange(9))
+
+        def compute_mask(self, x, mask=None):
+            return self.words.compute_mask(x) if hands_on else None
+
+    places, tokens = Places(), np.array([[3, 4, 0, 0, 0, 0, 0, 0, 0]] * 2)
+    network = keras.Sequential(
+        [keras.Input((9,), dtype="int32"), places, keras.layers.GlobalAveragePooling1D()]
+    )
+    way = _Way(tokens, [places])
+    with steps_of_keras.Patches() as patches:
+        trial_of_keras.tap_calls(patches, way.before, way.after)
+        network(tokens)
+    assert way.embeddings == [places.words]
+    assert way.loses is (None if hands_on else places)
+    assert (way.blind is None) == hands_on
 
 
 @pytest.mark.backend

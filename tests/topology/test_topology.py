@@ -57,6 +57,7 @@ def make(name):
         return build(), inputs
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", architectures.ZOO)
 def test_every_form_of_model_is_seen(name):
     model, inputs = make(name)
@@ -205,6 +206,7 @@ def test_a_model_that_fails_half_way():
     assert "11" not in graph.error
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", ["broken", "net", "native", "transformer"])
 def test_the_same_model_gives_the_same_graph_whatever_ran_before(name):
     model, inputs = make(name)
@@ -317,6 +319,7 @@ def test_lists_of_inputs_dictionaries_and_keywords():
     assert [call.name for call in graph.calls if call.category == "input"] == ["a", "b", "scale"]
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", ["net", "vae", "native", "nested", "untracked"])
 def test_nothing_stays_on_the_model_or_its_classes(name):
     model, inputs = make(name)

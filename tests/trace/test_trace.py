@@ -227,6 +227,7 @@ def command(*words, code=0):
     assert main(["trace", *map(str, words)]) == code
 
 
+@pytest.mark.catalogue
 def test_command_for_an_object(capsys):
     command(HERE / "parts.py:Antirectifier", "--input", "2,5")
     out = capsys.readouterr().out
@@ -240,6 +241,7 @@ def test_command_for_an_object(capsys):
     assert "(B, 10)" in capsys.readouterr().out
 
 
+@pytest.mark.catalogue
 def test_command_applies_a_fix_only_when_asked(capsys, tmp_path):
     copy = tmp_path / "mine.py"
     copy.write_text((HERE / "parts.py").read_text())
@@ -252,6 +254,7 @@ def test_command_applies_a_fix_only_when_asked(capsys, tmp_path):
     command(f"{copy}:WrongAxis", "--input", "2,5")
 
 
+@pytest.mark.catalogue
 def test_command_for_a_script(capsys, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -58,6 +58,7 @@ def test_a_rate_that_is_too_high_is_mended(workdir, subprocess_env):
     assert again.returncode == 0 and "learning_rate=50.0" not in script.read_text()
 
 
+@pytest.mark.catalogue
 def test_a_healthy_run_is_left_in_peace(workdir, subprocess_env):
     (workdir / "train.py").write_text(SCRIPT.format(rate=0.02))
     done = kerascope("run", "--out", "run.kscope", "--experiments", "150", "train.py", env=subprocess_env)

@@ -43,6 +43,7 @@ def compared(kerascope, folder, what):
     return done, finding, {e["label"]: e["value"] for e in finding["evidence"]}
 
 
+@pytest.mark.catalogue
 @pytest.mark.backend
 def test_another_version_of_the_script(kerascope, tmp_path):
     recorded(kerascope, tmp_path, "0.0")

@@ -91,6 +91,7 @@ def test_a_loop_of_ones_own_is_told_how_it_would_be_watched(tmp_path):
     assert "A loop of your own is watched once its body is the `train_step`" in " ".join(done.stderr.split())
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "args", [["a.py"], ["a.py", "--epochs", "3", "-m", "x", "--json", "b"], ["./a.py", "--"]]
 )
@@ -103,12 +104,14 @@ def test_a_script_sees_what_python_gives_it(tmp_path, args):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.catalogue
 def test_a_script_elsewhere_and_its_neighbours(tmp_path):
     script(tmp_path, "import helper; " + MINIMAL + "print(helper.VALUE)", "sub/main.py")
     script(tmp_path, "VALUE = 7", "sub/helper.py")
     assert run(tmp_path, "sub/main.py").stdout == python(tmp_path, "sub/main.py").stdout
 
 
+@pytest.mark.catalogue
 def test_a_module_and_a_package(tmp_path):
     script(
         tmp_path,
@@ -122,6 +125,7 @@ def test_a_module_and_a_package(tmp_path):
         assert (done.stdout, done.returncode) == (plain.stdout, 0), done.stderr
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "text",
     [
@@ -140,6 +144,7 @@ def test_exit_codes_and_tracebacks_are_pythons(tmp_path, text):
     assert done.stderr.replace(str(tmp_path), "") == plain.stderr.replace(str(tmp_path), "")
 
 
+@pytest.mark.catalogue
 def test_an_error_in_the_training_shows_no_frame_of_ours(tmp_path):
     script(tmp_path, TRAIN.replace("epochs=3", "epochs=1").replace("(8,)", "(9,)"))
     plain, done = python(tmp_path, "train.py"), run(tmp_path, "--quiet", "train.py")
@@ -149,6 +154,7 @@ def test_an_error_in_the_training_shows_no_frame_of_ours(tmp_path):
     assert not any("kerascope" in line for line in frames)
 
 
+@pytest.mark.catalogue
 def test_a_training_that_crashes_later_is_reported_as_crashed(tmp_path):
     script(tmp_path, TRAIN + "raise RuntimeError('after the training')\n")
     done = run(tmp_path, "--json", "report.json", "train.py")
@@ -159,6 +165,7 @@ def test_a_training_that_crashes_later_is_reported_as_crashed(tmp_path):
     assert "CRASHED" in done.stderr
 
 
+@pytest.mark.catalogue
 def test_fail_on(tmp_path):
     script(tmp_path, TRAIN.replace("x = random", "x = np.nan * random"))
     done = run(tmp_path, "--fail-on", "fault", "--out", "out.kscope", "train.py")
@@ -183,6 +190,7 @@ def interrupted(process):
     raise AssertionError("it went on training")
 
 
+@pytest.mark.catalogue
 def test_interrupted(tmp_path):
     script(tmp_path, ENDLESS)
     process = subprocess.Popen(
@@ -207,6 +215,7 @@ def test_interrupted(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "args", [["missing.py"], ["broken.py"], ["binary.py"], ["."], ["-m", "no_such_module"], []]
 )
@@ -220,6 +229,7 @@ def test_bad_scripts(tmp_path, args):
     assert "Received:" in done.stderr or args == []
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "options", [["--every", "-1"], ["--budget", "0"], ["--memory", "-5"], ["--json", "no/such/r"]]
 )
@@ -263,6 +273,7 @@ def test_a_backend_is_chosen_only_without_a_preference(tmp_path):
     assert own.stdout.split()[-1] == BACKEND
 
 
+@pytest.mark.catalogue
 def test_killed_trainings_can_be_reported(tmp_path):
     """SIGKILL at any moment: what had been written can be read and judged."""
     script(tmp_path, ENDLESS)

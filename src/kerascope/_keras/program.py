@@ -19,10 +19,16 @@ def layer_settings(layer: Any, variables: Any) -> dict[str, Any]:
     return {
         "custom": custom,
         "output_shape": _shape(layer),
-        "config": {} if custom or _has_sublayers(layer) else _config(layer),
+        "config": {} if custom else _outer(layer) if _has_sublayers(layer) else _config(layer),
         "regularised": [v.path for v in variables if getattr(v, "regularizer", None) is not None],
         "supports_masking": bool(getattr(layer, "supports_masking", False)),
     }
+
+
+def _outer(layer: Any) -> dict[str, Any]:
+    """Returns the one setting of a layer that holds others which says what shape it answers in."""
+    every = getattr(layer, "return_sequences", None)
+    return {"return_sequences": every} if isinstance(every, bool) else {}
 
 
 def _has_sublayers(layer: Any) -> bool:

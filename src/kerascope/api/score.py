@@ -155,9 +155,15 @@ class _Worker:
         """Returns the backend that a script runs on."""
         return self.backend if self.backend in script.backends else script.backends[0]
 
-    def execute(self, command: Sequence[str], backend: str) -> tuple[str, str]:
-        """Runs a command in the current folder; returns what it printed and, of its errors, the last line."""
+    def execute(self, command: Sequence[str], backend: str, beside: Path | None = None) -> tuple[str, str]:
+        """Runs a command in the current folder; returns what it printed and, of its errors, the last line.
+
+        `beside` is a folder of which Python finds the modules, too.
+        """
         environment = {**os.environ, "KERAS_BACKEND": backend}
+        if beside is not None:
+            paths = [str(beside.resolve()), os.environ.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         try:
             done = subprocess.run(
                 command,
@@ -197,7 +203,8 @@ class _Worker:
         with tempfile.TemporaryDirectory(prefix="kerascope-score-") as scratch:
             script = Path(scratch) / name
             script.write_text(text, encoding="utf-8")
-            out, _ = self.execute([sys.executable, str(script)], self.backend_of(case.faulty))
+            command = [sys.executable, str(script)]
+            out, _ = self.execute(command, self.backend_of(case.faulty), beside=case.faulty.path.parent)
         figures = [one.get(case.metric) for one in (faulty.result, fixed.result, result_line(out))]
         return scoring.reaches(case, *figures)
 

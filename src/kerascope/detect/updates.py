@@ -83,6 +83,9 @@ def _nothing_trainable(anatomy: Anatomy) -> bool:
 def _all_frozen(view: RunView, model: ModelView, anatomy: Anatomy) -> Finding | None:
     if anatomy.custom_step:
         return None  # it may train something that is not the model's own, e.g. an image
+    checks = Checks.of(model)
+    if any(v.dimensions > 1 and checks.constant(v.path) is False for v in anatomy.variables.values()):
+        return None  # frozen when it was last looked at only: two that train in turn freeze each other
     steps = len(model.steps().step)
     return Finding(
         kind="frozen-weights",

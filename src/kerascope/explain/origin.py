@@ -274,6 +274,18 @@ def reorders(node: ast.expr) -> int:
     return int(isinstance(node, ast.Subscript) and isinstance(node.slice, (ast.Name, ast.Call)))
 
 
+def splits(node: ast.expr) -> bool:
+    """Tells whether an expression parts rows."""
+    return isinstance(node, ast.Call) and scopes.called(node) in (_SPLIT, *_PARTING)
+
+
+def chooses(node: ast.expr) -> int:
+    """Returns how plainly an expression says which values are taken: 2 by an index that is computed, 1 by another."""
+    if not isinstance(node, ast.Subscript):
+        return 0
+    return 2 if any(isinstance(n, (ast.BinOp, ast.Name)) for n in ast.walk(node.slice)) else 1
+
+
 def _is_library(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in ("np", "numpy", "tf", "torch", "ops", "keras", "random")
 
@@ -358,6 +370,7 @@ def after_split(places: list[tuple[Module, ast.expr]]) -> list[tuple[Module, ast
 
 
 _SPLIT = "train_test_split"
+_PARTING = ("split", "array_split", "random_split", "split_dataset")
 
 
 def _reordering(module: Module, within: ast.AST) -> Iterator[tuple[ast.Call, list[ast.expr]]]:

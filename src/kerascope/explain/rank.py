@@ -124,6 +124,8 @@ def _at_one_place(findings: Sequence[Finding]) -> list[Finding]:
         same = [f for f in kept if f.kind == finding.kind and model_of(f) == model_of(finding)]
         here = _line(finding)
         twin = next((f for f in same if _line(f) == here is not None), None)
+        if twin is None:  # a model and one that holds it are two models, and one line
+            twin = next((f for f in kept if f.title == finding.title and _line(f) == here is not None), None)
         if twin is None and finding.kind in _WHOLE and finding.severity != "note":
             loud = (f for f in same if f.severity != "note")
             twin = next((f for f in loud if (_line(f) is None) != (here is None)), None)
@@ -146,7 +148,7 @@ def _line(finding: Finding) -> tuple[str | None, int] | None:
     return (where.file, where.line) if where.line is not None else None
 
 
-_WHOLE = ("disconnected-gradient", "gradients-not-applied", "wrong-axis", "nan-operation")
+_WHOLE = ("disconnected-gradient", "gradients-not-applied", "frozen-weights", "wrong-axis", "nan-operation")
 """Kinds seen both in the run as a whole, and at the line that is to blame for it."""
 
 _ONE_SETTING = (

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerascope.explain import scopes
-from kerascope.explain.origin import Origin, after_split, reorders
+from kerascope.explain.origin import Origin, after_split, chooses, reorders, splits
 from kerascope.explain.scopes import Module
 from kerascope.values import Lever, SourceSpan
 
 _HOPS = 12
 
 
-_DATA = ("data", "part", "order")
+_DATA = ("data", "part", "order", "choice", "split")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,9 +129,7 @@ def _called(facts: Mapping[str, Any], lever: Lever) -> str:
         return str(optimizer.get("class") or "") if isinstance(optimizer, Mapping) else ""
     if lever.target == "callback":
         return lever.layer or ""
-    return {"data": "fit", "part": "fit", "order": "fit", "compile": "compile", "fit": "fit"}.get(
-        lever.target, ""
-    )
+    return "fit" if lever.target in _DATA else {"compile": "compile", "fit": "fit"}.get(lever.target, "")
 
 
 # -- the argument ----------------------------------------------------------------------------------------------
@@ -165,6 +163,10 @@ def _of_call(
                 found = [place for place in after_split(found) if place not in shared] or found
             if lever.target == "order":  # where rows are selected or reordered, not where they are made
                 found = sorted(found, key=lambda place: -reorders(place[1]))
+            elif lever.target == "split":  # where the rows are parted
+                found = sorted(found, key=lambda place: not splits(place[1]))
+            elif lever.target == "choice":  # where an index says which values these are
+                found = sorted(found, key=lambda place: -chooses(place[1]))
             elif lever.target == "data" and argument == "validation_data[1]" and len(found) > 2:
                 # What is wrong with the labels of one part is mended where these are taken, not where all come from.
                 found = [*reversed(found[:-1]), found[-1]]

@@ -65,8 +65,9 @@ class Lever(Json):
 
     `target` says what is set: "layer" (then `layer` names it), "optimizer", "compile", "fit", "data" (an expression
     given to `fit`, named by `argument`: "x", "y", "validation_data[0]"), "part" (the same, where it is
-    prepared apart from the other part), "order" (the order of its rows), "callback" (of the class
-    that `layer` names) or "line" (the finding's own place).
+    prepared apart from the other part), "order" (the order of its rows), "choice" (which values it is
+    made of), "split" (where it is parted from others), "callback" (of the class that `layer` names) or "line" (the
+    finding's own place).
     `argument` is the keyword of the call that made it, and `value` the new setting as Python source, None to remove
     the argument or, without an argument, the whole layer.
     """

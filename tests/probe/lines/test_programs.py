@@ -63,6 +63,7 @@ def traced(program):
     return result, recorder.log
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("program", [*programs.FUNCTIONS, *programs.LAYERS], ids=lambda p: p.__name__)
 def test_the_result_is_that_of_the_untraced_run(program):
     before = plain(run(program))

@@ -9,6 +9,7 @@ from typing import Any
 from kerascope.detect.causes.common import cause, on, standing_evidence
 from kerascope.detect.causes.parts import scaled_apart, unseen
 from kerascope.detect.causes.rows import alike
+from kerascope.detect.node import Node
 from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
@@ -67,9 +68,19 @@ def _fractions(situation: Situation, target: Target) -> Iterator[Finding]:
 
 
 def _stand_in(situation: Situation, target: Target) -> bool:
-    """Labels of one value may stand in for none: a loss of the user's own ignores them, a computed error is to be 0."""
+    """Labels of one value may stand in for none: a loss of the user's own ignores them, a computed error is to be 0.
+
+    Or the layer that answers is not what learns: a judge, frozen here or trained as a model of its own, is to be
+    convinced.
+    """
     own = target.custom_loss or situation.anatomy.custom_step or situation.anatomy.custom_loss
-    return own or target.layer is None or target.layer.custom
+    layer = target.layer
+    return own or layer is None or layer.custom or not layer.trainable or _trained_elsewhere(situation, layer)
+
+
+def _trained_elsewhere(situation: Situation, layer: Node) -> bool:
+    others = [one for one in situations(situation.view) if one is not situation]
+    return any(set(layer.weights) & set(node.weights) for one in others for node in one.nodes.values())
 
 
 def _unrelated(situation: Situation, target: Target) -> Iterator[Finding]:

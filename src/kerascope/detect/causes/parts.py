@@ -16,6 +16,7 @@ from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding
 
 _HARM = 0.15
+_COPIED = 0.5
 _TIMES = 15.0  # largest value of validation over training data, or the reverse
 _SPREADS = 3.0
 _REAL = 4
@@ -30,6 +31,8 @@ def parts(view: RunView) -> Iterator[Finding]:
         for target in situation.targets:
             yield from _order(situation, target)
             yield from _single_feature(situation, target)
+            yield from _inside_window(situation, target)
+            yield from _copies(situation, target)
         yield from _shared(situation)
 
 
@@ -228,6 +231,28 @@ def _shared(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def _copies(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Validation rows that are next to the same as some training rows, and far from all others."""
+    copied = number(target.yardstick.get("copied"))
+    if not copied > _COPIED or number(mapping(situation.data.get("between")).get("shared")) > _COPIED:
+        return
+    yield cause(
+        situation,
+        "data-leakage",
+        0.72,
+        f"{show(100 * copied)} % of the validation rows are training rows, slightly changed",
+        "Each has a few training rows with the same answer at least five times nearer than all the others, which rows "
+        "that were drawn one by one do not have: copies were made (augmentation, oversampling, repeated measurements) "
+        "before the rows were split. The validation scores say how well the model remembers. Split first, then make "
+        "copies of the training rows only.",
+        on("fit", "validation_split", None) if _cut(situation) else on("split", "validation_data[0]", None),
+        evidence=[
+            Evidence("share of validation rows with near copies", round(copied, 3)),
+            *standing_evidence(standing(target)),
+        ],
+    )
+
+
 def _single_feature(situation: Situation, target: Target) -> Iterator[Finding]:
     """One column that is next to the answer itself, beside others that say little."""
     single = mapping(target.yardstick.get("single"))
@@ -253,5 +278,29 @@ def _single_feature(situation: Situation, target: Target) -> Iterator[Finding]:
             Evidence(f"explained by column {column}", round(best, 3)),
             Evidence("explained by the next best column", round(second, 3)),
             *standing_evidence(found),
+        ],
+    )
+
+
+def _inside_window(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Windows over a series that hold the very value that is asked for."""
+    inside = mapping(target.yardstick.get("inside"))
+    if not inside:
+        return
+    step, steps = whole(inside.get("step")), whole(inside.get("steps"))
+    place = "the last" if step == steps - 1 else f"number {step + 1}"
+    yield cause(
+        situation,
+        "data-leakage",
+        0.93,
+        f"The number to predict is one of its own inputs: {place} of {steps} steps",
+        "The rows are windows over a series, and the target of each row, to the digit, stands in the window itself. "
+        "The network need only hand it on, and its scores say nothing about the steps to come. Let the target be a "
+        "value behind the window.",
+        on("choice", str(target.labels.get("name") or "y"), None),
+        evidence=[
+            Evidence("rows whose target is in the window", 1.0),
+            Evidence("step of the window", step + 1, f"of {steps}"),
+            *standing_evidence(standing(target)),
         ],
     )

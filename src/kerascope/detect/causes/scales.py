@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kerascope.detect.causes.common import cause, harm, on, standing_evidence
-from kerascope.detect.node import NORMALISING, NUMERIC
+from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
+from kerascope.detect.node import NORMALISING, NUMERIC, Node
 from kerascope.detect.reading import listing, mapping, number, show
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
@@ -37,7 +37,8 @@ def scales(view: RunView) -> Iterator[Finding]:
 
 def unscaled(situation: Situation) -> tuple[Mapping[str, Any], float, float] | None:
     """Returns the worst input array, its size and its unevenness, None when all are of a moderate scale."""
-    if _prepared(situation):
+    whole = _one_for_all(situation)
+    if whole is None and _prepared(situation):
         return None
     worst_found: tuple[Mapping[str, Any], float, float] | None = None
     for array in situation.inputs():
@@ -50,6 +51,8 @@ def unscaled(situation: Situation) -> tuple[Mapping[str, Any], float, float] | N
         good = spread[spread > 0]
         uneven = float(good.max() / np.median(good)) if len(good) > 1 else 1.0
         largest = float(np.hypot(mean, spread).max()) if len(spread) else size
+        if whole is not None and not uneven > _UNEVEN:
+            continue  # brought to scale as a whole, and the features are much alike
         large = size > _LARGE or largest > _LARGE_FEATURE or (uneven > _UNEVEN and largest > 3)
         if large and (worst_found is None or size > worst_found[1]):
             worst_found = (array, max(size, largest), uneven)
@@ -66,6 +69,16 @@ def _prepared(situation: Situation) -> bool:
     return any(name.startswith("op:") for chain in situation.chains for name in chain[-4:])
 
 
+def _one_for_all(situation: Situation) -> Node | None:
+    """Returns a normalisation before the first weights that takes one mean and spread for all features."""
+    for node in situation.working:
+        if node.kind == "Normalization" and node.config.get("axis") == []:
+            return node
+        if node.weighted or node.custom or (node.parameters and node.kind != "Normalization"):
+            break
+    return None
+
+
 def _embedded(situation: Situation) -> bool:
     return any(node.kind in ("Embedding", "CategoryEncoding", "Hashing") for node in situation.working)
 
@@ -79,6 +92,22 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
         math.log10(max(number(v), 1e-9)) for v in listing(mapping(array.get("features")).get("std"))[:48]
     )
     low, high = number(array.get("min")), number(array.get("max"))
+    if (layer := _one_for_all(situation)) is not None:
+        return cause(
+            situation,
+            "unscaled-inputs",
+            0.9 if bad else 0.4,
+            f"`{layer.path}` has one mean and one spread for all features, and their spreads are {show(uneven)} to 1",
+            "With `axis=None` the features keep their sizes relative to each other: behind it the largest one is of "
+            "size 1 and the others hardly vary. With `axis=-1` each feature gets a mean and a spread of its own.",
+            on_layer(layer, "axis", "-1"),
+            severity=None if bad else "note",
+            layer=layer.path,
+            evidence=[
+                Evidence("spread, largest / median feature", round(uneven, 2), plot=plot),
+                *standing_evidence(worst(situation)),
+            ],
+        )
     return cause(
         situation,
         "unscaled-inputs",

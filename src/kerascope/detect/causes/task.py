@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
 from kerascope.detect.causes.objective import data_name, layer_name, outside, zero_one
+from kerascope.detect.causes.units import units
 from kerascope.detect.node import BINARY, CROSS_ENTROPY, NUMERIC
-from kerascope.detect.reading import listing, show, whole
+from kerascope.detect.reading import show
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing
@@ -18,7 +19,14 @@ _PROBABILITY = ("softmax", "sigmoid", "hard_sigmoid")
 
 
 @detector(
-    kinds=("wrong-loss", "wrong-labels", "wrong-output-units", "wrong-output-activation", "wrong-metric"),
+    kinds=(
+        "wrong-loss",
+        "wrong-labels",
+        "wrong-output-units",
+        "wrong-output-activation",
+        "wrong-metric",
+        "broadcast-shape",
+    ),
     slug="task",
 )
 def task(view: RunView) -> Iterator[Finding]:
@@ -26,7 +34,7 @@ def task(view: RunView) -> Iterator[Finding]:
     for situation in situations(view):
         for target in situation.targets:
             yield from _task(situation, target)
-            yield from _units(situation, target)
+            yield from units(situation, target)
         yield from _metrics(situation)
 
 
@@ -103,6 +111,14 @@ def _too_wide(situation: Situation, target: Target) -> Iterator[Finding]:
 def _many_classes(situation: Situation, target: Target) -> Iterator[Finding]:
     setter = situation.activation_layer(target.index)
     mixed = target.written == "one-hot" and target.columns > 2
+    ones = target.figure("mean") * target.columns
+    if (
+        target.written == "multi-hot"
+        and ones > 1.1  # rows without any class are a way to leave rows out
+        and target.loss in CROSS_ENTROPY[1:]
+        and target.activation in ("sigmoid", "hard_sigmoid", "linear")
+    ):
+        yield _shared_among(situation, target, ones)
     bad = harm(situation, target) > 0.15
     if mixed and bad and target.loss in BINARY and target.activation == "softmax":
         yield cause(
@@ -129,6 +145,25 @@ def _many_classes(situation: Situation, target: Target) -> Iterator[Finding]:
             layer=setter.path if setter is not None else None,
             evidence=[Evidence("last activation", target.activation), *standing_evidence(standing(target))],
         )
+
+
+def _shared_among(situation: Situation, target: Target, ones: float) -> Finding:
+    """Several answers may be right at once, and the loss is for one."""
+    return cause(
+        situation,
+        "wrong-loss",
+        0.93,
+        f"`{target.loss}` is for one class out of {target.columns}; here a row has {show(ones)} of them on average",
+        "The categorical loss divides the answers by their sum and rewards only what stands where the labels have a 1: "
+        "nothing holds the other answers down but that sum. Labels that are true or not each by itself are as many "
+        "questions of yes or no.",
+        on("compile", "loss", None if target.from_logits else '"binary_crossentropy"'),
+        evidence=[
+            Evidence("ones per row of labels", round(ones, 3)),
+            Evidence("last activation", target.activation),
+            *standing_evidence(standing(target)),
+        ],
+    )
 
 
 def _not_two_classes(situation: Situation, target: Target) -> Iterator[Finding]:
@@ -250,92 +285,6 @@ def _squared_classes(situation: Situation, target: Target) -> Iterator[Finding]:
             layer=setter.path if setter is not None else None,
             evidence=outside(target),
         )
-
-
-# -- units -------------------------------------------------------------------------------------------------------
-
-
-def _units(situation: Situation, target: Target) -> Iterator[Finding]:
-    if target.units is None or target.custom_loss or target.ignores or not target.labels:
-        return
-    setter = target.layer
-    yield from _stretched(situation, target)
-    if target.loss == "sparse_categorical_crossentropy" and target.labels.get("whole") is True:
-        high, low = target.figure("max"), target.figure("min")
-        needed = whole(high) + 1
-        if low >= 0 and high >= target.units and not (target.units == 1 and zero_one(target)):
-            offset = low >= 1 and high - low + 1 <= target.units
-            yield cause(
-                situation,
-                "wrong-labels" if offset else "wrong-output-units",
-                0.92,
-                f"The labels go up to {whole(high)}; {target.units} units are for labels 0 to {target.units - 1}",
-                "Labels beyond the last unit have no unit of their own: their probability cannot rise. "
-                + (
-                    "They begin at 1 here, so subtracting 1 makes them fit."
-                    if offset
-                    else "Each class needs a unit."
-                ),
-                *((on("data", data_name(target), None),) if offset else ()),
-                on_layer(setter, "units", str(needed)),
-                layer=setter.path if setter is not None else None,
-                evidence=[Evidence("largest label", whole(high)), Evidence("units", target.units)],
-            )
-        elif low < 0:
-            yield _negative(situation, target)
-        elif target.units > max(needed, target.classes) + 1:
-            yield _spare(situation, target, needed)
-
-
-def _stretched(situation: Situation, target: Target) -> Iterator[Finding]:
-    """One column of answers against several of targets: NumPy's rules make them fit, and losses accept it."""
-    shape, answers = listing(target.labels.get("shape")), situation.output_shape(target.index)
-    if target.loss not in NUMERIC or target.units != 1 or target.columns < 2:
-        return
-    if len(shape) != len(answers) or answers[-1] != 1:
-        return  # where one has an axis more than the other, Keras itself brings them together
-    yield cause(
-        situation,
-        "wrong-output-units",
-        0.95,
-        f"`{layer_name(target.layer)}` has 1 unit for {target.columns} targets",
-        "Each row has several targets, and the one answer is compared with all of them, which no loss complains "
-        "about: the best it can do is to answer their middle.",
-        on_layer(target.layer, "units", str(target.columns)),
-        layer=target.layer.path if target.layer is not None else None,
-        evidence=[
-            Evidence("shape of the targets", str(shape).replace("None", "rows")),
-            Evidence("shape of the answers", str(answers).replace("None", "rows")),
-            *standing_evidence(standing(target)),
-        ],
-    )
-
-
-def _negative(situation: Situation, target: Target) -> Finding:
-    return cause(
-        situation,
-        "wrong-labels",
-        0.9,
-        f"Some class labels are negative ({show(target.figure('min'))})",
-        "Class labels are the numbers of units, counted from 0; a negative one belongs to no unit.",
-        on("data", data_name(target), None),
-        evidence=[Evidence("smallest label", target.figure("min"))],
-    )
-
-
-def _spare(situation: Situation, target: Target, needed: int) -> Finding:
-    bad = harm(situation, target) > 0.15
-    return cause(
-        situation,
-        "wrong-output-units",
-        0.45 if bad else 0.2,
-        f"`{layer_name(target.layer)}` has {target.units} units for {needed} classes",
-        "The units without a class learn to stay silent; they cost time and do little harm.",
-        on_layer(target.layer, "units", str(needed)),
-        severity=None if bad else "note",
-        layer=target.layer.path if target.layer is not None else None,
-        evidence=[Evidence("largest label", needed - 1), Evidence("units", target.units)],
-    )
 
 
 # -- metrics -----------------------------------------------------------------------------------------------------

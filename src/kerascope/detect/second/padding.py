@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerascope._backends import tensors
-from kerascope._keras import objects, state
+from kerascope._keras import objects, state, steps, trial
+from kerascope.detect.second import source
 from kerascope.detect.second.trial import Found, Trial, finding
 from kerascope.values import Evidence, Lever, SourceSpan
 
@@ -29,17 +31,65 @@ def unmasked(model: Any) -> list[Any]:
 
 
 def look(trial_: Trial) -> Iterator[Found]:
-    """Yields the embedding that lets padding through, where rows end in it."""
-    found = unmasked(trial_.model)
+    """Yields the embedding that lets padding through, or the layer of the user's that loses the mask of one."""
+    kinds = {type(layer).__name__ for layer in state.layers_of(trial_.model)}
     inputs = [a for leaf in objects.flatten(trial_.x) if (a := tensors.array_of(leaf)) is not None]
-    if not found or len(inputs) != 1 or inputs[0].ndim != 2 or inputs[0].shape[1] < 4:
+    if "Masking" in kinds or not kinds & set(_OVER_ALL) or "Embedding" not in kinds:
+        return
+    if len(inputs) != 1 or inputs[0].ndim != 2 or inputs[0].shape[1] < 4:
         return
     known = filling(np.asarray(inputs[0]))
     if known is None:
         return
-    value, share, where = known
-    layer = found[0]
-    yield Found(
+    way = _Way(inputs[0], trial_.own.layers)
+    trial_.at_end()
+    with steps.Patches() as patches:
+        trial.tap_calls(patches, way.before, way.after)
+        trial_.predict()
+    if way.blind is None or not way.embeddings:
+        return
+    if not any(layer.mask_zero for layer in way.embeddings):
+        yield _no_mask(way.embeddings[0], *known)
+    elif way.loses is not None:
+        yield _lost(way.loses, way.blind, known[1])
+
+
+class _Way:
+    """Follows rows of tokens through a model: what embeds them, what loses their mask, what then goes over all."""
+
+    def __init__(self, tokens: np.ndarray, own: Sequence[Any]) -> None:
+        self.embeddings: list[Any] = []
+        self.loses: Any = None
+        self.blind: Any = None
+        self._tokens, self._own = tokens, own
+        self._marked: list[bool] = []  # of each call that is under way: whether a mask came into being in it
+
+    def before(self, call: trial.Call) -> None:
+        given = call.args[0] if call.args and tensors.kind(call.args[0]) == "tensor" else None
+        masked = given is not None and trial.mask_of(given) is not None
+        kind = type(call.layer).__name__
+        if kind == "Embedding" and given is not None:
+            array = tensors.array_of(given)
+            if array is not None and array.shape == self._tokens.shape and (array == self._tokens).all():
+                self.embeddings.append(call.layer)
+        if kind in _OVER_ALL and not masked and self.blind is None:
+            self.blind = call.layer
+        self._marked.append(masked)
+
+    def after(self, call: trial.Call, output: Any) -> Any:
+        marked = self._marked.pop()
+        if tensors.kind(output) == "tensor":
+            kept = trial.mask_of(output) is not None
+            places = (tensors.shape(output) or ())[:2] == self._tokens.shape
+            if marked and not kept and places and self.loses is None:
+                self.loses = call.layer if any(call.layer is one for one in self._own) else None
+            if (kept or marked) and self._marked:
+                self._marked[-1] = True
+        return output
+
+
+def _no_mask(layer: Any, value: int, share: float, where: str) -> Found:
+    return Found(
         finding(
             "mask-ignored",
             "warning",
@@ -51,6 +101,26 @@ def look(trial_: Trial) -> Iterator[Found]:
             SourceSpan(layer=str(layer.name)),
             [Evidence("places that are padding", round(share, 3), "share of the recorded batch")],
             [[Lever("layer", "mask_zero", "True", str(layer.name))]] if value == 0 else [],
+        ),
+        "lost",
+    )
+
+
+def _lost(layer: Any, behind: Any, share: float) -> Found:
+    """A layer of the user's takes in a mask, or makes one, and hands on none."""
+    where = source.method(type(layer), "call")
+    place = SourceSpan() if where is None else where.last_return() or where.first
+    return Found(
+        finding(
+            "mask-ignored",
+            "warning",
+            0.8,
+            f"`{type(layer).__name__}` loses the mask, and {share:.0%} of the places are padding",
+            f"In it the padding is marked, but what it returns carries no mask, so that `{behind.name}` goes over the "
+            "padding as over anything else. Hand the mask on: `def compute_mask(self, inputs, mask=None)` that returns "
+            "it, or `self.supports_masking = True` where the mask that comes in still holds.",
+            dataclasses.replace(place, layer=str(layer.name)),
+            [Evidence("places that are padding", round(share, 3), "share of the recorded batch")],
         ),
         "lost",
     )

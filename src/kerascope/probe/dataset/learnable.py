@@ -19,6 +19,10 @@ _HELD_OUT = 400
 _TOKENS = 2048
 _SINGLE = 512
 _LEAST = 40
+_STEPS = 8
+_COPIES = 16
+_GAP = 5.0
+_LEAST_FEATURES = 4
 
 
 def learnable(train: Part, validation: Part | None, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -41,8 +45,33 @@ def learnable(train: Part, validation: Part | None, rng: np.random.Generator) ->
         if own is None and len(targets) == len(names_seen):
             own = list(targets.values())[index]
         copies = any(labels.shape == a.shape and np.array_equal(labels, a) for _, a in inputs)
-        found.append({"name": name, "copies": copies, **_scores(table, labels, other, own, rng)})
+        facts = {"name": name, "copies": copies, **_scores(table, labels, other, own, rng)}
+        if not copies and (inside := _inside(inputs, labels)) is not None:
+            facts["inside"] = inside
+        found.append(facts)
     return found
+
+
+def _inside(inputs: list[tuple[str, np.ndarray]], labels: np.ndarray) -> dict[str, Any] | None:
+    """Returns where a window over a series holds the measured number that is asked for; None where none does.
+
+    Windows overlap: what stands at one place of one row stands at the place before in another. By chance or by design
+    (a first item that is to be remembered) a label may well be a column of the inputs, but hardly of such ones.
+    """
+    for column, wanted in enumerate(labels.reshape(len(labels), -1).T[:_STEPS]):
+        if wanted.dtype.kind != "f" or len(np.unique(wanted)) < len(wanted) / 4:
+            continue
+        for name, array in inputs:
+            if array.dtype.kind != "f" or array.ndim not in (2, 3) or array.shape[1] < 3:
+                continue
+            steps = array[:, :, None] if array.ndim == 2 else array
+            for step, feature in np.argwhere(np.isclose(steps[0], wanted[0], rtol=1e-6, atol=0)):
+                series = steps[:, :, feature]
+                near = step + 1 if step + 1 < series.shape[1] else step - 1
+                equal = np.allclose(series[:, step], wanted, rtol=1e-6, atol=0)
+                if equal and np.isin(series[:, near], series[:, step]).mean() > 0.8:
+                    return {"input": name, "step": int(step), "steps": series.shape[1], "column": column}
+    return None
 
 
 def _by_heart(train: Part) -> list[dict[str, Any]]:
@@ -127,7 +156,26 @@ def _scores(
             facts["validation_linear"] = _linear(table, targets, other, answers, classes)
             facts["within_validation"] = _neighbours(other, answers, other, answers, classes, leave_out=True)
             facts["validation_chance"] = float(answers.mean(0).max()) if classes else 0.0
+            facts["copied"] = _copied(table, targets, other, answers)
     return facts
+
+
+def _copied(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, wanted: np.ndarray) -> float:
+    """Returns the share of held-out rows with a few rows of the same label much nearer than all the others.
+
+    Among rows that were drawn one by one distances grow gradually; a gap behind the first ones is what copies with
+    little changes leave. Rows that are the same to the digit are counted elsewhere.
+    """
+    if known.shape[1] < _LEAST_FEATURES or len(known) < 4 * _COPIES:
+        return 0.0
+    square = (asked**2).sum(1)[:, None] - 2 * asked @ known.T + (known**2).sum(1)[None, :]
+    nearest = np.argpartition(square, _COPIES, axis=1)[:, : _COPIES + 1]
+    exact = ((asked[:, None] - known[nearest]) ** 2).sum(2)  # the formula above is of no use near 0
+    order = exact.argsort(1)
+    nearest, distance = np.take_along_axis(nearest, order, 1), np.sqrt(np.take_along_axis(exact, order, 1))
+    gap = (distance[:, 1:] > _GAP * distance[:, :-1]).any(1) & (distance[:, 0] > 1e-9)
+    same = (np.abs(labels[nearest[:, 0]] - wanted) < 0.05).all(1)
+    return float((gap & same).mean())
 
 
 def _targets(labels: np.ndarray, like: np.ndarray | None = None) -> tuple[bool, np.ndarray]:
