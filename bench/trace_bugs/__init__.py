@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from trace_bugs.abroad import CASES as ABROAD
 from trace_bugs.apart import CASES as APART
 from trace_bugs.aside import CASES as ASIDE
 from trace_bugs.beyond import CASES as BEYOND
@@ -39,6 +40,7 @@ ALL: tuple[Case, ...] = (
         *APART,
         *BEYOND,
         *CONSTRUCTS,
+        *ABROAD,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

@@ -16,6 +16,7 @@ from kerascope.explain.fixes.edits import (
     names,
     operands,
     peraxis,
+    picking,
     shapes,
     structure,
     weights,
@@ -38,6 +39,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     idiom,
     names,
     counting,
+    picking,
     structure,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerascope._backends import alone, tensors
+from kerascope._backends import alone, tensors, uncompiled
 from kerascope._keras import objects
 from kerascope.explain.lines.failure import innermost, said, underlying
 from kerascope.explain.subject import BATCH, Subject
@@ -86,6 +86,7 @@ def quiet() -> Iterator[None]:
     """Runs a block without its prints and warnings, and puts the state of random numbers back."""
     with (
         alone.backend_state(),
+        uncompiled.uncompiled(),
         objects.undisturbed(),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
@@ -258,9 +259,12 @@ class Trial:
         for batch in (first, second, 1):
             results[batch] = self._run(instance, batch)
             outcome.stage += 1
-        self._shapes(outcome, results)
         outcome.values = results[first]
-        self._rows(instance, results[first], outcome)
+        if _of_the_whole_batch(instance, results[first]):
+            outcome.output = ()
+        else:
+            self._shapes(outcome, results)
+            self._rows(instance, results[first], outcome)
         _least_axes(self.subject, results[first])
         args, kwargs = self.inputs(first)
         whole = arrays(instance(*args, **kwargs))
@@ -310,6 +314,11 @@ def _pairs_rows(loss: Any) -> bool:
     """Tells whether a loss compares each row with all others on purpose: it has a use for where a row meets itself."""
     code = getattr(getattr(loss.call, "__func__", loss.call), "__code__", None)
     return code is not None and bool(_DIAGONAL & set(code.co_names))
+
+
+def _of_the_whole_batch(loss: Any, result: list[np.ndarray]) -> bool:
+    """Tells whether a loss of a batch as a whole, such as of the features' correlations, gives one number for it."""
+    return _pairs_rows(loss) and bool(result) and all(not a.ndim for a in result)
 
 
 def _one_row(subject: Subject, args: Any, kwargs: Any, row: int) -> tuple[Any, Any]:

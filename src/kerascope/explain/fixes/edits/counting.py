@@ -20,6 +20,33 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _totals(context, node)
 
 
+def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """Yields the weighing of each batch's average by its rows, where averages are added up and batches counted."""
+    if function.name != "update_state":
+        return
+    adding = [n for n in ast.walk(function) if called(n) == "assign_add" and isinstance(n, ast.Call)]
+    values = [n.args[0] for n in adding if len(n.args) == 1]
+    counts = [v for v in values if isinstance(v, ast.Constant) and v.value in (1, 1.0)]
+    averages = [v for v in values if context.shape(v) == () and "sum" not in called(v)]
+    rows = _rows(context, function, averages[0]) if averages else None
+    if len(counts) == len(averages) == 1 and rows is not None:
+        weighed = f"{context.atom(averages[0])} * {rows}"
+        edits = (
+            *context.swap(0, averages[0], weighed).edits,
+            *context.swap(0, counts[0], rows).edits,
+        )
+        yield Proposal(0.8, "weigh each batch by its rows", edits)
+
+
+def _rows(context: Context, function: ast.FunctionDef, near: ast.expr) -> str | None:
+    """Returns how the number of rows of a batch is written, as a float."""
+    for name in (a.arg for a in function.args.args[1:2]):
+        rows = context.spell("rows", near, name)
+        if rows is not None and context.is_tensor(function, name):
+            return context.spell("cast", near, rows, '"float32"')
+    return None
+
+
 def _added(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """What a metric sets anew with each batch, where it adds up elsewhere."""
     function = context.function(call)
@@ -60,10 +87,6 @@ def _counted(context: Context, call: ast.Call) -> Iterator[Proposal]:
     one = isinstance(value, ast.Constant) and value.value in (1, 1.0)
     if called(call) != "assign_add" or not one or function is None or function.name != "update_state":
         return
-    for name in (a.arg for a in function.args.args[1:2]):
-        rows = context.spell("rows", call, name)
-        prefix = next(iter(context.prefixes()), None)
-        if rows is not None and prefix is not None and context.is_tensor(function, name):
-            text = context.spell("cast", value, rows, '"float32"')
-            if text is not None:
-                yield context.swap(0.9, value, text)
+    text = _rows(context, function, call)
+    if text is not None:
+        yield context.swap(0.9, value, text)

@@ -26,6 +26,7 @@ _SHAPING = {
     "flatten",
     "ravel",
 }
+_TURNING = ("swapaxes", "transpose", "matrix_transpose")
 _OTHERS = {
     "multiply": "matmul", "concatenate": "stack", "stack": "concatenate", "concat": "stack", "cat": "stack",
 }  # fmt: skip
@@ -70,12 +71,13 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
         f"{context.text(node)} -> operands swapped",
         swapped.edits,
     )
+    yield from _other_turned(context, a, b)
     for operand, other, cost in ((b, a, 1.15), (a, b, 1.3)):
         shape = context.shape(operand)
         if shape is not None and len(shape) < 2:
             continue
         new = context.spell("swap", node, context.text(operand))
-        if called(operand) in ("swapaxes", "transpose", "matrix_transpose") and isinstance(operand, ast.Call):
+        if called(operand) in _TURNING and isinstance(operand, ast.Call):
             yield context.swap(cost, operand, context.text(operand.args[0]))
         if new is not None and not (fits and shape is not None and shape[-1] == shape[-2]):
             turned = None if shape is None else (*shape[:-2], shape[-1], shape[-2])
@@ -83,6 +85,20 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
             # A weight that lies the wrong way round is rather made the right way round.
             weight = 0.35 if shape is not None and "B" not in shape else 0.0
             yield context.swap(cost + weight + 0.6 * worked + (0.0 if good else 0.7), operand, new)
+
+
+def _other_turned(context: Context, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
+    """Rows against rows where features against features were meant, or the reverse: the other operand turned."""
+    for operand, other in ((a, b), (b, a)):
+        if called(operand) in _TURNING and called(other) not in _TURNING and operand.args:  # type: ignore[attr-defined]
+            inner = operand.args[0]  # type: ignore[attr-defined]
+            shown = context.text(operand)
+            turned = shown.replace(context.text(inner), context.text(other), 1)
+            edits = (
+                *context.swap(0, operand, context.atom(inner)).edits,
+                *context.swap(0, other, turned).edits,
+            )
+            yield Proposal(1.2, f"{shown} -> {turned}", edits)
 
 
 def _batched(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:

@@ -16,6 +16,9 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "rows": "{p}.shape({x})[0]",
         "repeat": "{p}.repeat({x}, {y}, axis={a})",
         "argmax": "{p}.argmax({x}, axis={a})",
+        "along": "{p}.take_along_axis({x}, {y}, axis={a})",
+        "steps": "{p}.unstack({x}, axis=1)",
+        "float": '{p}.cast({x}, "float32")',
         "dots": "{p}.sum({x} * {y}, axis=-1, keepdims=True)",
     },
     "torch": {
@@ -31,6 +34,9 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "rows": "{x}.shape[0]",
         "repeat": "{p}.repeat_interleave({x}, {y}, dim={a})",
         "argmax": "{p}.argmax({x}, dim={a})",
+        "along": "{p}.take_along_dim({x}, {y}, dim={a})",
+        "steps": "{x}.unbind(1)",
+        "float": "{x}.float()",
         "dots": "{p}.sum({x} * {y}, dim=-1, keepdim=True)",
     },
     "tf": {
@@ -46,6 +52,9 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "rows": "{p}.shape({x})[0]",
         "repeat": "{p}.repeat({x}, {y}, axis={a})",
         "argmax": "{p}.argmax({x}, axis={a})",
+        "along": "{p}.gather({x}, {y}, axis={a}, batch_dims={a})",
+        "steps": "{p}.unstack({x}, axis=1)",
+        "float": '{p}.cast({x}, "float32")',
         "dots": "{p}.reduce_sum({x} * {y}, axis=-1, keepdims=True)",
     },
 }
@@ -54,5 +63,7 @@ SPELLINGS["jnp"] = {
     "cast": "{x}.astype({a})",
     "index": '{x}.astype("int32")',
     "rows": "{x}.shape[0]",
+    "steps": "{p}.swapaxes({x}, 0, 1)",
+    "float": '{x}.astype("float32")',
 }
 MODULES = {"jax.numpy": "jnp", "torch": "torch", "tensorflow": "tf"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from kerascope.explain.lines.reading import MISSING, Operation, Tensor
@@ -99,3 +100,17 @@ def single(operation: Operation) -> Broken | None:
     if not tensor.dtype.startswith(("int", "uint", "bool")) or "float" not in operation.message.lower():
         return None
     return Broken(KIND, f"{operation.shown} works on floats, but {tensor.text} is {tensor.dtype}.", (tensor,))
+
+
+@last
+def truth(operation: Operation) -> Broken | None:
+    """Truth values are no numbers to most frameworks."""
+    flags = next((tensor for tensor in operation.tensors if tensor.dtype == "bool"), None)
+    if (
+        flags is None
+        or not isinstance(operation.node, (ast.BinOp, ast.UnaryOp))
+        or "bool" not in operation.message
+    ):
+        return None
+    text = f"{operation.shown} works on numbers, but {flags.text} is bool."
+    return Broken(KIND, text, (flags,))

@@ -6,8 +6,10 @@ import ast
 from typing import Any
 
 from kerascope._backends import tensors as framework
+from kerascope.explain.lines import source
 from kerascope.explain.lines.reading import MISSING, Operation, Tensor, attribute_of, differ, shown
 from kerascope.explain.lines.rules.registry import Broken, first, on
+from kerascope.record.lines import Site
 
 KIND = "index-out-of-range"
 
@@ -105,7 +107,11 @@ def subscript(operation: Operation) -> Broken | None:
                 f"{tensor.text}.shape[{axis}] is {size}, so its entries go from 0 to {size - 1}, but {index} is "
                 "asked for."
             )
-            return Broken(KIND, text, (tensor,))
+            counted = _counted(operation, part)
+            if counted is None:
+                return Broken(KIND, text, (tensor,))
+            sentence = f"`{ast.unparse(part)}` goes through `{counted.source}`, line {counted.line}"
+            return Broken(KIND, text, (tensor,), cause=(counted.line, sentence), culprit=counted)
         mask = operation.tensors_in(part)
         if len(mask) == 1 and mask[0].dtype == "bool" and mask[0].shape and differ(mask[0].shape[0], size):
             text = (
@@ -113,6 +119,22 @@ def subscript(operation: Operation) -> Broken | None:
                 f"{tensor.text}.shape[{axis}], but {mask[0].shape[0]} != {size}."
             )
             return Broken("shape-mismatch", text, (tensor, mask[0]))
+    return None
+
+
+def _counted(operation: Operation, index: ast.expr) -> Site | None:
+    """Returns what the loop around the expression goes through, where the index is counted by it."""
+    frame, place = operation.failure.frame, operation.site.position
+    parsed = source.tree(operation.site.file) if isinstance(index, ast.Name) else None
+    if frame is None or parsed is None:
+        return None
+    for loop in ast.walk(parsed):
+        if not isinstance(loop, ast.For) or ast.unparse(loop.target) != ast.unparse(index):
+            continue
+        if loop.lineno <= place[0] <= (loop.end_lineno or loop.lineno):
+            head = loop.iter
+            stop = (head.end_lineno or head.lineno, head.col_offset, head.end_col_offset or 0)
+            return source.site_of(frame, (head.lineno, *stop))
     return None
 
 
@@ -126,7 +148,7 @@ def _too_short(operation: Operation, node: ast.Subscript) -> Broken | None:
     value, index = operation.value(node.value), operation.value(node.slice)
     if not isinstance(value, tuple) or type(index) is not int or -len(value) <= index < len(value):
         return None
-    source = ast.unparse(node.value)
-    text = f"`{source}` is {shown(value)}, {len(value)} long, so there is no entry {index}."
+    held = ast.unparse(node.value)
+    text = f"`{held}` is {shown(value)}, {len(value)} long, so there is no entry {index}."
     owners = [t for child in operation.site.children for t in operation.tensors_in(child.node)]
     return Broken(KIND, text, tuple(owners))
