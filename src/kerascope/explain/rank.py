@@ -121,11 +121,12 @@ def _at_one_place(findings: Sequence[Finding]) -> list[Finding]:
     """Merges what is of one kind and at one line, or at a line and nowhere: one thing to change is one finding."""
     kept: list[Finding] = []
     for finding in findings:
-        same = [f for f in kept if f.kind == finding.kind and model_of(f) == model_of(finding)]
+        alike = [f for f in kept if f.kind == finding.kind]
+        same = [f for f in alike if model_of(f) == model_of(finding)]
         here = _line(finding)
         twin = next((f for f in same if _line(f) == here is not None), None)
         if twin is None:  # a model and one that holds it are two models, and one line
-            twin = next((f for f in kept if f.title == finding.title and _line(f) == here is not None), None)
+            twin = next((f for f in alike if f.title == finding.title and _line(f) == here is not None), None)
         if twin is None and finding.kind in _WHOLE and finding.severity != "note":
             loud = (f for f in same if f.severity != "note")
             twin = next((f for f in loud if (_line(f) is None) != (here is None)), None)
