@@ -174,8 +174,7 @@ def bounds_said(low: float, high: float) -> str:
 def told(timing: Timing, *causes: Cause | None) -> Iterator[Finding]:
     """Yields the findings of those causes that are worth a change."""
     for cause in causes:
-        found = cause.finding(timing) if cause is not None else None
-        if found is not None:
+        if cause is not None and (found := cause.finding(timing)) is not None:
             yield found
 
 
@@ -183,7 +182,8 @@ def told(timing: Timing, *causes: Cause | None) -> Iterator[Finding]:
 def input_bound(view: RunView) -> Iterator[Finding]:
     """The step waits for its batch."""
     for timing in judged(view):
-        waiting = timing.spent("data", "outside")
+        stalls = sum(event.facts.get("phase") in ("data", "outside") for event in view.events("stall"))
+        waiting = timing.waiting(stalls)
         per_step = timing.per_step("data", "outside")
         mean = waiting / timing.steps
         steady = per_step > 0.5 * mean  # a pipeline that delivers in bursts has a small median

@@ -147,6 +147,14 @@ class Timing:
         waits = np.nan_to_num(np.asarray(table.seconds, np.float64)[:, names.index("data")])
         return float(waits[last].sum() / max(waits.sum(), 1e-9))
 
+    def waiting(self, stalls: int) -> float:
+        """Seconds in all that steps waited for their data, without the longest waits where so many were stalls."""
+        table = self.model.timings()
+        columns = [index for index, name in enumerate(table.names) if name in ("data", "outside")]
+        seconds = np.nan_to_num(np.asarray(table.seconds, np.float64)[:, columns]).sum(axis=1)
+        stalled = float(np.sort(seconds)[len(seconds) - stalls :].sum())
+        return self.spent("data", "outside") - stalled
+
     def per_step(self, *names: str) -> float:
         """Median seconds of these phases in a usual step.
 
