@@ -114,3 +114,16 @@ def test_operations_of_an_eager_step_are_counted_by_the_function_that_asks_for_t
     assert counts["penalty"] == 12  # the layer's own are its own
     assert facts["backward"] > 8
     assert facts["all"] > facts["backward"] + 12
+
+
+def test_containers_are_measured_without_running_the_users_code():
+    class Key:
+        def __repr__(self):
+            raise AssertionError("the user's code was run")
+
+    class Owner:
+        def __init__(self):
+            self.kept = {"losses": [1, 2, 3], Key(): [4]}
+
+    found = memory.sizes((Owner(),), {})
+    assert {name.rpartition(".")[2]: size for name, size in found.items()} == {"kept": 2, "kept['losses']": 3}

@@ -139,6 +139,8 @@ def _lengths(prefix: str, values: dict[str, Any]) -> dict[str, int]:
     found = {f"{prefix}{name}": value for name, value in list(values.items()) if isinstance(value, kinds)}
     for name, value in list(found.items()):
         if isinstance(value, dict):
-            inside = itertools.islice(list(value.items()), _ENTRIES)
-            found |= {f"{name}[{key!r}]": entry for key, entry in inside if isinstance(entry, kinds)}
+            inside = list(itertools.islice(value.items(), _ENTRIES))  # never a copy of a large one
+            # Writing another key down would run the user's code, or read a tensor from the device.
+            named = [(key, entry) for key, entry in inside if isinstance(key, (str, int))]
+            found |= {f"{name}[{key!r}]": entry for key, entry in named if isinstance(entry, kinds)}
     return {name: len(value) for name, value in found.items()}
