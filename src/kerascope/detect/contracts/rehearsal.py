@@ -352,9 +352,9 @@ class _Rehearsal:
         backend.set_seed(self.case.seed)
         after = float(objects.to_numpy(training.loss(self.model, self.x, self.y)))
         if after > self.seen.loss:
-            fixed = {id(v) for v in self.model.trainable_variables}
-            kept = [(v, x) for v, x in zip(self.variables, self.values, strict=True) if id(v) not in fixed]
-            alone.assign(*map(list, zip(*kept, strict=True)))
+            learnt = {id(v) for v in self.model.trainable_variables}
+            others = [(v, x) for v, x in zip(self.variables, self.values, strict=True) if id(v) not in learnt]
+            alone.assign([v for v, _ in others], [x for _, x in others])
             backend.set_seed(self.case.seed)
             other = float(objects.to_numpy(training.loss(self.model, self.x, self.y)))
             if abs(other - after) > 1e-3 * abs(after):
