@@ -45,7 +45,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend and not table"
 	set -e; for backend in $(BACKENDS); do \
-	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m "backend and not slow and not table"; \
+	  date; KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(WORKERS) -m "backend and not slow and not table"; \
 	done
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "backend and slow"
 	set -e; for backend in jax torch; do \

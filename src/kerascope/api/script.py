@@ -15,6 +15,7 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
+from kerascope.api import threads
 from kerascope.errors import ScriptError
 
 
@@ -125,6 +126,7 @@ def execute(
 
     `failed` is told of an exception that ended the script, after its traceback has been printed.
     """
+    before = threading.enumerate()
     sys.modules["__main__"] = module
     sys.argv = argv
     if not sys.flags.safe_path:
@@ -132,7 +134,7 @@ def execute(
         sys.path[0:1] = [first_path]
     try:
         exec(code, module.__dict__)
-        _join_threads()
+        threads.wait(before)
         return Outcome(0, "finished")
     except SystemExit as error:
         return _exited(error)
@@ -143,13 +145,6 @@ def execute(
         _print_exception(error)
         failed(error)
         return Outcome(1, "failed", traceback.format_exception_only(error)[-1].strip())
-
-
-def _join_threads() -> None:
-    """Waits for the script's threads, as Python does before it ends: one of them may be training."""
-    for thread in threading.enumerate():
-        if not thread.daemon and thread not in (threading.main_thread(), threading.current_thread()):
-            thread.join()
 
 
 def _exited(error: SystemExit) -> Outcome:
