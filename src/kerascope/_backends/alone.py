@@ -33,9 +33,9 @@ def compiled(function: Callable[..., Any], variables: Sequence[Any]) -> Callable
     if backend == "jax":
         return _compiled_jax(function, list(variables))
     if backend == "tensorflow":
-        import tensorflow as tf
+        from kerascope._backends.tf_function import graph_function
 
-        return tf.function(function, autograph=True)
+        return graph_function(function, autograph=True)
     return function
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerascope._backends import portable, tf_portable, tf_shadow
 from kerascope._backends import tf_taps as taps
 from kerascope._backends.base import Data, Inline, Leaf, Logs, Part, Sample, State, Stepper
+from kerascope._backends.tf_function import graph_function
 from kerascope._backends.tf_shadow import Shadow
 from kerascope._backends.tf_state import Snapshot, States
 from kerascope._backends.tf_steps import OneStep, without_optionals
@@ -263,7 +264,7 @@ def _compiled_schedule(schedule: Callable[[Any], Any]) -> Callable[..., Any]:
             fn_output_signature=tf.TensorSpec([], tf.float32),
         )
 
-    return tf.function(at_all, input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
+    return graph_function(at_all, input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
 
 
 BACKEND = TensorFlowBackend()

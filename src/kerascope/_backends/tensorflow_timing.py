@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerascope._backends import pipelines
+from kerascope._backends.tf_function import graph_function
 from kerascope._backends.timing import ANSWERS, PEAK_SIZE, Observer, Switch, peak, switched, tell_reads
 from kerascope._keras.phases import place
 from kerascope._keras.steps import Patches
@@ -77,8 +78,8 @@ class TensorFlowTiming:
 
         if compiled:
             call_once, gradient_once = (
-                tf.function(call, autograph=False),
-                tf.function(gradient, autograph=False),
+                graph_function(call, autograph=False),
+                graph_function(gradient, autograph=False),
             )
         else:
             call_once, gradient_once = call, gradient

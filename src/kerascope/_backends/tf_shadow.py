@@ -16,6 +16,7 @@ from tensorflow.python.framework import op_def_registry
 from kerascope._backends import tf_taps as taps
 from kerascope._backends.base import Data, Part, Sample
 from kerascope._backends.common import quiet_python
+from kerascope._backends.tf_function import graph_function
 from kerascope._backends.tf_state import ModelState
 from kerascope._backends.tf_steps import without_optionals
 from kerascope._keras import state as keras_state
@@ -71,15 +72,15 @@ class Shadow:
         """Makes two functions, one inside the other, as Keras does; see `OneStep` for the signature."""
         self.jit = jit
         step = tf.autograph.experimental.do_not_convert(self._step)
-        compiled = tf.function(step, reduce_retracing=True, jit_compile=jit)
+        compiled = graph_function(step, reduce_retracing=True, jit_compile=jit)
 
         def on_batch(data: Data) -> Any:
             return self._measured(compiled(without_optionals(data)))
 
         if self.spec is None:
-            self._function = tf.function(on_batch, reduce_retracing=True, autograph=False)
+            self._function = graph_function(on_batch, reduce_retracing=True, autograph=False)
         else:
-            self._function = tf.function(on_batch, input_signature=[self.spec], autograph=False)
+            self._function = graph_function(on_batch, input_signature=[self.spec], autograph=False)
 
     def _step(self, data: Data) -> dict[str, list[Any]]:
         """The user's train step as Keras would run it; returns what it showed and nothing else."""

@@ -12,6 +12,7 @@ from tensorflow.python.ops import stateful_random_ops
 
 from kerascope._backends import tf_taps as taps
 from kerascope._backends.base import Data, Leaf
+from kerascope._backends.tf_function import graph_function
 from kerascope._keras import state as keras_state
 
 _WRITERS = 4
@@ -188,7 +189,7 @@ def _copies(entries: Sequence[Entry]) -> tuple[Any, ...]:
 def _reader(entries: Sequence[Entry]) -> Callable[[], Any]:
     variables = _copies(entries)
     # What is read shares the variable's memory; TensorFlow copies that memory before the next write.
-    return tf.function(lambda: [tf.identity(v) for v in variables], autograph=False)
+    return graph_function(lambda: [tf.identity(v) for v in variables], autograph=False)
 
 
 def _writer(variables: Sequence[Any]) -> Callable[[Any], Any]:
@@ -196,7 +197,7 @@ def _writer(variables: Sequence[Any]) -> Callable[[Any], Any]:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value, read_value=False)
 
-    return tf.function(write, autograph=False, reduce_retracing=True)
+    return graph_function(write, autograph=False, reduce_retracing=True)
 
 
 def _norms(entries: Sequence[Entry]) -> Callable[[], Any]:
@@ -205,7 +206,7 @@ def _norms(entries: Sequence[Entry]) -> Callable[[], Any]:
             return tf.zeros([0])
         return tf.stack([taps.norm(_value(entry)) for entry in entries])
 
-    return tf.function(norms, autograph=False)
+    return graph_function(norms, autograph=False)
 
 
 def _value(entry: Entry) -> Any:

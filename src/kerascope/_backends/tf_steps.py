@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerascope._backends.base import Data, Logs
+from kerascope._backends.tf_function import graph_function
 from kerascope._keras import steps
 
 
@@ -51,7 +52,7 @@ class OneStep:
             assert raw is not None
             return raw([data])
 
-        return tf.function(one_step_on_batch, input_signature=[spec], autograph=False)
+        return graph_function(one_step_on_batch, input_signature=[spec], autograph=False)
 
     def signature(self, data: Data) -> Any:
         """Returns the specification to trace `data` with, None when it is to be taken as it is."""

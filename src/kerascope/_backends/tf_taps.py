@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from kerascope._backends.common import output_names, second_calls
+from kerascope._backends.tf_function import graph_function
 from kerascope._keras import graph, steps
 from kerascope._keras import state as keras_state
 
@@ -69,7 +70,7 @@ def seven(x: Any) -> Any:
     return tf.where(tf.equal(tf.size(x), 0), tf.constant([0.0, 0, 0, 0, 0, 0, 1]), stats)
 
 
-_seven_eager: Callable[[Any], Any] = tf.function(
+_seven_eager: Callable[[Any], Any] = graph_function(
     seven, input_signature=[tf.TensorSpec(None, tf.float32)], autograph=False
 )
 
