@@ -25,7 +25,14 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 BACKENDS = ("jax", "tensorflow", "torch")
-FILES = ("profile_programs", "profile_fresh", "profile_blind", "profile_blind2", "profile_blind3")
+FILES = (
+    "profile_programs",
+    "profile_fresh",
+    "profile_blind",
+    "profile_blind2",
+    "profile_blind3",
+    "profile_blind4",
+)
 
 
 def profiled(program: Any) -> Any:

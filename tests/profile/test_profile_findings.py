@@ -17,6 +17,7 @@ from kerascope.api.report import load
 MB = 1024 * 1024
 STEP = {"step": 0.01, "keras": 0.0002, "kerascope": 0.001}
 NOT_SMALL = {"cached": 0.01, "larger": 0.08}
+MEASURE = ("metrics", {"lines": [["f1", SCRIPT, 4]]})
 
 
 def layers(own: bool, both: float, flops: float, dtype: str = "float32", **more: bool) -> tuple[str, dict]:
@@ -209,9 +210,9 @@ CASES = {
     ),
     "metric": (
         "slow-metric",
-        "metrics",
-        {"phases": STEP, "experiments": NOT_SMALL | {"no metrics": 0.003}},
-        {"phases": STEP, "experiments": NOT_SMALL | {"no metrics": 0.009}},
+        "train.py:4",
+        {"phases": STEP, "experiments": NOT_SMALL | {"no metrics": 0.003}, "facts": [MEASURE]},
+        {"phases": STEP, "experiments": NOT_SMALL | {"no metrics": 0.009}, "facts": [MEASURE]},
     ),
     "host function": (
         "python-in-step",

@@ -137,6 +137,18 @@ def place(function: Any) -> tuple[str, int]:
     return (code.co_filename, code.co_firstlineno) if code is not None else ("", 0)
 
 
+def metric_lines(model: Any) -> list[tuple[str, str, int]]:
+    """Returns (name, file, line) of the user's functions, or `update_state`s, that the compiled metrics run."""
+    found: list[tuple[str, str, int]] = []
+    for metric in getattr(getattr(model, "_compile_metrics", None), "metrics", None) or ():
+        function = getattr(metric, "_fn", None) or type(metric).update_state
+        with contextlib.suppress(Exception):  # a callable without code of its own
+            file, line = place(function)
+            if is_users(file):
+                found.append((getattr(function, "__name__", type(function).__name__), file, line))
+    return found
+
+
 def user_lines(source: Any) -> list[tuple[str, str, int]]:
     """Returns (name, file, line) of the user's code that makes the batches of a data source given to `fit`."""
     found: list[tuple[str, str, int]] = []

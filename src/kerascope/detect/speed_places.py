@@ -260,11 +260,19 @@ def _position(signatures: Sequence[Sequence[Any]]) -> int | None:
 
 
 def metric_place(timing: Timing) -> SourceSpan:
-    """Returns the compiled metrics as they stand in `compile`, and the user's line in them that takes longest."""
+    """Returns the compiled metrics as they stand in `compile`, and the user's line in them that takes longest.
+
+    Where no line was seen, as in a compiled step, it is the user's only metric that is shown.
+    """
     text = mapping(timing.model.facts.get("compile")).get("metrics")
-    rows = [row for row in timing.lines("step") if row.get("function") in ("update_state", "result")]
-    seen = bool(rows) and number(rows[0].get("seconds")) >= _PART * timing.seen("step")
-    place = span(timing.view, rows[0].get("file"), rows[0].get("line")) if seen else SourceSpan()
+    own = [tuple(listing(one)) for one in listing(timing.fact("metrics").get("lines"))]
+    functions = {"update_state", "result", *(name for name, *_ in own)}
+    rows = [row for row in timing.lines("step") if row.get("function") in functions]
+    place = SourceSpan()
+    if rows:
+        place = span(timing.view, rows[0].get("file"), rows[0].get("line"))
+    elif len(own) == 1:
+        place = span(timing.view, *own[0][1:])
     return dataclasses.replace(place, expression=f"metrics={text}" if text else "metrics")
 
 

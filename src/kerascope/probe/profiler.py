@@ -49,6 +49,7 @@ class Profiler:
         self._undo: list[Callable[[], None]] = []
         self._signatures: dict[int, Signatures] = {}
         self._source: dict[str, Any] = {}
+        self._metrics: list[tuple[str, str, int]] = []
         self._live: tuple[Any, ...] = ()
         self._compiling: dict[tuple[str, str], float] = {}
         self._compiles: list[dict[str, Any]] = []
@@ -219,6 +220,10 @@ class Profiler:
         if self.stacks.missing is not None:
             journal.gap("the lines of your code inside steps and data", self.stacks.missing)
         journal.profile("callbacks", {"places": places})
+        self._metrics = phases.metric_lines(stepper.model)
+        journal.profile(
+            "metrics", {"lines": [[name, shown(file), line] for name, file, line in self._metrics]}
+        )
         journal.profile("reads", {"reads": self._read_facts()})
         journal.profile("called back", {"calls": self._call_facts()})
         functions = {name: {"count": len(s), "signatures": s[:4]} for name, s in self._functions.items()}
@@ -247,6 +252,7 @@ class Profiler:
     def _sources(self, journal: Journal) -> None:
         """Keeps the text of the user's files that were named, so that their lines can be shown."""
         files = {place[0] for place in self.callbacks.places.values()} | {key[1] for key in self._reads}
+        files |= {line[1] for line in self._metrics}
         files |= {place[0] for place in self._called} | {line[1] for line in self._source.get("lines", ())}
         files |= self.stacks.files() | {
             str(step.get("file", "")) for step in self._source.get("pipeline", ())
