@@ -12,6 +12,7 @@ from kerascope.explain.fixes.edits import (
     arguments,
     counting,
     einsum,
+    given,
     idiom,
     names,
     operands,
@@ -40,6 +41,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     names,
     counting,
     picking,
+    given,
     structure,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""

@@ -100,7 +100,9 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
         }
         for value in values:
             if value != now:  # what is written out and is not the usual 1 is likely meant
-                yield context.swap(1.1 if value == "1" else 1.0, keyword.value, value)
+                # Each weight has a shape of its own: its sizes in another order are likelier.
+                cost = 1.25 if keyword.arg == "shape" else 1.1 if value == "1" else 1.0
+                yield context.swap(cost, keyword.value, value)
 
 
 def _is_known(context: Context, value: ast.expr, there: ast.Call, here: ast.Call) -> bool:
