@@ -1,4 +1,4 @@
-"""Cases of ordinary kinds, written by someone who did not know the search; common slips in layers, losses and metrics."""
+"""Common slips in layers, losses and metrics, written by someone who did not know the search."""
 
 from __future__ import annotations
 

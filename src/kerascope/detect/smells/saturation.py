@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 import numpy as np
 
@@ -118,10 +119,10 @@ def _made_of_one(moment: Moment, site: Site, deep: int = 12) -> bool:
     if site.kind == "name":
         known = moment.activation.definitions.get(site.source)
         return known is not None and known.site.kind != "arguments" and _again(moment, known.site, deep)
-    node = site.node
+    node: Any = site.node
     what = names.called(node)
     if what == "matmul":
-        right = node.right if isinstance(node, ast.BinOp) else node.args[1] if len(node.args) == 2 else None
+        right = node.right if isinstance(node, ast.BinOp) else node.args[-1]
         return _is_column(names.find(right, moment.frame))
     if isinstance(node, ast.Call):
         layer = names.find(node.func, moment.frame)

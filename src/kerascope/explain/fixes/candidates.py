@@ -11,6 +11,7 @@ from kerascope._keras import objects
 from kerascope.explain.fixes.edits import (
     arguments,
     counting,
+    definitions,
     einsum,
     given,
     idiom,
@@ -42,6 +43,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     counting,
     picking,
     given,
+    definitions,
     structure,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
-from kerascope.explain.fixes.demerits import TURNED
+from kerascope.explain.fixes.demerits import TURNED, UNWEIGHTED, weighed
 from kerascope.explain.fixes.outcome import (
     NOT_FINITE,
     ROWS,
@@ -66,7 +66,12 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
         return None  # such as the similarities of all samples, which is what comes out
     # Odd, but right in some objects: said only when the trace shows why.
-    if outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
+    if odd == UNWEIGHTED:
+        with quiet():
+            culprit = _unweighed(trial)
+        if culprit is None:
+            return None
+    elif outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
         culprit = _over_the_batch(logs[0], trial.sizes[0]) if odd else None
         if culprit is None:
             return None
@@ -93,7 +98,8 @@ def _of_itself(log: LineLog, batch: int) -> bool:
 
 
 def _odd(outcome: Outcome) -> str:
-    return next((text for text in outcome.demerits if text == TURNED or "split into batches" in text), "")
+    told = (TURNED, UNWEIGHTED)
+    return next((text for text in outcome.demerits if text in told or "split into batches" in text), "")
 
 
 def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
@@ -249,6 +255,28 @@ def _culprit(one: _Follower, two: _Follower, batch: int, shape: bool, metric: bo
             and a.shape[0] != batch
             and a.shape.count(batch) == 0
             and not np.array_equal(a, b)
+        ):
+            return site
+    return None
+
+
+def _unweighed(trial: Trial) -> Site | None:
+    """Returns the first total over the rows of a metric in which the weights of the samples have no part."""
+    followers = [_Follower(), _Follower()]
+    for follower, arguments in zip(followers, (trial.inputs(trial.sizes[0]), weighed(trial)), strict=True):
+        assert trial.subject.make is not None and arguments is not None
+        with recording(statistics=False, listeners=[follower]), contextlib.suppress(Exception):
+            trial.subject.call(trial.subject.make(), *arguments)
+    batch = trial.sizes[0]
+    one, two = followers
+    for (site, path, a, shapes), (other, other_path, b, _) in zip(one.seen, two.seen, strict=False):
+        if site is not other or path != other_path:
+            return None  # the control flow depends on the weights
+        if a is None or b is None or batch in a.shape or not np.array_equal(a, b) or site.kind != "call":
+            continue
+        added = site.parent is not None and site.parent.name in _ADDING
+        if site.name in _ADDING or (
+            any(s and s[0] == batch for s in shapes) and (added or not _is_size(site))
         ):
             return site
     return None

@@ -39,17 +39,17 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     elif isinstance(node, ast.Call) and called(node) in MATMULS and len(node.args) >= 2:
         yield from _products(context, node, node.args[0], node.args[1])
     elif isinstance(node, ast.BinOp):
-        yield from _broadcasts(context, node, node.left, node.right)
+        yield from lined_up(context, node, node.left, node.right)
         yield from _elementwise(context, node)
     elif isinstance(node, ast.Compare):
-        yield from _broadcasts(context, node, node.left, node.comparators[0])
+        yield from lined_up(context, node, node.left, node.comparators[0])
     elif isinstance(node, ast.Call) and called(node) in _ELEMENTWISE and len(node.args) >= 2:
-        yield from _broadcasts(context, node, node.args[-2], node.args[-1])
+        yield from lined_up(context, node, node.args[-2], node.args[-1])
     if called(node) == "where" and isinstance(node, ast.Call) and len(node.args) == 3:
-        yield from _broadcasts(context, node, node.args[0], node.args[1])
+        yield from lined_up(context, node, node.args[0], node.args[1])
     if called(node) in ("masked_fill", "masked_fill_") and isinstance(node, ast.Call) and node.args:
         assert isinstance(node.func, ast.Attribute)
-        yield from _broadcasts(context, node, node.func.value, node.args[0])
+        yield from lined_up(context, node, node.func.value, node.args[0])
     if isinstance(node, ast.Call):
         yield from _joined(context, node)
         yield from _unwrapped(context, node)
@@ -136,7 +136,8 @@ def _replaced(context: Context, node: ast.expr, a: ast.expr, for_a: str, b: ast.
     return Proposal(0.0, "", (*one.edits, *two.edits))
 
 
-def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) -> Iterator[Proposal]:
+def lined_up(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits after which two operands of one element-wise operation broadcast."""
     for operand, other in ((left, right), (right, left)):
         shape, target = context.shape(operand), context.shape(other)
         if shape is None or target is None:

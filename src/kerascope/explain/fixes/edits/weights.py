@@ -135,15 +135,15 @@ def _elements(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> 
 
 
 def _one_more(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> Iterator[Proposal]:
-    """A size that is one short of an axis that was seen, or one too large: a token put in front, a last one left out."""
+    """A size that is one short of an axis that was seen, or one too large: a token in front, a last one left out."""
     made = context.shape(call)
     if made is None or len(made) != len(shape.elts):
         return
     for element, size in zip(shape.elts, made, strict=True):
         if integer(element) is None and isinstance(size, int):
-            for step, sign in ((1, "+"), (-1, "-")):
+            for step, sign, cost in ((1, "+", 1.05), (-1, "-", 1.45)):
                 if size + step in context.dims:
-                    yield context.swap(1.05, element, f"{context.text(element)} {sign} 1")
+                    yield context.swap(cost, element, f"{context.text(element)} {sign} 1")
 
 
 def _other_weights(context: Context, call: ast.Call, rank: int) -> list[list[str]]:
