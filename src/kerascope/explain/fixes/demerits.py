@@ -180,7 +180,7 @@ UNWEIGHTED = "a sample of weight 0 counts"
 
 
 def weighed(trial: Trial) -> tuple[Any, Any] | None:
-    """Returns arguments of which every second row has the weight 0 and the others 1, None where there are no weights."""
+    """Returns arguments of which every second row has the weight 0, the others 1; None where there are no weights."""
     args, kwargs = trial.subject.args, trial.subject.kwargs
     spec = args[2] if len(args) > 2 else kwargs.get("sample_weight")
     if not isinstance(spec, InputSpec) or spec.shape[:1] != (BATCH,) or not spec.dtype.startswith("float"):

@@ -240,6 +240,8 @@ def _batch_means(context: Context, call: ast.Call) -> Iterator[Proposal]:
 
 def _squashed_twice(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """Probabilities given to a cross-entropy that wants raw scores, or raw scores where it does not say so."""
+    if called(call).endswith("Crossentropy") and not any(k.arg == "from_logits" for k in call.keywords):
+        yield context.insert(0.8, call, "from_logits=True")
     if not called(call).endswith("crossentropy") or len(call.args) < 2:
         return
     if not any(k.arg == "from_logits" for k in call.keywords):

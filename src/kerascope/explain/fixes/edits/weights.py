@@ -39,8 +39,9 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     if isinstance(node, ast.Constant):
         yield from _held_size(context, node)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+    if isinstance(node, ast.BinOp):
         yield from _whole(context, node)
+        yield from _by_one(context, node)
     if not isinstance(node, ast.Call):
         return
     if called(node) in ("add_weight", "Variable"):
@@ -51,6 +52,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
 
 def _whole(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
     """`channels / groups`: a size is a whole number."""
+    if not isinstance(node.op, ast.Div):
+        return
     beside = context.parents.get(node)
     tensor = any(context.shape(n) is not None for n in (node, node.left, node.right, beside) if n is not None)
     if tensor or any(isinstance(n, ast.Constant) and n.value in (1, 1.0) for n in (node.left, node.right)):
@@ -59,6 +62,19 @@ def _whole(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
         return
     text = f"{context.text(node.left)} // {context.text(node.right)}"
     yield Proposal(0.6, f"{short(context.text(node))} -> {short(text)}", context.swap(0.6, node, text).edits)
+
+
+def _by_one(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`steps - 1`, `steps + 1`: a size that is off by one."""
+    if (
+        not isinstance(node.op, (ast.Add, ast.Sub))
+        or integer(node.right) != 1
+        or context.shape(node) is not None
+    ):
+        return
+    text = context.text(node.left)
+    yield context.swap(0.95, node, text)
+    yield context.swap(1.4, node, f"{text} {'-' if isinstance(node.op, ast.Add) else '+'} 1")
 
 
 def _held_size(context: Context, value: ast.Constant) -> Iterator[Proposal]:
