@@ -24,7 +24,6 @@ KINDS = (
     "softmax-one-unit",
 )
 """The faults for which there are edits."""
-_SOFTER = ("disconnected-gradient", "softmax-one-unit")
 
 
 def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviour, Finding] | None:
@@ -52,11 +51,12 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import slopes
+    from kerascope.explain.fixes.edits import guards, slopes
     from kerascope.explain.fixes.search import repair
 
     trial = _Silenced(about, finding.kind)
-    families = (*FAMILIES, slopes) if finding.kind in _SOFTER else FAMILIES
+    more = {"disconnected-gradient": (slopes,), "softmax-one-unit": (slopes,), "nan-operation": (guards,)}
+    families = (*FAMILIES, *more.get(finding.kind, ()))
     return repair(about, failure, seconds=seconds, trial=trial, wrong=finding.title, families=families)
 
 

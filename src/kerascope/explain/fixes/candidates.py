@@ -20,6 +20,7 @@ from kerascope.explain.fixes.edits import (
     peraxis,
     picking,
     shapes,
+    slopes,
     structure,
     weights,
 )
@@ -47,7 +48,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     structure,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
-_REPEATED = (arguments, peraxis, shapes, operands)
+_REPEATED = (arguments, peraxis, shapes, operands, slopes)
 _MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
 _MOST_PLACES = 4
 _TOGETHER = 0.2

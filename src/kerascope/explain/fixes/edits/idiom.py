@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
+from kerascope.explain.fixes.idle import idle
 
 _PLACES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.List, ast.Tuple, ast.Return, ast.Subscript)
 _SPLITS = ("split", "unstack", "tensor_split", "array_split", "chunk", "unbind")
@@ -57,6 +58,10 @@ def _unread(context: Context, node: ast.expr) -> Iterator[Proposal]:
         return
     text = "".join(context.text(node).split())
     yield from _unread_parameters(context, function, node)
+    for name, value, taker in idle(function):
+        first, last = position(taker)[:2]
+        if first <= node.lineno <= last and isinstance(node, (ast.Name, ast.Attribute)) and node is not value:
+            yield context.swap(0.6, node, name)
     for name, value in unread(context, function).items():
         inside = position(value)[0] <= position(node)[0] <= position(value)[1]
         if inside or node.lineno <= value.lineno:

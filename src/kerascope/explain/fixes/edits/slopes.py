@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.arguments import AXES
@@ -67,12 +68,15 @@ def _softened(context: Context, whole: ast.Call, choice: ast.Call, cost: float) 
 
 
 def _compared(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """`cast(x > t, "float32")`: how far it is above, or `x` itself where it is a probability already."""
-    if called(call) != "cast":
-        return
-    sides = _sides(call.args[0])
+    """`cast(x > t, "float32")`, `where(x > t, 1.0, 0.0)`: how far it is above, or `x` where it is a probability."""
     prefix = prefix_of(context, call)
-    if sides is None or prefix is None:
+    if prefix is None or called(call) not in ("cast", "where"):
+        return
+    if called(call) == "cast" and len(call.args) > 1 and _is_whole(call.args[1]):
+        kept = context.swap(0.4, call, context.text(call.args[0]))
+        yield dataclasses.replace(kept, kind="no whole numbers")
+    sides = _sides(call.args[0])
+    if sides is None or (called(call) == "where" and [_number(a) for a in call.args[1:]] != [1, 0]):
         return
     more, less = sides
     loss = context.in_loss(call)
@@ -81,6 +85,14 @@ def _compared(context: Context, call: ast.Call) -> Iterator[Proposal]:
     yield context.swap(
         1.0 if loss else 0.8, call, f"{prefix}.sigmoid({context.text(more)} - {context.atom(less)})"
     )
+
+
+def _is_whole(dtype: ast.expr) -> bool:
+    return isinstance(dtype, ast.Constant) and str(dtype.value).startswith(("int", "uint"))
+
+
+def _number(node: ast.expr) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
 
 
 def _sides(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
