@@ -23,6 +23,7 @@ from trace_bugs.newest import CASES as NEWEST
 from trace_bugs.plain import CASES as PLAIN
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.unseen import CASES as UNSEEN
+from trace_bugs.usual import CASES as USUAL
 
 ALL: tuple[Case, ...] = (
     *(
@@ -43,6 +44,7 @@ ALL: tuple[Case, ...] = (
         *CONSTRUCTS,
         *ABROAD,
         *PLAIN,
+        *USUAL,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

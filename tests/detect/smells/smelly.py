@@ -412,6 +412,24 @@ def attention_without_scale():
     return Run(attend)(tensor(20, 256, scale=20), tensor(20, 256, scale=20))
 
 
+@faulty("softmax-one-unit", "ops.softmax(score)")
+def attention_over_the_score():
+    def attend(x):
+        score = ops.tanh(ops.sum(x, axis=-1, keepdims=True))
+        return ops.sum(ops.softmax(score) * x, axis=1)
+
+    return Run(attend)(tensor(8, 6, 4))
+
+
+@healthy
+def attention_to_one_step():
+    def attend(q, memory):
+        scores = ops.matmul(q, ops.transpose(memory, (0, 2, 1)))
+        return ops.matmul(ops.softmax(scores), memory)
+
+    return Run(attend)(tensor(8, 6, 4), tensor(8, 1, 4))
+
+
 @faulty("saturated-activation", "ops.sigmoid(h)")
 def pixels_as_they_come():
     def call(x):
@@ -597,6 +615,25 @@ def attention_over_the_batch():
         return ops.sum(weights[..., None] * x, axis=1)
 
     return Run(call)(tensor(12, 7, 5))
+
+
+@faulty("wrong-axis", "ops.reshape(x, (-1, 2, 6, 4))")
+def heads_split_across_the_steps():
+    return Run(lambda x: ops.reshape(x, (-1, 2, 6, 4)))(tensor(5, 6, 8))
+
+
+@faulty("wrong-axis", "ops.reshape(x, (-1, 6, 8))")
+def heads_merged_across_the_steps():
+    return Run(lambda x: ops.reshape(x, (-1, 6, 8)))(tensor(5, 2, 6, 4))
+
+
+@healthy
+def heads_split_and_merged():
+    def call(x):
+        heads = ops.transpose(ops.reshape(x, (-1, 6, 2, 4)), (0, 2, 1, 3))
+        return ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (-1, 6, 8)), ops.reshape(x, (-1, 2, 3, 8))
+
+    return Run(call)(tensor(5, 6, 8))
 
 
 @faulty("wrong-axis", "ops.max(ops.abs(x))")

@@ -17,6 +17,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     if isinstance(node, ast.Call):
         yield from _lacking(context, node)
+        yield from _over_all(context, node)
     elif isinstance(node, ast.Name):
         yield from _one_hot(context, node)
 
@@ -41,6 +42,14 @@ def _lacking(context: Context, call: ast.Call) -> Iterator[Proposal]:
         added = [text if positional else f"{name}={text}" for name, text in zip(missing, texts, strict=True)]
         insert = context.insert(cost, call, ", ".join(added))
         yield Proposal(cost, f"{short(context.text(call))} -> add {', '.join(added)}", insert.edits)
+
+
+def _over_all(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Pooling in windows where one number for each channel is wanted."""
+    name = called(call)
+    if name.startswith(("AveragePooling", "MaxPooling")):
+        text = context.text(call.func)
+        yield context.swap(1.0, call, f"{text[: len(text) - len(name)]}Global{name}()")
 
 
 def _values(
