@@ -705,6 +705,29 @@ class Gate(keras.layers.Layer):
         return ops.cast(ops.matmul(x, self.kernel) > 0, "float32")
 
 
+@healthy
+def experts_by_their_scores():
+    router = keras.layers.Dense(4)
+
+    def call(x):
+        value, chosen = ops.top_k(router(x), k=2)
+        weight = ops.softmax(value, axis=-1)
+        return ops.sum(ops.one_hot(chosen, 4) * weight[..., None], axis=1)
+
+    return Run(call)(tensor(6, 5))
+
+
+@healthy
+def clipped_under_its_own_name():
+    def loss(y_true, y_pred):
+        p = ops.softmax(y_pred)
+        truth = ops.one_hot(ops.cast(y_true, "int32"), ops.shape(y_pred)[-1])
+        p = ops.clip(p, 1e-7, 1.0)
+        return -ops.sum(truth * ops.log(p), axis=-1)
+
+    return as_loss(loss, np.arange(6) % 3, tensor(6, 3))
+
+
 @faulty("disconnected-gradient", "ops.matmul(x, self.kernel) > 0")
 def hard_gate():
     return Gate()(tensor(8, 4))

@@ -14,6 +14,7 @@ _ELEMENTWISE = {
     "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
 }  # fmt: skip
 _JOINS = {"concatenate", "concat", "cat", "stack"}
+_WHOLE = ("int", "uint", "bool")
 _INDICES = {"indices", "index", "ids"}
 _SHAPING = {
     "squeeze",
@@ -384,4 +385,6 @@ def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:
             if other is not part and kind != other_kind:
                 text = context.spell("cast", node, context.text(part), f"{context.atom(other)}.dtype")
                 if text is not None:
-                    yield context.swap(1.1 if kind.startswith(("int", "uint", "bool")) else 1.5, part, text)
+                    whole = other_kind.startswith(_WHOLE)  # what lies between is lost
+                    cost = 1.1 if kind.startswith(_WHOLE) else 1.9 if whole else 1.5
+                    yield context.swap(cost, part, text)
