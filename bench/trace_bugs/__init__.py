@@ -20,8 +20,10 @@ from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
 from trace_bugs.newest import CASES as NEWEST
+from trace_bugs.plain import CASES as PLAIN
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.unseen import CASES as UNSEEN
+from trace_bugs.usual import CASES as USUAL
 
 ALL: tuple[Case, ...] = (
     *(
@@ -41,6 +43,8 @@ ALL: tuple[Case, ...] = (
         *BEYOND,
         *CONSTRUCTS,
         *ABROAD,
+        *PLAIN,
+        *USUAL,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from kerascope.explain.subject import Subject
     from kerascope.record.lines import LineLog, Site
 
-KINDS = ("broadcast-shape", "logits-mismatch", "nan-operation", "wrong-axis")
+KINDS = (
+    "broadcast-shape",
+    "logits-mismatch",
+    "nan-operation",
+    "wrong-axis",
+    "disconnected-gradient",
+    "softmax-one-unit",
+)
 """The faults for which there are edits."""
 
 
@@ -27,7 +34,7 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
     from kerascope.explain.fixes import retrace
     from kerascope.explain.fixes.misbehave import Misbehaviour
 
-    finding = next((f for f in findings if f.severity == "fault" and f.kind in KINDS), None)
+    finding = next((f for f in findings if _counts(f)), None)
     if finding is None or about.make is None or about.kind not in ("layer", "model", "loss", "metric"):
         return None
     trial = Trial(about)
@@ -43,10 +50,19 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
+    from kerascope.explain.fixes.candidates import FAMILIES
+    from kerascope.explain.fixes.edits import guards, slopes
     from kerascope.explain.fixes.search import repair
 
     trial = _Silenced(about, finding.kind)
-    return repair(about, failure, seconds=seconds, trial=trial, wrong=finding.title)
+    more = {"disconnected-gradient": (slopes,), "softmax-one-unit": (slopes,), "nan-operation": (guards,)}
+    families = (*FAMILIES, *more.get(finding.kind, ()))
+    return repair(about, failure, seconds=seconds, trial=trial, wrong=finding.title, families=families)
+
+
+def _counts(finding: Finding) -> bool:
+    """Tells whether a finding is one to mend. Of a layer it is never sure that a gradient is wanted: it is said so."""
+    return finding.kind in KINDS and (finding.severity == "fault" or finding.kind == "disconnected-gradient")
 
 
 class _Silenced(Trial):
@@ -72,7 +88,7 @@ def _shown(trial: Trial, program: Program | None, kind: str) -> Finding | None:
         retrace.probes(trial, 1, smells)
     else:
         retrace.watched(trial, program, smells)
-    return next((f for f in smells.findings() if f.kind == kind and f.severity == "fault"), None)
+    return next((f for f in smells.findings() if f.kind == kind and _counts(f)), None)
 
 
 def _site(logs: Sequence[LineLog], finding: Finding) -> Site | None:

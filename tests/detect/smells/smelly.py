@@ -412,6 +412,24 @@ def attention_without_scale():
     return Run(attend)(tensor(20, 256, scale=20), tensor(20, 256, scale=20))
 
 
+@faulty("softmax-one-unit", "ops.softmax(score)")
+def attention_over_the_score():
+    def attend(x):
+        score = ops.tanh(ops.sum(x, axis=-1, keepdims=True))
+        return ops.sum(ops.softmax(score) * x, axis=1)
+
+    return Run(attend)(tensor(8, 6, 4))
+
+
+@healthy
+def attention_to_one_step():
+    def attend(q, memory):
+        scores = ops.matmul(q, ops.transpose(memory, (0, 2, 1)))
+        return ops.matmul(ops.softmax(scores), memory)
+
+    return Run(attend)(tensor(8, 6, 4), tensor(8, 1, 4))
+
+
 @faulty("saturated-activation", "ops.sigmoid(h)")
 def pixels_as_they_come():
     def call(x):
@@ -599,6 +617,25 @@ def attention_over_the_batch():
     return Run(call)(tensor(12, 7, 5))
 
 
+@faulty("wrong-axis", "ops.reshape(x, (-1, 2, 6, 4))")
+def heads_split_across_the_steps():
+    return Run(lambda x: ops.reshape(x, (-1, 2, 6, 4)))(tensor(5, 6, 8))
+
+
+@faulty("wrong-axis", "ops.reshape(x, (-1, 6, 8))")
+def heads_merged_across_the_steps():
+    return Run(lambda x: ops.reshape(x, (-1, 6, 8)))(tensor(5, 2, 6, 4))
+
+
+@healthy
+def heads_split_and_merged():
+    def call(x):
+        heads = ops.transpose(ops.reshape(x, (-1, 6, 2, 4)), (0, 2, 1, 3))
+        return ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (-1, 6, 8)), ops.reshape(x, (-1, 2, 3, 8))
+
+    return Run(call)(tensor(5, 6, 8))
+
+
 @faulty("wrong-axis", "ops.max(ops.abs(x))")
 def scaled_by_the_largest():
     return Run(lambda x: x / (ops.max(ops.abs(x)) + 1e-6))(tensor(16, 5))
@@ -666,6 +703,29 @@ class Gate(keras.layers.Layer):
 
     def call(self, x):
         return ops.cast(ops.matmul(x, self.kernel) > 0, "float32")
+
+
+@healthy
+def experts_by_their_scores():
+    router = keras.layers.Dense(4)
+
+    def call(x):
+        value, chosen = ops.top_k(router(x), k=2)
+        weight = ops.softmax(value, axis=-1)
+        return ops.sum(ops.one_hot(chosen, 4) * weight[..., None], axis=1)
+
+    return Run(call)(tensor(6, 5))
+
+
+@healthy
+def clipped_under_its_own_name():
+    def loss(y_true, y_pred):
+        p = ops.softmax(y_pred)
+        truth = ops.one_hot(ops.cast(y_true, "int32"), ops.shape(y_pred)[-1])
+        p = ops.clip(p, 1e-7, 1.0)
+        return -ops.sum(truth * ops.log(p), axis=-1)
+
+    return as_loss(loss, np.arange(6) % 3, tensor(6, 3))
 
 
 @faulty("disconnected-gradient", "ops.matmul(x, self.kernel) > 0")

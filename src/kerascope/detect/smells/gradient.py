@@ -52,6 +52,10 @@ class Walk:
     def _alive(self, site: Site) -> bool:
         what = names.called(site.node)
         event = self.activation.last.get(site)
+        if site.kind == "subscript" and event is not None and event.facts.dtype.startswith(_FLOATS):
+            ranked = [child for child in site.children if _ranks(child)]
+            if ranked:
+                return any([self._any(child) for child in ranked])
         if what == "detach":
             return False  # says what it does
         whole_numbers = event is not None and not event.facts.dtype.startswith(_FLOATS)
@@ -112,9 +116,21 @@ class Walk:
             return self._source(site.source, False)
         if known.site.kind == "arguments":
             return known.facts.dtype.startswith(_FLOATS) and self._source(site.source, False)
-        if known.site in _around(site):  # `x = f(x)`: the first `x` was an argument
-            return self._source(site.source, False)
-        return self.alive(known.site)
+        if known.site not in _around(site):
+            values = _ranks(known.site) and known.facts.dtype.startswith(_FLOATS)
+            return self._any(known.site) if values else self.alive(known.site)
+        # `x = f(x)`: the first `x` was set before, or was an argument.
+        before = self._before(site.source, known.number)
+        return self._source(site.source, False) if before is None else self.alive(before)
+
+    def _before(self, name: str, number: int) -> Site | None:
+        """Returns what a name was set to before the event `number` set it anew."""
+        found = [
+            (event.number, site)
+            for site, event in self.activation.last.items()
+            if name in site.targets and event.number < number
+        ]
+        return max(found, key=lambda pair: pair[0])[1] if found else None
 
     def _source(self, text: str, learns: bool) -> bool:
         self.reached.add(text)
@@ -130,6 +146,11 @@ class Walk:
         for deeper, lost in behind.cuts.items():
             self.cuts.setdefault(deeper, set()).update(lost)
         self.indices |= behind.indices
+
+
+def _ranks(site: Site) -> bool:
+    """Tells what yields the largest entries and where they are: through the entries a gradient comes back."""
+    return names.called(site.node) == "top_k"
 
 
 def _around(site: Site) -> list[Site]:

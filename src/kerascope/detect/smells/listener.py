@@ -22,6 +22,7 @@ from kerascope.detect.smells import (
     saturation,
     scales,
     shapes,
+    turns,
 )
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict
 from kerascope.record.lines import Event, Site
@@ -50,10 +51,11 @@ RULES = (
     Rule(("integer-overflow",), overflow.concerns_integers, overflow.judge_integers),
     Rule(("cancellation",), cancellation.concerns, cancellation.judge, 0.5),
     Rule(("wrong-axis",), axes.concerns, axes.judge, 0.9),
+    Rule(("wrong-axis",), turns.concerns, turns.judge, 1.0),
     Rule(("disconnected-gradient",), cuts.concerns, cuts.judge, 0.9),
     Rule(("logits-mismatch",), logits.concerns, logits.judge, 0.9),
 )
-KINDS = tuple(kind for rule in RULES for kind in rule.kinds)
+KINDS = tuple(dict.fromkeys(kind for rule in RULES for kind in rule.kinds))
 """Every kind of finding that a trace's numbers can lead to."""
 
 _MOST_PER_RULE = 200

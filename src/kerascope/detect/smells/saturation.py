@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 import numpy as np
 
+from kerascope._backends import tensors
 from kerascope.detect.smells import names, weights
-from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array, sample, span
+from kerascope.detect.smells.moment import (
+    CLEAR,
+    Hit,
+    Moment,
+    Operand,
+    Verdict,
+    array,
+    is_variable,
+    sample,
+    span,
+)
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -15,6 +27,36 @@ _ACTIVATIONS = {"softmax", "sigmoid", "tanh", "expit"}
 _LOST = 1.2e-7
 """Derivatives below this, float32's relative precision, count as lost. Trained models seldom come here."""
 _FEWEST = 4
+_SAME = {
+    *(
+        "tanh",
+        "relu",
+        "sigmoid",
+        "leaky_relu",
+        "gelu",
+        "elu",
+        "silu",
+        "softplus",
+        "exp",
+        "log",
+        "clip",
+        "cast",
+    ),
+    *(
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "where",
+        "square",
+        "sqrt",
+        "negative",
+        "abs",
+        "maximum",
+        "minimum",
+    ),
+}
+"""What leaves the axes as they are."""
 _MASKED = -1e4
 _SHARE = 0.9
 
@@ -32,7 +74,7 @@ def judge(moment: Moment) -> Verdict:
     if operand is None:
         return None
     axis = _axis(moment)
-    if what == "softmax" and (alone := _one_unit(moment, operand.event.facts.shape, axis)) is not None:
+    if what == "softmax" and (alone := _one_unit(moment, operand, axis)) is not None:
         return alone
     x = array(operand.value)
     if x is None or x.dtype.kind != "f" or x.size < _FEWEST or moment.role == "metric":
@@ -51,8 +93,13 @@ def _axis(moment: Moment) -> int:
     return -1 if value is None else int(value)
 
 
-def _one_unit(moment: Moment, shape: tuple[int | str | None, ...] | None, axis: int) -> Hit | None:
-    if shape is None or len(shape) != 2 or axis not in (1, -1) or shape[1] != 1:
+def _one_unit(moment: Moment, operand: Operand, axis: int) -> Hit | None:
+    shape = operand.event.facts.shape
+    if shape is None or len(shape) < 2 or not -len(shape) <= axis < len(shape) or shape[axis] != 1:
+        return None
+    last = axis % len(shape) == len(shape) - 1
+    # An axis of the data may have one element in this batch alone, such as the steps that attention looks at.
+    if not last or (len(shape) > 2 and not _made_of_one(moment, operand.event.site)):
         return None
     source = moment.site.source
     return Hit(
@@ -63,6 +110,54 @@ def _one_unit(moment: Moment, shape: tuple[int | str | None, ...] | None, axis: 
         "A softmax makes the elements of its axis sum to one. For a single unit use `sigmoid`.",
         (Evidence("shape of the input", str(shape)),),
     )
+
+
+def _made_of_one(moment: Moment, site: Site, deep: int = 12) -> bool:
+    """Tells whether the last axis has one element by the code: a kernel or layer of one unit, or an axis put there."""
+    if deep == 0:
+        return False
+    if site.kind == "name":
+        known = moment.activation.definitions.get(site.source)
+        return known is not None and known.site.kind != "arguments" and _again(moment, known.site, deep)
+    node: Any = site.node
+    what = names.called(node)
+    if what == "matmul":
+        right = node.right if isinstance(node, ast.BinOp) else node.args[-1]
+        return _is_column(names.find(right, moment.frame))
+    if isinstance(node, ast.Call):
+        layer = names.find(node.func, moment.frame)
+        if any(getattr(layer, name, None) == 1 for name in ("units", "filters")):
+            return True
+        if what in ("expand_dims", "unsqueeze") or _keeps_last(node):
+            return True
+    if what in _SAME or isinstance(node, (ast.BinOp, ast.UnaryOp)):
+        return any(_again(moment, child, deep) for child in site.children if child.kind != "attribute")
+    return False
+
+
+def _keeps_last(call: ast.Call) -> bool:
+    """Tells a reduction that leaves one element in the place of the last axis."""
+    given = {k.arg: k.value for k in call.keywords}
+    kept = given.get("keepdims", given.get("keepdim"))
+    axis = given.get("axis", given.get("dim"))
+    return (
+        isinstance(kept, ast.Constant)
+        and kept.value is True
+        and axis is not None
+        and ast.unparse(axis) == "-1"
+    )
+
+
+def _again(moment: Moment, site: Site, deep: int) -> bool:
+    event = moment.activation.last.get(site)
+    shape = None if event is None else event.facts.shape
+    return bool(shape) and shape[-1] == 1 and _made_of_one(moment, site, deep - 1)  # type: ignore[index]
+
+
+def _is_column(value: object) -> bool:
+    """Tells a weight that makes one number of each vector."""
+    shape = tensors.shape(value) if is_variable(value) else None
+    return shape is not None and len(shape) == 2 and shape[1] == 1
 
 
 def _lost_in_softmax(x: np.ndarray, axis: int) -> tuple[float, int]:

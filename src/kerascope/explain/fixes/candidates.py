@@ -11,13 +11,16 @@ from kerascope._keras import objects
 from kerascope.explain.fixes.edits import (
     arguments,
     counting,
+    definitions,
     einsum,
+    given,
     idiom,
     names,
     operands,
     peraxis,
     picking,
     shapes,
+    slopes,
     structure,
     weights,
 )
@@ -40,10 +43,12 @@ FAMILIES: tuple[ModuleType, ...] = (
     names,
     counting,
     picking,
+    given,
+    definitions,
     structure,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
-_REPEATED = (arguments, peraxis, shapes, operands)
+_REPEATED = (arguments, peraxis, shapes, operands, slopes)
 _MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
 _MOST_PLACES = 4
 _TOGETHER = 0.2

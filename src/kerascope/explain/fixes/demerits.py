@@ -12,7 +12,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
-from kerascope.explain.subject import BATCH
+from kerascope.explain.subject import BATCH, InputSpec
 
 if TYPE_CHECKING:
     from kerascope.explain.fixes.outcome import Outcome, Trial
@@ -167,11 +167,44 @@ def of_metric(trial: Trial, outcome: Outcome) -> None:
     ]
     if once is None or any(s is None or (_differs(s, once) and not _near(s, once)) for s in splits):
         outcome.demerits["the result depends on how the data is split into batches"] = 1.5
+    if _counts_all(trial):
+        outcome.demerits[UNWEIGHTED] = 1.5
     for index in range(len(trial.subject.specs())):
         # What counts hits has few values, and two batches may give the same one by chance.
         others = (_with_other_input(trial, trial._make(), index, seed, args) for seed in _SEEDS)
         if once is not None and not any(_differs(other, once) for other in others):
             outcome.demerits[f"argument {index + 1} has no effect"] = 1.0
+
+
+UNWEIGHTED = "a sample of weight 0 counts"
+
+
+def weighed(trial: Trial) -> tuple[Any, Any] | None:
+    """Returns arguments of which every second row has the weight 0, the others 1; None where there are no weights."""
+    args, kwargs = trial.subject.args, trial.subject.kwargs
+    spec = args[2] if len(args) > 2 else kwargs.get("sample_weight")
+    if not isinstance(spec, InputSpec) or spec.shape[:1] != (BATCH,) or not spec.dtype.startswith("float"):
+        return None
+    first = trial.sizes[0]
+    given, named = trial.inputs(first)
+    shape = (first, *(int(size) for size in spec.shape[1:]))
+    rows = (np.arange(first) % 2).astype("float32").reshape(first, *(1,) * (len(shape) - 1))
+    weights = objects.to_tensor(np.broadcast_to(rows, shape).copy())
+    if len(args) > 2:
+        return (*given[:2], weights, *given[3:]), named
+    return given, {**named, "sample_weight": weights}
+
+
+def _counts_all(trial: Trial) -> bool:
+    """Tells whether a metric that is given weights is another one without the samples of weight 0."""
+    arguments = weighed(trial)
+    if arguments is None:
+        return False
+    args, kwargs = arguments
+    whole = _attempt(trial, trial._make(), (*agreeing(args[:2]), *args[2:]), kwargs)
+    some = _rows(trial, (*agreeing(args[:2]), *args[2:]), kwargs, slice(1, None, 2))
+    part = _attempt(trial, trial._make(), *some)
+    return whole is not None and part is not None and _differs(whole, part) and not _near(whole, part)
 
 
 def agreeing(args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
-from kerascope.explain.fixes.demerits import TURNED
+from kerascope.explain.fixes.demerits import TURNED, UNWEIGHTED, weighed
+from kerascope.explain.fixes.odd import ADDING, in_vain, is_size, over_the_batch, without_effect
 from kerascope.explain.fixes.outcome import (
     NOT_FINITE,
     ROWS,
@@ -32,9 +33,6 @@ from kerascope.record.lines import LineLog, Site
 from kerascope.values import Evidence, Finding, SourceSpan
 
 _TOLERANCE = 1e-4
-_ADDING = ("assign_add", "assign_sub", "append")
-_OF_ONE_BATCH = ("mean", "average", "std", "var", "all", "any", "max", "min")
-"""What these give for two batches does not add up to what they give for both."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +64,24 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
         return None  # such as the similarities of all samples, which is what comes out
     # Odd, but right in some objects: said only when the trace shows why.
-    if outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
-        culprit = _over_the_batch(logs[0], trial.sizes[0]) if odd else None
+    reason, site = outcome.reason or odd, None
+    if without_effect(odd):
+        found = in_vain(logs[0])
+        if found is None:
+            return None
+        culprit, site = found
+        reason = f"nothing uses what `{culprit.source}` gives, and {odd}"
+    elif odd == UNWEIGHTED:
+        with quiet():
+            culprit = _unweighed(trial)
         if culprit is None:
             return None
-    reason = outcome.reason or odd
+    elif outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
+        culprit = over_the_batch(logs[0], trial.sizes[0]) if odd else None
+        if culprit is None:
+            return None
     return Misbehaviour(
-        None, None, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
+        None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
 
 
@@ -93,7 +102,11 @@ def _of_itself(log: LineLog, batch: int) -> bool:
 
 
 def _odd(outcome: Outcome) -> str:
-    return next((text for text in outcome.demerits if text == TURNED or "split into batches" in text), "")
+    told = (TURNED, UNWEIGHTED)
+    found = (text for text in outcome.demerits if text in told or "split into batches" in text)
+    # A bias may have none in sound layers too.
+    idle = (text for text in outcome.demerits if without_effect(text) and "bias" not in text)
+    return next(found, "") or next(idle, "")
 
 
 def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
@@ -239,7 +252,7 @@ def _culprit(one: _Follower, two: _Follower, batch: int, shape: bool, metric: bo
         with_batch = [s for s in shapes if s and s[0] == batch]
         if metric:
             continue  # a metric is there to reduce over the batch
-        if shape and with_batch and (a.ndim == 0 or a.shape[0] != batch) and not _is_size(site):
+        if shape and with_batch and (a.ndim == 0 or a.shape[0] != batch) and not is_size(site):
             return site
         if a.shape == b.shape and _mixed(a, b, batch):
             return site
@@ -254,13 +267,24 @@ def _culprit(one: _Follower, two: _Follower, batch: int, shape: bool, metric: bo
     return None
 
 
-def _is_size(site: Site) -> bool:
-    """`ops.shape(x)` is a tensor on some backends, and no step on the way of the data."""
-    return (
-        site.name in ("shape", "size", "ndim")
-        or site.source.endswith((".shape", ".dtype"))
-        or ".shape[" in site.source
-    )
+def _unweighed(trial: Trial) -> Site | None:
+    """Returns the first total over the rows of a metric in which the weights of the samples have no part."""
+    followers = [_Follower(), _Follower()]
+    for follower, arguments in zip(followers, (trial.inputs(trial.sizes[0]), weighed(trial)), strict=True):
+        assert trial.subject.make is not None and arguments is not None
+        with recording(statistics=False, listeners=[follower]), contextlib.suppress(Exception):
+            trial.subject.call(trial.subject.make(), *arguments)
+    batch = trial.sizes[0]
+    one, two = followers
+    for (site, path, a, shapes), (other, other_path, b, _) in zip(one.seen, two.seen, strict=False):
+        if site is not other or path != other_path:
+            return None  # the control flow depends on the weights
+        if a is None or b is None or batch in a.shape or not np.array_equal(a, b) or site.kind != "call":
+            continue
+        added = site.parent is not None and site.parent.name in ADDING
+        if site.name in ADDING or (any(s and s[0] == batch for s in shapes) and (added or not is_size(site))):
+            return site
+    return None
 
 
 def _mixed(a: np.ndarray, b: np.ndarray, batch: int) -> bool:
@@ -278,51 +302,6 @@ def _squared(logs: Sequence[LineLog], culprit: Site) -> bool:
     if len(shapes) < 2 or shapes[0] is None or shapes[1] is None or len(shapes[0]) != len(shapes[1]):
         return False
     return sum(a != b for a, b in zip(shapes[0], shapes[1], strict=True)) > 1
-
-
-def _over_the_batch(log: LineLog, batch: int) -> Site | None:
-    """Returns the expression of a metric that is an average of one batch, or that computes with its sum before adding.
-
-    Sums may be added up over batches; averages, and what is computed from a batch's sum, may not. Nor may a state be
-    set to what comes of one batch alone.
-    """
-    anew = next((site for site, _ in log.rows if _sets_anew(site)), None)
-    if anew is not None:
-        return anew
-    for (site, path), row in log.rows.items():
-        shape = row.last.facts.shape
-        if site.kind != "call" or path or shape is None or batch in shape or _is_size(site):
-            continue
-        taken = [e.facts.shape for e in row.last.activation.operands(site)]
-        if not any(s and s[0] == batch for s in taken):
-            continue
-        outer = site.parent.name if site.parent is not None else ""
-        average = site.name.removeprefix("reduce_") in _OF_ONE_BATCH
-        if outer in (*_ADDING, "cast") and average:
-            return site
-        if outer not in (*_ADDING, "cast", "stack", "where") and (site.parent is not None or site.targets):
-            return site
-    return _counts_batches(log)
-
-
-def _sets_anew(site: Site) -> bool:
-    """Tells whether a state of the object's gets a value in which it has no part."""
-    node = site.node
-    if site.name != "assign" or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-        return False
-    held = ast.unparse(node.func.value)
-    plain = len(node.args) == 1 and not isinstance(node.args[0], ast.Name)
-    return plain and held.startswith("self.") and held not in ast.unparse(node.args[0])
-
-
-def _counts_batches(log: LineLog) -> Site | None:
-    """Returns the expression of a metric that adds one for each batch, however many rows that has."""
-    for site, _ in log.rows:
-        node = site.node
-        value = node.args[0] if isinstance(node, ast.Call) and len(node.args) == 1 else None
-        if site.name == "assign_add" and isinstance(value, ast.Constant) and value.value == 1:
-            return site
-    return None
 
 
 def misbehaviour_finding(found: Misbehaviour, name: str) -> Finding:

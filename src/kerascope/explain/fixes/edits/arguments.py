@@ -42,6 +42,7 @@ _ALONG = {
 }
 _STEPWISE = {"cumsum", "cumprod", "cummax", "flip", "roll", "diff", "associative_scan", "take"}
 _ONES = {"squeeze", "concatenate", "concat", "cat", "stack", "expand_dims", "unsqueeze", "repeat"}
+_LAST_BY_DEFAULT = {"softmax", "log_softmax", "normalize"}
 _PERMUTING = {"transpose", "permute", "Permute", "permute_dims"}
 _KEEP = {"ops": "keepdims", "jnp": "keepdims", "tf": "keepdims", "torch": "keepdim"}
 _SWITCHES = {
@@ -186,7 +187,8 @@ def _where_written(context: Context, call: ast.Call, value: ast.expr, rank: int)
     if not isinstance(value, ast.Name):
         return
     for written in context.given(value):
-        if integer(written) is not None or isinstance(written, (ast.Tuple, ast.List)):
+        none = isinstance(written, ast.Constant) and written.value is None
+        if none or integer(written) is not None or isinstance(written, (ast.Tuple, ast.List)):
             for cost, new in _other_axes(context, call, written, rank):
                 yield context.swap(cost, written, new)
 
@@ -225,6 +227,8 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
     elif isinstance(value, ast.Constant) and value.value is None:
         for cost, axis in _choices(context, call, rank, None):
             yield 1.1 + cost, str(axis)
+        if rank > 2:
+            yield 1.05, f"({', '.join(map(str, range(1, rank)))})"
 
 
 def _usual_axis(context: Context, call: ast.Call) -> int | None:
@@ -242,7 +246,13 @@ def _usual_axis(context: Context, call: ast.Call) -> int | None:
 
 def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
     name = called(call)
-    if name not in REDUCTIONS | _ALONG or any(k.arg in AXES for k in call.keywords):
+    if any(k.arg in AXES for k in call.keywords):
+        return
+    if name in _LAST_BY_DEFAULT and len(call.args) == 1:
+        word = context.axis_word(call)
+        for cost, axis in _choices(context, call, rank_of(context, call), -1) if word else ():
+            yield context.insert(1.0 + cost, call, f"{word}={axis}")
+    if name not in REDUCTIONS | _ALONG:
         return
     word = context.axis_word(call)
     names = context.parameters(call)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, called
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, short
 
 _KEPT = {"max": "maximum", "min": "minimum", "amax": "maximum", "amin": "minimum"}
 """What keeps an extreme of all batches, by what gives that of one."""
+_WEIGHTS = "sample_weight"
 _UPDATES = ("assign_add", "assign_sub", "assign")
 
 
@@ -18,6 +19,29 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _added(context, node)
         yield from _counted(context, node)
         yield from _totals(context, node)
+
+    if isinstance(node, ast.Call):
+        yield from _weighed(context, node)
+
+
+def _weighed(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """The total of a batch in which the weights of the samples have no part."""
+    function = context.function(call)
+    if function is None or function.name != "update_state" or not context.is_tensor(function, _WEIGHTS):
+        return
+    names = {n.id for n in ast.walk(call) if isinstance(n, ast.Name)}
+    if not call.args or _WEIGHTS in names:
+        return
+    prefix = next(iter(context.prefixes()), None)
+    if called(call) in ("shape", "size", "cast") and context.shape(call) == () and prefix is not None:
+        total = "reduce_sum" if prefix.split(".")[-1] == "tf" else "sum"
+        yield context.swap(0.8, call, f"{prefix}.{total}({_WEIGHTS})")
+    shape = context.shape(call.args[0])
+    if called(call) in ("sum", "reduce_sum", "count_nonzero") and shape and shape[0] == "B":
+        places = "" if len(shape) == 1 else f"[{', '.join([':'] + ['None'] * (len(shape) - 1))}]"
+        inner = call.args[0]
+        text = f"{context.atom(inner)} * {_WEIGHTS}{places}"
+        yield Proposal(0.7, f"weigh {short(context.text(inner))}", context.swap(0.7, inner, text).edits)
 
 
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:

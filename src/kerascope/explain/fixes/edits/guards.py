@@ -29,6 +29,14 @@ def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:
     share = name == "log" and called(inner) in ("softmax", "sigmoid")
     if share and isinstance(inner, ast.Call) and prefix == prefix_of(context, inner):
         yield context.swap(0.8, call, f"{prefix}.log_{called(inner)}({_arguments(context, inner)})")
+    if (
+        name == "log"
+        and context.in_loss(call)
+        and isinstance(inner, ast.Name)
+        and len(context.shape(inner) or ()) > 1
+    ):
+        # Scores of any sign, where the logarithm of probabilities is wanted.
+        yield context.swap(1.0, call, f"{prefix}.log_softmax({context.text(inner)})")
     added = context.swap(1.0, inner, f"{context.atom(inner)} + {_SMALL}")
     yield Proposal(1.0, f"add {_SMALL} inside {name}", added.edits)
     limited = context.swap(1.1, inner, f"{prefix}.maximum({context.text(inner)}, {_SMALL})")

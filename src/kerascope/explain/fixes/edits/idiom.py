@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
+from kerascope.explain.fixes.idle import idle
 
 _PLACES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.List, ast.Tuple, ast.Return, ast.Subscript)
 _SPLITS = ("split", "unstack", "tensor_split", "array_split", "chunk", "unbind")
@@ -57,6 +58,10 @@ def _unread(context: Context, node: ast.expr) -> Iterator[Proposal]:
         return
     text = "".join(context.text(node).split())
     yield from _unread_parameters(context, function, node)
+    for name, value, taker in idle(function):
+        first, last = position(taker)[:2]
+        if first <= node.lineno <= last and isinstance(node, (ast.Name, ast.Attribute)) and node is not value:
+            yield context.swap(0.6, node, name)
     for name, value in unread(context, function).items():
         inside = position(value)[0] <= position(node)[0] <= position(value)[1]
         if inside or node.lineno <= value.lineno:
@@ -100,7 +105,9 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
         }
         for value in values:
             if value != now:  # what is written out and is not the usual 1 is likely meant
-                yield context.swap(1.1 if value == "1" else 1.0, keyword.value, value)
+                # Each weight has a shape of its own: its sizes in another order are likelier.
+                cost = 1.25 if keyword.arg == "shape" else 1.1 if value == "1" else 1.0
+                yield context.swap(cost, keyword.value, value)
 
 
 def _is_known(context: Context, value: ast.expr, there: ast.Call, here: ast.Call) -> bool:
@@ -238,6 +245,8 @@ def _batch_means(context: Context, call: ast.Call) -> Iterator[Proposal]:
 
 def _squashed_twice(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """Probabilities given to a cross-entropy that wants raw scores, or raw scores where it does not say so."""
+    if called(call).endswith("Crossentropy") and not any(k.arg == "from_logits" for k in call.keywords):
+        yield context.insert(0.8, call, "from_logits=True")
     if not called(call).endswith("crossentropy") or len(call.args) < 2:
         return
     if not any(k.arg == "from_logits" for k in call.keywords):

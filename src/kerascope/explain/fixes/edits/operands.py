@@ -14,6 +14,7 @@ _ELEMENTWISE = {
     "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
 }  # fmt: skip
 _JOINS = {"concatenate", "concat", "cat", "stack"}
+_WHOLE = ("int", "uint", "bool")
 _INDICES = {"indices", "index", "ids"}
 _SHAPING = {
     "squeeze",
@@ -39,17 +40,17 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     elif isinstance(node, ast.Call) and called(node) in MATMULS and len(node.args) >= 2:
         yield from _products(context, node, node.args[0], node.args[1])
     elif isinstance(node, ast.BinOp):
-        yield from _broadcasts(context, node, node.left, node.right)
+        yield from lined_up(context, node, node.left, node.right)
         yield from _elementwise(context, node)
     elif isinstance(node, ast.Compare):
-        yield from _broadcasts(context, node, node.left, node.comparators[0])
+        yield from lined_up(context, node, node.left, node.comparators[0])
     elif isinstance(node, ast.Call) and called(node) in _ELEMENTWISE and len(node.args) >= 2:
-        yield from _broadcasts(context, node, node.args[-2], node.args[-1])
+        yield from lined_up(context, node, node.args[-2], node.args[-1])
     if called(node) == "where" and isinstance(node, ast.Call) and len(node.args) == 3:
-        yield from _broadcasts(context, node, node.args[0], node.args[1])
+        yield from lined_up(context, node, node.args[0], node.args[1])
     if called(node) in ("masked_fill", "masked_fill_") and isinstance(node, ast.Call) and node.args:
         assert isinstance(node.func, ast.Attribute)
-        yield from _broadcasts(context, node, node.func.value, node.args[0])
+        yield from lined_up(context, node, node.func.value, node.args[0])
     if isinstance(node, ast.Call):
         yield from _joined(context, node)
         yield from _unwrapped(context, node)
@@ -136,7 +137,8 @@ def _replaced(context: Context, node: ast.expr, a: ast.expr, for_a: str, b: ast.
     return Proposal(0.0, "", (*one.edits, *two.edits))
 
 
-def _broadcasts(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) -> Iterator[Proposal]:
+def lined_up(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits after which two operands of one element-wise operation broadcast."""
     for operand, other in ((left, right), (right, left)):
         shape, target = context.shape(operand), context.shape(other)
         if shape is None or target is None:
@@ -383,4 +385,6 @@ def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:
             if other is not part and kind != other_kind:
                 text = context.spell("cast", node, context.text(part), f"{context.atom(other)}.dtype")
                 if text is not None:
-                    yield context.swap(1.1 if kind.startswith(("int", "uint", "bool")) else 1.5, part, text)
+                    whole = other_kind.startswith(_WHOLE)  # what lies between is lost
+                    cost = 1.1 if kind.startswith(_WHOLE) else 1.9 if whole else 1.5
+                    yield context.swap(cost, part, text)

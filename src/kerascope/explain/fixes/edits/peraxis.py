@@ -1,4 +1,4 @@
-"""Edits of lists that have an entry for each axis: widths of padding, multiples, axes within lists."""
+"""Edits of lists that have an entry for each axis: widths of padding, multiples, sizes, axes within lists."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kerascope.explain.fixes.edits.context import Context, Proposal, called, int
 
 _PER_AXIS = ("pad", "tile", "strided_slice", "constant_pad", "roll")
 _NESTED = ("tensordot", "dot", "Dot")
+_RESHAPING = ("reshape", "view", "Reshape")
 _NEUTRAL = {"1", "(0,0)", "[0,0]", "0"}
 _MOST = 5
 
@@ -26,6 +27,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             yield from _orders(context, value)
         if called(node) in _NESTED:
             yield from _axes(context, node, value)
+        if called(node) in _RESHAPING:
+            yield from _taken_apart(context, value)
 
 
 def _orders(context: Context, value: ast.Tuple | ast.List) -> Iterator[Proposal]:
@@ -41,6 +44,14 @@ def _orders(context: Context, value: ast.Tuple | ast.List) -> Iterator[Proposal]
         batch = 0.0 if "".join(order[0].split()) in _NEUTRAL else 0.6
         late = 0.02 * next((i for i, part in enumerate(order) if "".join(part.split()) not in _NEUTRAL), 0)
         yield context.swap(0.8 + 0.1 * moved + batch + late, value, f"{text[0]}{', '.join(order)}{text[-1]}")
+
+
+def _taken_apart(context: Context, value: ast.Tuple | ast.List) -> Iterator[Proposal]:
+    """`(-1, steps * features)` where both axes are wanted."""
+    for element in value.elts:
+        if isinstance(element, ast.BinOp) and isinstance(element.op, ast.Mult) and len(value.elts) < _MOST:
+            new = f"{context.text(element.left)}, {context.text(element.right)}"
+            yield context.swap(0.9, element, new)
 
 
 def _axes(context: Context, call: ast.Call, value: ast.Tuple | ast.List) -> Iterator[Proposal]:

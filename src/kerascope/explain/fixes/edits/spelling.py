@@ -20,6 +20,7 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "steps": "{p}.unstack({x}, axis=1)",
         "float": '{p}.cast({x}, "float32")',
         "dots": "{p}.sum({x} * {y}, axis=-1, keepdims=True)",
+        "hot": "{p}.one_hot({x}, {a})",
     },
     "torch": {
         "expand": "{p}.unsqueeze({x}, {a})",
@@ -38,6 +39,7 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "steps": "{x}.unbind(1)",
         "float": "{x}.float()",
         "dots": "{p}.sum({x} * {y}, dim=-1, keepdim=True)",
+        "hot": "{p}.nn.functional.one_hot({x}, {a}).float()",
     },
     "tf": {
         "expand": "{p}.expand_dims({x}, {a})",
@@ -56,6 +58,7 @@ SPELLINGS: dict[str, dict[str, str]] = {
         "steps": "{p}.unstack({x}, axis=1)",
         "float": '{p}.cast({x}, "float32")',
         "dots": "{p}.reduce_sum({x} * {y}, axis=-1, keepdims=True)",
+        "hot": "{p}.one_hot({x}, {a})",
     },
 }
 SPELLINGS["jnp"] = {
@@ -65,5 +68,6 @@ SPELLINGS["jnp"] = {
     "rows": "{x}.shape[0]",
     "steps": "{p}.swapaxes({x}, 0, 1)",
     "float": '{x}.astype("float32")',
+    "hot": "({x}[..., None] == {p}.arange({a}))",
 }
 MODULES = {"jax.numpy": "jnp", "torch": "torch", "tensorflow": "tf"}

@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, short
 
 _SIZED = {
     "units",
@@ -39,12 +39,42 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     if isinstance(node, ast.Constant):
         yield from _held_size(context, node)
+    if isinstance(node, ast.BinOp):
+        yield from _whole(context, node)
+        yield from _by_one(context, node)
     if not isinstance(node, ast.Call):
         return
     if called(node) in ("add_weight", "Variable"):
         yield from _weight(context, node)
     else:
         yield from _numbers(context, node)
+
+
+def _whole(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`channels / groups`: a size is a whole number."""
+    if not isinstance(node.op, ast.Div):
+        return
+    beside = context.parents.get(node)
+    tensor = any(context.shape(n) is not None for n in (node, node.left, node.right, beside) if n is not None)
+    if tensor or any(isinstance(n, ast.Constant) and n.value in (1, 1.0) for n in (node.left, node.right)):
+        return
+    if isinstance(node.right, ast.Constant) and isinstance(node.right.value, float):
+        return
+    text = f"{context.text(node.left)} // {context.text(node.right)}"
+    yield Proposal(0.6, f"{short(context.text(node))} -> {short(text)}", context.swap(0.6, node, text).edits)
+
+
+def _by_one(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`steps - 1`, `steps + 1`: a size that is off by one."""
+    if (
+        not isinstance(node.op, (ast.Add, ast.Sub))
+        or integer(node.right) != 1
+        or context.shape(node) is not None
+    ):
+        return
+    text = context.text(node.left)
+    yield context.swap(0.95, node, text)
+    yield context.swap(1.4, node, f"{text} {'-' if isinstance(node.op, ast.Add) else '+'} 1")
 
 
 def _held_size(context: Context, value: ast.Constant) -> Iterator[Proposal]:
@@ -101,6 +131,7 @@ def _elements(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> 
             size = made[at] if made is not None and len(made) == len(parts) else None
             if not isinstance(size, int) or size % 2 == 0:  # nobody halves an odd number
                 yield context.swap(1.5, shape.elts[at], f"{context.atom(shape.elts[at])} // 2")
+    yield from _one_more(context, call, shape)
     for element in shape.elts:
         if isinstance(element, ast.BinOp) and isinstance(element.op, (ast.Mult, ast.FloorDiv)):
             yield context.swap(1.4, element, context.text(element.left))
@@ -117,6 +148,18 @@ def _elements(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> 
         yield context.swap(1.6, shape, written([*parts, name]))
         if parts:
             yield context.swap(1.65, shape, written([name, *parts]))
+
+
+def _one_more(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> Iterator[Proposal]:
+    """A size that is one short of an axis that was seen, or one too large: a token in front, a last one left out."""
+    made = context.shape(call)
+    if made is None or len(made) != len(shape.elts):
+        return
+    for element, size in zip(shape.elts, made, strict=True):
+        if integer(element) is None and isinstance(size, int):
+            for step, sign, cost in ((1, "+", 1.05), (-1, "-", 1.45)):
+                if size + step in context.dims:
+                    yield context.swap(cost, element, f"{context.text(element)} {sign} 1")
 
 
 def _other_weights(context: Context, call: ast.Call, rank: int) -> list[list[str]]:

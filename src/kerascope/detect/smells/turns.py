@@ -1,0 +1,63 @@
+"""Reshapes that split or merge heads across the steps of a sequence, where a transposition is wanted as well."""
+
+from __future__ import annotations
+
+import ast
+import math
+
+from kerascope.detect.smells import names
+from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.record.lines import Site
+from kerascope.values import Evidence
+
+_RESHAPING = ("reshape", "view")
+Shape = tuple[int | str | None, ...]
+
+
+def concerns(site: Site) -> bool:
+    """Calls that reshape."""
+    return isinstance(site.node, ast.Call) and names.called(site.node) in _RESHAPING
+
+
+def judge(moment: Moment) -> Verdict:
+    """The steps have to keep their place: `(B, T, D)` is `(B, T, heads, D / heads)` before it is turned."""
+    operand = moment.part(moment.argument(0, "x", "a", "input", "tensor"))
+    if moment.role != "layer" or operand is None:
+        return None
+    before, after = operand.event.facts.shape, moment.event.facts.shape
+    if not before or not after or sorted((len(before), len(after))) != [3, 4]:
+        return None
+    split = len(after) == 4
+    whole, parts = (before, after) if split else (after, before)
+    return _hit(moment, operand.event.site.source, split, whole, parts) if _mixed(whole, parts) else CLEAR
+
+
+def _mixed(whole: Shape, parts: Shape) -> bool:
+    """Tells whether the steps of `(B, T, D)` stand behind a factor of D in `(B, a, T, c)` or `(B, a, c, T)`."""
+    steps, features = whole[1], whole[2]
+    sizes = [size for size in (*whole[1:], *parts[1:]) if isinstance(size, int) and size > 1]
+    if len(sizes) < 5 or parts[1:].count(steps) != 1 or parts[1] == steps:
+        return False
+    return math.prod(sizes[2:]) == math.prod(sizes[:2]) and features not in parts[1:]
+
+
+def _hit(moment: Moment, text: str, split: bool, whole: Shape, parts: Shape) -> Hit:
+    steps = whole[1]
+    first, third = (size for size in parts[1:] if size != steps)
+    way = (
+        f"Reshape to (B, {steps}, {first}, {third}), then transpose"
+        if split
+        else "Transpose first, then reshape"
+    )
+    return Hit(
+        "wrong-axis",
+        "fault",
+        0.85,
+        f"`{moment.site.source}` mixes the {steps} steps with the features",
+        f"A reshape keeps the order of the numbers: the axis of {steps} is not the one that "
+        f"{'comes in' if split else 'comes out'}, each of its entries holds pieces of several. {way}.",
+        (
+            Evidence(f"shape of `{text}`", str(whole if split else parts).replace("None", "B")),
+            Evidence("shape of the result", str(parts if split else whole).replace("None", "B")),
+        ),
+    )

@@ -1,0 +1,90 @@
+"""What is odd of an object that runs, and the expression of a trace that shows why it is wrong there."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+
+from kerascope.explain.fixes.edits.context import position
+from kerascope.explain.fixes.idle import idle
+from kerascope.record.lines import LineLog, Site
+
+ADDING = ("assign_add", "assign_sub", "append")
+_OF_ONE_BATCH = ("mean", "average", "std", "var", "all", "any", "max", "min")
+"""What these give for two batches does not add up to what they give for both."""
+
+
+def without_effect(text: str) -> bool:
+    return text.startswith("weight ") and text.endswith("has no effect")
+
+
+def in_vain(log: LineLog) -> tuple[Site, Site | None] | None:
+    """Returns the first call of a layer's own whose result nothing uses, and the expression that ought to."""
+    trees: dict[str, ast.Module] = {}
+    for site, _ in log.rows:
+        if site.kind != "call" or not site.source.startswith("self."):
+            continue
+        if site.file not in trees:
+            trees[site.file] = ast.parse("".join(linecache.getlines(site.file)))
+        for function in ast.walk(trees[site.file]):
+            if not isinstance(function, ast.FunctionDef) or function.lineno > site.line:
+                continue
+            for found in idle(function):
+                if position(found.value) == site.position:
+                    taker = position(found.taker)
+                    return site, next((s for s, _ in log.rows if s.position == taker), None)
+    return None
+
+
+def over_the_batch(log: LineLog, batch: int) -> Site | None:
+    """Returns the expression of a metric that is an average of one batch, or that computes with its sum before adding.
+
+    Sums may be added up over batches; averages, and what is computed from a batch's sum, may not. Nor may a state be
+    set to what comes of one batch alone.
+    """
+    anew = next((site for site, _ in log.rows if _sets_anew(site)), None)
+    if anew is not None:
+        return anew
+    for (site, path), row in log.rows.items():
+        shape = row.last.facts.shape
+        if site.kind != "call" or path or shape is None or batch in shape or is_size(site):
+            continue
+        taken = [e.facts.shape for e in row.last.activation.operands(site)]
+        if not any(s and s[0] == batch for s in taken):
+            continue
+        outer = site.parent.name if site.parent is not None else ""
+        average = site.name.removeprefix("reduce_") in _OF_ONE_BATCH
+        if outer in (*ADDING, "cast") and average:
+            return site
+        if outer not in (*ADDING, "cast", "stack", "where") and (site.parent is not None or site.targets):
+            return site
+    return _counts_batches(log)
+
+
+def _sets_anew(site: Site) -> bool:
+    """Tells whether a state of the object's gets a value in which it has no part."""
+    node = site.node
+    if site.name != "assign" or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    held = ast.unparse(node.func.value)
+    plain = len(node.args) == 1 and not isinstance(node.args[0], ast.Name)
+    return plain and held.startswith("self.") and held not in ast.unparse(node.args[0])
+
+
+def _counts_batches(log: LineLog) -> Site | None:
+    """Returns the expression of a metric that adds one for each batch, however many rows that has."""
+    for site, _ in log.rows:
+        node = site.node
+        value = node.args[0] if isinstance(node, ast.Call) and len(node.args) == 1 else None
+        if site.name == "assign_add" and isinstance(value, ast.Constant) and value.value == 1:
+            return site
+    return None
+
+
+def is_size(site: Site) -> bool:
+    """`ops.shape(x)` is a tensor on some backends, and no step on the way of the data."""
+    return (
+        site.name in ("shape", "size", "ndim")
+        or site.source.endswith((".shape", ".dtype"))
+        or ".shape[" in site.source
+    )
