@@ -261,9 +261,7 @@ class MyBatchNorm(layers.Layer):
         dim = (input_shape[-1],)
         self.gamma = self.add_weight(name="gamma", shape=dim, initializer="ones")
         self.beta = self.add_weight(name="beta", shape=dim, initializer="zeros")
-        self.moving_mean = self.add_weight(
-            name="moving_mean", shape=dim, initializer="zeros", **self.moving
-        )
+        self.moving_mean = self.add_weight(name="moving_mean", shape=dim, initializer="zeros", **self.moving)
         self.moving_var = self.add_weight(name="moving_var", shape=dim, initializer="ones", **self.moving)
 
     def call(self, x, training=False):
@@ -773,9 +771,7 @@ BUGS = {
     ),
     "WordAttention": bug(WordAttention, WordAttentionHidden, "masks", inputs=one(3, 5, 4)),
     "Subsample": bug(Subsample, SubsampleBoth, "masks", inputs=one(3, 6, 4)),
-    "CosineClassifier": bug(
-        CosineClassifier, CosineClassifierGuarded, "gradients-finite", inputs=one(3, 6)
-    ),
+    "CosineClassifier": bug(CosineClassifier, CosineClassifierGuarded, "gradients-finite", inputs=one(3, 6)),
     "Ratings": bug(
         Ratings,
         RatingsOfPairs,
@@ -992,9 +988,7 @@ class GroupedQueryAttention(layers.Layer):
         dim = input_shape[-1]
 
         def projection(heads, name):
-            layer = layers.EinsumDense(
-                "btd,dhk->bthk", output_shape=(None, heads, self.head_dim), name=name
-            )
+            layer = layers.EinsumDense("btd,dhk->bthk", output_shape=(None, heads, self.head_dim), name=name)
             layer.build(input_shape)
             return layer
 
@@ -1180,9 +1174,7 @@ class SpecAugment(layers.Layer):
 
     def get_config(self):
         config = super().get_config()
-        config.update(
-            {"freq_width": self.freq_width, "time_width": self.time_width, "seed": self.seed}
-        )
+        config.update({"freq_width": self.freq_width, "time_width": self.time_width, "seed": self.seed})
         return config
 
 
@@ -1245,9 +1237,7 @@ class LoraDense(layers.Layer):
     def build(self, input_shape):
         dim = input_shape[-1]
         self.kernel = self.add_weight(name="kernel", shape=(dim, self.units), trainable=False)
-        self.bias = self.add_weight(
-            name="bias", shape=(self.units,), initializer="zeros", trainable=False
-        )
+        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros", trainable=False)
         self.lora_a = self.add_weight(name="lora_a", shape=(dim, self.rank), initializer="he_uniform")
         self.lora_b = self.add_weight(name="lora_b", shape=(self.rank, self.units), initializer="zeros")
 
@@ -1703,9 +1693,7 @@ class Distiller(keras.Model):
 
 def distiller():
     def net(width, name):
-        return keras.Sequential(
-            [keras.Input((6,)), layers.Dense(width, "relu"), layers.Dense(3)], name=name
-        )
+        return keras.Sequential([keras.Input((6,)), layers.Dense(width, "relu"), layers.Dense(3)], name=name)
 
     model = Distiller(net(4, "student"), net(10, "teacher"))
     model.compile(
