@@ -108,7 +108,7 @@ class WordAttention(layers.Layer):
 
     def build(self, input_shape):
         self.W.build(input_shape)
-        self.V.build(tuple(input_shape[:-1]) + (self.units,))
+        self.V.build(tuple(input_shape[:-1]) + (self.units,))  # noqa: RUF005
 
     def masked(self, score, mask):
         return score * ops.cast(ops.expand_dims(mask, -1), score.dtype)
@@ -250,7 +250,7 @@ class MinMaxOfSeries(MinMax):
 class MyBatchNorm(layers.Layer):
     """Batch normalisation by hand: the moving mean and variance are made as weights to train."""
 
-    moving = {}
+    moving = {}  # noqa: RUF012
 
     def __init__(self, momentum=0.9, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
@@ -279,7 +279,7 @@ class MyBatchNorm(layers.Layer):
 
 @register
 class MyBatchNormFixed(MyBatchNorm):
-    moving = {"trainable": False}
+    moving = {"trainable": False}  # noqa: RUF012
 
 
 class Centered(layers.Layer):

@@ -51,7 +51,7 @@ def targets(case: Case) -> Iterator[Finding]:
             got = [updated(case.fresh(), one.rows(size), (size,)) for one in (column, flat)]
     except Exception:
         raise Skip("it does not take targets of both shapes, and says so") from None
-    if not close(*got):
+    if not close(got[0], got[1]):
         yield case.broken(
             f"{case.subject.name} broadcasts targets (B,) against predictions (B, 1)",
             "The same targets were given in two shapes. (B,) minus (B, 1) gives (B, B), every target against every "
