@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bugs_eighth
+import bugs_ninth
 import bugs_seventh
 import bugs_sixth
 import keras
@@ -15,17 +16,23 @@ from kerascope.api.check import check
 
 pytestmark = pytest.mark.backend
 
-BUGS = {**bugs_sixth.BUGS, **bugs_seventh.BUGS, **bugs_eighth.BUGS}
-SOUND = {**bugs_seventh.SOUND, **bugs_eighth.SOUND}
+BUGS = {**bugs_sixth.BUGS, **bugs_seventh.BUGS, **bugs_eighth.BUGS, **bugs_ninth.BUGS}
+SOUND = {**bugs_seventh.SOUND, **bugs_eighth.SOUND, **bugs_ninth.SOUND}
 QUICK = ("CrossAttention", "Confusion", "LowRank", "PoolsWords", "Blocks", "Matthews", "OldMetric", "Counted")
 EVERYWHERE = ("jax", "tensorflow", "torch")
 # An angle whose cosine is 1 only along a weight; what some of Keras's own metrics do too; and on single backends.
 MISSED = {
     "ArcMargin": EVERYWHERE,
     "Absolute": EVERYWHERE,
+    "Specificity": EVERYWHERE,  # said as a note: a metric without sample_weight is used without weights
+    "Rescale255": ("jax", "tensorflow"),  # found there under batch-sizes
     "TestsAsItTrains": ("jax",),
     "LossOfEachSample": ("tensorflow",),
 }
+
+
+# That targets (B,) would be broadcast is true of these, and they are given others.
+TRUE = {"Wasserstein": {"loss-targets"}, "Specificity": {"metric-targets"}}
 
 
 def serious(obj, bug):
@@ -55,11 +62,7 @@ def test_bug_is_found_under_its_name(name, backend):
 def test_sound_twin_raises_no_alarm(name, backend):
     if backend not in BUGS[name].backends:
         pytest.skip(f"the bug does not show on {backend}")
-    assert serious(BUGS[name].sound(), BUGS[name]) == set()
-
-
-# That targets (B,) would be broadcast is true of this loss, and it is given others.
-TRUE = {"Wasserstein": {"loss-targets"}}
+    assert serious(BUGS[name].sound(), BUGS[name]) <= TRUE.get(name, set())
 
 
 @pytest.mark.catalogue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,9 +39,16 @@ def lost_settings(obj: Any) -> list[str]:
             back = getattr(revived(other), name, value)
         except Exception:  # not a value that it works with
             continue
-        if getattr(other, name, None) == value != back:
+        if alike(value, getattr(other, name, None)) and not alike(value, back):
             found.append(name)
     return found
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Tells whether two settings are the same, but for what a variable of float32 rounds off."""
+    if isinstance(one, float) and isinstance(other, (int, float)):
+        return one == other or math.isclose(one, other, rel_tol=1e-6)
+    return bool(one == other)
 
 
 def plain_state(obj: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def _classes(obj: Any, cls: type | None) -> dict[str, Any]:
@@ -77,3 +78,26 @@ def changed_attributes(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
         if isinstance(other, plain) and other != value:
             found.append((name, value, other))
     return found
+
+
+def numbers_kept(layer: Any) -> dict[str, Any]:
+    """Returns the numbers, arrays and tensors that a layer keeps in attributes of its own; no variables."""
+    usual = vars(keras.layers.Layer())
+    return {
+        name: value
+        for name, value in vars(layer).items()
+        if name not in usual
+        and not name.startswith("_")
+        and not isinstance(value, keras.Variable)
+        and (isinstance(value, (int, float, np.ndarray, np.generic)) or keras.ops.is_tensor(value))
+    }
+
+
+def agree(one: Any, other: Any) -> bool:
+    """Tells whether two numbers or arrays are the same; nothing agrees with None."""
+    if one is None or other is None:
+        return False
+    if one is other:
+        return True
+    a, b = (keras.ops.convert_to_numpy(value) for value in (one, other))
+    return a.shape == b.shape and bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f" == b.dtype.kind))

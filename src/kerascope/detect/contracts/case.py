@@ -240,7 +240,11 @@ class Case:
         """The class of the object, None for a function."""
         if isinstance(self.original, type):
             return self.original
-        if self.original is not None and "function" not in self.kinds:
+        if (
+            self.original is not None
+            and "function" not in self.kinds
+            and not inspect.isfunction(self.original)
+        ):
             return type(self.original)
         return None
 

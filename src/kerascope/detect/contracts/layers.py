@@ -132,8 +132,11 @@ def _resized(case: Case, one: Any, factor: float) -> Any:
         array = tensors.array_of(leaf)
         if array is not None and array.dtype.kind == "f" and array.ndim and array.shape[0] == BATCH:
             if spec.like in ("normal", "amounts"):
-                most = factor if spec.like == "normal" else min(factor, 1.0)
-                array = np.concatenate([0.01 * array[:1], most * array[1:]]).astype(array.dtype)
+                small, most = 0.01, factor
+                if spec.like == "amounts":  # bytes may be told from shares by whether any is above 1
+                    small = min(small, 1 / spec.high)
+                    most = small if factor < 1 else 1.0
+                array = np.concatenate([small * array[:1], most * array[1:]]).astype(array.dtype)
             leaf = objects.to_tensor(array)
         leaves.append(leaf)
     return rebuilt(one.args, one.kwargs, leaves)

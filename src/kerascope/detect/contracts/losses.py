@@ -114,11 +114,11 @@ def targets(case: Case) -> Iterator[Finding]:
     if pair.y_pred.shape[-1] != 1 or pair.y_true.size != pair.y_pred.size:
         raise Skip("its predictions do not end in an axis of size 1")
     given = pair.y_true.shape != pair.y_pred.shape
-    column = pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape))
-    flat = pair._replace(y_true=pair.y_true.reshape(pair.y_pred.shape[:-1]))
+    column, flat = pair.with_and_without_axis()
     loss = case.fresh()
     try:
-        got = [reduced(loss, one) for one in (column, flat)]
+        for size in (BATCH - 1, BATCH):  # one of them may be as long as another axis by chance
+            got = [reduced(loss, one.rows(size)) for one in (column, flat)]
     except Exception:
         raise Skip("it does not take targets of both shapes, and says so") from None
     if same(got[0], got[1]):
@@ -211,10 +211,13 @@ def repeatable(case: Case) -> Iterator[Finding]:
 def minimum(case: Case) -> Iterator[Finding]:
     """The loss is smaller where prediction and target agree, and takes (y_true, y_pred) in this order."""
     pair = typical(case)
-    judged = []
+    judged, least = [], list[float]()
     for right, wrong in pair.answers():
-        low, high = (float(np.mean(values(case, one))) for one in (right, wrong))
-        if np.isfinite(low) and np.isfinite(high):
+        got = [values(case, one) for one in (right, wrong)]
+        low, high = (float(np.mean(value)) for value in got)
+        least.append(min(float(value.min(initial=0)) for value in got))
+        # A ratio of sums is never below 0 for shares, and may be for logits: it does not take them.
+        if np.isfinite(low) and np.isfinite(high) and not least[-1] < 0 <= least[0]:
             judged.append((low, high, right))
     if judged and all(low > high + 1e-6 * abs(high) for low, high, _ in judged):
         low, high, _ = judged[0]

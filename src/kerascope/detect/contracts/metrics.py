@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -75,7 +73,9 @@ def repeatable(case: Case) -> Iterator[Finding]:
         )
         return
     second = result(metric)
-    if not same(first, second):
+    if same(first, second):
+        yield from _asked_between(case)
+    else:
         yield case.broken(
             f"{case.subject.name} gives another result when it is asked again",
             "`result()` was called twice with no update between. Keras calls it after every batch to show the "
@@ -83,6 +83,23 @@ def repeatable(case: Case) -> Iterator[Finding]:
             evidence=[Evidence("first", short(first)), Evidence("second", short(second))],
             location=case.where("result"),
             fixes=["Move what changes variables into update_state() or reset_state()."],
+        )
+
+
+def _asked_between(case: Case) -> Iterator[Finding]:
+    """Yields a finding when what is counted later comes to something else once the result was asked for."""
+    asked, quiet = case.fresh(), case.fresh()
+    for seed in (0, 1):
+        quiet.update_state(*tensors_of(samples(case, seed)))
+        got = updated(asked, samples(case, seed))
+    if not close(result(quiet), got):
+        yield case.broken(
+            f"{case.subject.name} counts otherwise once its result was asked for",
+            "Two batches were given to it, with `result()` between them and without. Keras calls it after every batch "
+            "to show the running figure, so it must leave the variables alone.",
+            evidence=[Evidence("without", short(result(quiet))), Evidence("asked between", short(got))],
+            location=case.where("result"),
+            fixes=["Work with another tensor in result(): x = self.x / n, not self.x.assign(self.x / n)."],
         )
 
 
@@ -248,104 +265,6 @@ def finite(case: Case) -> Iterator[Finding]:
             evidence=[Evidence("result", short(value))],
             location=case.where("result"),
             fixes=["ops.divide_no_nan(self.total, self.count)"],
-        )
-
-
-@contract("metric-sample-weight", kinds=METRIC, after=(*RUNS, "metric-split"))
-def sample_weight(case: Case) -> Iterator[Finding]:
-    """Sample weights count: samples of weight 0 are left out."""
-    parameters = list(inspect.signature(case.fresh().update_state).parameters.values())
-    if not any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters):
-        raise Skip("its update_state takes no sample_weight")
-    if any(p.name == "sample_weight" for p in parameters[:2]):
-        raise Skip("it takes values, not targets and predictions")
-    pair = samples(case)
-    y_true, y_pred = tensors_of(pair)
-    weights = np.array([0, 0, 1, 1, 1, 1], "float32")
-    # One weight per sample is what Keras hands on; a metric that counts pixels may want one for each.
-    refused = []
-    for shape in ((SAMPLES,), pair.y_true.shape):
-        metric, spread = case.fresh(), weights.reshape((SAMPLES,) + (1,) * (len(shape) - 1))
-        with case.attempt(
-            f"{case.subject.name} fails when it is given sample_weight",
-            "`update_state` got one weight per sample, as weighted_metrics do.",
-        ) as found:
-            metric.update_state(
-                y_true, y_pred, sample_weight=objects.to_tensor(np.broadcast_to(spread, shape).copy())
-            )
-        if not found:
-            break
-        refused += found
-    else:
-        yield refused[0]
-        return
-    if refused:  # as some of Keras's own do
-        yield dataclasses.replace(refused[0], severity="note")
-    got, wanted = result(metric), updated(case.fresh(), pair.rows(SAMPLES, 2), (4,))
-    if not close(got, wanted):
-        ignored = close(got, updated(case.fresh(), pair))
-        yield case.broken(
-            f"{case.subject.name} {'ignores sample_weight' if ignored else 'counts samples of weight 0'}",
-            "Two of six samples had the weight 0. The result should be that of the other four: this is how padding "
-            "and left-out samples are expressed."
-            + ("" if ignored else " The number of samples to divide by must be the sum of the weights."),
-            evidence=[
-                Evidence("weights 0, 0, 1, 1, 1, 1", short(got)),
-                Evidence("the other four alone", short(wanted)),
-            ],
-            location=case.where("update_state"),
-            fixes=[
-                "Multiply by the weights, and add up the weights, not the number of samples, in the denominator."
-            ],
-        )
-        return
-    yield from _twice(case, pair, shape)
-
-
-def _twice(case: Case, pair: Pair, shape: Sequence[int]) -> Iterator[Finding]:
-    """Yields a finding when a sample of weight 2 is not what the same sample is that comes twice."""
-    weights = np.array([2, 2, 2, 1, 1, 1], "float32").reshape((SAMPLES,) + (1,) * (len(shape) - 1))
-    metric, other = case.fresh(), case.fresh()
-    given = objects.to_tensor(np.broadcast_to(weights, shape).copy())
-    metric.update_state(*tensors_of(pair), sample_weight=given)
-    updated(other, pair, (SAMPLES,))
-    got, wanted = result(metric), updated(other, pair.rows(3), (3,))
-    if not close(got, wanted):
-        yield case.broken(
-            f"{case.subject.name} counts samples, where it should count their weights",
-            "Half of six samples had the weight 2. The result should be what it is when these come twice, as with "
-            "Keras's own metrics: in a weighed mean the sum of the weights is the divisor, and each counts once.",
-            evidence=[
-                Evidence("weights 2, 2, 2, 1, 1, 1", short(got)),
-                Evidence("the first three twice", short(wanted)),
-            ],
-            location=case.where("update_state"),
-            fixes=["self.count.assign_add(ops.sum(sample_weight))"],
-            severity="warning",
-        )
-        return
-    yield from _halves(case, pair, shape)
-
-
-def _halves(case: Case, pair: Pair, shape: Sequence[int]) -> Iterator[Finding]:
-    """Yields a finding when samples of weight 1/2 come to something else one by one than all at once."""
-    weights = np.full(shape, 0.5, "float32")
-    whole, parts = case.fresh(), case.fresh()
-    whole.update_state(*tensors_of(pair), sample_weight=objects.to_tensor(weights))
-    for i in range(SAMPLES):
-        some = objects.to_tensor(weights[i : i + 1])
-        parts.update_state(*tensors_of(pair.rows(i + 1, i)), sample_weight=some)
-    if not close(result(whole), result(parts)):
-        yield case.broken(
-            f"{case.subject.name} loses what weighs less than 1",
-            "Six samples of the weight 0.5 were given at once, and one by one. Variables of whole numbers cut each "
-            "sum of weights down; class weights and sample weights are seldom whole.",
-            evidence=[
-                Evidence("at once", short(result(whole))),
-                Evidence("one by one", short(result(parts))),
-            ],
-            location=case.where("update_state"),
-            fixes=["Keep sums of weights in variables of floats: leave dtype out of add_weight."],
         )
 
 

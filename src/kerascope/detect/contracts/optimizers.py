@@ -265,7 +265,9 @@ def config(case: Case) -> Iterator[Finding]:
     lost = [
         name
         for name, value in before.items()
-        if not name.startswith("_") and name not in ("built", "name") and after.get(name) != value
+        if not name.startswith("_")
+        and name not in ("built", "name")
+        and not pairs.alike(value, after.get(name))
     ] or pairs.lost_settings(own)
     if lost:
         yield case.broken(
@@ -275,7 +277,7 @@ def config(case: Case) -> Iterator[Finding]:
             evidence=[
                 Evidence(name, f"{before[name]!r}, then {after.get(name)!r}")
                 for name in lost
-                if before.get(name) != after.get(name)
+                if not pairs.alike(before.get(name), after.get(name))
             ],
             location=case.where("get_config", "__init__"),
             fixes=[f"Return {{**super().get_config(), {lost[0]!r}: self.{lost[0]}}} from get_config()."],

@@ -41,6 +41,11 @@ class Pair(NamedTuple):
         y_true[row], y_pred[row] = other.y_true[row], other.y_pred[row]
         return self._replace(y_true=y_true, y_pred=y_pred)
 
+    def with_and_without_axis(self) -> tuple[Pair, Pair]:
+        """Returns the pair with targets shaped like the predictions, and without the last axis, which has size 1."""
+        shape = self.y_pred.shape
+        return tuple(self._replace(y_true=self.y_true.reshape(s)) for s in (shape, shape[:-1]))  # type: ignore[return-value]
+
     @property
     def classes(self) -> bool:
         """Whether the targets are class numbers and the predictions have a figure for each class."""

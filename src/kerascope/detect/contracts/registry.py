@@ -37,6 +37,7 @@ MODULES = (
     "losses",
     "losses_used",
     "metrics",
+    "metrics_weighed",
     "metrics_used",
     "steps",
     "optimizers",

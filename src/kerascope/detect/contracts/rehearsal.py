@@ -23,7 +23,8 @@ Values = list[np.ndarray]
 class Observed:
     """What the steps came to. Lists of values are parallel to `paths`; None where it could not be had.
 
-    `eager` and `compiled` hold the values after one step and after two, from the same start. `again` is a second
+    `eager` and `compiled` hold the values after one step and after two, from the same start, `late` those after `STEPS`
+    steps, as some steps gather the gradients of several batches before they move. `again` is a second
     try of the first step. `called` are the values after a call in training, without a step. `gradients` and `reach`
     are the gradients of the loss and of the output for the trainable variables, zeros where there is none.
     `losses` are the true loss before and after `STEPS` steps on one batch. `weighted` are the values after a step in
@@ -44,6 +45,7 @@ class Observed:
     start: Values
     eager: list[Values] = dataclasses.field(default_factory=list)
     compiled: list[Values] = dataclasses.field(default_factory=list)
+    late: Values | None = None
     again: Values = dataclasses.field(default_factory=list)
     logs: list[dict[str, float]] = dataclasses.field(default_factory=list)
     iterations: int = 1
@@ -66,6 +68,11 @@ class Observed:
     evaluated: list[str] = dataclasses.field(default_factory=list)
     running: list[dict[str, float]] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
+
+    def moved(self) -> list[bool]:
+        """Tells of each variable whether any of the steps that were made changed it."""
+        made = [*self.eager, *([] if self.late is None else [self.late])]
+        return [any(did) for did in zip(*map(self.changed, made), strict=True)]
 
     def changed(self, values: Values) -> list[bool]:
         """Tells of each variable whether it differs from the start."""
@@ -344,7 +351,7 @@ class _Rehearsal:
         if self.seen.loss is None:
             return
         for _ in range(STEPS - 2):
-            self._step()
+            self.seen.late = self._step()
         seeds = [id(v) for v in alone.seed_variables(self.model, global_too=False)]
         for variable, value in zip(self.variables, self.values, strict=True):
             if id(variable) in seeds:

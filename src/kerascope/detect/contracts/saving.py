@@ -155,4 +155,44 @@ def save_and_load(case: Case) -> Iterator[Finding]:
                     "to Keras."
                 ],
             )
-    yield from found
+    yield from found or _set_from_outside(case)
+
+
+def _set_from_outside(case: Case) -> Iterator[Finding]:
+    """Yields a finding when what the user's own object was given after its construction changes its result.
+
+    What the constructor, `build` or a call sets is made again; numbers that an `adapt` keeps in an attribute are not.
+    """
+    if case.original is None or isinstance(case.original, type):
+        return
+    instance, one = case.fresh(), base(case)
+    start = saving.numbers_kept(instance)
+    before = case.outputs(instance, one.args, one.kwargs, training=False)
+    after = saving.numbers_kept(instance)
+    changed = {
+        name: value
+        for name, value in saving.numbers_kept(case.original).items()
+        if name in start
+        and saving.agree(start[name], after.get(name))
+        and not saving.agree(start[name], value)
+    }
+    if (
+        not changed
+        or difference(before, case.outputs(instance, one.args, one.kwargs, training=False)) is not None
+    ):
+        return
+    for name in changed:
+        setattr(instance, name, getattr(case.original, name))
+    apart = difference(before, case.outputs(instance, one.args, one.kwargs, training=False))
+    if apart is not None:
+        names = ", ".join(f"self.{name}" for name in changed)
+        yield case.broken(
+            f"{case.subject.name} keeps what it was given in {names}, and not in the file",
+            "It was set after the constructor, and is neither a weight nor in the configuration: one that is loaded "
+            "from a file predicts as if it had never been set, without any error.",
+            evidence=[Evidence("largest difference", apart)],
+            location=case.where("adapt", "__init__", text=next(iter(changed))),
+            fixes=[
+                "self.add_weight(..., trainable=False) in build(), and assign() to it; or return it from get_config()."
+            ],
+        )

@@ -61,7 +61,7 @@ def updates(case: Case) -> Iterator[Finding]:
     """Every trainable weight on which the output depends gets a gradient, and moves."""
     seen = observed(case)
     _sure(seen, "_loss")
-    moved = seen.changed(seen.eager[0])
+    moved = seen.moved()
     if seen.gradients is None or seen.reach is None:
         raise Skip("the step computes a loss of its own, not by compute_loss")
     cut = [
@@ -92,7 +92,7 @@ def updates(case: Case) -> Iterator[Finding]:
         yield case.broken(
             f"A training step of {case.subject.name} does not move {testing.listed(still)}",
             "The loss has a gradient that is not zero for these trainable weights, and they are to the bit the same "
-            "after a step.",
+            f"after {2 if seen.late is None else STEPS} steps.",
             evidence=[Evidence("weights that stand still", f"{len(still)} of {sum(seen.trainable)}")],
             location=_where(case, "apply"),
             fixes=["Give the optimizer the gradients of all self.trainable_variables, in their order."],
@@ -305,10 +305,7 @@ def training_mode(case: Case) -> Iterator[Finding]:
             location=_where(case, "self("),
             fixes=["y_pred = self(x, training=True), and on JAX hand on the new non-trainable variables."],
         )
-    elif seen.reseeded is not None and not any(
-        trainable and not np.array_equal(one, other)
-        for trainable, one, other in zip(seen.trainable, seen.eager[0], seen.reseeded, strict=True)
-    ):
+    elif seen.reseeded is not None and not _other_step(seen, seen.reseeded):
         yield case.broken(
             f"The loss of {case.subject.name} is not taken from what the model gives in training",
             "With other random numbers a call with training=True gives another output (dropout, noise), and a training "
@@ -317,6 +314,14 @@ def training_mode(case: Case) -> Iterator[Finding]:
             location=case.where("compute_loss", "train_step", text="self("),
             fixes=["Take the y_pred that compute_loss is given, or call self(x, training=True)."],
         )
+
+
+def _other_step(seen: Observed, values: Values) -> bool:
+    """Tells whether a first step came to other weights, or where it moves none to other gradients that it gathers."""
+    first = seen.eager[0]
+    moves = any(t and did for t, did in zip(seen.trainable, seen.changed(first), strict=True))
+    counts = seen.trainable if moves else [not seed for seed in seen.seeds]
+    return any(c and not np.array_equal(a, b) for c, a, b in zip(counts, first, values, strict=True))
 
 
 @contract("step-added-losses", kinds=STEP, after=RUNS)
