@@ -56,6 +56,37 @@ def perturb(obj: Any, seed: int, size: float = 0.1) -> None:
                 0 if value.any() else size * draw.uniform(0.5, 1, value.shape)
             )
         variable.assign(value.astype("float32"))
+    settle(obj)
+
+
+def settle(obj: Any) -> None:
+    """Sets anew what layers with an `adapt` work out from their weights when they load them."""
+    for layer in adapted(obj):
+        _read_again(layer, layer)
+
+
+def adapted(obj: Any) -> list[Any]:
+    """Returns the layers of an object, itself included, that have an `adapt` and are built."""
+    layers = obj._flatten_layers() if isinstance(obj, keras.layers.Layer) else ()
+    return [one for one in layers if callable(getattr(one, "adapt", None)) and one.built]
+
+
+def adapt_as(made: Any, like: Any) -> None:
+    """Gives another object's layers what those of `like` learnt in `adapt`; does nothing where their layers differ."""
+    pairs = list(zip(made._flatten_layers(), like._flatten_layers(), strict=False))
+    if any(type(one) is not type(other) for one, other in pairs):
+        return
+    learnt = {id(layer) for layer in adapted(like)}
+    for one, other in pairs:
+        if id(other) in learnt and (one.built or build_as_loaded(one, other)):
+            _read_again(one, other)
+
+
+def _read_again(layer: Any, source: Any) -> None:
+    store: dict[str, Any] = {}
+    with contextlib.suppress(Exception):  # saving and loading have a contract of their own
+        source.save_own_variables(store)
+        layer.load_own_variables({name: keras.ops.convert_to_numpy(value) for name, value in store.items()})
 
 
 def seed_variables(obj: Any, global_too: bool = True) -> list[Any]:

@@ -14,6 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerascope._keras import alone
+
 KINDS: dict[str, type] = {
     "model": keras.Model,
     "layer": keras.layers.Layer,
@@ -42,15 +44,33 @@ def kind_of(obj: Any) -> str:
 def maker(obj: Any) -> Callable[[], Any] | None:
     """Returns a function that makes another object like `obj`, with weights of its own; None when there is no way.
 
-    Keras keeps the constructor's arguments of layers when they are plain values. Otherwise the configuration is asked,
-    and last the attributes that are named like the constructor's parameters, as is the custom.
+    What a layer learnt in `adapt` goes along: it is neither configuration nor trained, and without it some cannot run.
+    """
+    make = _maker(obj)
+    if make is None or not alone.adapted(obj):
+        return make
+
+    def adapted() -> Any:
+        made = make()
+        alone.adapt_as(made, obj)
+        return made
+
+    return adapted
+
+
+def _maker(obj: Any) -> Callable[[], Any] | None:
+    """Keras keeps the constructor's arguments of layers when they are plain values. Otherwise the configuration is
+    asked, and last the attributes that are named like the constructor's parameters, as is the custom.
     """
     kept = getattr(getattr(obj, "_auto_config", None), "config", None)
-    if isinstance(kept, Mapping):
+    learns = callable(
+        getattr(obj, "adapt", None)
+    )  # some of Keras's put what they learnt into their configuration
+    if isinstance(kept, Mapping) and not (learns and type(obj).__module__.startswith("keras.src.")):
         return lambda: type(obj)(**kept)
     revive: Callable[[], Any] | None = None
     own_config = getattr(type(obj), "get_config", None)
-    if own_config is not None and not str(own_config.__module__).startswith("keras.src."):
+    if own_config is not None and (learns or not str(own_config.__module__).startswith("keras.src.")):
         config = _attempt(obj.get_config)
         if config is not None:
             made = _attempt(lambda: type(obj).from_config(copy.deepcopy(config)))

@@ -65,6 +65,7 @@ def _same(case: Case, instance: Any, revived: Any) -> Iterator[Finding]:
         yield _differs(case, "It has weights of other shapes.", [])
         return
     alone.assign(alone.variables(revived), alone.values(alone.variables(instance)))
+    alone.settle(revived)
     apart = difference(one.arrays, arrays(case.run(revived, one.args, one.kwargs, training=False)))
     if apart is not None and not _depends_on_chance(case):
         changed = saving.changed_attributes(instance, revived)
