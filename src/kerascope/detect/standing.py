@@ -103,7 +103,7 @@ def _answer(answers: object, key: str, own_loss: bool) -> float:
     if number(answers.get("finite")) < 1:
         return -1e6 if key == "r2" else 0.0  # NaN answers are none
     if key == "r2" and own_loss and number(answers.get("correlation")) > 0:
-        # A loss of the user's may ask for another figure than the mean, a high quantile say: it must go with the labels.
+        # A loss of the user's may ask for another figure than the mean, such as a high quantile.
         return max(number(answers.get("r2")), number(answers.get("correlation")) ** 2)
     return number(answers.get(key))
 

@@ -266,7 +266,7 @@ class _Judge:
 
 
 def _falling(pair: Seen) -> bool:
-    """Tells whether the model answers less where the label is 1: a distance, which is small for what belongs together."""
+    """Tells whether the model answers less where the label is 1, as a distance of two that belong together does."""
     if pair.task != "binary":
         return False
     ones = pair.hard > 0.5

@@ -195,7 +195,7 @@ def _written(values: np.ndarray, whole: bool, columns: int) -> str:
 
 
 def _counting(part: Part, weights: Any) -> Part:
-    """Returns a part without the rows that have no weight: of one graph, say, given whole to training and validation."""
+    """Returns a part without the rows of no weight, as when one graph is given whole to both parts."""
     if not isinstance(weights, np.ndarray) or weights.ndim != 1 or len(weights) != part.rows:
         return part
     return dataclasses.replace(part, index=part.index[weights[part.index] != 0])
