@@ -89,19 +89,22 @@ def standing(target: Target) -> Standing:
     known = [s for s in simple if math.isfinite(s)]
     return Standing(
         score=score,
-        own=_answer(held, key),
-        fitted=_answer(target.train, key),
+        own=_answer(held, key, target.custom_loss),
+        fitted=_answer(target.train, key, target.custom_loss),
         simple=max(known) if known else math.nan,
         chance=number(yard.get(f"{part}chance") if part else yard.get("chance")),
         rows=sum(number(listing(row)[0]) for row in mapping(held.get("classes")).values() if listing(row)),
     )
 
 
-def _answer(answers: object, key: str) -> float:
+def _answer(answers: object, key: str, own_loss: bool) -> float:
     if not isinstance(answers, dict) or not answers:
         return math.nan
     if number(answers.get("finite")) < 1:
         return -1e6 if key == "r2" else 0.0  # NaN answers are none
+    if key == "r2" and own_loss and number(answers.get("correlation")) > 0:
+        # A loss of the user's may ask for another figure than the mean, such as a high quantile.
+        return max(number(answers.get("r2")), number(answers.get("correlation")) ** 2)
     return number(answers.get(key))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kerascope.detect.causes.common import broken, cause, curve, harm, on, on_layer, standing_evidence
 from kerascope.detect.node import BINARY, CROSS_ENTROPY, NUMERIC
-from kerascope.detect.reading import number, show
+from kerascope.detect.reading import listing, mapping, number, show
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing
@@ -185,6 +185,8 @@ def _competing(situation: Situation, target: Target) -> Iterator[Finding]:
 
 def _range(situation: Situation, target: Target) -> Iterator[Finding]:
     """Targets that the last activation cannot produce."""
+    if target.activation == "softmax" and target.columns > 1:
+        yield from _sum_of_one(situation, target)
     limits = _RANGES.get(target.activation)
     if limits is None or target.loss not in NUMERIC or (target.units == 1 and target.activation == "softmax"):
         return
@@ -221,6 +223,36 @@ def _range(situation: Situation, target: Target) -> Iterator[Finding]:
             *standing_evidence(standing(target)),
         ],
     )
+
+
+def _sum_of_one(situation: Situation, target: Target) -> Iterator[Finding]:
+    """Several measured numbers, such as the pixels of an image, from units that share a sum of 1."""
+    means = [number(v) for v in listing(mapping(target.labels.get("features")).get("mean"))]
+    total = sum(means) if means else math.nan
+    if target.written != "numbers" or target.units != target.columns or not abs(total - 1) > _OFF_ONE:
+        return
+    setter = situation.activation_layer(target.index)
+    fits = '"sigmoid"' if target.figure("min") >= 0 and target.figure("max") <= 1 else None
+    yield cause(
+        situation,
+        "wrong-output-activation",
+        0.94,
+        f"The {target.columns} targets of a row add up to {show(total)}; those of `{layer_name(setter)}` always to 1",
+        "The units of a softmax share a sum of 1, for one class out of several. Targets that are measured one by one, "
+        "such as the pixels of an image, have any sum, which these units cannot reach: end in "
+        + ("sigmoid, which brings each of them between 0 and 1." if fits else "no activation."),
+        on_layer(setter, "activation", fits),
+        layer=setter.path if setter is not None else None,
+        evidence=[
+            Evidence("sum of the targets of a row, mean", float(f"{total:.4g}")),
+            Evidence("sum of the answers of a row", 1.0),
+            *curve(situation),
+            *standing_evidence(standing(target)),
+        ],
+    )
+
+
+_OFF_ONE = 0.1
 
 
 def _positive(situation: Situation, target: Target) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
+from kerascope.detect.causes.common import cause, curve, harm, on, on_layer, standing_evidence
 from kerascope.detect.causes.objective import data_name, layer_name, outside, zero_one
 from kerascope.detect.causes.units import units
 from kerascope.detect.node import BINARY, CROSS_ENTROPY, NUMERIC
@@ -15,6 +15,7 @@ from kerascope.detect.standing import standing
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding
 
+_SOME = 0.005
 _PROBABILITY = ("softmax", "sigmoid", "hard_sigmoid")
 
 
@@ -55,7 +56,30 @@ def _task(situation: Situation, target: Target) -> Iterator[Finding]:
         yield _numbers_as_classes(situation, target)
     if target.loss in NUMERIC:
         yield from _squared_classes(situation, target)
+    if target.loss == "mean_absolute_percentage_error" and target.figure("zeros") > _SOME:
+        yield _share_of_nothing(situation, target)
     yield from _pairs(situation, target)
+
+
+def _share_of_nothing(situation: Situation, target: Target) -> Finding:
+    """An error in percent of targets that may be 0."""
+    zeros = target.figure("zeros")
+    return cause(
+        situation,
+        "wrong-loss",
+        0.93,
+        f"`{target.loss}` divides by the targets, and {show(100 * zeros)} % of them are 0",
+        "An error in percent of 0 is without limits; Keras divides by a ten-millionth instead. These rows count "
+        "millions of times as much as all others, and the best answer to all of them is 0. Take the squared or "
+        "absolute error, or leave out the rows without a target.",
+        on("compile", "loss", '"mean_squared_error"'),
+        on("compile", "loss", '"mean_absolute_error"'),
+        evidence=[
+            Evidence("share of targets that are 0", round(zeros, 4)),
+            *curve(situation),
+            *standing_evidence(standing(target)),
+        ],
+    )
 
 
 def _pairs(situation: Situation, target: Target) -> Iterator[Finding]:

@@ -240,17 +240,21 @@ class _Judge:
             confidence=0.8,
         )
 
+    def _said(self, y_pred: np.ndarray) -> np.ndarray:
+        return _updated(self.make(), (self.true, y_pred.astype("float32")))
+
     def _perfect(self) -> Found | None:
         """A figure that is named for what it is must be perfect for perfect predictions."""
         name = self.name if not isinstance(self.code, type) else self.make().name + "_" + _snake(self.name)
         best = 1.0 if _BEST_ONE.search(_snake(name)) else 0.0 if _BEST_ZERO.search(_snake(name)) else None
         if best is None or self.pair is None:
             return None
-        values = []
-        for good, _ in self.pair.answers():
-            for y_pred in (good, self.pair.hard):
-                values.append(_updated(self.make(), (self.true, y_pred.astype("float32"))))
+        pair = self.pair
+        values = [self._said(y_pred) for good, _ in pair.answers() for y_pred in (good, pair.hard)]
         if any(v.size != 1 or not np.isfinite(v).all() or abs(float(v[0]) - best) < 0.1 for v in values):
+            return None
+        turned = [self._said(y_pred) for _, bad in pair.answers() for y_pred in (bad, 1 - pair.hard)]
+        if _falling(pair) and all(abs(float(v[0]) - best) < 0.1 for v in turned):
             return None
         return _bug(
             f"`{self.name}` is {_short(values[0])} for perfect predictions",
@@ -259,6 +263,14 @@ class _Judge:
             self.place("update_state", "result"),
             [Evidence("for perfect predictions", _short(values[0])), Evidence("expected", best)],
         )
+
+
+def _falling(pair: Seen) -> bool:
+    """Tells whether the model answers less where the label is 1, as a distance of two that belong together does."""
+    if pair.task != "binary":
+        return False
+    ones = pair.hard > 0.5
+    return bool(ones.any() and not ones.all() and pair.y_pred[ones].mean() < pair.y_pred[~ones].mean())
 
 
 def _updated(metric: Any, pair: Sequence[np.ndarray]) -> np.ndarray:

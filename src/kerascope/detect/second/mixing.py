@@ -62,6 +62,8 @@ def look(trial_: Trial) -> Iterator[Found]:
     apart = mixes(trial_)
     if not apart or len(state.optimizers(trial_.model)) > 1:
         return  # players of a game may look at the batch as a whole
+    if _one_size(trial_):
+        return  # its rows are one thing, such as the nodes of a graph
     layer = _first_layer(trial_)
     if layer is None or "batch" in type(layer).__name__.lower():
         return
@@ -89,6 +91,17 @@ def look(trial_: Trial) -> Iterator[Found]:
             [Evidence("largest change of the first sample's prediction", float(f"{apart:.3g}"))],
         )
     )
+
+
+def _one_size(trial_: Trial) -> bool:
+    """Tells whether the model takes no other number of rows than it was trained on."""
+    half = trial.rows(trial_.x) // 2
+    trial_.at_end()
+    try:
+        trial_.predict(objects.map_structure(lambda t: t[:half] if getattr(t, "ndim", 0) else t, trial_.x))
+    except Exception:  # whatever the user's code or Keras raises on another size
+        return True
+    return False
 
 
 def _first_layer(trial_: Trial) -> Any:

@@ -19,6 +19,8 @@ PLAIN = 1e3
 """The same for other terms in a layer."""
 LOSSES = 1e4
 """The same for terms of a loss; those of sound losses differ by hundreds."""
+SUMS = 100.0
+"""The same where the larger term of a loss is a sum over everything, batch included: it grows with the batch."""
 INTENDED = 10.0
 """Weights that differ by more than this say that the terms are meant to count differently."""
 
@@ -54,7 +56,8 @@ def _matters(moment: Moment, terms: Pair, sizes: tuple[float, float]) -> bool:
         or names.called(moment.node) in ("mean", "average")
         or all(term.node is not None and origin.is_gradient(term.node, moment.site) for term in terms)
     )
-    if max(sizes) / min(sizes) <= _limit(moment, mixed, sizes, a.size) or not _unrelated(a, b):
+    larger = terms[int(sizes[1] > sizes[0])]
+    if max(sizes) / min(sizes) <= _limit(moment, mixed, sizes, larger) or not _unrelated(a, b):
         return False
     if _is_running(moment, terms):
         return False
@@ -69,16 +72,28 @@ def _intended(factors: tuple[float | None, float | None], sizes: tuple[float, fl
     return max(first, second) / min(first, second) >= INTENDED
 
 
-def _limit(moment: Moment, mixed: bool, sizes: tuple[float, float], count: int) -> float:
+def _limit(moment: Moment, mixed: bool, sizes: tuple[float, float], larger: Term) -> float:
     role = moment.role
     if role == "metric":
         return float("inf")
-    if role == "loss" or count == 1:
+    if role == "loss" or larger.values.size == 1:
+        if min(sizes) >= 0.1 and _sum_of_all(larger):
+            return SUMS
         # A term near zero has been learnt, or is about to be; only an informative one can be drowned.
         return LOSSES if min(sizes) >= 0.1 and max(sizes) >= 1e3 else float("inf")
     if mixed:
         return MIXED
     return PLAIN if role == "layer" else float("inf")  # elsewhere it is a state and what is added to it
+
+
+def _sum_of_all(term: Term) -> bool:
+    """Tells whether a term is a sum without an axis, over all elements of a tensor."""
+    call = term.node
+    if not isinstance(call, ast.Call) or names.called(call) != "sum" or call.keywords:
+        return False
+    return len(call.args) == 1 and not isinstance(
+        call.args[0], (ast.Constant, ast.UnaryOp, ast.List, ast.Tuple)
+    )
 
 
 def _is_mask(values: np.ndarray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable
@@ -41,7 +42,15 @@ def data_facts(arguments: dict[str, Any], predict: Callable[[Any], Answers] | No
             samples[name] = part.sample(_affordable(part, most), rng)
             facts[name] = _part_facts(part, samples[name])
     if "train" in samples and "validation" in samples and train is not None and validation is not None:
-        _try(facts, "between", lambda: _between(train, samples["train"], samples["validation"]))
+        weighed = _counting(train, arguments.get("sample_weight"))
+        held = arguments.get("validation_data")
+        held = held[2] if isinstance(held, (tuple, list)) and len(held) > 2 else None
+        asked_for = _counting(samples["validation"], held)
+        _try(
+            facts,
+            "between",
+            lambda: _between(samples["train"], samples["validation"], weighed, asked_for),
+        )
     if "train" in samples:
         _try(facts, "learnable", lambda: learnable(samples["train"], samples.get("validation"), rng))
     if predict is not None:
@@ -185,9 +194,17 @@ def _written(values: np.ndarray, whole: bool, columns: int) -> str:
 # -- between training and validation -----------------------------------------------------------------------------
 
 
-def _between(train: Part, sample: Part, validation: Part) -> dict[str, Any]:
+def _counting(part: Part, weights: Any) -> Part:
+    """Returns a part without the rows of no weight, as when one graph is given whole to both parts."""
+    if not isinstance(weights, np.ndarray) or weights.ndim != 1 or len(weights) != part.rows:
+        return part
+    return dataclasses.replace(part, index=part.index[weights[part.index] != 0])
+
+
+def _between(sample: Part, held: Part, train: Part, validation: Part) -> dict[str, Any]:
+    """Compares samples of both parts, and looks for rows of the one that count in the other, too."""
     facts: dict[str, Any] = {
-        "shift": [_shift(a, b) for a, b in zip(sample.arrays("x"), validation.arrays("x"), strict=False)]
+        "shift": [_shift(a, b) for a, b in zip(sample.arrays("x"), held.arrays("x"), strict=False)]
     }
     known = _hashes(train)
     if known is not None:
