@@ -27,8 +27,8 @@ _ACTIVATIONS = {"softmax", "sigmoid", "tanh", "expit"}
 _LOST = 1.2e-7
 """Derivatives below this, float32's relative precision, count as lost. Trained models seldom come here."""
 _FEWEST = 4
-_SAME = {
-    *(
+_SAME = frozenset(
+    [
         "tanh",
         "relu",
         "sigmoid",
@@ -41,8 +41,6 @@ _SAME = {
         "log",
         "clip",
         "cast",
-    ),
-    *(
         "add",
         "subtract",
         "multiply",
@@ -54,8 +52,8 @@ _SAME = {
         "abs",
         "maximum",
         "minimum",
-    ),
-}
+    ]
+)
 """What leaves the axes as they are."""
 _MASKED = -1e4
 _SHARE = 0.9
