@@ -5,7 +5,7 @@
 Each backend runs in a process of its own. `kerascope.profile` is called on both twins; a row is right when the first
 finding of the slow one has the kind and the place that the case names. The measured gain is the training time per
 sample of the slow program over its twin's in plain `fit`, without kerascope, with models that have trained once before:
-from the end of the first step, since what `fit` takes to begin does not grow with the training, to `on_train_end` (where
+from the end of the first step, as what `fit` takes to begin does not grow with the training, to `on_train_end` (where
 the bottleneck is compiling: new models, from `on_train_begin`). A gain that the profile only
 bounds ("at most": what is left when the cause costs nothing) stands as "<= 4.1"; such a bound holds when the measured
 gain is at most a quarter above it.
