@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for fake_profile.py, whatever 
 from fake_profile import SCRIPT, lines, record
 
 from kerascope.api.report import load
+from kerascope.record.writer import Writer
 
 MB = 1024 * 1024
 STEP = {"step": 0.01, "keras": 0.0002, "kerascope": 0.001}
@@ -349,28 +350,48 @@ def test_what_a_callback_reads_is_named(tmp_path):
 
 def test_a_callback_that_waits_for_the_device_is_not_blamed_for_it(tmp_path):
     """Steps that waited for the device themselves show what the callback alone takes."""
-    import numpy as np
+    took = {
+        "callback:Log.on_train_batch_end": lambda synced, last: 0.0001 if synced else 0.0100,
+        "step": lambda synced, last: 0.0101 if synced else 0.0002,
+    }
+    assert judged_ahead(tmp_path / "a.kscope", took, {}) == {}
 
-    from kerascope.record.writer import Writer
 
-    path = tmp_path / "a.kscope"
+def test_what_waits_for_steps_that_were_only_started_is_part_of_them(tmp_path):
+    """Without metrics a step takes a quarter; that most of it is waited for when the logs are read changes nothing."""
+    took = {
+        "logs": lambda synced, last: 0.035 if last else 0.0,
+        "step": lambda synced, last: 0.004 if synced else 0.0002,
+    }
+    found = judged_ahead(tmp_path / "a.kscope", took, {"cached": 0.004, "no metrics": 0.001})
+    assert list(found) == ["slow-metric"]
+    gain = next(e.value for e in found["slow-metric"].evidence if e.label == "without it")
+    assert gain.startswith("4.0 times")
+    assert judged_ahead(tmp_path / "b.kscope", took, {"cached": 0.004, "no metrics": 0.0039}) == {}
+
+
+def judged_ahead(path: Path, took: dict, experiments: dict) -> dict:
+    """Judges a training whose steps are only started; every third is waited for, each epoch has 15."""
     writer = Writer(path, {"subject": "train.py", "backend": "jax", "outcome": "finished", "profile": True})
     model = writer.model("net", "Functional", {})
-    names = ["callback:Log.on_train_batch_end", "step"]
+    names = sorted(took)
     layout, logs = writer.layout(model, "time", names), writer.layout(model, "logs", [])
     training = writer.training(model, "fit", 1, 0.0, {})
-    total = np.zeros(2)
+    total = dict.fromkeys(names, 0.0)
     for step in range(1, 61):
-        synced = step % 3 == 0
-        took = np.array([0.0001, 0.0101] if synced else [0.0100, 0.0002])
-        total += took
-        writer.step(model, step, training, 0, logs, [0.1 * step, took.sum(), 0.0, 1e-3, 64])
-        writer.timing(model, step, layout, list(took), int(synced))
-    account = {"wall": total.sum(), "cpu": 0.0, "phases": dict(zip(names, total, strict=True))}
+        seconds = {name: took[name](step % 3 == 0, step % 15 == 0) for name in names}
+        total = {name: total[name] + seconds[name] for name in names}
+        whole = sum(seconds.values())
+        writer.step(model, step, training, step // 15, logs, [0.1 * step, whole, 0.0, 1e-3, 64])
+        writer.timing(model, step, layout, [seconds[name] for name in names], int(step % 3 == 0))
+    account = {"wall": sum(total.values()), "cpu": 0.0, "phases": total}
     writer.training_ended(training, 1.0, "finished", {"time": account})
+    for name, value in experiments.items():
+        facts = {"what": "experiment", "name": name, "seconds": value, "cpu": value, "steps": 12, "batch": 64}
+        writer.event("profile", 1.0, facts, model)
     writer.close()
     with load(path) as run:
-        assert run.report().findings == ()
+        return {finding.kind: finding for finding in run.report().findings}
 
 
 def test_memory_that_programs_take_is_no_finding_of_its_own(tmp_path):

@@ -181,12 +181,15 @@ class Timing:
 
     @functools.cached_property
     def usual_step(self) -> float:
-        """Seconds of a usual step as the sum of its phases: what another program takes hits each in other steps."""
+        """Seconds of a usual step as the sum of its phases: what another program takes hits each in other steps.
+
+        Not less than the device computes: of steps that are only started, reading the logs of an epoch waits for all.
+        """
         total, synced, by_name = self.usual
         if not len(total):
             return math.nan
         among = ~synced if (~synced).sum() >= 3 else np.ones(len(total), bool)
-        return sum(self._part(name, among) for name in by_name)
+        return float(np.fmax(sum(self._part(name, among) for name in by_name), self.stepping))
 
     def noise(self, *without: str) -> float:
         """Half of the 95 % bounds of a usual step's median without these phases, in seconds; NaN where unknown."""
