@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 
 from trace_bugs.abroad import CASES as ABROAD
@@ -48,5 +49,9 @@ ALL: tuple[Case, ...] = (
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )
+
+_TWICE = [name for name, count in collections.Counter(case.name for case in ALL).items() if count > 1]
+if _TWICE:
+    raise ValueError(f"{', '.join(_TWICE)}: --only could not tell these cases apart")
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

@@ -20,6 +20,7 @@ KINDS = (
     "logits-mismatch",
     "nan-operation",
     "wrong-axis",
+    "wrong-argument",
     "disconnected-gradient",
     "softmax-one-unit",
 )

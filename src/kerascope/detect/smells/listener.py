@@ -21,7 +21,9 @@ from kerascope.detect.smells import (
     roles,
     saturation,
     scales,
+    several,
     shapes,
+    spread,
     turns,
 )
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict
@@ -52,6 +54,8 @@ RULES = (
     Rule(("cancellation",), cancellation.concerns, cancellation.judge, 0.5),
     Rule(("wrong-axis",), axes.concerns, axes.judge, 0.9),
     Rule(("wrong-axis",), turns.concerns, turns.judge, 1.0),
+    Rule(("wrong-axis",), spread.concerns, spread.judge, 1.0),
+    Rule(("wrong-argument",), several.concerns, several.judge, 1.0),
     Rule(("disconnected-gradient",), cuts.concerns, cuts.judge, 0.9),
     Rule(("logits-mismatch",), logits.concerns, logits.judge, 0.9),
 )

@@ -15,13 +15,19 @@ from kerascope.explain.fixes.edits import (
     einsum,
     given,
     idiom,
+    moving,
     names,
     operands,
     peraxis,
     picking,
+    python,
+    results,
+    settings,
     shapes,
+    siblings,
     slopes,
     structure,
+    unknown,
     weights,
 )
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, position
@@ -46,6 +52,12 @@ FAMILIES: tuple[ModuleType, ...] = (
     given,
     definitions,
     structure,
+    unknown,
+    python,
+    moving,
+    results,
+    siblings,
+    settings,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, peraxis, shapes, operands, slopes)
@@ -177,6 +189,11 @@ def candidates(
                 alike.setdefault((function, proposal.kind or proposal.description), []).append(
                     dataclasses.replace(proposal, cost=proposal.cost + cost)
                 )
+    for value in settings.places(context, functions):
+        for node in context.nodes(value):
+            for family in families:
+                for proposal in getattr(family, "propose", _none)(context, node):
+                    add(proposal, near.cost(node), 0)
     for proposal in _in_all_places(alike.values()):
         add(proposal, 0.0, 0)
     return sorted(found.values(), key=lambda c: c.cost)

@@ -12,6 +12,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
+from kerascope.explain.fixes import kept
 from kerascope.explain.fixes.demerits import TURNED, UNWEIGHTED, weighed
 from kerascope.explain.fixes.odd import ADDING, in_vain, is_size, over_the_batch, without_effect
 from kerascope.explain.fixes.outcome import (
@@ -192,6 +193,8 @@ def _silent(trial: Trial, reason: str) -> tuple[list[LineLog], Site | None]:
     logs.append(recorder.log)
     if reason == NOT_FINITE:
         return logs, _not_finite(followers[0])
+    if found := kept.culprit(logs[0], reason):
+        return logs, found
     if reason.startswith(SINGLE):
         return logs, _of_one_row(trial, followers[0])
     shape = "row's output" not in reason

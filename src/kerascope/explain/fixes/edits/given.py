@@ -10,6 +10,7 @@ from typing import Any
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, short
 
 _MOST = 6
+_TUPLES = ("newshape", "shape", "axes", "target_shape", "dims", "repeats", "perm")
 _TARGETS = ("y_true", "target", "targets", "labels")
 
 
@@ -17,6 +18,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     if isinstance(node, ast.Call):
         yield from _lacking(context, node)
+        yield from _as_tuple(context, node)
         yield from _over_all(context, node)
     elif isinstance(node, ast.Name):
         yield from _one_hot(context, node)
@@ -44,6 +46,22 @@ def _lacking(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield Proposal(cost, f"{short(context.text(call))} -> add {', '.join(added)}", insert.edits)
 
 
+def _as_tuple(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`reshape(x, -1, 4)`, `transpose(x, 0, 2, 1)`, `zeros(2, 3)`: sizes and axes that want to be one argument."""
+    names = context.parameters(call)
+    place = next((i for i, name in enumerate(names) if name in _TUPLES), None)
+    if context.shape(call) is not None or place is None or len(call.args) <= place + 1:
+        return
+    parts = call.args[place:]
+    if any(isinstance(a, (ast.Tuple, ast.List, ast.Starred)) or context.shape(a) for a in parts):
+        return
+    edits = (
+        *context.swap(0, parts[0], f"({context.text(parts[0])}").edits,
+        *context.swap(0, parts[-1], f"{context.text(parts[-1])})").edits,
+    )
+    yield Proposal(0.4, f"{', '.join(map(context.text, parts))} -> in a tuple", edits)
+
+
 def _over_all(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """Pooling in windows where one number for each channel is wanted."""
     name = called(call)
@@ -57,6 +75,9 @@ def _values(
 ) -> Iterator[tuple[float, list[str]]]:
     """Yields what may be meant for the missing arguments."""
     own = call.args[-1] if call.args else None
+    if list(missing) in (["axis"], ["dim"]):
+        yield from ((0.6 + 0.1 * index, [axis]) for index, axis in enumerate(("-1", "1", "2")))
+        return
     if called(call)[:1].isupper():
         for name in context.sizes_near(call):
             yield 0.9 - 0.3 * _akin(name, missing[0]), [name] * len(missing)

@@ -36,6 +36,21 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _forgotten_argmax(context, node)
 
 
+def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """Yields, for a loop of which only the last round counts, that each round takes what the one before gave."""
+    for name, value, taker in idle(function):
+        loop = context.parents.get(context.parents.get(value, value))
+        before = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name]
+        if taker is not value or not isinstance(loop, ast.For) or not isinstance(value, ast.Call):
+            continue
+        given = [a for a in value.args if isinstance(a, ast.Name)]
+        if given and not any(isinstance(n.ctx, ast.Store) and n.lineno < loop.lineno for n in before):
+            place = (loop.lineno, loop.lineno, loop.col_offset, loop.col_offset)
+            begin = context.replace(0, place, "", f"{name} = {given[0].id}\n{' ' * loop.col_offset}").edits
+            edits = (*begin, *context.swap(0, given[0], name).edits)
+            yield Proposal(0.5, f"{name} = {given[0].id} before the loop, {name} in it", edits)
+
+
 def unread(context: Context, function: ast.FunctionDef) -> dict[str, ast.expr]:
     """Returns the local names of a function that are given a tensor and never read, each with what it is given."""
     read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}

@@ -312,10 +312,15 @@ def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if new in ("concatenate", "concat", "cat"):
                 yield Proposal(1.9, edit.description, edit.edits)
     module = context.resolve(base)
-    if getattr(module, "__name__", "") == "numpy":
+    if getattr(module, "__name__", "") in ("numpy", "math"):
         for prefix in context.prefixes():
             if hasattr(context.resolve(ast.parse(prefix, mode="eval").body), name):
                 yield context.swap(0.9, call.func, f"{prefix}.{name}")
+                taken = [n for n in ast.walk(call) if called(n) == "numpy" and not n.args]  # type: ignore[attr-defined]
+                if taken:  # `np.tanh(x.numpy())`
+                    inner = [e for n in taken for e in context.swap(0, n, context.text(n.func.value)).edits]  # type: ignore[attr-defined]
+                    whole = context.swap(0.6, call.func, f"{prefix}.{name}")
+                    yield Proposal(0.6, whole.description, (*whole.edits, *inner))
 
 
 def _joined_instead(context: Context, call: ast.Call, edit: Proposal) -> Iterator[Proposal]:

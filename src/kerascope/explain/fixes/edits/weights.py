@@ -99,6 +99,8 @@ def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
             yield from _elements(context, call, value)
         else:  # the whole input shape, say
             text = context.atom(value)
+            if isinstance(value, (ast.Name, ast.Attribute, ast.Constant, ast.BinOp)):
+                yield context.swap(0.9, value, f"({context.text(value)},)")
             yield context.swap(1.2, value, f"{text}[1:]")
             yield context.swap(1.3, value, f"({text}[-1],)")
 

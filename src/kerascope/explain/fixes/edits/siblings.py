@@ -1,0 +1,62 @@
+"""Edits of which function is called: the one that is mistaken for another, such as `max` for `maximum`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+
+_ENTRYWISE = {"max": "maximum", "min": "minimum", "amax": "maximum", "amin": "minimum"}
+_PRODUCTS = ("dot", "tensordot", "inner", "vdot", "outer")
+_TURNED = {"expand_dims": "squeeze", "squeeze": "expand_dims", "unsqueeze": "squeeze"}
+_RANKED = re.compile(r"([123])D$")
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) and context.shape(node) is None
+    if product and context.shape(node.left) and context.shape(node.right):  # type: ignore[attr-defined]
+        text = f"{context.text(node.left)} * {context.text(node.right)}"  # type: ignore[attr-defined]
+        yield context.swap(1.4, node, text)
+    if not isinstance(node, ast.Call):
+        return
+    yield from _ranked(context, node)
+    func = node.func
+    if isinstance(func, ast.Attribute) and context.kind(func.value) is not None:
+        yield from _of_tensors(context, node, context.text(func.value))
+
+
+def _of_tensors(context: Context, call: ast.Call, prefix: str) -> Iterator[Proposal]:
+    name, module = called(call), context.resolve(call.func.value)  # type: ignore[attr-defined]
+    two = len(call.args) == 2
+    failed = context.shape(call) is None
+    if name in _ENTRYWISE and two and not call.keywords and hasattr(module, _ENTRYWISE[name]):
+        other = call.args[1]
+        number = isinstance(other, (ast.Constant, ast.UnaryOp))
+        if number or context.shape(other) is not None:  # an integer may as well be an axis
+            cost = 0.9 if integer(other) is not None else 0.4
+            yield context.swap(cost, call.func, f"{prefix}.{_ENTRYWISE[name]}")
+    if name in _PRODUCTS and len(call.args) >= 2 and hasattr(module, "matmul"):
+        given = ", ".join(map(context.text, call.args[:2]))
+        yield context.swap(0.9, call, f"{prefix}.matmul({given})")
+    if name == "matmul" and two and failed and hasattr(module, "multiply"):
+        yield context.swap(1.4, call.func, f"{prefix}.multiply")
+    if name == "repeat" and two and isinstance(call.args[1], (ast.Tuple, ast.List)):
+        yield context.swap(0.5, call.func, f"{prefix}.tile")
+    if name == "tile" and any(k.arg in ("axis", "dim") for k in call.keywords):
+        yield context.swap(0.5, call.func, f"{prefix}.repeat")
+    if name in _TURNED and hasattr(module, _TURNED[name]) and (two or call.keywords):
+        yield context.swap(1.3 if failed else 1.6, call.func, f"{prefix}.{_TURNED[name]}")
+
+
+def _ranked(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`GlobalAveragePooling1D` of images, `Conv2D` of sequences."""
+    found = _RANKED.search(called(call))
+    if found is None:
+        return
+    text = context.text(call.func)
+    for rank in "123":
+        if rank != found.group(1):
+            yield context.swap(1.0, call.func, f"{text[:-2]}{rank}D")
