@@ -21,6 +21,7 @@ KINDS = (
     "nan-operation",
     "wrong-axis",
     "wrong-argument",
+    "numpy-in-call",
     "disconnected-gradient",
     "softmax-one-unit",
 )

@@ -15,6 +15,7 @@ from kerascope.explain.fixes.edits import (
     einsum,
     given,
     idiom,
+    layout,
     moving,
     names,
     operands,
@@ -25,6 +26,7 @@ from kerascope.explain.fixes.edits import (
     settings,
     shapes,
     siblings,
+    slices,
     slopes,
     structure,
     unknown,
@@ -58,10 +60,12 @@ FAMILIES: tuple[ModuleType, ...] = (
     results,
     siblings,
     settings,
+    layout,
+    slices,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, peraxis, shapes, operands, slopes)
-_MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
+_MADE_BEFORE = ("__init__", "build", "call", "compute_output_shape", "get_config")
 _MOST_PLACES = 4
 _TOGETHER = 0.2
 """Added to the cost of a change that is made in several places at once."""

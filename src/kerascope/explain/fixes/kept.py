@@ -12,6 +12,8 @@ from kerascope.record.lines import LineLog, Site
 
 NEW_WEIGHTS = "new weights are made whenever it is called, in line"
 REPLACED = "is a variable, and a call puts a tensor in its place"
+NOTHING = "no tensor comes out"
+_MAKING, _GIVING = (".__init__", ".build"), (".call", ".result")
 
 
 def variables(instance: Any) -> list[str]:
@@ -43,5 +45,9 @@ def culprit(log: LineLog, reason: str) -> Site | None:
         return next((s for s, _ in log.rows if s.kind == "call" and s.line == line), None)
     if reason.endswith(REPLACED):
         name = reason.partition(" ")[0]
-        return next((s for s, _ in log.rows if name in s.targets), None)
+        found = [s for s, _ in log.rows if name in s.targets and not s.function.endswith(_MAKING)]
+        return found[-1] if found else None
+    if reason == NOTHING:
+        found = [s for s, _ in log.rows if s.function.endswith(_GIVING) and s.parent is None]
+        return found[-1] if found else None
     return None

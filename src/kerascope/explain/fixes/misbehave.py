@@ -72,6 +72,8 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
             return None
         culprit, site = found
         reason = f"nothing uses what `{culprit.source}` gives, and {odd}"
+    elif odd == TURNED and culprit is None:
+        culprit = next((s for s, _ in logs[0].rows if s.function.endswith((".call", ".update_state"))), None)
     elif odd == UNWEIGHTED:
         with quiet():
             culprit = _unweighed(trial)

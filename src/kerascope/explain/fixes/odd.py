@@ -19,7 +19,7 @@ def without_effect(text: str) -> bool:
 
 
 def in_vain(log: LineLog) -> tuple[Site, Site | None] | None:
-    """Returns the first call of a layer's own whose result nothing uses, and the expression that ought to."""
+    """Returns the first call whose result nothing uses, and the expression that ought to."""
     trees: dict[str, ast.Module] = {}
     for site, _ in log.rows:
         if site.kind != "call":
@@ -30,8 +30,7 @@ def in_vain(log: LineLog) -> tuple[Site, Site | None] | None:
             if not isinstance(function, ast.FunctionDef) or function.lineno > site.line:
                 continue
             for found in idle(function):
-                own = site.source.startswith("self.") or found.taker is found.value
-                if own and position(found.value) == site.position:
+                if position(found.value) == site.position:
                     taker = position(found.taker)
                     return site, next((s for s, _ in log.rows if s.position == taker), None)
     return None

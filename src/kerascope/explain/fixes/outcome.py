@@ -210,7 +210,7 @@ class Trial:
         first = self.sizes[0]
         second = self.sizes[1] if self.sizes[1] in results else 1
         if not results[first]:
-            raise _Broken("no tensor comes out")
+            raise _Broken(kept.NOTHING)
         labelled = []
         for a, b, c in zip(results[first], results[second], results[1], strict=True):
             labelled.append(label((a.shape, b.shape), (first, second)))
@@ -290,6 +290,8 @@ class Trial:
         shapes = []
         for batch in (first, second, 1):
             result = self._run(instance, batch)
+            if not result:
+                raise _Broken(kept.NOTHING)
             shapes.append([x.shape for x in result])
             outcome.stage += 1
             if not all(np.isfinite(x).all() for x in result):

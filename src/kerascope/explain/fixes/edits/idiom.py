@@ -185,11 +185,16 @@ def _forgotten_layer(context: Context, node: ast.expr) -> Iterator[Proposal]:
 
 def _turned(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """Two tensors passed the wrong way round to a layer or to a function of one's own."""
-    if len(call.args) < 2 or not (
-        isinstance(call.func, ast.Name) or context.text(call.func).startswith("self.")
-    ):
+    own = isinstance(call.func, ast.Name) or context.text(call.func).startswith("self.")
+    if len(call.args) < 2 or not (own or called(call)[:1].isupper()):
         return
     one, two = call.args[:2]
+    if called(call)[:1].isupper() and context.text(one) != context.text(two):
+        edits = (
+            *context.swap(0, one, context.text(two)).edits,
+            *context.swap(0, two, context.text(one)).edits,
+        )
+        yield Proposal(1.0, f"{context.text(one)}, {context.text(two)} -> the other way round", edits)
     if context.shape(one) is not None and context.shape(two) is not None:
         edits = (
             *context.swap(0, one, context.text(two)).edits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
 from kerascope.explain.fixes.patch import Edit
 
 _NOTHING = (
@@ -27,6 +27,21 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
     for statement in ast.walk(function):
         if isinstance(statement, (ast.AugAssign, ast.Assign)):
             yield from _changed(context, function, statement)
+        if isinstance(statement, ast.Assign):
+            yield from _taken_apart(context, statement)
+
+
+def _taken_apart(context: Context, statement: ast.Assign) -> Iterator[Proposal]:
+    """`x, _ = layer(x)` of what gives one tensor, `a, b = split(x, 3)`."""
+    target, value = statement.targets[0], statement.value
+    if not isinstance(target, ast.Tuple) or not isinstance(value, ast.Call):
+        return
+    if context.shape(value) is not None and not context.parts(value):
+        yield context.swap(0.6, target, context.text(target.elts[0]))
+    count = len(target.elts)
+    for part in value.args[1:2]:
+        if integer(part) not in (None, count):
+            yield context.swap(0.5, part, str(count))
 
 
 def _given_back(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:

@@ -36,7 +36,7 @@ def _of_tensors(context: Context, call: ast.Call, prefix: str) -> Iterator[Propo
         other = call.args[1]
         number = isinstance(other, (ast.Constant, ast.UnaryOp))
         if number or context.shape(other) is not None:  # an integer may as well be an axis
-            cost = 0.9 if integer(other) is not None else 0.4
+            cost = 0.5 if integer(other) in (None, 0) else 0.9
             yield context.swap(cost, call.func, f"{prefix}.{_ENTRYWISE[name]}")
     if name in _PRODUCTS and len(call.args) >= 2 and hasattr(module, "matmul"):
         given = ", ".join(map(context.text, call.args[:2]))

@@ -17,8 +17,8 @@ _ELSEWHERE = {
     "permute_dimensions": "transpose", "bmm": "matmul", "mm": "matmul", "batch_dot": "matmul", "range": "arange",
     "constant": "convert_to_tensor", "tensor": "convert_to_tensor", "as_tensor": "convert_to_tensor",
     "clip_by_value": "clip", "clamp": "clip", "l2_normalize": "normalize", "int_shape": "shape", "sqr": "square",
-    "reduce_variance": "var", "variance": "var", "view": "reshape", "repeat_interleave": "repeat", "to_float": "cast", "unbind": "unstack", "chunk": "split", "acos": "arccos", "batch_matmul": "matmul",
-    "astype": "cast", "to": "cast",
+    "reduce_variance": "var", "variance": "var", "view": "reshape", "repeat_interleave": "repeat", "to": "cast",
+    "unbind": "unstack", "chunk": "split", "acos": "arccos", "batch_matmul": "matmul", "astype": "cast",
 }  # fmt: skip
 """Functions of tensors as other libraries call them, and as Keras does."""
 _WORDS = {
@@ -136,6 +136,8 @@ def _of_self(context: Context, node: ast.Attribute) -> Iterator[Proposal]:
         alike = difflib.SequenceMatcher(None, node.attr, name).ratio()
         if alike > _ALIKE or name not in read:
             yield context.swap(1.0 - 0.5 * alike - 0.2 * (name not in read), node, f"self.{name}")
+        elif isinstance(getattr(context.parents.get(node), "ctx", None), ast.Load):
+            yield context.swap(1.3 - 0.3 * alike, node, f"self.{name}")
 
 
 def _on_self(node: ast.AST) -> bool:
@@ -241,6 +243,10 @@ def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
         shown.append(f"{keyword.arg}= -> {new}=")
     if edits:
         yield Proposal(0.4, ", ".join(shown), tuple(edits))
+    twice = [name for name in taken[: len(call.args)] if name in {k.arg for k in given}]
+    first = call.args[0] if call.args else None
+    if twice and "name" in taken and isinstance(first, ast.Constant) and isinstance(first.value, str):
+        yield context.swap(0.3, first, f"name={context.text(first)}")
 
 
 _OF_EVERY_LAYER = (

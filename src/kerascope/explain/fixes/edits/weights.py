@@ -222,8 +222,8 @@ def _sizes(context: Context, value: ast.expr, now: int | None, small: bool) -> I
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
         yield context.swap(1.25, value, f"{context.atom(value.left)} * {context.atom(value.right)}")
     for name in context.sizes_near(value):
-        if name != text and "shape" not in name:
-            yield context.swap(1.3, value, name)
+        if name != text and ("shape" not in name or name.endswith("[-1]")):
+            yield context.swap(1.33 if "shape" in name else 1.3, value, name)
     for size in () if small else context.dims:
         if size != now:
             yield context.swap(1.35, value, str(size))

@@ -1,0 +1,67 @@
+"""Edits of slices that take a tensor apart: they follow on each other, and none is taken twice."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, integer
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if not isinstance(node, ast.Subscript) or context.shape(node.value) is None:
+        return
+    bounds = _bounds(context, node)
+    twice = repeated(context, node)
+    for part in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:
+        if (
+            not isinstance(part, ast.Slice)
+            or part.step is not None
+            or (part.lower is None and part.upper is None)
+        ):
+            continue
+        if integer(part.lower) is not None and integer(part.upper) is not None:
+            continue
+        lower, upper = (None if b is None else context.text(b) for b in (part.lower, part.upper))
+        # Half that is taken twice, and half that is never taken.
+        if lower is None:
+            yield context.swap(0.6 if twice else 1.4, part, f"{upper}:")
+        elif upper is None:
+            yield context.swap(1.4, part, f":{lower}")
+        for bound in bounds:
+            if lower is not None and bound not in (lower, upper):
+                yield context.swap(0.8, part, f"{bound}:{upper or ''}")
+            if upper is not None and bound not in (lower, upper):
+                yield context.swap(0.9, part, f"{lower or ''}:{bound}")
+
+
+def _bounds(context: Context, node: ast.Subscript) -> list[str]:
+    """Returns the bounds of the other slices of the same name in a function."""
+    function = context.function(node)
+    found: dict[str, None] = {}
+    for other in ast.walk(function) if function is not None else ():
+        if isinstance(other, ast.Subscript) and other is not node and _same(context, other.value, node.value):
+            for part in ast.walk(other.slice):
+                if isinstance(part, ast.Slice):
+                    found.update(
+                        dict.fromkeys(context.text(b) for b in (part.lower, part.upper) if b is not None)
+                    )
+    return list(found)
+
+
+def _same(context: Context, one: ast.expr, other: ast.expr) -> bool:
+    return context.text(one) == context.text(other)
+
+
+def repeated(context: Context, node: ast.Subscript) -> bool:
+    """Tells whether another name of the function is set to the same slice before."""
+    function = context.function(node)
+    text = "".join(context.text(node).split())
+    return function is not None and any(
+        isinstance(s, ast.Assign)
+        and s.value is not node
+        and s.lineno < node.lineno
+        and "".join(context.text(s.value).split()) == text
+        for s in ast.walk(function)
+    )
