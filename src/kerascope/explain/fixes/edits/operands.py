@@ -65,7 +65,6 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
     worked = 0.5 if context.shape(node) is not None else 0.0
     one, two = context.shape(a), context.shape(b)
     fits = _multiply(one, two)
-    yield from _row_dots(context, node, a, b)
     yield from _batched(context, node, a, b)
     yield Proposal(
         worked + (1.1 if _multiply(two, one) else 1.9),
@@ -110,18 +109,6 @@ def _batched(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iter
             text = context.spell("expand", node, context.text(operand), "1")
             if text is not None:
                 yield context.swap(0.9, operand, text)
-
-
-def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
-    """Every row against every row, where each row against its own was meant."""
-    if (context.shape(node) or ())[:2] != ("B", "B") or called(b) not in ("transpose", "swapaxes", "permute"):
-        return
-    assert isinstance(b, ast.Call)
-    inner = b.args[0] if b.args else None
-    if inner is not None and context.shape(inner) is not None:
-        text = context.spell("dots", node, context.atom(a), y=context.atom(inner))
-        if text is not None:
-            yield context.swap(1.2, node, text)
 
 
 def _multiply(a: Shape | None, b: Shape | None) -> bool:

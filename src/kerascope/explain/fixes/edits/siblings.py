@@ -22,6 +22,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield context.swap(1.4, node, text)
     if not isinstance(node, ast.Call):
         return
+    if called(node) in ("matmul", "dot", "bmm", "mm") and len(node.args) >= 2:
+        yield from _row_dots(context, node, *node.args[:2])
     yield from _ranked(context, node)
     func = node.func
     if isinstance(func, ast.Attribute) and context.kind(func.value) is not None:
@@ -60,3 +62,21 @@ def _ranked(context: Context, call: ast.Call) -> Iterator[Proposal]:
     for rank in "123":
         if rank != found.group(1):
             yield context.swap(1.0, call.func, f"{text[:-2]}{rank}D")
+
+
+def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
+    """Every row against every row, where each row against its own was meant."""
+    one, two = context.shape(a), context.shape(b)
+    if context.shape(node) is None and one == two and one is not None and len(one) == 2 and one[0] == "B":
+        text = context.spell("dots", node, context.atom(a), y=context.atom(b))
+        if text is not None:
+            yield context.swap(0.7, node, text)
+        return
+    if (context.shape(node) or ())[:2] != ("B", "B") or called(b) not in ("transpose", "swapaxes", "permute"):
+        return
+    assert isinstance(b, ast.Call)
+    inner = b.args[0] if b.args else None
+    if inner is not None and context.shape(inner) is not None:
+        text = context.spell("dots", node, context.atom(a), y=context.atom(inner))
+        if text is not None:
+            yield context.swap(1.2, node, text)

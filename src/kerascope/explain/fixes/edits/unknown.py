@@ -161,6 +161,7 @@ def held(context: Context, owner: ast.ClassDef) -> list[str]:
                 found.setdefault(node.attr)
         found.update(dict.fromkeys(n.name for n in cls.body if isinstance(n, ast.FunctionDef)))
         targets = [t for n in cls.body if isinstance(n, ast.Assign) for t in n.targets]
+        targets += [n.target for n in cls.body if isinstance(n, ast.AnnAssign)]
         found.update(dict.fromkeys(t.id for t in targets if isinstance(t, ast.Name)))
     return list(found)
 
