@@ -10,6 +10,7 @@ from trace_bugs.apart import CASES as APART
 from trace_bugs.aside import CASES as ASIDE
 from trace_bugs.beyond import CASES as BEYOND
 from trace_bugs.case import Case, Loaded, load
+from trace_bugs.common import CASES as COMMON
 from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
 from trace_bugs.further import CASES as FURTHER
@@ -46,6 +47,7 @@ ALL: tuple[Case, ...] = (
         *ABROAD,
         *PLAIN,
         *USUAL,
+        *COMMON,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

@@ -28,6 +28,7 @@ from kerascope.detect.smells import (
     shapes,
     spread,
     turns,
+    twice,
 )
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict
 from kerascope.record.lines import Event, Site
@@ -61,6 +62,7 @@ RULES = (
     Rule(("wrong-axis",), attention.concerns, attention.judge, 1.0),
     Rule(("wrong-axis",), flat.concerns, flat.judge, 1.0),
     Rule(("numpy-in-call",), leaving.concerns, leaving.judge),
+    Rule(("wrong-argument",), twice.concerns, twice.judge, 1.0),
     Rule(("wrong-argument",), several.concerns, several.judge, 1.0),
     Rule(("disconnected-gradient",), cuts.concerns, cuts.judge, 0.9),
     Rule(("logits-mismatch",), logits.concerns, logits.judge, 0.9),

@@ -9,7 +9,9 @@ from types import ModuleType
 
 from kerascope._keras import objects
 from kerascope.explain.fixes.edits import (
+    alike,
     arguments,
+    casts,
     counting,
     definitions,
     einsum,
@@ -29,6 +31,7 @@ from kerascope.explain.fixes.edits import (
     slices,
     slopes,
     structure,
+    targets,
     unknown,
     weights,
 )
@@ -45,6 +48,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     peraxis,
     einsum,
     operands,
+    casts,
     shapes,
     weights,
     idiom,
@@ -62,9 +66,11 @@ FAMILIES: tuple[ModuleType, ...] = (
     settings,
     layout,
     slices,
+    alike,
+    targets,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
-_REPEATED = (arguments, peraxis, shapes, operands, slopes)
+_REPEATED = (arguments, peraxis, shapes, operands, slopes, python, casts)
 _MADE_BEFORE = ("__init__", "build", "call", "compute_output_shape", "get_config")
 _MOST_PLACES = 4
 _TOGETHER = 0.2
@@ -173,7 +179,7 @@ def candidates(
     near = Nearness(context, places, culprit, silent=silent, vague=vague)
     left_out = LeftOut(context)
     found: dict[tuple[Edit, ...], Candidate] = {}
-    alike: dict[tuple[ast.AST, str], list[Proposal]] = {}
+    same: dict[tuple[ast.AST, str], list[Proposal]] = {}
 
     def add(proposal: Proposal, cost: float, lost: int) -> None:
         known = found.get(proposal.edits)
@@ -190,7 +196,7 @@ def candidates(
             orphaned = ORPHANED if left_out.orphans(proposal) else 0.0
             add(proposal, cost + orphaned, left_out.tensors(proposal))
             if family in _REPEATED and cost < FAR:
-                alike.setdefault((function, proposal.kind or proposal.description), []).append(
+                same.setdefault((function, proposal.kind or proposal.description), []).append(
                     dataclasses.replace(proposal, cost=proposal.cost + cost)
                 )
     for value in settings.places(context, functions):
@@ -198,7 +204,7 @@ def candidates(
             for family in families:
                 for proposal in getattr(family, "propose", _none)(context, node):
                     add(proposal, near.cost(node), 0)
-    for proposal in _in_all_places(alike.values()):
+    for proposal in _in_all_places(same.values()):
         add(proposal, 0.0, 0)
     return sorted(found.values(), key=lambda c: c.cost)
 

@@ -61,10 +61,8 @@ def explain(
     vague = broken is not None and broken.culprit is None and bool(found) and not found[0].batch
     if broken is not None and broken.culprit is None and found:
         broken = dataclasses.replace(broken, culprit=found[0].event.site)
-    if broken is not None and broken.culprit is None:
-        broken = dataclasses.replace(broken, culprit=_several(where))
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
-    culprit = broken.culprit if broken is not None else None
+    culprit = broken.culprit if broken is not None and broken.culprit is not None else _several(where)
     failure = dataclasses.replace(failure, culprit=culprit, vague=vague, logs=(*failure.logs, *probes.logs))
     return failure, finding
 

@@ -14,8 +14,6 @@ _ELEMENTWISE = {
     "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
 }  # fmt: skip
 _JOINS = {"concatenate", "concat", "cat", "stack"}
-_WHOLE = ("int", "uint", "bool")
-_INDICES = {"indices", "index", "ids"}
 _SHAPING = {
     "squeeze",
     "expand_dims",
@@ -56,8 +54,6 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _unwrapped(context, node)
         yield from _renamed(context, node)
         yield from _operand_axes(context, node)
-        yield from _whole_numbers(context, node)
-    yield from _casts(context, node)
 
 
 def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
@@ -98,7 +94,7 @@ def _other_turned(context: Context, a: ast.expr, b: ast.expr) -> Iterator[Propos
                 *context.swap(0, operand, context.atom(inner)).edits,
                 *context.swap(0, other, turned).edits,
             )
-            yield Proposal(1.2, f"{shown} -> {turned}", edits)
+            yield Proposal(1.05, f"{shown} -> {turned}", edits)
 
 
 def _batched(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
@@ -132,6 +128,9 @@ def lined_up(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) 
             continue
         for cost, grown in _given_axes(context, node, operand, shape, target):
             yield context.swap(cost, operand, grown)
+        cut = _cut(context, node, operand, other)
+        if cut is not None:
+            yield context.swap(0.7, operand, cut)
         for axis, size in enumerate(shape):
             if size == 1 and len(shape) > len(target) >= 1:
                 text = context.spell("squeeze", node, context.text(operand), _axis(axis, len(shape)))
@@ -188,6 +187,28 @@ def _given_axes(
                 continue
         parts = ["None" if axis in places else ":" for axis in range(rank)]
         yield cost, f"{context.atom(operand)}[{', '.join(parts)}]"
+
+
+def _cut(context: Context, node: ast.expr, operand: ast.expr, other: ast.expr) -> str | None:
+    """Returns how a table, such as of positions, is cut to the length of what it is added to; None where it fits."""
+    shape, target = context.shape(operand) or (), context.shape(other) or ()
+    gap = len(target) - len(shape)
+    longer = [
+        axis
+        for axis, size in enumerate(shape)
+        if gap >= 0
+        and isinstance(size, int)
+        and isinstance(target[axis + gap], int)
+        and size > target[axis + gap] > 1  # type: ignore[operator]
+    ]
+    if len(longer) != 1 or "B" in shape:
+        return None
+    axis = longer[0]
+    rest = (*shape[:axis], target[axis + gap], *shape[axis + 1 :])
+    size = context.spell("size", node, context.text(other), str(axis + gap))
+    if size is None or _broadcast(rest, target) != target:
+        return None
+    return f"{context.atom(operand)}[{', '.join([*[':'] * axis, f':{size}'])}]"
 
 
 def _trailing(
@@ -351,32 +372,3 @@ def _turns(context: Context, node: ast.AST) -> bool:
     return function is not None and any(
         called(n) in ("transpose", "permute", "swapaxes") for n in ast.walk(function)
     )
-
-
-def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """Indices that are no integers."""
-    for name, value in zip(context.parameters(call), call.args, strict=False):
-        if name in _INDICES and context.dtype(value).startswith(("float", "bfloat")):
-            text = context.spell("index", call, context.text(value))
-            if text is not None:
-                yield context.swap(0.7, value, text)
-
-
-def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:
-    """Operands of one operation that differ in data type."""
-    parts: list[ast.expr] = []
-    if isinstance(node, ast.BinOp):
-        parts = [node.left, node.right]
-    elif isinstance(node, ast.Compare):
-        parts = [node.left, *node.comparators]
-    elif isinstance(node, ast.Call):
-        parts = node.args[:3]
-    typed = [(part, context.dtype(part)) for part in parts if context.dtype(part)]
-    for part, kind in typed:
-        for other, other_kind in typed:
-            if other is not part and kind != other_kind:
-                text = context.spell("cast", node, context.text(part), f"{context.atom(other)}.dtype")
-                if text is not None:
-                    whole = other_kind.startswith(_WHOLE)  # what lies between is lost
-                    cost = 1.1 if kind.startswith(_WHOLE) else 1.9 if whole else 1.5
-                    yield context.swap(cost, part, text)

@@ -19,6 +19,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         return
     if isinstance(node, ast.Call):
         yield from _builtin(context, node, prefix)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitAnd, ast.BitOr)):
+        for side in (node.left, node.right):
+            if context.dtype(side).startswith(("float", "bfloat")):
+                yield context.swap(0.6, side, f'{prefix}.cast({context.text(side)}, "bool")')
     elif isinstance(node, ast.BoolOp) and any(context.shape(v) is not None for v in node.values):
         name = "logical_and" if isinstance(node.op, ast.And) else "logical_or"
         yield context.swap(0.4, node, _folded(f"{prefix}.{name}", [context.text(v) for v in node.values]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 
@@ -25,6 +26,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if called(node) in ("matmul", "dot", "bmm", "mm") and len(node.args) >= 2:
         yield from _row_dots(context, node, *node.args[:2])
     yield from _ranked(context, node)
+    yield from _flattened(context, node)
     func = node.func
     if isinstance(func, ast.Attribute) and context.kind(func.value) is not None:
         yield from _of_tensors(context, node, context.text(func.value))
@@ -80,3 +82,15 @@ def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
         text = context.spell("dots", node, context.atom(a), y=context.atom(inner))
         if text is not None:
             yield context.swap(1.2, node, text)
+
+
+def _flattened(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """What is given to a layer of the object's own that fails: all features of a row in one axis."""
+    shape = context.shape(call.args[0]) if len(call.args) == 1 else None
+    own = context.text(call.func).startswith("self.")
+    if not own or context.shape(call) is not None or not shape or len(shape) < 3 or shape[0] != "B":
+        return
+    sizes = [size for size in shape[1:] if isinstance(size, int)]
+    text = context.spell("reshape", call, context.text(call.args[0]), f"(-1, {math.prod(sizes)})")
+    if text is not None and len(sizes) == len(shape) - 1:
+        yield context.swap(1.2, call.args[0], text)

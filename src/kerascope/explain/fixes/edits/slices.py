@@ -15,6 +15,11 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     bounds = _bounds(context, node)
     twice = repeated(context, node)
     for part in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:
+        number = integer(part)
+        if number is not None and twice:
+            for other in (number + 1, number - 1, -1, 0):
+                if other >= -1 and other != number:
+                    yield context.swap(0.7, part, str(other))
         if (
             not isinstance(part, ast.Slice)
             or part.step is not None

@@ -10,6 +10,8 @@ import types
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal
+from kerascope.explain.fixes.edits.parameters import end_of_parameters
+from kerascope.explain.fixes.patch import Edit
 
 _ELSEWHERE = {
     "concat": "concatenate", "cat": "concatenate", "pow": "power", "mul": "multiply", "sub": "subtract",
@@ -28,6 +30,7 @@ _WORDS = {
     "prob": "rate", "p": "rate", "std": "stddev", "init": "initializer",
 }  # fmt: skip
 _ALIKE = 0.7
+_MODES = ("training", "mask", "sample_weight")
 _AWAY = ("numpy", "detach", "cpu", "eval", "contiguous", "as_list", "clone")
 """Methods of tensors that keep the numbers as they are, and that not every backend has."""
 
@@ -84,6 +87,10 @@ def _name(context: Context, node: ast.Name) -> Iterator[Proposal]:
     if function is None or node.id in context.names or hasattr(builtins, node.id) or _bound(context, node):
         return
     owner = context.owner(node)
+    end = end_of_parameters(function) if node.id in _MODES else None
+    if end is not None:
+        default = "False" if node.id == "training" else "None"
+        yield Proposal(0.3, f"add the parameter {node.id}={default}", (Edit(end, f", {node.id}={default}"),))
     if owner is not None and node.id in held(context, owner):
         yield context.swap(0.4, node, f"self.{node.id}")
     for prefix in context.prefixes():

@@ -114,6 +114,15 @@ def _held_size(context: Context, value: ast.Constant | ast.Name) -> Iterator[Pro
 
 def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
     values = [k.value for k in call.keywords if k.arg == "shape"] + call.args[:1]
+    if not values or context.text(values[0]) == "()":
+        for name in context.sizes_near(call):
+            if "[" not in name and name not in ("name", "dtype"):
+                edit = (
+                    context.swap(0.6, values[0], f"({name},)")
+                    if values
+                    else context.insert(0.6, call, f"shape=({name},)")
+                )
+                yield edit
     for value in values[:1]:
         if isinstance(value, (ast.Tuple, ast.List)):
             yield from _elements(context, call, value)
