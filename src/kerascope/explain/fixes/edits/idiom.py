@@ -122,6 +122,7 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if value != now:  # what is written out and is not the usual 1 is likely meant
                 # Each weight has a shape of its own: its sizes in another order are likelier.
                 cost = 1.25 if keyword.arg == "shape" else 1.1 if value == "1" else 1.0
+                cost -= 0.2 * (keyword.arg == "axis" and isinstance(keyword.value, (ast.Tuple, ast.List)))
                 yield context.swap(cost, keyword.value, value)
 
 
@@ -282,8 +283,12 @@ def _first_of_several(context: Context, call: ast.Call | ast.Name) -> Iterator[P
     """A call that gives several tensors, or a name that holds them, used as if it were one."""
     parts = context.parts(call)
     if parts and isinstance(context.parents.get(call), (ast.Assign, *_PLACES)):
-        for index in (0, -1):
-            yield context.swap(1.1 if index == 0 else 1.4, call, f"{context.text(call)}[{index}]")
+        outer = context.parents.get(call)
+        whole = called(outer) == "cast" and "int" in context.text(outer)  # type: ignore[arg-type]
+        for index in (0, -1):  # places come after values, as in `top_k`
+            yield context.swap(
+                1.1 if (index == 0) is not whole else 1.4, call, f"{context.text(call)}[{index}]"
+            )
 
 
 def _forgotten_argmax(context: Context, node: ast.Compare | ast.Call) -> Iterator[Proposal]:
