@@ -30,9 +30,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             continue
         lower, upper = (None if b is None else context.text(b) for b in (part.lower, part.upper))
         # Half that is taken twice, and half that is never taken.
-        if lower is None:
+        plain = integer(part.lower) is not None or integer(part.upper) is not None
+        if lower is None and (twice or not plain):
             yield context.swap(0.6 if twice else 1.4, part, f"{upper}:")
-        elif upper is None:
+        elif upper is None and not plain:
             yield context.swap(1.4, part, f":{lower}")
         for bound in bounds:
             if lower is not None and bound not in (lower, upper):
@@ -42,7 +43,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
 
 
 def _bounds(context: Context, node: ast.Subscript) -> list[str]:
-    """Returns the bounds of the other slices of the same name in a function."""
+    """Returns the bounds, other than numbers, of the other slices of the same name in a function."""
     function = context.function(node)
     found: dict[str, None] = {}
     for other in ast.walk(function) if function is not None else ():
@@ -50,7 +51,11 @@ def _bounds(context: Context, node: ast.Subscript) -> list[str]:
             for part in ast.walk(other.slice):
                 if isinstance(part, ast.Slice):
                     found.update(
-                        dict.fromkeys(context.text(b) for b in (part.lower, part.upper) if b is not None)
+                        dict.fromkeys(
+                            context.text(b)
+                            for b in (part.lower, part.upper)
+                            if b is not None and integer(b) is None
+                        )
                     )
     return list(found)
 
