@@ -15,6 +15,11 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     if isinstance(node, ast.Call):
         yield from _whole_numbers(context, node)
+        yield from _sizes(context, node)
+    elif isinstance(node, ast.Subscript) and context.dtype(node.slice).startswith(("float", "bfloat")):
+        text = context.spell("index", node, context.text(node.slice))
+        if text is not None:
+            yield context.swap(0.6, node.slice, text)
     yield from _casts(context, node)
 
 
@@ -25,6 +30,19 @@ def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
             text = context.spell("index", call, context.text(value))
             if text is not None:
                 yield context.swap(0.7, value, text)
+
+
+def _sizes(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A tensor given where its shape is wanted: `random.normal(x)`."""
+    for name, value in zip(context.parameters(call), call.args, strict=False):
+        if (
+            name in ("shape", "size")
+            and context.shape(value)
+            and isinstance(value, (ast.Name, ast.Attribute))
+        ):
+            prefix = next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None)
+            if prefix is not None:
+                yield context.swap(0.4, value, f"{prefix}.shape({context.text(value)})")
 
 
 def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:

@@ -201,7 +201,7 @@ def _cut(context: Context, node: ast.expr, operand: ast.expr, other: ast.expr) -
         and isinstance(target[axis + gap], int)
         and size > target[axis + gap] > 1  # type: ignore[operator]
     ]
-    if len(longer) != 1 or "B" in shape:
+    if len(longer) != 1 or "B" in shape or longer[0] == len(shape) - 1:  # features are not cut
         return None
     axis = longer[0]
     rest = (*shape[:axis], target[axis + gap], *shape[axis + 1 :])

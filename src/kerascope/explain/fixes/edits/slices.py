@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, integer
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Call) and called(node) == "range" and len(node.args) == 1:
+        yield from _rounds(context, node)
     if not isinstance(node, ast.Subscript) or context.shape(node.value) is None:
         return
     bounds = _bounds(context, node)
@@ -35,11 +37,36 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             yield context.swap(0.6 if twice else 1.4, part, f"{upper}:")
         elif upper is None and not plain:
             yield context.swap(1.4, part, f":{lower}")
+        if isinstance(part.lower, ast.Name) and upper is not None and lower not in upper.split():
+            yield context.swap(0.7, part, f"{lower} : {lower} + {upper}")
         for bound in bounds:
             if lower is not None and bound not in (lower, upper):
                 yield context.swap(0.8, part, f"{bound}:{upper or ''}")
             if upper is not None and bound not in (lower, upper):
                 yield context.swap(0.9, part, f"{lower or ''}:{bound}")
+
+
+def _rounds(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`range(n)` over windows `x[:, i : i + size]`, or over `x[:, t + 1]`: as many rounds as there are whole ones."""
+    loop = context.parents.get(call)
+    target = getattr(loop, "target", None)
+    if not isinstance(loop, (ast.For, ast.comprehension)) or not isinstance(target, ast.Name):
+        return
+    text = context.text(call.args[0])
+    scope = context.parents[loop] if isinstance(loop, ast.comprehension) else loop
+    for node in ast.walk(scope):
+        ahead = (
+            isinstance(node, ast.BinOp)
+            and isinstance(node.op, ast.Add)
+            and context.text(node.left) == target.id
+        )
+        if not isinstance(node, ast.BinOp) or not ahead:
+            continue
+        size = context.text(node.right)
+        if isinstance(context.parents.get(node), ast.Slice):
+            yield context.swap(0.6, call.args[0], f"{text} - {size} + 1")
+        else:
+            yield context.swap(0.7, call.args[0], f"{text} - {size}")
 
 
 def _bounds(context: Context, node: ast.Subscript) -> list[str]:
