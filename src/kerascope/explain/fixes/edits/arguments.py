@@ -380,6 +380,8 @@ def _words(context: Context, call: ast.Call) -> Iterator[Proposal]:
             quote = context.text(value)[0]
             yield context.swap(1.1, value, f"{quote}{pairs[value.value]}{quote}")
     name = called(call).lower()
+    if name.startswith("convert"):
+        return
     if "conv" in name and "strides" in context.parameters(call) and not _stepped(call):
         # A transposed convolution is there to make something larger.
         yield context.insert(0.9 if "transpose" in name else 1.5, call, "strides=2")

@@ -16,7 +16,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node, ast.Call):
         yield from _whole_numbers(context, node)
         yield from _sizes(context, node)
-    elif isinstance(node, ast.Subscript) and context.dtype(node.slice).startswith(("float", "bfloat")):
+    elif isinstance(node, ast.Subscript) and _may_be_floats(context, node.slice):
         text = context.spell("index", node, context.text(node.slice))
         if text is not None:
             yield context.swap(0.6, node.slice, text)
@@ -30,6 +30,12 @@ def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
             text = context.spell("index", call, context.text(value))
             if text is not None:
                 yield context.swap(0.7, value, text)
+
+
+def _may_be_floats(context: Context, index: ast.expr) -> bool:
+    """Tells whether an index is no integer, or may not be one: Keras hands losses their targets as floats."""
+    target = context.in_loss(index) and isinstance(index, ast.Name) and index.id == "y_true"
+    return target or context.dtype(index).startswith(("float", "bfloat"))
 
 
 def _sizes(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -26,7 +26,7 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
     if function.name == "__init__":
         yield from _super(context, function)
         yield from _by_its_name(context, function)
-    if function.name == "call":
+    if function.name == "call" and not any(context.is_tensor(function, a.arg) for a in function.args.args):
         yield from _one_list(context, function)
     if function.name in ("call", "update_state", "__call__"):
         yield from _parameters(function)
