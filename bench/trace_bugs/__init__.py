@@ -22,6 +22,7 @@ from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
 from trace_bugs.newest import CASES as NEWEST
+from trace_bugs.ordinary import CASES as ORDINARY
 from trace_bugs.plain import CASES as PLAIN
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.unseen import CASES as UNSEEN
@@ -48,6 +49,7 @@ ALL: tuple[Case, ...] = (
         *PLAIN,
         *USUAL,
         *COMMON,
+        *ORDINARY,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

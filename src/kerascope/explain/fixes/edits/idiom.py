@@ -195,9 +195,9 @@ def _turned(context: Context, call: ast.Call) -> Iterator[Proposal]:
             *context.swap(0, one, context.text(two)).edits,
             *context.swap(0, two, context.text(one)).edits,
         )
-        number = integer(one) is not None or integer(two) is not None
+        numbers = (integer(one) is not None) + (integer(two) is not None)
         description = f"{context.text(one)}, {context.text(two)} -> the other way round"
-        yield Proposal(1.3 if number else 1.0, description, edits)
+        yield Proposal(1.0 + 0.3 * numbers, description, edits)
     if context.shape(one) is not None and context.shape(two) is not None:
         edits = (
             *context.swap(0, one, context.text(two)).edits,

@@ -289,7 +289,7 @@ def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if (is_batch or index == 0) and tensor is not None:
                 rows = context.spell("rows", call, tensor)
                 if rows is not None and rows != context.text(element):
-                    literal = index == 0 and (integer(element) or 0) > 1
+                    literal = index == 0 and (integer(element) or 0) > 1 and not is_batch
                     yield context.swap(1.1 if literal else 1.2 if is_batch else 1.6, element, rows)
 
 

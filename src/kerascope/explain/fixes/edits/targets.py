@@ -52,6 +52,7 @@ def _flat(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if not two or not shape or shape[0] != "B" or len(shape) < 3 or len(sizes) != len(shape) - 1:
         return
     last = target.elts[1]  # type: ignore[attr-defined]
-    if context.text(target.elts[0]) == "-1" and integer(last) != -1:  # type: ignore[attr-defined]
+    features = integer(last) == shape[-1] or context.text(last).endswith(".shape[-1]")
+    if context.text(target.elts[0]) == "-1" and features:  # type: ignore[attr-defined]
         whole = " * ".join(f"{context.atom(call.args[0])}.shape[{axis}]" for axis in range(1, len(shape)))
         yield context.swap(0.85, last, whole)
