@@ -414,7 +414,10 @@ class PrimaryCapsules(layers.Layer):
             ),
             (("axis=-1, keepdims=True)", "scale * vectors"), ("axis=-1)", "scale[..., None] * vectors")),
             (("axis=-1, keepdims=True)", "scale * vectors"), ("axis=-1)", "scale[:, :, None] * vectors")),
-            (("axis=-1, keepdims=True)", "scale * vectors"), ("axis=-1)", "ops.expand_dims(scale, -1) * vectors")),
+            (
+                ("axis=-1, keepdims=True)", "scale * vectors"),
+                ("axis=-1)", "ops.expand_dims(scale, -1) * vectors"),
+            ),
             (
                 ("axis=-1, keepdims=True)", "scale * vectors"),
                 ("axis=-1)", "ops.expand_dims(scale, axis=-1) * vectors"),
@@ -470,7 +473,10 @@ class CodebookQuantizer(layers.Layer):
         )
         return ops.argmin(distances, axis=1)
 """,
-        named=("shape=(self.embedding_dim, self.num_embeddings)", "(self.embedding_dim, self.num_embeddings)"),
+        named=(
+            "shape=(self.embedding_dim, self.num_embeddings)",
+            "(self.embedding_dim, self.num_embeddings)",
+        ),
         also=(
             (
                 "ops.matmul(encodings, ops.transpose(self.embeddings))",
@@ -640,7 +646,10 @@ class ArcMarginHead(keras.layers.Layer):
 """,
         named=("self.add_weight",),
         also=(
-            ('name="W", shape=(input_shape[-1], self.n_classes),', "shape=(input_shape[-1], self.n_classes),"),
+            (
+                'name="W", shape=(input_shape[-1], self.n_classes),',
+                "shape=(input_shape[-1], self.n_classes),",
+            ),
             ('name="W", shape=(input_shape[-1], self.n_classes),', "(input_shape[-1], self.n_classes),"),
             (
                 'name="W", shape=(input_shape[-1], self.n_classes),',
@@ -723,7 +732,10 @@ class GridCellLoss(keras.losses.Loss):
                 "ops.split(cells, [2, 4, 5], axis=-1)",
                 "cells[..., :2], cells[..., 2:4], cells[..., 4:5], cells[..., 5:]",
             ),
-            ("ops.split(cells, [2, 4, 5], axis=-1)", "ops.split(cells, np.cumsum([2, 2, 1, 3])[:-1], axis=-1)"),
+            (
+                "ops.split(cells, [2, 4, 5], axis=-1)",
+                "ops.split(cells, np.cumsum([2, 2, 1, 3])[:-1], axis=-1)",
+            ),
             ("ops.split(cells, [2, 4, 5], axis=-1)", "ops.split(cells, np.cumsum([2, 2, 1]), axis=-1)"),
             ("ops.split(cells, [2, 4, 5], axis=-1)", "ops.split(cells, [2, 2 + 2, 2 + 2 + 1], axis=-1)"),
         ),
@@ -805,8 +817,14 @@ class ClassCenterLoss(keras.losses.Loss):
             ("ops.reshape(y_true, (-1,))", "y_true[:, 0]"),
             ("ops.reshape(y_true, (-1,))", "y_true[..., 0]"),
             ('ops.cast(ops.reshape(y_true, (-1,)), "int32")', 'ops.squeeze(ops.cast(y_true, "int32"), -1)'),
-            ('ops.cast(ops.reshape(y_true, (-1,)), "int32")', 'ops.squeeze(ops.cast(y_true, "int32"), axis=-1)'),
-            ('ops.cast(ops.reshape(y_true, (-1,)), "int32")', 'ops.reshape(ops.cast(y_true, "int32"), (-1,))'),
+            (
+                'ops.cast(ops.reshape(y_true, (-1,)), "int32")',
+                'ops.squeeze(ops.cast(y_true, "int32"), axis=-1)',
+            ),
+            (
+                'ops.cast(ops.reshape(y_true, (-1,)), "int32")',
+                'ops.reshape(ops.cast(y_true, "int32"), (-1,))',
+            ),
             ('ops.cast(ops.reshape(y_true, (-1,)), "int32")', 'ops.cast(y_true, "int32")[:, 0]'),
             (
                 ("ops.reshape(y_true, (-1,))", "labels, axis=0)"),

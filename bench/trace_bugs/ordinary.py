@@ -87,12 +87,27 @@ class SoftAssignment(layers.Layer):
         named=("ops.sum(q, axis=1)",),
         also=(
             ("ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))", "q / ops.sum(q, axis=1, keepdims=True)"),
-            ("ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))", "q / ops.sum(q, axis=-1, keepdims=True)"),
+            (
+                "ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))",
+                "q / ops.sum(q, axis=-1, keepdims=True)",
+            ),
             ("ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))", "q / ops.sum(q, axis=1)[:, None]"),
-            ("ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))", "q / ops.expand_dims(ops.sum(q, axis=1), 1)"),
-            ("ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))", "q / ops.expand_dims(ops.sum(q, axis=1), -1)"),
-            ("ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))", "q / ops.reshape(ops.sum(q, axis=1), (-1, 1))"),
-            ("ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))", 'ops.einsum("nk,n->nk", q, 1.0 / ops.sum(q, axis=1))'),
+            (
+                "ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))",
+                "q / ops.expand_dims(ops.sum(q, axis=1), 1)",
+            ),
+            (
+                "ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))",
+                "q / ops.expand_dims(ops.sum(q, axis=1), -1)",
+            ),
+            (
+                "ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))",
+                "q / ops.reshape(ops.sum(q, axis=1), (-1, 1))",
+            ),
+            (
+                "ops.transpose(ops.transpose(q) / ops.sum(q, axis=1))",
+                'ops.einsum("nk,n->nk", q, 1.0 / ops.sum(q, axis=1))',
+            ),
         ),
     ),
     Case(
@@ -227,12 +242,21 @@ class TimestepFeatures(keras.layers.Layer):
         return self.mlp(embedding)
 ''',
         also=(
-            ('ops.cast(timesteps, "float32")[:, None] * freqs[None]', 'ops.cast(timesteps, "float32")[:, None] * freqs'),
+            (
+                'ops.cast(timesteps, "float32")[:, None] * freqs[None]',
+                'ops.cast(timesteps, "float32")[:, None] * freqs',
+            ),
             ('ops.cast(timesteps, "float32")[:, None]', 'ops.cast(timesteps[:, None], "float32")'),
             ('ops.cast(timesteps, "float32")[:, None]', 'ops.cast(timesteps, "float32")[..., None]'),
             ('ops.cast(timesteps, "float32")[:, None]', 'ops.expand_dims(ops.cast(timesteps, "float32"), 1)'),
-            ('ops.cast(timesteps, "float32")[:, None]', 'ops.expand_dims(ops.cast(timesteps, "float32"), -1)'),
-            ('ops.cast(timesteps, "float32")[:, None]', 'ops.reshape(ops.cast(timesteps, "float32"), (-1, 1))'),
+            (
+                'ops.cast(timesteps, "float32")[:, None]',
+                'ops.expand_dims(ops.cast(timesteps, "float32"), -1)',
+            ),
+            (
+                'ops.cast(timesteps, "float32")[:, None]',
+                'ops.reshape(ops.cast(timesteps, "float32"), (-1, 1))',
+            ),
             (
                 'ops.cast(timesteps, "float32")[:, None] * freqs[None]',
                 'ops.outer(ops.cast(timesteps, "float32"), freqs)',
@@ -267,9 +291,15 @@ class ReviewAttentionPool(layers.Layer):
         named=("1.0 - mask", "ops.not_equal(tokens, 0)"),
         also=(
             ('ops.cast(ops.not_equal(tokens, 0), "float32")', "ops.cast(ops.not_equal(tokens, 0), x.dtype)"),
-            ('ops.cast(ops.not_equal(tokens, 0), "float32")', "ops.cast(ops.not_equal(tokens, 0), self.compute_dtype)"),
+            (
+                'ops.cast(ops.not_equal(tokens, 0), "float32")',
+                "ops.cast(ops.not_equal(tokens, 0), self.compute_dtype)",
+            ),
             ('ops.cast(ops.not_equal(tokens, 0), "float32")', 'ops.cast(tokens != 0, "float32")'),
-            ('ops.cast(ops.not_equal(tokens, 0), "float32")', "ops.where(ops.not_equal(tokens, 0), 1.0, 0.0)"),
+            (
+                'ops.cast(ops.not_equal(tokens, 0), "float32")',
+                "ops.where(ops.not_equal(tokens, 0), 1.0, 0.0)",
+            ),
             (
                 ('ops.cast(ops.not_equal(tokens, 0), "float32")', "1.0 - mask"),
                 ("ops.not_equal(tokens, 0)", '1.0 - ops.cast(mask, "float32")'),
@@ -324,7 +354,10 @@ class SpatialAttentionGate(layers.Layer):
         also=(
             ("ops.concatenate([avg_out, max_out], axis=-1)", "ops.concatenate([avg_out, max_out], axis=3)"),
             ("ops.concatenate([avg_out, max_out], axis=-1)", "layers.Concatenate()([avg_out, max_out])"),
-            ("ops.concatenate([avg_out, max_out], axis=-1)", "layers.Concatenate(axis=-1)([avg_out, max_out])"),
+            (
+                "ops.concatenate([avg_out, max_out], axis=-1)",
+                "layers.Concatenate(axis=-1)([avg_out, max_out])",
+            ),
             ("ops.concatenate([avg_out, max_out], axis=-1)", "layers.concatenate([avg_out, max_out])"),
             (
                 (
@@ -539,7 +572,10 @@ class AdditiveScorer(layers.Layer):
             ("self.W1(ops.expand_dims(query, 1))", "ops.expand_dims(self.W1(query), -2)"),
             ("self.W1(ops.expand_dims(query, 1))", "self.W1(query)[:, None]"),
             ("self.W1(ops.expand_dims(query, 1))", "self.W1(query)[:, None, :]"),
-            ("self.W1(ops.expand_dims(query, 1))", "self.W1(ops.repeat(query[:, None], values.shape[1], axis=1))"),
+            (
+                "self.W1(ops.expand_dims(query, 1))",
+                "self.W1(ops.repeat(query[:, None], values.shape[1], axis=1))",
+            ),
             ("self.W1(ops.expand_dims(query, 1))", "layers.RepeatVector(values.shape[1])(self.W1(query))"),
         ),
     ),
@@ -577,7 +613,10 @@ class CitationPropagation(layers.Layer):
         also=(
             ("input_shape[0][-1]", "input_shape[0][2]"),
             ("input_shape[0][-1]", "int(input_shape[0][-1])"),
-            ("input_dim = input_shape[0][-1]", "x_shape, a_shape = input_shape\n        input_dim = x_shape[-1]"),
+            (
+                "input_dim = input_shape[0][-1]",
+                "x_shape, a_shape = input_shape\n        input_dim = x_shape[-1]",
+            ),
             (
                 ("input_shape[0][-1]", "(input_dim, self.channels)"),
                 ("input_shape[0]", "(input_dim[-1], self.channels)"),
@@ -603,7 +642,10 @@ class CaptionLoss(keras.losses.Loss):
 ''',
         also=(
             ("keras.losses.sparse_categorical_crossentropy(", "ops.sparse_categorical_crossentropy("),
-            ("keras.losses.sparse_categorical_crossentropy(", "keras.metrics.sparse_categorical_crossentropy("),
+            (
+                "keras.losses.sparse_categorical_crossentropy(",
+                "keras.metrics.sparse_categorical_crossentropy(",
+            ),
             (
                 "keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)",
                 "keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)(y_true, y_pred)",
@@ -657,7 +699,10 @@ class BoxIntersectionLoss(keras.losses.Loss):
             ("ops.split(boxes, 4, axis=-1)", "ops.split(boxes, 4, axis=1)"),
             ("ops.split(boxes, 4, axis=-1)", "ops.split(boxes, boxes.shape[-1], axis=-1)"),
             ("ops.split(boxes, 4, axis=-1)", "ops.split(boxes, [1, 2, 3], axis=-1)"),
-            ("ops.split(boxes, 4, axis=-1)", "boxes[..., 0:1], boxes[..., 1:2], boxes[..., 2:3], boxes[..., 3:4]"),
+            (
+                "ops.split(boxes, 4, axis=-1)",
+                "boxes[..., 0:1], boxes[..., 1:2], boxes[..., 2:3], boxes[..., 3:4]",
+            ),
             ("ops.split(boxes, 4, axis=-1)", "boxes[:, 0:1], boxes[:, 1:2], boxes[:, 2:3], boxes[:, 3:4]"),
             ("ops.split(boxes, 4, axis=-1)", "[boxes[..., i : i + 1] for i in range(4)]"),
             (
@@ -781,8 +826,14 @@ class NextTrackRanking(keras.losses.Loss):
         return ops.maximum(self.margin - (liked - skipped), 0)
 """,
         also=(
-            ("ops.maximum(self.margin - (liked - skipped), 0)", "ops.maximum(self.margin - (liked - skipped), 0.0)"),
-            ("ops.maximum(self.margin - (liked - skipped), 0)", "ops.maximum(0.0, self.margin - (liked - skipped))"),
+            (
+                "ops.maximum(self.margin - (liked - skipped), 0)",
+                "ops.maximum(self.margin - (liked - skipped), 0.0)",
+            ),
+            (
+                "ops.maximum(self.margin - (liked - skipped), 0)",
+                "ops.maximum(0.0, self.margin - (liked - skipped))",
+            ),
             ("ops.maximum(self.margin - (liked - skipped), 0)", "ops.relu(self.margin - (liked - skipped))"),
             (
                 "ops.maximum(self.margin - (liked - skipped), 0)",
@@ -817,8 +868,14 @@ class TeacherStudentKL(keras.losses.Loss):
         return kl * self.temperature**2
 """,
         also=(
-            ("ops.log_softmax(y_pred / self.temperature, axis=-1)", "ops.log_softmax(y_pred / self.temperature)"),
-            ("ops.log_softmax(y_pred / self.temperature, axis=-1)", "ops.log_softmax(y_pred / self.temperature, -1)"),
+            (
+                "ops.log_softmax(y_pred / self.temperature, axis=-1)",
+                "ops.log_softmax(y_pred / self.temperature)",
+            ),
+            (
+                "ops.log_softmax(y_pred / self.temperature, axis=-1)",
+                "ops.log_softmax(y_pred / self.temperature, -1)",
+            ),
             (
                 "ops.log_softmax(y_pred / self.temperature, axis=-1)",
                 "ops.log_softmax(y_pred / self.temperature, axis=1)",
@@ -943,9 +1000,18 @@ class StationRMSE(keras.metrics.Metric):
 """,
         named=("weight * ops.ones_like(error)",),
         also=(
-            ("ops.expand_dims(ops.cast(sample_weight, error.dtype), -1)", "ops.cast(sample_weight, error.dtype)[:, None]"),
-            ("ops.expand_dims(ops.cast(sample_weight, error.dtype), -1)", "ops.cast(sample_weight[:, None], error.dtype)"),
-            ("ops.expand_dims(ops.cast(sample_weight, error.dtype), -1)", "ops.expand_dims(ops.cast(sample_weight, error.dtype), 1)"),
+            (
+                "ops.expand_dims(ops.cast(sample_weight, error.dtype), -1)",
+                "ops.cast(sample_weight, error.dtype)[:, None]",
+            ),
+            (
+                "ops.expand_dims(ops.cast(sample_weight, error.dtype), -1)",
+                "ops.cast(sample_weight[:, None], error.dtype)",
+            ),
+            (
+                "ops.expand_dims(ops.cast(sample_weight, error.dtype), -1)",
+                "ops.expand_dims(ops.cast(sample_weight, error.dtype), 1)",
+            ),
             (
                 "ops.expand_dims(ops.cast(sample_weight, error.dtype), -1)",
                 "ops.reshape(ops.cast(sample_weight, error.dtype), (-1, 1))",
@@ -1008,7 +1074,7 @@ class FraudSpecificity(keras.metrics.Metric):
         named=("~fraud", "~fraud & ~flagged"),
         also=(
             ('ops.cast(y_true, "bool")', 'ops.cast(y_true, dtype="bool")'),
-            ('ops.cast(y_true, "bool")', 'ops.cast(y_true, bool)'),
+            ('ops.cast(y_true, "bool")', "ops.cast(y_true, bool)"),
             ('ops.cast(y_true, "bool")', "y_true > 0.5"),
             ('ops.cast(y_true, "bool")', "y_true >= 0.5"),
             ('ops.cast(y_true, "bool")', "y_true > 0"),

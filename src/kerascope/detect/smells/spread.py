@@ -57,7 +57,7 @@ def _subtracted(event: Event, activation: Activation) -> Event | None:
     site = _behind(event.site, activation)
     if not isinstance(site.node, ast.BinOp) or not isinstance(site.node.op, ast.Sub):
         return None
-    right = next((c for c in site.children if c.node is site.node.right), None)  # type: ignore[attr-defined]
+    right = next((c for c in site.children if c.node is site.node.right), None)
     found = _behind(right, activation) if right is not None else None
     reduced = found is not None and names.called(found.node).removeprefix("reduce_") == "mean"
     return activation.last.get(found) if reduced and found is not None else None

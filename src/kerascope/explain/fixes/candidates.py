@@ -199,11 +199,8 @@ def candidates(
                 same.setdefault((function, proposal.kind or proposal.description), []).append(
                     dataclasses.replace(proposal, cost=proposal.cost + cost)
                 )
-    for value in settings.places(context, functions):
-        for node in context.nodes(value):
-            for family in families:
-                for proposal in getattr(family, "propose", _none)(context, node):
-                    add(proposal, near.cost(node), 0)
+    for node, proposal in _of_settings(context, functions, families):
+        add(proposal, near.cost(node), 0)
     for proposal in _in_all_places(same.values()):
         add(proposal, 0.0, 0)
     return sorted(found.values(), key=lambda c: c.cost)
@@ -226,6 +223,16 @@ def _of_the_whole(
         yield from getattr(family, "of_function", _none)(context, function)
         if owner is not None:
             yield from getattr(family, "of_class", _none)(context, owner)
+
+
+def _of_settings(
+    context: Context, functions: Sequence[ast.FunctionDef], families: Sequence[ModuleType]
+) -> Iterator[tuple[ast.expr, Proposal]]:
+    """Yields the changes of what is set outside of the functions that read it."""
+    for value in settings.places(context, functions):
+        for node in context.nodes(value):
+            for family in families:
+                yield from ((node, p) for p in getattr(family, "propose", _none)(context, node))
 
 
 def _in_all_places(alike: Iterable[list[Proposal]]) -> Iterator[Proposal]:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kerascope._keras import effects, objects
+from kerascope._keras import objects
 from kerascope.probe.lines.install import is_users
 from kerascope.record.lines import LineLog, Site
 
@@ -33,9 +33,9 @@ def replaced(instance: Any, names: Sequence[str]) -> str:
 def weights_made() -> Iterator[list[str]]:
     """Collects what is wrong where the block, a call of what has been called before, makes weights."""
     wrong: list[str] = []
-    with effects.variables_made(is_users) as made:
+    with objects.weights_made(is_users) as made:
         yield wrong
-    wrong += [f"{NEW_WEIGHTS} {drawn.line}" for drawn in made if drawn.line][:1]
+    wrong += [f"{NEW_WEIGHTS} {line}" for line in made][:1]
 
 
 def culprit(log: LineLog, reason: str) -> Site | None:

@@ -60,8 +60,11 @@ def _merges(long: Sequence[int | str | None], short: Shape) -> bool:
         if not rest:
             return False
         product = rest.pop(0)
-        while product != size and rest and isinstance(product, int) and isinstance(rest[0], int):
-            product *= rest.pop(0)
+        while rest and product != size and isinstance(product, int):
+            following = rest.pop(0)
+            if not isinstance(following, int):
+                return False
+            product *= following
         if product != size:
             return False
     return not rest

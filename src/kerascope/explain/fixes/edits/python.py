@@ -20,9 +20,9 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node, ast.Call):
         yield from _builtin(context, node, prefix)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitAnd, ast.BitOr)):
-        for side in (node.left, node.right):
-            if context.dtype(side).startswith(("float", "bfloat")):
-                yield context.swap(0.6, side, f'{prefix}.cast({context.text(side)}, "bool")')
+        yield from _truths(context, (node.left, node.right), prefix)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
+        yield from _truths(context, (node.operand,), prefix)
     elif isinstance(node, ast.BoolOp) and any(context.shape(v) is not None for v in node.values):
         name = "logical_and" if isinstance(node.op, ast.And) else "logical_or"
         yield context.swap(0.4, node, _folded(f"{prefix}.{name}", [context.text(v) for v in node.values]))
@@ -34,6 +34,16 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     elif isinstance(node, ast.IfExp) and _holds_tensor(context, node.test):
         parts = (node.test, node.body, node.orelse)
         yield context.swap(0.4, node, f"{prefix}.where({', '.join(context.text(p) for p in parts)})")
+
+
+def _truths(context: Context, sides: tuple[ast.expr, ...], prefix: str) -> Iterator[Proposal]:
+    """`~x`, `x & y` of numbers: of truth values, made where they are read or where their name is set."""
+    for side in sides:
+        if not context.dtype(side).startswith(("float", "bfloat")):
+            continue
+        yield context.swap(0.6, side, f'{prefix}.cast({context.text(side)}, "bool")')
+        for value in context.given(side) if isinstance(side, ast.Name) else ():
+            yield context.swap(0.5, value, f'{prefix}.cast({context.text(value)}, "bool")')
 
 
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:

@@ -26,6 +26,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if called(node) in ("matmul", "dot", "bmm", "mm") and len(node.args) >= 2:
         yield from _row_dots(context, node, *node.args[:2])
     yield from _ranked(context, node)
+    yield from _of_each_entry(context, node)
     yield from _flattened(context, node)
     func = node.func
     if isinstance(func, ast.Attribute) and context.kind(func.value) is not None:
@@ -53,6 +54,16 @@ def _of_tensors(context: Context, call: ast.Call, prefix: str) -> Iterator[Propo
         yield context.swap(0.5, call.func, f"{prefix}.repeat")
     if name in _TURNED and hasattr(module, _TURNED[name]) and (two or call.keywords):
         yield context.swap(1.3 if failed else 1.6, call.func, f"{prefix}.{_TURNED[name]}")
+
+
+def _of_each_entry(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`keras.losses.binary_crossentropy`, which is a mean already, where a value for each entry is wanted."""
+    text = context.text(call.func)
+    if "losses." not in text:
+        return
+    for prefix in context.prefixes():
+        if hasattr(context.resolve(ast.parse(prefix, mode="eval").body), called(call)):
+            yield context.swap(0.5, call.func, f"{prefix}.{called(call)}")
 
 
 def _ranked(context: Context, call: ast.Call) -> Iterator[Proposal]:

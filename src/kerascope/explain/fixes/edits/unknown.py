@@ -8,6 +8,7 @@ import difflib
 import inspect
 import types
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from kerascope.explain.fixes.edits.context import Context, Proposal
 from kerascope.explain.fixes.edits.parameters import end_of_parameters
@@ -48,7 +49,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
 
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
     """Yields edits of a whole function: all functions that a module does not have, by the names that it has."""
-    edits = []
+    edits: list[Edit] = []
     shown = ""
     for node in ast.walk(function):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -147,7 +148,7 @@ def _of_self(context: Context, node: ast.Attribute) -> Iterator[Proposal]:
             yield context.swap(1.3 - 0.3 * alike, node, f"self.{name}")
 
 
-def _on_self(node: ast.AST) -> bool:
+def _on_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and _is_self(node.value)
 
 
@@ -234,7 +235,8 @@ def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if not taken:
         return
     given = [k for k in call.keywords if k.arg is not None]
-    edits, shown = [], []
+    edits: list[Edit] = []
+    shown = []
     free = [name for name in taken if name not in {k.arg for k in given}][len(call.args) :]
     for keyword in given:
         if keyword.arg is None or keyword.arg in taken:
@@ -243,18 +245,40 @@ def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if new not in free:
             new = next(iter(difflib.get_close_matches(keyword.arg, free, 1, _ALIKE)), "")
         if not new:
-            if open_:
-                continue
-            return
+            continue
         place = (keyword.lineno, keyword.lineno, keyword.col_offset, keyword.col_offset + len(keyword.arg))
         edits += context.replace(0, place, keyword.arg, new).edits
         shown.append(f"{keyword.arg}= -> {new}=")
     if edits:
         yield Proposal(0.4, ", ".join(shown), tuple(edits))
+    strange = [k for k in given if k.arg not in taken] if not open_ else []
+    if strange and not edits:
+        yield from _left_out(context, call, strange)
     twice = [name for name in taken[: len(call.args)] if name in {k.arg for k in given}]
     first = call.args[0] if call.args else None
     if twice and "name" in taken and isinstance(first, ast.Constant) and isinstance(first.value, str):
         yield context.swap(0.3, first, f"name={context.text(first)}")
+
+
+def _left_out(context: Context, call: ast.Call, strange: list[ast.keyword]) -> Iterator[Proposal]:
+    """Keywords of other libraries for what is written otherwise here, or not at all."""
+    rest = [context.text(a) for a in call.args]
+    words = [f"{k.arg}={context.text(k.value)}" for k in call.keywords if k not in strange]
+    head = context.text(call.func)
+    names = {k.arg: k.value for k in strange}
+    for index, word in enumerate(("transpose_a", "transpose_b")):
+        value = names.get(word)
+        if index < len(rest) and isinstance(value, ast.Constant) and value.value is True:
+            rest[index] = context.spell("swap", call, rest[index]) or rest[index]
+    last = ""
+    if names.keys() & {"direction", "descending", "reverse"} and rest:
+        if head.endswith("argsort"):
+            rest[0] = f"-{context.atom(call.args[0])}"
+        else:
+            last = ", axis=-1)"
+    text = f"{head}({', '.join([*rest, *words])})"
+    prefix = head.rpartition(".")[0]
+    yield context.swap(0.4, call, f"{prefix}.flip({text}{last}" if last else text)
 
 
 _OF_EVERY_LAYER = (
