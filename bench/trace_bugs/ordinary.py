@@ -490,11 +490,13 @@ class PlateReader(keras.Model):
             ("ops.transpose(x, (0, 2, 1, 3))", "ops.moveaxis(x, 1, 2)"),
             ("ops.transpose(x, (0, 2, 1, 3))", "layers.Permute((2, 1, 3))(x)"),
             (
-                "        x = ops.transpose(x, (0, 2, 1, 3))\n        x = ops.reshape(x, (-1, width, height * channels))",
+                "        x = ops.transpose(x, (0, 2, 1, 3))\n"
+                "        x = ops.reshape(x, (-1, width, height * channels))",
                 "        x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, width, height * channels))",
             ),
             (
-                "        x = ops.transpose(x, (0, 2, 1, 3))\n        x = ops.reshape(x, (-1, width, height * channels))",
+                "        x = ops.transpose(x, (0, 2, 1, 3))\n"
+                "        x = ops.reshape(x, (-1, width, height * channels))",
                 "        x = ops.reshape(ops.swapaxes(x, 1, 2), (-1, width, height * channels))",
             ),
         ),
