@@ -26,9 +26,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
 def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """Indices that are no integers."""
     for name, value in zip(context.parameters(call), call.args, strict=False):
-        if name in _INDICES and context.dtype(value).startswith(("float", "bfloat")):
+        kind = context.dtype(value)
+        if name in _INDICES and (kind.startswith(("float", "bfloat")) or (kind and context.in_loss(call))):
             text = context.spell("index", call, context.text(value))
-            if text is not None:
+            if text is not None and text != context.text(value):  # Keras hands losses their targets as floats
                 yield context.swap(0.7, value, text)
 
 
