@@ -1,6 +1,6 @@
 """What a profile costs: profiled and plain `fit` of the same model in turns, CPU time of the training itself.
 
-    python bench/profile.py [--backends jax,tensorflow,torch] [--models mlp,cnn,transformer] [--json FILE]
+    python bench/profile.py [--backends jax,tensorflow,torch] [--models mlp,cnn,transformer] [--steps N] [--json FILE]
 
 Each backend runs in a process of its own. A round trains a fresh model plainly, watched (the light account that
 `kerascope run` keeps) and profiled, in random order; the time counts from `on_train_begin` to `on_train_end`, compiling
@@ -39,7 +39,7 @@ VARIANTS = ("plain", "plain 2", "watched", "profiled")
 STEPS = {"mlp": 400, "cnn": 60, "transformer": 60}
 
 
-def seconds(name: str, variant: str) -> tuple[float, float]:
+def seconds(name: str, variant: str, steps: int) -> tuple[float, float]:
     """CPU and wall seconds of one training."""
     import keras
     import models
@@ -57,7 +57,7 @@ def seconds(name: str, variant: str) -> tuple[float, float]:
     model, span = models.MODELS[name](), Span()
     batches = models.batches(name, 20)
     x, y = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
-    fit = {"batch_size": len(batches[0][0]), "epochs": STEPS[name] // 20, "verbose": 0, "callbacks": [span]}
+    fit = {"batch_size": len(batches[0][0]), "epochs": steps // 20, "verbose": 0, "callbacks": [span]}
     out = Path(tempfile.mkdtemp()) / "bench.kscope"
     if variant == "profiled":
         kerascope.profile(model, x, y, out=out, **fit)
@@ -69,13 +69,13 @@ def seconds(name: str, variant: str) -> tuple[float, float]:
     return span.took
 
 
-def measure(name: str, rounds: int) -> dict[str, dict[str, float]]:
+def measure(name: str, rounds: int, steps: int) -> dict[str, dict[str, float]]:
     order = random.Random(0)
-    seconds(name, "plain")  # what only the first training of a process does
+    seconds(name, "plain", steps)  # what only the first training of a process does
     took: dict[str, list[tuple[float, float]]] = {variant: [] for variant in VARIANTS}
     for _ in range(rounds):
         for variant in order.sample(VARIANTS, len(VARIANTS)):
-            took[variant].append(seconds(name, variant))
+            took[variant].append(seconds(name, variant, steps))
     return {
         variant: {
             "cpu": statistics.median(a[0] / b[0] for a, b in zip(took[variant], took["plain"], strict=True)),
@@ -93,12 +93,14 @@ def main() -> None:
     parser.add_argument("--backends", default="jax,tensorflow,torch")
     parser.add_argument("--models", default="mlp,cnn,transformer")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="steps of a training; multiples of 20")
     parser.add_argument("--json", help="write the figures here")
     parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         for name in options.models.split(","):
-            print("ROW " + json.dumps({"model": name, **measure(name, options.rounds)}), flush=True)
+            row = {"model": name, **measure(name, options.rounds, options.steps or STEPS[name])}
+            print("ROW " + json.dumps(row), flush=True)
         return
     rows = []
     print("| model | backend | plain, CPU | noise | watched | profiled |\n|---|---|---|---|---|---|")

@@ -35,7 +35,7 @@ class Norms:
         scale = taps.loss_scale(optimizer)
         for gradient, variable in taps.apply_arguments(optimizer, *args):
             name = self._names.get(id(variable)) or getattr(variable, "path", None) or variable.name
-            norm = tf.constant(float("nan")) if gradient is None else taps.norm(taps.dense(gradient)) / scale
+            norm = tf.constant(float("nan")) if gradient is None else _norm(gradient) / scale
             self._found.append((name, norm))
 
     def after_apply(self, token: Any, result: Any, optimizer: Any, *args: Any) -> None:
@@ -91,3 +91,7 @@ def _keeping(train_step: Callable[..., Any], norms: Norms) -> Callable[..., Any]
         return logs
 
     return step
+
+
+def _norm(gradient: Any) -> Any:
+    return taps.norm(taps.half_square(taps.dense(gradient)))

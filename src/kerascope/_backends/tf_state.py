@@ -204,7 +204,7 @@ def _norms(entries: Sequence[Entry]) -> Callable[[], Any]:
     def norms() -> Any:
         if not entries:
             return tf.zeros([0])
-        return tf.stack([taps.norm(_value(entry)) for entry in entries])
+        return taps.norm(tf.stack([taps.half_square(_value(entry)) for entry in entries]))
 
     return graph_function(norms, autograph=False)
 
