@@ -59,11 +59,11 @@ def _made_once(
         kept = isinstance(parent, ast.Assign) and len(parent.targets) == 1
         target = parent.targets[0] if kept else None  # type: ignore[union-attr]
         if isinstance(target, ast.Attribute):
-            name, edits = target.attr, [_without(context, parent)]  # type: ignore[arg-type]
+            name, edits = target.attr, [_without(context, parent)]
         elif isinstance(target, ast.Name):
             name = target.id
             uses = [n for n in ast.walk(call) if isinstance(n, ast.Name) and n.id == name and n is not target]
-            edits = [_without(context, parent), *(Edit(position(n), f"self.{name}") for n in uses)]  # type: ignore[arg-type]
+            edits = [_without(context, parent), *(Edit(position(n), f"self.{name}") for n in uses)]
         else:
             name = re.sub(r"(?<!^)(?<![A-Z0-9])(?=[A-Z])", "_", called(node)).lower()
             edits = [Edit(position(node), f"self.{name}")]
@@ -77,13 +77,11 @@ def _made_once(
         yield Proposal(0.4, description, (Edit((line, line, end, end), made), *edits))
 
 
-def _without(context: Context, statement: ast.stmt) -> Edit:
+def _without(context: Context, statement: ast.AST) -> Edit:
     """Returns the edit that takes a statement of several out."""
-    body = next(
-        block
-        for field in ("body", "orelse")
-        if isinstance(block := getattr(context.parents[statement], field, None), list) and statement in block
-    )
+    outer = context.parents[statement]
+    blocks = [getattr(outer, field, None) for field in ("body", "orelse", "finalbody")]
+    body = next(block for block in blocks if isinstance(block, list) and statement in block)
     if len(body) == 1:
         return Edit(position(statement), "pass")
     index = body.index(statement)

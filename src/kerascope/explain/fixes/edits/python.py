@@ -106,11 +106,9 @@ def _chosen(
 
 def _holds_tensor(context: Context, test: ast.expr) -> bool:
     """Tells whether a condition is a tensor with more than one entry, as far as was seen."""
-    return any(
-        bool(context.shape(node)) for node in ast.walk(test) if not isinstance(node, ast.expr_context)
-    ) and not (
-        any(isinstance(n, ast.Attribute) and n.attr in ("shape", "ndim", "dtype") for n in ast.walk(test))
-    )
+    nodes = [node for node in ast.walk(test) if isinstance(node, ast.expr)]
+    of_shapes = any(isinstance(n, ast.Attribute) and n.attr in ("shape", "ndim", "dtype") for n in nodes)
+    return not of_shapes and any(bool(context.shape(node)) for node in nodes)
 
 
 def _builtin(context: Context, call: ast.Call, prefix: str) -> Iterator[Proposal]:

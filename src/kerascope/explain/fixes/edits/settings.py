@@ -63,7 +63,7 @@ def _name(context: Context, node: ast.expr) -> str:
     parent = context.parents.get(node)
     if isinstance(parent, ast.Assign) and isinstance(context.parents.get(parent), (ast.Module, ast.ClassDef)):
         return next((t.id for t in parent.targets if isinstance(t, ast.Name)), "")
-    if isinstance(parent, ast.arguments) and node in parent.defaults:
+    if isinstance(parent, ast.arguments) and node in parent.defaults and not parent.posonlyargs:
         given = parent.args[len(parent.args) - len(parent.defaults) :]
         return given[parent.defaults.index(node)].arg
     return ""
