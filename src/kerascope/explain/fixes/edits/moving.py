@@ -56,19 +56,19 @@ def _made_once(
         if not called(node)[:1].isupper() or not _known_before(context, node):
             continue
         parent = context.parents.get(node)
-        kept = isinstance(parent, ast.Assign) and len(parent.targets) == 1
-        target = parent.targets[0] if kept else None  # type: ignore[union-attr]
+        whole = parent if isinstance(parent, ast.Assign) and len(parent.targets) == 1 else None
+        target = whole.targets[0] if whole is not None else None
+        edits = [] if whole is None else _without(context, whole)
         if isinstance(target, ast.Attribute):
-            name, edits = target.attr, [_without(context, parent)]
+            name = target.attr
         elif isinstance(target, ast.Name):
             name = target.id
             uses = [n for n in ast.walk(call) if isinstance(n, ast.Name) and n.id == name and n is not target]
-            edits = [_without(context, parent), *(Edit(position(n), f"self.{name}") for n in uses)]
+            edits += [Edit(position(n), f"self.{name}") for n in uses]
         else:
             name = re.sub(r"(?<!^)(?<![A-Z0-9])(?=[A-Z])", "_", called(node)).lower()
             edits = [Edit(position(node), f"self.{name}")]
-        if name in taken and not isinstance(target, ast.Attribute):
-            name = f"{name}_layer"
+        if not edits or (name in taken and not isinstance(target, ast.Attribute)):
             continue
         last = init.body[-1]
         line, end = last.end_lineno or 0, last.end_col_offset or 0
@@ -77,20 +77,20 @@ def _made_once(
         yield Proposal(0.4, description, (Edit((line, line, end, end), made), *edits))
 
 
-def _without(context: Context, statement: ast.AST) -> Edit:
-    """Returns the edit that takes a statement of several out."""
+def _without(context: Context, statement: ast.stmt) -> list[Edit]:
+    """Returns the edit that takes a statement of several out; none where it stands in an unusual place."""
     outer = context.parents[statement]
     blocks = [getattr(outer, field, None) for field in ("body", "orelse", "finalbody")]
-    body = next(block for block in blocks if isinstance(block, list) and statement in block)
-    if len(body) == 1:
-        return Edit(position(statement), "pass")
+    body = next((block for block in blocks if isinstance(block, list) and statement in block), [])
+    if len(body) < 2:
+        return [Edit(position(statement), "pass")] if body else []
     index = body.index(statement)
     first, last, begin, end = position(statement)
     if index + 1 < len(body):
         following = body[index + 1]
-        return Edit((first, following.lineno, begin, following.col_offset), "")
+        return [Edit((first, following.lineno, begin, following.col_offset), "")]
     before = body[index - 1]
-    return Edit((before.end_lineno or 0, last, before.end_col_offset or 0, end), "")
+    return [Edit((before.end_lineno or 0, last, before.end_col_offset or 0, end), "")]
 
 
 def _known_before(context: Context, call: ast.Call) -> bool:
