@@ -71,7 +71,9 @@ FAMILIES: tuple[ModuleType, ...] = (
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, peraxis, shapes, operands, slopes, python, casts)
-_MADE_BEFORE = ("__init__", "build", "call", "compute_output_shape", "get_config")
+_MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
+_LOOKED_AT = (*_MADE_BEFORE, "call")
+"""What is looked at of a class that ran in part; `call` may not even have begun."""
 _MOST_PLACES = 4
 _TOGETHER = 0.2
 """Added to the cost of a change that is made in several places at once."""
@@ -285,7 +287,7 @@ def _functions(tree: ast.Module, executed: set[str], places: set[Position]) -> I
             if isinstance(child, ast.FunctionDef):
                 name = prefix + child.name
                 owner = prefix.rstrip(".")
-                of_class = isinstance(node, ast.ClassDef) and child.name in _MADE_BEFORE
+                of_class = isinstance(node, ast.ClassDef) and child.name in _LOOKED_AT
                 made = of_class and any(e.startswith(f"{owner}.") for e in executed)
                 if name in executed or made or marked(child):
                     yield child

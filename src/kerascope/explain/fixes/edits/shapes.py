@@ -290,7 +290,7 @@ def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 rows = context.spell("rows", call, tensor)
                 if rows is not None and rows != context.text(element):
                     literal = index == 0 and (integer(element) or 0) > 1 and not is_batch
-                    yield context.swap(1.1 if literal else 1.2 if is_batch else 1.6, element, rows)
+                    yield context.swap(1.3 if literal else 1.2 if is_batch else 1.6, element, rows)
 
 
 def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
