@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 
 from trace_bugs.abroad import CASES as ABROAD
@@ -9,6 +10,7 @@ from trace_bugs.apart import CASES as APART
 from trace_bugs.aside import CASES as ASIDE
 from trace_bugs.beyond import CASES as BEYOND
 from trace_bugs.case import Case, Loaded, load
+from trace_bugs.common import CASES as COMMON
 from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
 from trace_bugs.further import CASES as FURTHER
@@ -20,6 +22,7 @@ from trace_bugs.losses import CASES as LOSSES
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
 from trace_bugs.newest import CASES as NEWEST
+from trace_bugs.ordinary import CASES as ORDINARY
 from trace_bugs.plain import CASES as PLAIN
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.unseen import CASES as UNSEEN
@@ -45,8 +48,14 @@ ALL: tuple[Case, ...] = (
         *ABROAD,
         *PLAIN,
         *USUAL,
+        *COMMON,
+        *ORDINARY,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )
+
+_TWICE = [name for name, count in collections.Counter(case.name for case in ALL).items() if count > 1]
+if _TWICE:
+    raise ValueError(f"{', '.join(_TWICE)}: --only could not tell these cases apart")
 
 __all__ = ["ALL", "Case", "Loaded", "load"]

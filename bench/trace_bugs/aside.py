@@ -173,12 +173,12 @@ class HammingScore(keras.metrics.Metric):
 """,
     ),
     Case(
-        "PerClassError",
+        "ErrorByClass",
         "p3 p3",
         "ops.sum(ops.abs(y_true - y_pred), axis=0)",
         "ops.sum(ops.abs(y_true - y_pred), axis=-1)",
         """
-class PerClassError(keras.metrics.Metric):
+class ErrorByClass(keras.metrics.Metric):
     def __init__(self, classes=3, **kwargs):
         super().__init__(**kwargs)
         self.errors = self.add_weight(shape=(classes,), initializer="zeros", name="errors")

@@ -6,12 +6,12 @@ from trace_bugs.case import Case
 
 CASES = (
     Case(
-        "SqueezeExcite",
+        "ImageGate",
         "4,4,6",
         "self.expand(self.squeeze(ops.mean(x, axis=(1, 2), keepdims=True)))",
         "self.expand(self.squeeze(ops.mean(x, axis=(1, 2))))",
         """
-class SqueezeExcite(layers.Layer):
+class ImageGate(layers.Layer):
     def __init__(self, ratio=2, **kwargs):
         super().__init__(**kwargs)
         self.ratio = ratio
@@ -68,12 +68,12 @@ class PatchTokens(layers.Layer):
 """,
     ),
     Case(
-        "LearnedPositions",
+        "AddedPositions",
         "6,5",
         "ops.arange(x.shape[1])",
         "ops.arange(x.shape[0])",
         """
-class LearnedPositions(layers.Layer):
+class AddedPositions(layers.Layer):
     def __init__(self, longest=16, **kwargs):
         super().__init__(**kwargs)
         self.longest = longest
@@ -88,12 +88,12 @@ class LearnedPositions(layers.Layer):
         named=("x + self.table(positions)",),
     ),
     Case(
-        "UnitRows",
+        "ScaledRows",
         "7",
         "axis=-1, keepdims=True) + 1e-8",
         "axis=0, keepdims=True) + 1e-8",
         """
-class UnitRows(layers.Layer):
+class ScaledRows(layers.Layer):
     def __init__(self, classes=3, **kwargs):
         super().__init__(**kwargs)
         self.classes = classes
@@ -126,12 +126,12 @@ class HighwayBlock(layers.Layer):
         named=("(1 - gate) * x", "self.gate(x)"),
     ),
     Case(
-        "GatedUnit",
+        "ChunkedGate",
         "5,6",
         "ops.split(self.both(x), 2, axis=-1)",
         "ops.split(self.both(x), 2, axis=1)",
         """
-class GatedUnit(layers.Layer):
+class ChunkedGate(layers.Layer):
     def __init__(self, units=4, **kwargs):
         super().__init__(**kwargs)
         self.units = units

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerascope._keras import alone
+from kerascope._keras import alone, effects
 
 KINDS: dict[str, type] = {
     "model": keras.Model,
@@ -224,6 +224,15 @@ def undisturbed() -> Iterator[None]:
         state.set_global_attribute("global_seed_generator", generator)
         if generator is not None:
             generator.state.assign(seeds)
+
+
+@contextlib.contextmanager
+def weights_made(is_users: Callable[[str], bool]) -> Iterator[list[int]]:
+    """Collects, when the block is over, the lines of the user's in which it made variables of floats."""
+    lines: list[int] = []
+    with effects.variables_made(is_users) as made:
+        yield lines
+    lines += [drawn.line for drawn in made if drawn.line]
 
 
 def parts_of(obj: Any) -> list[Any]:

@@ -20,6 +20,8 @@ KINDS = (
     "logits-mismatch",
     "nan-operation",
     "wrong-axis",
+    "wrong-argument",
+    "numpy-in-call",
     "disconnected-gradient",
     "softmax-one-unit",
 )

@@ -875,3 +875,116 @@ def head_of_zeros():
     return ops.categorical_crossentropy(y, ops.zeros((8, 3)), from_logits=True), ops.binary_crossentropy(
         y, ops.zeros((8, 3)), from_logits=True
     )
+
+
+# -- axes of attentions, of choices and of spreads; parts taken twice, several taken for one; NumPy -----------------
+
+
+@faulty("wrong-axis", "ops.softmax(scores, axis=1)")
+def attention_over_the_queries():
+    def call(q, k):
+        scores = ops.matmul(q, ops.transpose(k, (0, 2, 1)))
+        weights = ops.softmax(scores, axis=1)
+        return ops.matmul(weights, k)
+
+    return Run(call)(tensor(4, 5, 3), tensor(4, 6, 3))
+
+
+@healthy
+def attention_and_routing():
+    def call(q, k):
+        weights = ops.softmax(ops.matmul(q, ops.transpose(k, (0, 2, 1))), axis=-1)
+        shares = ops.softmax(ops.ones((4, 5, 6)), axis=1)
+        return ops.matmul(weights, k), ops.matmul(shares, k)
+
+    return Run(call)(tensor(4, 5, 3), tensor(4, 6, 3))
+
+
+@faulty("wrong-axis", "ops.argmax(p)")
+def best_of_the_whole_batch():
+    return Run(lambda p: ops.cast(ops.argmax(p), "float32"))(tensor(16, 5))
+
+
+@healthy
+def best_of_each_row():
+    return Run(lambda p: ops.cast(ops.argmax(p, axis=-1), "float32"))(tensor(16, 5))
+
+
+@faulty("wrong-axis", "ops.var(x, axis=1, keepdims=True)")
+def spread_over_other_axes():
+    def call(x):
+        mean = ops.mean(x, axis=-1, keepdims=True)
+        spread = ops.var(x, axis=1, keepdims=True)
+        return (x - mean) / ops.sqrt(spread + 1e-3)
+
+    return Run(call)(tensor(4, 5, 3))
+
+
+@healthy
+def spread_over_the_same_axes():
+    def call(x):
+        mean = ops.mean(x, axis=-1, keepdims=True)
+        spread = ops.mean(ops.square(x - mean), axis=-1, keepdims=True)
+        return (x - mean) / ops.sqrt(spread + 1e-3)
+
+    return Run(call)(tensor(4, 5, 3))
+
+
+@faulty("wrong-argument", "h[:, :3]")
+def half_taken_twice():
+    def call(h):
+        a = h[:, :3]
+        b = h[:, :3]
+        return a * ops.sigmoid(b)
+
+    return Run(call)(tensor(4, 6))
+
+
+@healthy
+def both_halves():
+    def call(h):
+        a = h[:, :3]
+        b = h[:, 3:]
+        first = h[:, 0]
+        start = h[:, 0]
+        return a * ops.sigmoid(b), first + start
+
+    return Run(call)(tensor(4, 6))
+
+
+if keras.backend.backend() != "tensorflow":  # which makes no tensor of two of different types
+
+    @faulty("wrong-argument", 'ops.cast(best, "int32")')
+    def values_and_places_as_one():
+        def call(p):
+            best = ops.top_k(p, k=2)
+            return ops.cast(best, "int32")
+
+        return Run(call)(tensor(4, 6))
+
+
+@healthy
+def places_alone():
+    def call(p):
+        best = ops.top_k(p, k=2)
+        return ops.cast(best[1], "int32"), ops.stack(ops.split(p, 2, axis=-1))
+
+    return Run(call)(tensor(4, 6))
+
+
+@faulty("numpy-in-call", "np.log(p)")
+def numpy_in_a_loss():
+    return as_loss(
+        lambda y, p: -ops.sum(y * ops.convert_to_tensor(np.log(p)), axis=-1),
+        ops.ones((4, 3)) / 3,
+        ops.ones((4, 3)) / 3,
+    )
+
+
+@healthy
+def numpy_on_sizes():
+    return as_loss(
+        lambda y, p: ops.sum(y * p, axis=-1) / np.sqrt(float(np.prod(p.shape[1:]))),
+        tensor(4, 3),
+        tensor(4, 3),
+    )

@@ -54,7 +54,13 @@ PAGES = Path(__file__).resolve().parents[3] / "docs" / "findings"
 PAGE_PROGRAMS = {
     (kind, state): program
     for kind in KINDS
-    if kind not in ("disconnected-gradient", "wrong-axis")  # theirs are for `kerascope run`
+    if kind
+    not in (
+        "disconnected-gradient",
+        "wrong-axis",
+        "wrong-argument",
+        "numpy-in-call",
+    )  # they are run as scripts
     for state, program in re.findall(
         r"```python (broken|fixed)\n(.*?)```", (PAGES / f"{kind}.md").read_text(), re.DOTALL
     )

@@ -34,7 +34,7 @@ def judge(moment: Moment) -> Verdict:
     if operand is None:
         return None
     shape = operand.event.facts.shape
-    if not shape or not _is_batch(operand, shape, moment):
+    if not shape or not is_batch(operand, shape, moment):
         return CLEAR
     if not source.is_returned(moment.site) or _on_purpose(moment, what):
         return CLEAR
@@ -80,7 +80,7 @@ def _batched_in_einsum(moment: Moment) -> Operand | None:
     return operands[0]
 
 
-def _is_batch(operand: Operand, shape: Shape, moment: Moment) -> bool:
+def is_batch(operand: Operand, shape: Shape, moment: Moment) -> bool:
     found = flow.sources(operand.event, moment.activation)
     given = [
         moment.activation.definitions[n].facts.shape

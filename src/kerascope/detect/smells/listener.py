@@ -11,18 +11,24 @@ from typing import Any
 import numpy as np
 
 from kerascope.detect.smells import (
+    attention,
     axes,
     cancellation,
     cuts,
     domains,
+    flat,
     gradient,
+    leaving,
     logits,
     overflow,
     roles,
     saturation,
     scales,
+    several,
     shapes,
+    spread,
     turns,
+    twice,
 )
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict
 from kerascope.record.lines import Event, Site
@@ -52,6 +58,12 @@ RULES = (
     Rule(("cancellation",), cancellation.concerns, cancellation.judge, 0.5),
     Rule(("wrong-axis",), axes.concerns, axes.judge, 0.9),
     Rule(("wrong-axis",), turns.concerns, turns.judge, 1.0),
+    Rule(("wrong-axis",), spread.concerns, spread.judge, 1.0),
+    Rule(("wrong-axis",), attention.concerns, attention.judge, 1.0),
+    Rule(("wrong-axis",), flat.concerns, flat.judge, 1.0),
+    Rule(("numpy-in-call",), leaving.concerns, leaving.judge),
+    Rule(("wrong-argument",), twice.concerns, twice.judge, 1.0),
+    Rule(("wrong-argument",), several.concerns, several.judge, 1.0),
     Rule(("disconnected-gradient",), cuts.concerns, cuts.judge, 0.9),
     Rule(("logits-mismatch",), logits.concerns, logits.judge, 0.9),
 )

@@ -29,6 +29,8 @@ def judge(moment: Moment) -> Verdict:
         return None
     split = len(after) == 4
     whole, parts = (before, after) if split else (after, before)
+    if not split and parts[3] == whole[1] != parts[2]:
+        return CLEAR  # the channels of an image, of which there are as many as pieces are made
     return _hit(moment, operand.event.site.source, split, whole, parts) if _mixed(whole, parts) else CLEAR
 
 

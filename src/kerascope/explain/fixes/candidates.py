@@ -9,19 +9,30 @@ from types import ModuleType
 
 from kerascope._keras import objects
 from kerascope.explain.fixes.edits import (
+    alike,
     arguments,
+    casts,
     counting,
     definitions,
     einsum,
     given,
     idiom,
+    layout,
+    moving,
     names,
     operands,
     peraxis,
     picking,
+    python,
+    results,
+    settings,
     shapes,
+    siblings,
+    slices,
     slopes,
     structure,
+    targets,
+    unknown,
     weights,
 )
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, position
@@ -37,6 +48,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     peraxis,
     einsum,
     operands,
+    casts,
     shapes,
     weights,
     idiom,
@@ -46,10 +58,22 @@ FAMILIES: tuple[ModuleType, ...] = (
     given,
     definitions,
     structure,
+    unknown,
+    python,
+    moving,
+    results,
+    siblings,
+    settings,
+    layout,
+    slices,
+    alike,
+    targets,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
-_REPEATED = (arguments, peraxis, shapes, operands, slopes)
+_REPEATED = (arguments, peraxis, shapes, operands, slopes, python, casts)
 _MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
+_LOOKED_AT = (*_MADE_BEFORE, "call")
+"""What is looked at of a class that ran in part; `call` may not even have begun."""
 _MOST_PLACES = 4
 _TOGETHER = 0.2
 """Added to the cost of a change that is made in several places at once."""
@@ -157,7 +181,7 @@ def candidates(
     near = Nearness(context, places, culprit, silent=silent, vague=vague)
     left_out = LeftOut(context)
     found: dict[tuple[Edit, ...], Candidate] = {}
-    alike: dict[tuple[ast.AST, str], list[Proposal]] = {}
+    same: dict[tuple[ast.AST, str], list[Proposal]] = {}
 
     def add(proposal: Proposal, cost: float, lost: int) -> None:
         known = found.get(proposal.edits)
@@ -174,10 +198,12 @@ def candidates(
             orphaned = ORPHANED if left_out.orphans(proposal) else 0.0
             add(proposal, cost + orphaned, left_out.tensors(proposal))
             if family in _REPEATED and cost < FAR:
-                alike.setdefault((function, proposal.kind or proposal.description), []).append(
+                same.setdefault((function, proposal.kind or proposal.description), []).append(
                     dataclasses.replace(proposal, cost=proposal.cost + cost)
                 )
-    for proposal in _in_all_places(alike.values()):
+    for node, proposal in _of_settings(context, functions, families):
+        add(proposal, near.cost(node), 0)
+    for proposal in _in_all_places(same.values()):
         add(proposal, 0.0, 0)
     return sorted(found.values(), key=lambda c: c.cost)
 
@@ -199,6 +225,16 @@ def _of_the_whole(
         yield from getattr(family, "of_function", _none)(context, function)
         if owner is not None:
             yield from getattr(family, "of_class", _none)(context, owner)
+
+
+def _of_settings(
+    context: Context, functions: Sequence[ast.FunctionDef], families: Sequence[ModuleType]
+) -> Iterator[tuple[ast.expr, Proposal]]:
+    """Yields the changes of what is set outside of the functions that read it."""
+    for value in settings.places(context, functions):
+        for node in context.nodes(value):
+            for family in families:
+                yield from ((node, p) for p in getattr(family, "propose", _none)(context, node))
 
 
 def _in_all_places(alike: Iterable[list[Proposal]]) -> Iterator[Proposal]:
@@ -251,7 +287,7 @@ def _functions(tree: ast.Module, executed: set[str], places: set[Position]) -> I
             if isinstance(child, ast.FunctionDef):
                 name = prefix + child.name
                 owner = prefix.rstrip(".")
-                of_class = isinstance(node, ast.ClassDef) and child.name in _MADE_BEFORE
+                of_class = isinstance(node, ast.ClassDef) and child.name in _LOOKED_AT
                 made = of_class and any(e.startswith(f"{owner}.") for e in executed)
                 if name in executed or made or marked(child):
                     yield child

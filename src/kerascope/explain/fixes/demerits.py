@@ -29,7 +29,7 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
     if before.size and before.ndim and np.allclose(before, before[:1], atol=1e-6):
         outcome.demerits["the output does not depend on the input"] = 3.0
     for index, spec in enumerate(trial.subject.specs()):
-        if not _differs(_with_other_input(trial, instance, index), result):
+        if not differs(_with_other_input(trial, instance, index), result):
             outcome.demerits[f"input {index + 1} has no effect"] = 2.0
         del spec
     if before.ndim > 1 and before.shape[-1] > 1 and np.allclose(before, before[..., :1], atol=1e-6):
@@ -41,12 +41,12 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
         outcome.demerits["the last axis is not of the size that the layer is made with"] = 0.3
     weights = list(getattr(instance, "trainable_weights", ()))
     for weight in weights[:_MOST_WEIGHTS] + weights[_MOST_WEIGHTS:][-1:]:
-        if not _differs(_with_other_weight(trial, instance, weight), result):
+        if not differs(_with_other_weight(trial, instance, weight), result):
             # A bias before a softmax or a normalisation has none in sound layers too.
             outcome.demerits[f"weight {weight.name!r} has no effect"] = 0.3 if "bias" in weight.name else 1.5
 
 
-def _differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:
+def differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:
     if new is None or len(new) != len(old):
         return True
     return any(
@@ -132,7 +132,7 @@ def of_loss(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outc
     specs = trial.subject.specs()
     for index, name in enumerate(("y_true", "y_pred")[: len(specs)]):
         # A loss that ignores one of the two altogether means to, as one of triplets does.
-        if _reads(type(instance).call, index) and not _differs(
+        if _reads(type(instance).call, index) and not differs(
             _with_other_input(trial, instance, index), result
         ):
             outcome.demerits[f"{name} has no effect"] = 3.0
@@ -165,14 +165,14 @@ def of_metric(trial: Trial, outcome: Outcome) -> None:
     splits = [
         [_attempt(trial, each, *_rows(trial, args, kwargs, p)) for p in order][-1] for each, order in orders
     ]
-    if once is None or any(s is None or (_differs(s, once) and not _near(s, once)) for s in splits):
+    if once is None or any(s is None or (differs(s, once) and not _near(s, once)) for s in splits):
         outcome.demerits["the result depends on how the data is split into batches"] = 1.5
     if _counts_all(trial):
         outcome.demerits[UNWEIGHTED] = 1.5
     for index in range(len(trial.subject.specs())):
         # What counts hits has few values, and two batches may give the same one by chance.
         others = (_with_other_input(trial, trial._make(), index, seed, args) for seed in _SEEDS)
-        if once is not None and not any(_differs(other, once) for other in others):
+        if once is not None and not any(differs(other, once) for other in others):
             outcome.demerits[f"argument {index + 1} has no effect"] = 1.0
 
 
@@ -204,7 +204,7 @@ def _counts_all(trial: Trial) -> bool:
     whole = _attempt(trial, trial._make(), (*agreeing(args[:2]), *args[2:]), kwargs)
     some = _rows(trial, (*agreeing(args[:2]), *args[2:]), kwargs, slice(1, None, 2))
     part = _attempt(trial, trial._make(), *some)
-    return whole is not None and part is not None and _differs(whole, part) and not _near(whole, part)
+    return whole is not None and part is not None and differs(whole, part) and not _near(whole, part)
 
 
 def agreeing(args: tuple[Any, ...]) -> tuple[Any, ...]:

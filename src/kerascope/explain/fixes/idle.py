@@ -20,10 +20,13 @@ class Idle(NamedTuple):
 def idle(function: ast.FunctionDef) -> list[Idle]:
     """Returns the names that are set to the result of a call and not read before they are set anew or all is over."""
     body = function.body
+    looped = [
+        each for node in ast.walk(function) if isinstance(node, ast.For) for each in _in_each_round(node)
+    ]
     returned = body[-1].value if body and isinstance(body[-1], ast.Return) else None
     if returned is None:
-        return []
-    found = []
+        return looped
+    found = looped
     live = _read([body[-1]])
     takers: dict[str, ast.expr] = {}
     for statement in reversed(body[:-1]):
@@ -37,6 +40,24 @@ def idle(function: ast.FunctionDef) -> list[Idle]:
         elif isinstance(statement, _BRANCHES):
             takers = {}
         live |= _read([statement])
+    return found
+
+
+def _in_each_round(loop: ast.For) -> list[Idle]:
+    """Returns the names that each round of a loop sets anew, from a call of what it goes through, and no round reads.
+
+    Only the last round counts then, as in `for block in self.blocks: x = block(inputs)`.
+    """
+    read = _read(loop.body)
+    rounds = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+    found = []
+    for statement in loop.body:
+        if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
+            continue
+        target, function = statement.targets[0], statement.value.func
+        layer = isinstance(function, ast.Name) and function.id in rounds
+        if isinstance(target, ast.Name) and layer and target.id not in read | rounds:
+            found.append(Idle(target.id, statement.value, statement.value))
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
+from kerascope.explain.fixes import effect, kept
 from kerascope.explain.fixes.demerits import TURNED, UNWEIGHTED, weighed
 from kerascope.explain.fixes.odd import ADDING, in_vain, is_size, over_the_batch, without_effect
 from kerascope.explain.fixes.outcome import (
@@ -67,10 +68,15 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     reason, site = outcome.reason or odd, None
     if without_effect(odd):
         found = in_vain(logs[0])
-        if found is None:
+        with quiet():
+            culprit = effect.lost(trial, odd) if found is None else found[0]
+        if culprit is None:
             return None
-        culprit, site = found
-        reason = f"nothing uses what `{culprit.source}` gives, and {odd}"
+        if found is not None:
+            site = found[1]
+            reason = f"nothing uses what `{culprit.source}` gives, and {odd}"
+    elif odd == TURNED and culprit is None:
+        culprit = next((s for s, _ in logs[0].rows if s.function.endswith((".call", ".update_state"))), None)
     elif odd == UNWEIGHTED:
         with quiet():
             culprit = _unweighed(trial)
@@ -192,6 +198,8 @@ def _silent(trial: Trial, reason: str) -> tuple[list[LineLog], Site | None]:
     logs.append(recorder.log)
     if reason == NOT_FINITE:
         return logs, _not_finite(followers[0])
+    if found := kept.culprit(logs[0], reason):
+        return logs, found
     if reason.startswith(SINGLE):
         return logs, _of_one_row(trial, followers[0])
     shape = "row's output" not in reason

@@ -19,10 +19,10 @@ def without_effect(text: str) -> bool:
 
 
 def in_vain(log: LineLog) -> tuple[Site, Site | None] | None:
-    """Returns the first call of a layer's own whose result nothing uses, and the expression that ought to."""
+    """Returns the first call whose result nothing uses, and the expression that ought to."""
     trees: dict[str, ast.Module] = {}
     for site, _ in log.rows:
-        if site.kind != "call" or not site.source.startswith("self."):
+        if site.kind != "call":
             continue
         if site.file not in trees:
             trees[site.file] = ast.parse("".join(linecache.getlines(site.file)))

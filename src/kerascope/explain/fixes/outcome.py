@@ -18,6 +18,7 @@ import numpy as np
 
 from kerascope._backends import alone, tensors, uncompiled
 from kerascope._keras import objects
+from kerascope.explain.fixes import kept
 from kerascope.explain.lines.failure import innermost, said, underlying
 from kerascope.explain.subject import BATCH, Subject
 from kerascope.record.lines import Position
@@ -171,13 +172,17 @@ class Trial:
             self._symbolic(outcome)
         instance = self._make()
         results = {}
+        names: list[str] = []
         first = self.sizes[0]
         # JAX has just been through it with a size that stands for all; each further one is compiled anew.
         for batch in (first, 1) if self.symbolic_first else (first, self.sizes[1], 1):
             results[batch] = self._run(instance, batch)
             outcome.stage += 1
+            names = names if batch != first else kept.variables(instance)
         self._shapes(outcome, results)
         outcome.values = results[first]
+        if wrong := kept.replaced(instance, names):
+            raise _Broken(wrong)
         _agreed(instance, self.subject, first, results[first])
         self._rows(instance, results[first], outcome)
         if not self.symbolic_first:
@@ -205,7 +210,7 @@ class Trial:
         first = self.sizes[0]
         second = self.sizes[1] if self.sizes[1] in results else 1
         if not results[first]:
-            raise _Broken("no tensor comes out")
+            raise _Broken(kept.NOTHING)
         labelled = []
         for a, b, c in zip(results[first], results[second], results[1], strict=True):
             labelled.append(label((a.shape, b.shape), (first, second)))
@@ -222,7 +227,10 @@ class Trial:
 
     def _rows(self, instance: Any, result: list[np.ndarray], outcome: Outcome) -> None:
         """A row alone gives what it gives among others, unless the object draws random numbers."""
-        again = self._run(instance, self.sizes[0])
+        with kept.weights_made() as wrong:
+            again = self._run(instance, self.sizes[0])
+        if wrong:
+            raise _Broken(wrong[0])
         if not all(_close(a, b) for a, b in zip(result, again, strict=True)):
             return
         args, kwargs = self.inputs(self.sizes[0])
@@ -278,13 +286,18 @@ class Trial:
     def _metric(self, outcome: Outcome) -> None:
         first, second = self.sizes
         instance = self._make()
+        names = kept.variables(instance)
         shapes = []
         for batch in (first, second, 1):
             result = self._run(instance, batch)
+            if not result:
+                raise _Broken(kept.NOTHING)
             shapes.append([x.shape for x in result])
             outcome.stage += 1
             if not all(np.isfinite(x).all() for x in result):
                 raise _Broken(NOT_FINITE)
+        if wrong := kept.replaced(instance, names):
+            raise _Broken(wrong)
         if shapes[0] != shapes[1] or any(size in (first, second) for s in shapes for x in s for size in x):
             raise _Broken("the shape of the result follows the batch size")
         outcome.output = shapes[0][0] if shapes[0] else None

@@ -92,7 +92,7 @@ class _Search:
                 self.families = (*self.families, guards)
             listed = self._listed()
             self._singles(listed)
-            if not self.passing and not self.late():
+            if not any(p.rank <= _SENSIBLE for p in self.passing) and not self.late():
                 self._pairs()
 
     def _listed(self) -> list[Candidate]:

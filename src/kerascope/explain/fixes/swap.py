@@ -16,7 +16,9 @@ import linecache
 import types
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from kerascope.explain.fixes import outside
 from kerascope.explain.fixes.patch import Edit, splice
 from kerascope.probe.lines.install import original
 
@@ -53,10 +55,12 @@ class Program:
             self._flags |= code.co_flags & _FUTURE
         self._old: dict[int, types.CodeType] = {}
         self._added: list[types.CodeType] = []
-        self._defaults: dict[tuple[str, int], tuple[object, ...] | None] = {}
+        self._defaults: outside.Defaults = {}
+        self._before: outside.Defaults = {}
+        self._settings: list[tuple[object, str, object]] = []
         self._imports = list(_imports(self.tree.body))
 
-    def names(self) -> dict[str, object]:
+    def names(self) -> dict[str, Any]:
         """Returns the global names that the file's functions see."""
         return next((fn.__globals__ for fn, _ in self.functions), {})
 
@@ -97,8 +101,11 @@ class Program:
         self._added = list(_added(self._old[start], new))
         for old_code, new_code in _differing(self._old[start], new):
             found += [(fn, new_code) for fn, code in self.functions if code == old_code]
-        self._defaults = _defaults(_lines(after, start, end + grown), start)
-        if not found and not self._added:
+        before, text = _lines(self.source, start, end), _lines(after, start, end + grown)
+        self._before, self._defaults = outside.defaults(before, start), outside.defaults(text, start)
+        self._settings = [] if found else outside.set_again(before, text, self.names())
+        other = bool(self._settings) or self._defaults != self._before
+        if not found and not self._added and not other:
             raise Refused("no live function has this code")
         return found
 
@@ -117,6 +124,8 @@ class Program:
                     stack.callback(setattr, function, "__code__", before)
             for code in self._added:
                 self._add_method(code, stack)
+            outside.put(self._settings, stack)
+            outside.put_defaults(self._before, self._defaults, self.functions, stack)
             yield
 
     def _add_method(self, code: types.CodeType, stack: contextlib.ExitStack) -> None:
@@ -147,20 +156,6 @@ class Program:
             raise Refused("the new parameters have no plain defaults")
         stack.callback(setattr, function, "__defaults__", function.__defaults__)
         function.__defaults__ = values
-
-
-def _defaults(text: str, start: int) -> dict[tuple[str, int], tuple[object, ...] | None]:
-    """Returns the defaults of each function in a source, by its name and first line; None where they are not plain."""
-    found: dict[tuple[str, int], tuple[object, ...] | None] = {}
-    for node in ast.walk(ast.parse("\n" * (start - 1) + text)):
-        if isinstance(node, ast.FunctionDef):
-            try:
-                values = tuple(ast.literal_eval(default) for default in node.args.defaults)
-            except ValueError:
-                found[node.name, _start(node)] = None
-            else:
-                found[node.name, _start(node)] = values
-    return found
 
 
 def _in_class(function: types.FunctionType, code: types.CodeType, stack: contextlib.ExitStack) -> None:

@@ -62,9 +62,21 @@ def explain(
     if broken is not None and broken.culprit is None and found:
         broken = dataclasses.replace(broken, culprit=found[0].event.site)
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
-    culprit = broken.culprit if broken is not None else None
+    culprit = broken.culprit if broken is not None and broken.culprit is not None else _several(where)
     failure = dataclasses.replace(failure, culprit=culprit, vague=vague, logs=(*failure.logs, *probes.logs))
     return failure, finding
+
+
+def _several(failure: Failure) -> Site | None:
+    """Returns where a name was set to several tensors, that is taken for one where it failed."""
+    activation, site = failure.activation, failure.site
+    if activation is None or site is None:
+        return None
+    for child in site.children:
+        known = activation.definitions.get(child.source) if child.kind == "name" else None
+        if child in activation.parts and known is not None and known.site.kind != "arguments":
+            return known.site
+    return None
 
 
 def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, Finding | None]:

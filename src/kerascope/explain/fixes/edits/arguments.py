@@ -380,9 +380,13 @@ def _words(context: Context, call: ast.Call) -> Iterator[Proposal]:
             quote = context.text(value)[0]
             yield context.swap(1.1, value, f"{quote}{pairs[value.value]}{quote}")
     name = called(call).lower()
+    if name.startswith("convert"):
+        return
     if "conv" in name and "strides" in context.parameters(call) and not _stepped(call):
         # A transposed convolution is there to make something larger.
         yield context.insert(0.9 if "transpose" in name else 1.5, call, "strides=2")
+    if "pool" in name and "strides" in context.parameters(call) and len(call.args) < 2 and not _stepped(call):
+        yield context.insert(0.9, call, "strides=1")  # a pool of n goes on by n, unless it is said otherwise
     given = any(k.arg == "padding" for k in call.keywords)
     given = given or any(isinstance(v, ast.Constant) and v.value in pairs for v in values)
     if (name.startswith("conv") or "pool" in name) and not given:

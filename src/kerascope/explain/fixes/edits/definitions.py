@@ -17,7 +17,8 @@ _LATER = 0.1
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
-    if not isinstance(node, ast.BinOp) or context.shape(node) is not None:
+    shape = context.shape(node)
+    if not isinstance(node, ast.BinOp) or (shape is not None and shape.count("B") < 2):
         return  # it did work
     for operand, other in ((node.left, node.right), (node.right, node.left)):
         name = _held(context, operand)

@@ -10,6 +10,8 @@ from typing import Any
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, short
 
 _MOST = 6
+_TUPLES = ("newshape", "shape", "axes", "target_shape", "dims", "repeats", "perm")
+_PICKING = ("one_hot", "take", "gather", "take_along_axis", "sparse_categorical_crossentropy")
 _TARGETS = ("y_true", "target", "targets", "labels")
 
 
@@ -17,6 +19,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     if isinstance(node, ast.Call):
         yield from _lacking(context, node)
+        yield from _as_tuple(context, node)
+        yield from _mask_for_each(context, node)
         yield from _over_all(context, node)
     elif isinstance(node, ast.Name):
         yield from _one_hot(context, node)
@@ -44,6 +48,35 @@ def _lacking(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield Proposal(cost, f"{short(context.text(call))} -> add {', '.join(added)}", insert.edits)
 
 
+def _as_tuple(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`reshape(x, -1, 4)`, `transpose(x, 0, 2, 1)`, `zeros(2, 3)`: sizes and axes that want to be one argument."""
+    names = context.parameters(call)
+    place = next((i for i, name in enumerate(names) if name in _TUPLES), None)
+    if context.shape(call) is not None or place is None or len(call.args) <= place + 1:
+        return
+    parts = call.args[place:]
+    if any(isinstance(a, (ast.Tuple, ast.List, ast.Starred)) or context.shape(a) for a in parts):
+        return
+    edits = (
+        *context.swap(0, parts[0], f"({context.text(parts[0])}").edits,
+        *context.swap(0, parts[-1], f"{context.text(parts[-1])})").edits,
+    )
+    yield Proposal(0.4, f"{', '.join(map(context.text, parts))} -> in a tuple", edits)
+
+
+def _mask_for_each(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A mask of the steps given to an attention, which wants it for each query."""
+    if context.shape(call) is not None or context.parts(call):
+        return  # it did work
+    for keyword in call.keywords:
+        shape = context.shape(keyword.value)
+        if keyword.arg is None or "mask" not in keyword.arg or not shape or len(shape) > 3:
+            continue
+        places = ("[:, None, :]", "[:, None, None, :]") if len(shape) == 2 else ("[:, None, :, :]",)
+        for index, place in enumerate(places):
+            yield context.swap(0.5 + 0.1 * index, keyword.value, f"{context.atom(keyword.value)}{place}")
+
+
 def _over_all(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """Pooling in windows where one number for each channel is wanted."""
     name = called(call)
@@ -57,6 +90,9 @@ def _values(
 ) -> Iterator[tuple[float, list[str]]]:
     """Yields what may be meant for the missing arguments."""
     own = call.args[-1] if call.args else None
+    if list(missing) in (["axis"], ["dim"]):
+        yield from ((0.6 + 0.1 * index, [axis]) for index, axis in enumerate(("-1", "1", "2")))
+        return
     if called(call)[:1].isupper():
         for name in context.sizes_near(call):
             yield 0.9 - 0.3 * _akin(name, missing[0]), [name] * len(missing)
@@ -140,19 +176,27 @@ def _one_hot(context: Context, node: ast.Name) -> Iterator[Proposal]:
 def _asks(context: Context, node: ast.Name) -> bool:
     """Tells whether only the shape or type of a name is read, or it is turned into classes already."""
     parent: ast.AST | None = context.parents.get(node)
+    if _picks(context, node):
+        return True
     if isinstance(parent, ast.Attribute) or called(parent) in ("shape", "size"):  # type: ignore[arg-type]
         return True
     while isinstance(parent, ast.Call):
-        if called(parent) in (
-            "one_hot",
-            "take",
-            "gather",
-            "take_along_axis",
-            "sparse_categorical_crossentropy",
-        ):
+        if called(parent) in _PICKING:
             return True
         parent = context.parents.get(parent)
     return False
+
+
+def _picks(context: Context, node: ast.Name) -> bool:
+    """Tells whether what a name is made of picks entries of something later."""
+    outer: ast.AST | None = context.parents.get(node)
+    while isinstance(outer, ast.expr):
+        outer = context.parents.get(outer)
+    targets = outer.targets if isinstance(outer, ast.Assign) else []
+    held = {t.id for t in targets if isinstance(t, ast.Name)}
+    function = context.function(node)
+    calls = [n for n in ast.walk(function) if called(n) in _PICKING] if function is not None and held else []
+    return any(isinstance(n, ast.Name) and n.id in held for c in calls for n in ast.walk(c))
 
 
 def _parameter_shape(

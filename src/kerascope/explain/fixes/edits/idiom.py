@@ -36,6 +36,21 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _forgotten_argmax(context, node)
 
 
+def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """Yields, for a loop of which only the last round counts, that each round takes what the one before gave."""
+    for name, value, taker in idle(function):
+        loop = context.parents.get(context.parents.get(value, value))
+        before = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name]
+        if taker is not value or not isinstance(loop, ast.For) or not isinstance(value, ast.Call):
+            continue
+        given = [a for a in value.args if isinstance(a, ast.Name)]
+        if given and not any(isinstance(n.ctx, ast.Store) and n.lineno < loop.lineno for n in before):
+            place = (loop.lineno, loop.lineno, loop.col_offset, loop.col_offset)
+            begin = context.replace(0, place, "", f"{name} = {given[0].id}\n{' ' * loop.col_offset}").edits
+            edits = (*begin, *context.swap(0, given[0], name).edits)
+            yield Proposal(0.5, f"{name} = {given[0].id} before the loop, {name} in it", edits)
+
+
 def unread(context: Context, function: ast.FunctionDef) -> dict[str, ast.expr]:
     """Returns the local names of a function that are given a tensor and never read, each with what it is given."""
     read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
@@ -107,6 +122,7 @@ def _like_its_siblings(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if value != now:  # what is written out and is not the usual 1 is likely meant
                 # Each weight has a shape of its own: its sizes in another order are likelier.
                 cost = 1.25 if keyword.arg == "shape" else 1.1 if value == "1" else 1.0
+                cost -= 0.2 * (keyword.arg == "axis" and isinstance(keyword.value, (ast.Tuple, ast.List)))
                 yield context.swap(cost, keyword.value, value)
 
 
@@ -170,11 +186,18 @@ def _forgotten_layer(context: Context, node: ast.expr) -> Iterator[Proposal]:
 
 def _turned(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """Two tensors passed the wrong way round to a layer or to a function of one's own."""
-    if len(call.args) < 2 or not (
-        isinstance(call.func, ast.Name) or context.text(call.func).startswith("self.")
-    ):
+    own = isinstance(call.func, ast.Name) or context.text(call.func).startswith("self.")
+    if len(call.args) < 2 or not (own or called(call)[:1].isupper()):
         return
     one, two = call.args[:2]
+    if called(call)[:1].isupper() and context.text(one) != context.text(two):
+        edits = (
+            *context.swap(0, one, context.text(two)).edits,
+            *context.swap(0, two, context.text(one)).edits,
+        )
+        numbers = (integer(one) is not None) + (integer(two) is not None)
+        description = f"{context.text(one)}, {context.text(two)} -> the other way round"
+        yield Proposal(1.0 + 0.3 * numbers, description, edits)
     if context.shape(one) is not None and context.shape(two) is not None:
         edits = (
             *context.swap(0, one, context.text(two)).edits,
@@ -262,8 +285,12 @@ def _first_of_several(context: Context, call: ast.Call | ast.Name) -> Iterator[P
     """A call that gives several tensors, or a name that holds them, used as if it were one."""
     parts = context.parts(call)
     if parts and isinstance(context.parents.get(call), (ast.Assign, *_PLACES)):
-        for index in (0, -1):
-            yield context.swap(1.1 if index == 0 else 1.4, call, f"{context.text(call)}[{index}]")
+        outer = context.parents.get(call)
+        whole = called(outer) == "cast" and "int" in context.text(outer)  # type: ignore[arg-type]
+        for index in (0, -1):  # places come after values, as in `top_k`
+            yield context.swap(
+                1.1 if (index == 0) is not whole else 1.4, call, f"{context.text(call)}[{index}]"
+            )
 
 
 def _forgotten_argmax(context: Context, node: ast.Compare | ast.Call) -> Iterator[Proposal]:

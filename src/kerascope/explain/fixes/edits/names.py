@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
-import difflib
 import itertools
 from collections.abc import Iterator
 
@@ -17,8 +15,6 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     if isinstance(context.parents.get(node), (ast.Assign, ast.Return, ast.Expr, ast.AugAssign)):
         yield from _exchanged(context, node)
-    if isinstance(node, ast.Name):
-        yield from _unknown(context, node)
     if isinstance(node, ast.BinOp):
         yield from _formed_alike(context, node.left, node.right)
     elif isinstance(node, ast.Compare):
@@ -40,22 +36,6 @@ def _exchanged(context: Context, whole: ast.expr) -> Iterator[Proposal]:
     for a, b in pairs[:_MOST_PAIRS]:
         edits = (*context.swap(0, a, context.text(b)).edits, *context.swap(0, b, context.text(a)).edits)
         yield Proposal(1.25, f"{context.text(a)}, {context.text(b)} -> exchanged", edits)
-
-
-def _unknown(context: Context, node: ast.Name) -> Iterator[Proposal]:
-    """A name that is not known yet where it is read: another one, best one that is written alike or not read so far."""
-    function = context.function(node)
-    if function is None or node.id in context.names or hasattr(builtins, node.id):
-        return
-    stored = [n for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    parameters = [a.arg for a in (*function.args.args, *function.args.kwonlyargs) if a.arg != "self"]
-    before = [n.id for n in stored if n.lineno < node.lineno]
-    if node.id in (*parameters, *before):
-        return
-    read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    for name in dict.fromkeys((*reversed(before), *parameters)):
-        alike = difflib.SequenceMatcher(None, node.id, name).ratio()
-        yield context.swap(1.0 - 0.4 * alike - 0.3 * (name not in read), node, name)
 
 
 def _formed_alike(context: Context, left: ast.expr, right: ast.expr) -> Iterator[Proposal]:

@@ -14,8 +14,6 @@ _ELEMENTWISE = {
     "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
 }  # fmt: skip
 _JOINS = {"concatenate", "concat", "cat", "stack"}
-_WHOLE = ("int", "uint", "bool")
-_INDICES = {"indices", "index", "ids"}
 _SHAPING = {
     "squeeze",
     "expand_dims",
@@ -56,8 +54,6 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _unwrapped(context, node)
         yield from _renamed(context, node)
         yield from _operand_axes(context, node)
-        yield from _whole_numbers(context, node)
-    yield from _casts(context, node)
 
 
 def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
@@ -65,7 +61,6 @@ def _products(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
     worked = 0.5 if context.shape(node) is not None else 0.0
     one, two = context.shape(a), context.shape(b)
     fits = _multiply(one, two)
-    yield from _row_dots(context, node, a, b)
     yield from _batched(context, node, a, b)
     yield Proposal(
         worked + (1.1 if _multiply(two, one) else 1.9),
@@ -99,7 +94,7 @@ def _other_turned(context: Context, a: ast.expr, b: ast.expr) -> Iterator[Propos
                 *context.swap(0, operand, context.atom(inner)).edits,
                 *context.swap(0, other, turned).edits,
             )
-            yield Proposal(1.2, f"{shown} -> {turned}", edits)
+            yield Proposal(1.05, f"{shown} -> {turned}", edits)
 
 
 def _batched(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
@@ -110,18 +105,6 @@ def _batched(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iter
             text = context.spell("expand", node, context.text(operand), "1")
             if text is not None:
                 yield context.swap(0.9, operand, text)
-
-
-def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Proposal]:
-    """Every row against every row, where each row against its own was meant."""
-    if (context.shape(node) or ())[:2] != ("B", "B") or called(b) not in ("transpose", "swapaxes", "permute"):
-        return
-    assert isinstance(b, ast.Call)
-    inner = b.args[0] if b.args else None
-    if inner is not None and context.shape(inner) is not None:
-        text = context.spell("dots", node, context.atom(a), y=context.atom(inner))
-        if text is not None:
-            yield context.swap(1.2, node, text)
 
 
 def _multiply(a: Shape | None, b: Shape | None) -> bool:
@@ -145,6 +128,9 @@ def lined_up(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) 
             continue
         for cost, grown in _given_axes(context, node, operand, shape, target):
             yield context.swap(cost, operand, grown)
+        cut = _cut(context, node, operand, other)
+        if cut is not None:
+            yield context.swap(0.7, operand, cut)
         for axis, size in enumerate(shape):
             if size == 1 and len(shape) > len(target) >= 1:
                 text = context.spell("squeeze", node, context.text(operand), _axis(axis, len(shape)))
@@ -201,6 +187,28 @@ def _given_axes(
                 continue
         parts = ["None" if axis in places else ":" for axis in range(rank)]
         yield cost, f"{context.atom(operand)}[{', '.join(parts)}]"
+
+
+def _cut(context: Context, node: ast.expr, operand: ast.expr, other: ast.expr) -> str | None:
+    """Returns how a table, such as of positions, is cut to the length of what it is added to; None where it fits."""
+    shape, target = context.shape(operand) or (), context.shape(other) or ()
+    gap = len(target) - len(shape)
+    longer = [
+        axis
+        for axis, size in enumerate(shape)
+        if gap >= 0
+        and isinstance(size, int)
+        and isinstance(target[axis + gap], int)
+        and size > target[axis + gap] > 1  # type: ignore[operator]
+    ]
+    if len(longer) != 1 or "B" in shape or longer[0] == len(shape) - 1:  # features are not cut
+        return None
+    axis = longer[0]
+    rest = (*shape[:axis], target[axis + gap], *shape[axis + 1 :])
+    size = context.spell("size", node, context.text(other), str(axis + gap))
+    if size is None or _broadcast(rest, target) != target:
+        return None
+    return f"{context.atom(operand)}[{', '.join([*[':'] * axis, f':{size}'])}]"
 
 
 def _trailing(
@@ -312,10 +320,15 @@ def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if new in ("concatenate", "concat", "cat"):
                 yield Proposal(1.9, edit.description, edit.edits)
     module = context.resolve(base)
-    if getattr(module, "__name__", "") == "numpy":
+    if getattr(module, "__name__", "") in ("numpy", "math"):
         for prefix in context.prefixes():
             if hasattr(context.resolve(ast.parse(prefix, mode="eval").body), name):
                 yield context.swap(0.9, call.func, f"{prefix}.{name}")
+                taken = [n for n in ast.walk(call) if called(n) == "numpy" and not n.args]  # type: ignore[attr-defined]
+                if taken:  # `np.tanh(x.numpy())`
+                    inner = [e for n in taken for e in context.swap(0, n, context.text(n.func.value)).edits]  # type: ignore[attr-defined]
+                    whole = context.swap(0.6, call.func, f"{prefix}.{name}")
+                    yield Proposal(0.6, whole.description, (*whole.edits, *inner))
 
 
 def _joined_instead(context: Context, call: ast.Call, edit: Proposal) -> Iterator[Proposal]:
@@ -359,32 +372,3 @@ def _turns(context: Context, node: ast.AST) -> bool:
     return function is not None and any(
         called(n) in ("transpose", "permute", "swapaxes") for n in ast.walk(function)
     )
-
-
-def _whole_numbers(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """Indices that are no integers."""
-    for name, value in zip(context.parameters(call), call.args, strict=False):
-        if name in _INDICES and context.dtype(value).startswith(("float", "bfloat")):
-            text = context.spell("index", call, context.text(value))
-            if text is not None:
-                yield context.swap(0.7, value, text)
-
-
-def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:
-    """Operands of one operation that differ in data type."""
-    parts: list[ast.expr] = []
-    if isinstance(node, ast.BinOp):
-        parts = [node.left, node.right]
-    elif isinstance(node, ast.Compare):
-        parts = [node.left, *node.comparators]
-    elif isinstance(node, ast.Call):
-        parts = node.args[:3]
-    typed = [(part, context.dtype(part)) for part in parts if context.dtype(part)]
-    for part, kind in typed:
-        for other, other_kind in typed:
-            if other is not part and kind != other_kind:
-                text = context.spell("cast", node, context.text(part), f"{context.atom(other)}.dtype")
-                if text is not None:
-                    whole = other_kind.startswith(_WHOLE)  # what lies between is lost
-                    cost = 1.1 if kind.startswith(_WHOLE) else 1.9 if whole else 1.5
-                    yield context.swap(cost, part, text)

@@ -25,6 +25,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             continue
         if called(node) in _PER_AXIS:
             yield from _orders(context, value)
+        if called(node) == "split":
+            yield from _split(context, node, value)
         if called(node) in _NESTED:
             yield from _axes(context, node, value)
         if called(node) in _RESHAPING:
@@ -44,6 +46,21 @@ def _orders(context: Context, value: ast.Tuple | ast.List) -> Iterator[Proposal]
         batch = 0.0 if "".join(order[0].split()) in _NEUTRAL else 0.6
         late = 0.02 * next((i for i, part in enumerate(order) if "".join(part.split()) not in _NEUTRAL), 0)
         yield context.swap(0.8 + 0.1 * moved + batch + late, value, f"{text[0]}{', '.join(order)}{text[-1]}")
+
+
+def _split(context: Context, call: ast.Call, value: ast.Tuple | ast.List) -> Iterator[Proposal]:
+    """The sizes of the parts where the places between them are wanted."""
+    sizes = [integer(e) for e in value.elts]
+    shape = context.shape(call.args[0]) or ()
+    known = [size for size in sizes if size is not None and size > 0]
+    if (
+        len(known) == len(sizes) > 1
+        and sum(known) in shape
+        and context.parameters(call)[1:2] != ["split_size_or_sections"]
+    ):
+        text = context.text(value)
+        between = ", ".join(str(sum(known[:count])) for count in range(1, len(known)))
+        yield context.swap(0.3, value, f"{text[0]}{between}{text[-1]}")
 
 
 def _taken_apart(context: Context, value: ast.Tuple | ast.List) -> Iterator[Proposal]:

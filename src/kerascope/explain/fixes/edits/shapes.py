@@ -176,7 +176,7 @@ def _target_texts(
     for at in range(count):  # exactly one size left open, the batch first of all
         if "-1" in texts and texts[at] != "-1":
             continue
-        yield (1.1 if at == 0 else 1.5), [*texts[:at], "-1", *texts[at + 1 :]]
+        yield (1.3 if no_batch else 1.1 if at == 0 else 1.5), [*texts[:at], "-1", *texts[at + 1 :]]
     if shape is None or no_batch:
         return
     sizes = list(shape[1:]) if shape and shape[0] == "B" else list(shape)
@@ -289,7 +289,8 @@ def _fixed_batch(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if (is_batch or index == 0) and tensor is not None:
                 rows = context.spell("rows", call, tensor)
                 if rows is not None and rows != context.text(element):
-                    yield context.swap(1.2 if is_batch else 1.6, element, rows)
+                    literal = index == 0 and (integer(element) or 0) > 1 and not is_batch
+                    yield context.swap(1.3 if literal else 1.2 if is_batch else 1.6, element, rows)
 
 
 def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
@@ -300,6 +301,7 @@ def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
         yield from _tuple_indices(context, index)
         return
     number = integer(index)
+    yield from _of_several_inputs(context, node, number)
     if tensor and text == "None":  # an axis in front of the batch
         yield context.swap(0.9, index, "..., None")
         yield context.swap(0.95, index, ":, None")
@@ -319,6 +321,17 @@ def _indices(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
                 yield context.swap(cost + late + (0.15 if number else 0.0), index, str(value))
     elif isinstance(index, ast.Slice):
         yield from _slices(context, index)
+
+
+def _of_several_inputs(context: Context, node: ast.Subscript, number: int | None) -> Iterator[Proposal]:
+    """`input_shape[-1]` in `build`, where the input is a list and so is its shape."""
+    function = context.function(node)
+    if function is None or function.name != "build" or number is None or not isinstance(node.value, ast.Name):
+        return
+    if node.value.id in {a.arg for a in function.args.args[1:2]}:
+        for index in ("0", "1"):
+            text = f"{node.value.id}[{index}][{number}]"
+            yield context.swap(1.2 + 0.1 * (index == "1"), node, text)
 
 
 def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:

@@ -25,6 +25,9 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
     """Yields edits of a whole function."""
     if function.name == "__init__":
         yield from _super(context, function)
+        yield from _by_its_name(context, function)
+    if function.name == "call" and not any(context.is_tensor(function, a.arg) for a in function.args.args):
+        yield from _one_list(context, function)
     if function.name in ("call", "update_state", "__call__"):
         yield from _parameters(function)
 
@@ -40,6 +43,57 @@ def _super(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
     yield Proposal(
         0.5, f"add super().__init__({extra})", (Edit(place, f"super().__init__({extra})\n{indent}"),)
     )
+
+
+def _by_its_name(context: Context, init: ast.FunctionDef) -> Iterator[Proposal]:
+    """An activation that is kept as the word it is given as, and called later."""
+    owner = context.owner(init)
+    calls = {context.text(n.func) for n in ast.walk(owner or init) if isinstance(n, ast.Call)}
+    prefix = next((n for n, v in context.names.items() if getattr(v, "__name__", "") == "keras"), None)
+    for statement in init.body:
+        if (
+            not isinstance(statement, ast.Assign)
+            or not isinstance(statement.value, ast.Name)
+            or prefix is None
+        ):
+            continue
+        if any(context.text(t) in calls for t in statement.targets):
+            name = statement.value.id
+            cost = 0.4 if "act" in name.lower() else 1.2
+            yield context.swap(cost, statement.value, f"{prefix}.activations.get({name})")
+
+
+def _one_list(context: Context, call: ast.FunctionDef) -> Iterator[Proposal]:
+    """`call(self, a, b)` of what is given a list, and `call(self, inputs)` of what is given tensors one by one."""
+    given = [a for a in call.args.args if a.arg not in ("self", "training", "mask")]
+    plain = given[: len(given) - len(call.args.defaults)] if call.args.defaults else given
+    first = call.body[0]
+    if len(plain) > 1:
+        names = ", ".join(a.arg for a in plain)
+        place = (
+            plain[0].lineno,
+            plain[-1].end_lineno or 0,
+            plain[0].col_offset,
+            plain[-1].end_col_offset or 0,
+        )
+        start = (first.lineno, first.lineno, first.col_offset, first.col_offset)
+        unpacked = f"{names} = inputs\n{' ' * first.col_offset}"
+        yield Proposal(
+            0.9, f"call(self, {names}) -> call(self, inputs)", (Edit(place, "inputs"), Edit(start, unpacked))
+        )
+    unpacks = isinstance(first, ast.Assign) and isinstance(first.targets[0], ast.Tuple)
+    if (
+        len(plain) == 1
+        and isinstance(first, ast.Assign)
+        and unpacks
+        and context.text(first.value) == plain[0].arg
+    ):
+        names = context.text(first.targets[0]).strip("()")
+        second = call.body[1] if len(call.body) > 1 else None
+        if second is not None:
+            gap = (first.lineno, second.lineno, first.col_offset, second.col_offset)
+            edits = (Edit(position(plain[0]), names), Edit(gap, ""))
+            yield Proposal(0.9, f"call(self, {plain[0].arg}) -> call(self, {names})", edits)
 
 
 def _parameters(function: ast.FunctionDef) -> Iterator[Proposal]:

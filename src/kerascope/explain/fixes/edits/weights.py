@@ -37,7 +37,7 @@ _SMALL = {
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
-    if isinstance(node, ast.Constant):
+    if isinstance(node, (ast.Constant, ast.Name)):
         yield from _held_size(context, node)
     if isinstance(node, ast.BinOp):
         yield from _whole(context, node)
@@ -77,9 +77,29 @@ def _by_one(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
     yield context.swap(1.4, node, f"{text} {'-' if isinstance(node.op, ast.Add) else '+'} 1")
 
 
-def _held_size(context: Context, value: ast.Constant) -> Iterator[Proposal]:
+def _shared_out(context: Context, value: ast.Name) -> Iterator[Proposal]:
+    """`self.depth = dim`, where each head has its share of it."""
+    parent, function = context.parents.get(value), context.function(value)
+    target = parent.targets[0] if isinstance(parent, ast.Assign) else None
+    if (
+        function is None
+        or function.name not in ("__init__", "build")
+        or not isinstance(target, ast.Attribute)
+    ):
+        return
+    if target.attr == value.id:  # it is kept as it is given
+        return
+    for name in (a.arg for a in function.args.args[1:]):
+        if name != value.id and name in context.sizes_near(value):
+            yield context.swap(1.0, value, f"{value.id} // {name}")
+
+
+def _held_size(context: Context, value: ast.Constant | ast.Name) -> Iterator[Proposal]:
     """A number that is kept under a name when an object is made or built, and used as a size from there."""
     parent, function = context.parents.get(value), context.function(value)
+    if isinstance(value, ast.Name):
+        yield from _shared_out(context, value)
+        return
     now = integer(value)
     if not isinstance(parent, ast.Assign) or function is None or now is None or now < 1:
         return
@@ -94,11 +114,22 @@ def _held_size(context: Context, value: ast.Constant) -> Iterator[Proposal]:
 
 def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
     values = [k.value for k in call.keywords if k.arg == "shape"] + call.args[:1]
+    if not values or context.text(values[0]) == "()":
+        for name in context.sizes_near(call):
+            if "[" not in name and name not in ("name", "dtype"):
+                edit = (
+                    context.swap(0.6, values[0], f"({name},)")
+                    if values
+                    else context.insert(0.6, call, f"shape=({name},)")
+                )
+                yield edit
     for value in values[:1]:
         if isinstance(value, (ast.Tuple, ast.List)):
             yield from _elements(context, call, value)
         else:  # the whole input shape, say
             text = context.atom(value)
+            if isinstance(value, (ast.Name, ast.Attribute, ast.Constant, ast.BinOp)):
+                yield context.swap(0.9, value, f"({context.text(value)},)")
             yield context.swap(1.2, value, f"{text}[1:]")
             yield context.swap(1.3, value, f"({text}[-1],)")
 
@@ -220,8 +251,8 @@ def _sizes(context: Context, value: ast.expr, now: int | None, small: bool) -> I
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
         yield context.swap(1.25, value, f"{context.atom(value.left)} * {context.atom(value.right)}")
     for name in context.sizes_near(value):
-        if name != text and "shape" not in name:
-            yield context.swap(1.3, value, name)
+        if name != text and ("shape" not in name or name.endswith("[-1]")):
+            yield context.swap(1.33 if "shape" in name else 1.3, value, name)
     for size in () if small else context.dims:
         if size != now:
             yield context.swap(1.35, value, str(size))

@@ -1,0 +1,71 @@
+"""Weights of an attention that add up to one along another axis than the one that is summed over."""
+
+from __future__ import annotations
+
+import ast
+
+from kerascope.detect.smells import flow, names, source
+from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.record.lines import Activation, Site
+from kerascope.values import Evidence
+
+_PRODUCTS = ("matmul", "bmm", "einsum", "dot")
+_PASSING = ("dropout", "cast", "identity")
+
+
+def concerns(site: Site) -> bool:
+    """Products of matrices."""
+    product = isinstance(site.node, ast.BinOp) and isinstance(site.node.op, ast.MatMult)
+    return product or names.called(site.node) == "matmul"
+
+
+def judge(moment: Moment) -> Verdict:
+    """A product sums over the last axis of its first factor: the weights have to add up to one there."""
+    terms = moment.terms()
+    if terms is None or moment.role != "layer":
+        return None
+    site = _softmax(terms[0].event.site, moment.activation)
+    shape = terms[0].event.facts.shape
+    if site is None or not shape or not isinstance(site.node, ast.Call):
+        return None
+    given = [k.value for k in site.node.keywords if k.arg in ("axis", "dim")] + site.node.args[1:2]
+    axis = moment.number(given[0]) if given else -1
+    if axis is None or int(axis) % len(shape) == len(shape) - 1:
+        return CLEAR
+    if not _compares(site, moment.activation) or any(isinstance(n, ast.For) for n in source.above(site)):
+        return None  # such as the routing between capsules, which shares out what each one gives
+    return Hit(
+        "wrong-axis",
+        "fault",
+        0.9,
+        f"`{site.source}` adds up to one along another axis than `{moment.site.source}` sums over",
+        f"`{moment.site.source}` sums over the last axis of the weights, which add up to one along axis {int(axis)}: "
+        "what comes out is no average. Take the softmax along axis=-1.",
+        (Evidence("shape of the weights", str(shape).replace("None", "B")), Evidence("axis", int(axis))),
+        site=site,
+    )
+
+
+def _softmax(site: Site, activation: Activation) -> Site | None:
+    """Returns the softmax that weights come from, through names and a dropout."""
+    for _ in range(6):
+        known = activation.definitions.get(site.source) if site.kind == "name" else None
+        if known is not None and known.site is not site:
+            site = known.site
+            continue
+        name = names.called(site.node)
+        if name == "softmax":
+            return site
+        if not any(word in name for word in _PASSING) or not site.children:
+            return None
+        inner = [c for c in site.children if isinstance(site.node, ast.Call) and c.node in site.node.args]
+        if not inner:
+            return None
+        site = inner[0]
+    return None
+
+
+def _compares(site: Site, activation: Activation) -> bool:
+    """Tells whether the scores are products of queries and keys."""
+    event = activation.last.get(site)
+    return event is not None and bool(flow.sources(event, activation).calls() & set(_PRODUCTS))

@@ -1,0 +1,104 @@
+"""Edits of slices that take a tensor apart: they follow on each other, and none is taken twice."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Call) and called(node) == "range" and len(node.args) == 1:
+        yield from _rounds(context, node)
+    if not isinstance(node, ast.Subscript) or context.shape(node.value) is None:
+        return
+    bounds = _bounds(context, node)
+    twice = repeated(context, node)
+    for part in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:
+        number = integer(part)
+        if number is not None and twice:
+            for other in (number + 1, number - 1, -1, 0):
+                if other >= -1 and other != number:
+                    yield context.swap(0.7, part, str(other))
+        if (
+            not isinstance(part, ast.Slice)
+            or part.step is not None
+            or (part.lower is None and part.upper is None)
+        ):
+            continue
+        if integer(part.lower) is not None and integer(part.upper) is not None:
+            continue
+        lower, upper = (None if b is None else context.text(b) for b in (part.lower, part.upper))
+        # Half that is taken twice, and half that is never taken.
+        plain = integer(part.lower) is not None or integer(part.upper) is not None
+        if lower is None and (twice or not plain):
+            yield context.swap(0.6 if twice else 1.4, part, f"{upper}:")
+        elif upper is None and not plain:
+            yield context.swap(1.4, part, f":{lower}")
+        if isinstance(part.lower, ast.Name) and upper is not None and lower not in upper.split():
+            yield context.swap(0.7, part, f"{lower} : {lower} + {upper}")
+        for bound in bounds:
+            if lower is not None and bound not in (lower, upper):
+                yield context.swap(0.8, part, f"{bound}:{upper or ''}")
+            if upper is not None and bound not in (lower, upper):
+                yield context.swap(0.9, part, f"{lower or ''}:{bound}")
+
+
+def _rounds(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`range(n)` over windows `x[:, i : i + size]`, or over `x[:, t + 1]`: as many rounds as there are whole ones."""
+    loop = context.parents.get(call)
+    target = getattr(loop, "target", None)
+    if not isinstance(loop, (ast.For, ast.comprehension)) or not isinstance(target, ast.Name):
+        return
+    text = context.text(call.args[0])
+    scope = context.parents[loop] if isinstance(loop, ast.comprehension) else loop
+    for node in ast.walk(scope):
+        ahead = (
+            isinstance(node, ast.BinOp)
+            and isinstance(node.op, ast.Add)
+            and context.text(node.left) == target.id
+        )
+        if not isinstance(node, ast.BinOp) or not ahead:
+            continue
+        size = context.text(node.right)
+        if isinstance(context.parents.get(node), ast.Slice):
+            yield context.swap(0.6, call.args[0], f"{text} - {size} + 1")
+        else:
+            yield context.swap(0.7, call.args[0], f"{text} - {size}")
+
+
+def _bounds(context: Context, node: ast.Subscript) -> list[str]:
+    """Returns the bounds, other than numbers, of the other slices of the same name in a function."""
+    function = context.function(node)
+    found: dict[str, None] = {}
+    for other in ast.walk(function) if function is not None else ():
+        if isinstance(other, ast.Subscript) and other is not node and _same(context, other.value, node.value):
+            for part in ast.walk(other.slice):
+                if isinstance(part, ast.Slice):
+                    found.update(
+                        dict.fromkeys(
+                            context.text(b)
+                            for b in (part.lower, part.upper)
+                            if b is not None and integer(b) is None
+                        )
+                    )
+    return list(found)
+
+
+def _same(context: Context, one: ast.expr, other: ast.expr) -> bool:
+    return context.text(one) == context.text(other)
+
+
+def repeated(context: Context, node: ast.Subscript) -> bool:
+    """Tells whether another name of the function is set to the same slice before."""
+    function = context.function(node)
+    text = "".join(context.text(node).split())
+    return function is not None and any(
+        isinstance(s, ast.Assign)
+        and s.value is not node
+        and s.lineno < node.lineno
+        and "".join(context.text(s.value).split()) == text
+        for s in ast.walk(function)
+    )

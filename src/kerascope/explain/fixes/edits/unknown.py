@@ -1,0 +1,314 @@
+"""Edits of what is not there: names without `self.`, functions and keywords as other libraries have them."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+import inspect
+import types
+from collections.abc import Iterator
+from typing import TypeGuard
+
+from kerascope.explain.fixes.edits.context import Context, Proposal
+from kerascope.explain.fixes.edits.parameters import end_of_parameters
+from kerascope.explain.fixes.patch import Edit
+
+_ELSEWHERE = {
+    "concat": "concatenate", "cat": "concatenate", "pow": "power", "mul": "multiply", "sub": "subtract",
+    "div": "divide", "neg": "negative", "gather": "take", "unsqueeze": "expand_dims", "permute": "transpose",
+    "permute_dimensions": "transpose", "bmm": "matmul", "mm": "matmul", "batch_dot": "matmul", "range": "arange",
+    "constant": "convert_to_tensor", "tensor": "convert_to_tensor", "as_tensor": "convert_to_tensor",
+    "clip_by_value": "clip", "clamp": "clip", "l2_normalize": "normalize", "int_shape": "shape", "sqr": "square",
+    "reduce_variance": "var", "variance": "var", "view": "reshape", "repeat_interleave": "repeat", "to": "cast",
+    "unbind": "unstack", "chunk": "split", "acos": "arccos", "batch_matmul": "matmul", "astype": "cast",
+}  # fmt: skip
+"""Functions of tensors as other libraries call them, and as Keras does."""
+_WORDS = {
+    "dim": "axis", "dims": "axes", "axes": "axis", "axis": "dim", "perm": "axes", "keepdim": "keepdims",
+    "keep_dims": "keepdims", "keepdims": "keepdim", "depth": "num_classes", "newshape": "shape", "input": "x",
+    "filters": "units", "units": "filters", "stride": "strides", "kernel": "kernel_size", "size": "shape",
+    "prob": "rate", "p": "rate", "std": "stddev", "init": "initializer",
+}  # fmt: skip
+_ALIKE = 0.7
+_MODES = ("training", "mask", "sample_weight")
+_AWAY = ("numpy", "detach", "cpu", "eval", "contiguous", "as_list", "clone")
+"""Methods of tensors that keep the numbers as they are, and that not every backend has."""
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Name):
+        yield from _name(context, node)
+    elif isinstance(node, ast.Attribute):
+        yield from _of_self(context, node)
+    elif isinstance(node, ast.Call):
+        yield from _keywords(context, node)
+        yield from _method(context, node)
+
+
+def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """Yields edits of a whole function: all functions that a module does not have, by the names that it has."""
+    edits: list[Edit] = []
+    shown = ""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            new = next(_of_module(context, node), None)
+            if new is not None:
+                shown = shown or f"{context.text(node)} -> {new}"
+                edits += context.swap(0, node, new).edits
+    if edits:
+        more = f", and {len(edits) - 1} more" if len(edits) > 1 else ""
+        yield Proposal(0.4, f"{shown}{more}", tuple(edits))
+
+
+def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
+    """Yields edits of a whole class: what the constructor is given and does not keep, kept."""
+    init = next((n for n in owner.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    if init is None:
+        return
+    given = [a.arg for a in (*init.args.args, *init.args.kwonlyargs)][1:]
+    known = set(held(context, owner))
+    read = {n.attr for n in ast.walk(owner) if _on_self(n)}
+    for name in given:
+        if name in read - known and not _inherited(context, owner, name):
+            last = init.body[-1]
+            line, end = last.end_lineno or last.lineno, last.end_col_offset or 0
+            new = f"self.{name} = {name}"
+            text = f"\n{' ' * last.col_offset}{new}"
+            yield Proposal(0.4, f"add {new}", context.replace(0, (line, line, end, end), "", text).edits)
+
+
+# -- names and attributes ---------------------------------------------------------------------------------------------
+
+
+def _name(context: Context, node: ast.Name) -> Iterator[Proposal]:
+    """A name that is not known where it is read: one of `self`, of a module, or another one that is written alike."""
+    function = context.function(node)
+    if function is None or node.id in context.names or hasattr(builtins, node.id) or _bound(context, node):
+        return
+    owner = context.owner(node)
+    end = end_of_parameters(function) if node.id in _MODES else None
+    if end is not None:
+        default = "False" if node.id == "training" else "None"
+        yield Proposal(0.3, f"add the parameter {node.id}={default}", (Edit(end, f", {node.id}={default}"),))
+    if owner is not None and node.id in held(context, owner):
+        yield context.swap(0.4, node, f"self.{node.id}")
+    for prefix in context.prefixes():
+        if hasattr(context.resolve(ast.parse(prefix, mode="eval").body), node.id):
+            yield context.swap(0.6, node, f"{prefix}.{node.id}")
+    stored = [n for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    parameters = [a.arg for a in (*function.args.args, *function.args.kwonlyargs) if a.arg != "self"]
+    before = [n.id for n in stored if n.lineno < node.lineno]
+    read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    known = held(context, owner) if owner is not None else []
+    for name in dict.fromkeys((*reversed(before), *parameters, *(f"self.{n}" for n in known))):
+        alike = difflib.SequenceMatcher(None, node.id, name.removeprefix("self.")).ratio()
+        if not name.startswith("self.") or alike > _ALIKE:
+            yield context.swap(1.0 - 0.4 * alike - 0.3 * (name not in read), node, name)
+
+
+def _bound(context: Context, node: ast.Name) -> bool:
+    """Tells whether a name is set before it is read: in its function, in one around it, or by a comprehension."""
+    scope = context.parents.get(node)
+    while scope is not None:
+        if isinstance(scope, (ast.FunctionDef, ast.Lambda)):
+            arguments = scope.args
+            given = [*arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+            if node.id in {a.arg for a in given if a is not None}:
+                return True
+        if isinstance(scope, (ast.FunctionDef, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)):
+            for inner in ast.walk(scope):
+                stored = (
+                    isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and inner.id == node.id
+                )
+                comprehended = stored and not isinstance(scope, ast.FunctionDef)
+                if stored and (comprehended or inner.lineno < node.lineno):  # type: ignore[attr-defined]
+                    return True
+                if isinstance(inner, ast.FunctionDef) and inner.name == node.id:
+                    return True
+        scope = context.parents.get(scope)
+    return False
+
+
+def _of_self(context: Context, node: ast.Attribute) -> Iterator[Proposal]:
+    """`self.dense_1` where only `self.dense1` is ever set."""
+    owner = context.owner(node)
+    if owner is None or not _on_self(node):
+        return
+    known = held(context, owner)
+    if node.attr in known or _inherited(context, owner, node.attr):
+        return
+    read = {n.attr for n in ast.walk(owner) if _on_self(n)}
+    for name in known:
+        alike = difflib.SequenceMatcher(None, node.attr, name).ratio()
+        if alike > _ALIKE or name not in read:
+            yield context.swap(1.0 - 0.5 * alike - 0.2 * (name not in read), node, f"self.{name}")
+        elif isinstance(getattr(context.parents.get(node), "ctx", None), ast.Load):
+            yield context.swap(1.3 - 0.3 * alike, node, f"self.{name}")
+
+
+def _on_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and _is_self(node.value)
+
+
+def _is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def held(context: Context, owner: ast.ClassDef) -> list[str]:
+    """Returns the attributes that a class of the file sets, and the methods that it has; those of its bases too."""
+    named = {ast.unparse(base) for base in owner.bases}
+    bases = [
+        n for n in context.tree.body if isinstance(n, ast.ClassDef) and n.name in named and n is not owner
+    ]
+    found: dict[str, None] = {}
+    for cls in (owner, *bases):
+        for node in ast.walk(cls):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_self(node.value):
+                found.setdefault(node.attr)
+        found.update(dict.fromkeys(n.name for n in cls.body if isinstance(n, ast.FunctionDef)))
+        targets = [t for n in cls.body if isinstance(n, ast.Assign) for t in n.targets]
+        targets += [n.target for n in cls.body if isinstance(n, ast.AnnAssign)]
+        found.update(dict.fromkeys(t.id for t in targets if isinstance(t, ast.Name)))
+    return list(found)
+
+
+def _inherited(context: Context, owner: ast.ClassDef, name: str) -> bool:
+    """Tells whether a base class has an attribute, or may set it: what it sets is not known."""
+    cls = context.names.get(owner.name)
+    return not isinstance(cls, type) or hasattr(cls, name) or name in ("name", "built", "dtype")
+
+
+# -- functions of modules ---------------------------------------------------------------------------------------------
+
+
+def _of_module(context: Context, node: ast.Attribute) -> Iterator[str]:
+    """Yields what stands for a function that its module does not have: another name, or another module."""
+    module = context.resolve(node.value)
+    if not isinstance(module, types.ModuleType) or hasattr(module, node.attr):
+        return
+    name = node.attr
+    prefix = ast.unparse(node.value)
+    plain = name.removeprefix("reduce_").removeprefix("random_")
+    for other in (plain, _ELSEWHERE.get(name, "")):
+        if other and hasattr(module, other):
+            yield f"{prefix}.{other}"
+    for spelled in context.prefixes():
+        found = context.resolve(ast.parse(spelled, mode="eval").body)
+        for other in (name, plain, _ELSEWHERE.get(name, "")):
+            if other and hasattr(found, other):
+                yield f"{spelled}.{other}"
+    for near in difflib.get_close_matches(name, vars(module), 2, 0.75):
+        yield f"{prefix}.{near}"
+
+
+def _method(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A method that tensors of this backend do not have: the function of the same name."""
+    func = call.func
+    if not isinstance(func, ast.Attribute) or context.kind(func.value) is not None:
+        return
+    if func.attr in _AWAY and not call.args and context.shape(func.value) is not None:
+        yield context.swap(0.5, call, context.text(func.value))
+    if context.shape(func.value) is None or context.shape(call) is not None or context.parts(call):
+        return
+    for prefix in context.prefixes():
+        module = context.resolve(ast.parse(prefix, mode="eval").body)
+        for name in (func.attr, _ELSEWHERE.get(func.attr, "")):
+            if name and hasattr(module, name):
+                given = [context.text(a) for a in call.args]
+                if name in ("reshape", "transpose") and len(given) > 1:
+                    given = [f"({', '.join(given)})"]
+                given += [f"{k.arg}={context.text(k.value)}" for k in call.keywords if k.arg]
+                yield context.swap(
+                    0.6, call, f"{prefix}.{name}({', '.join([context.text(func.value), *given])})"
+                )
+                return
+
+
+# -- keywords ---------------------------------------------------------------------------------------------------------
+
+
+def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Keywords that what is called does not take: as it calls them itself."""
+    taken, open_ = _taken(context, call)
+    if not taken:
+        return
+    given = [k for k in call.keywords if k.arg is not None]
+    edits: list[Edit] = []
+    shown = []
+    free = [name for name in taken if name not in {k.arg for k in given}][len(call.args) :]
+    for keyword in given:
+        if keyword.arg is None or keyword.arg in taken:
+            continue
+        new = _WORDS.get(keyword.arg, "")
+        if new not in free:
+            new = next(iter(difflib.get_close_matches(keyword.arg, free, 1, _ALIKE)), "")
+        if not new:
+            continue
+        place = (keyword.lineno, keyword.lineno, keyword.col_offset, keyword.col_offset + len(keyword.arg))
+        edits += context.replace(0, place, keyword.arg, new).edits
+        shown.append(f"{keyword.arg}= -> {new}=")
+    if edits:
+        yield Proposal(0.4, ", ".join(shown), tuple(edits))
+    strange = [k for k in given if k.arg not in taken] if not open_ else []
+    if strange and not edits:
+        yield from _left_out(context, call, strange)
+    twice = [name for name in taken[: len(call.args)] if name in {k.arg for k in given}]
+    first = call.args[0] if call.args else None
+    if twice and "name" in taken and isinstance(first, ast.Constant) and isinstance(first.value, str):
+        yield context.swap(0.3, first, f"name={context.text(first)}")
+
+
+def _left_out(context: Context, call: ast.Call, strange: list[ast.keyword]) -> Iterator[Proposal]:
+    """Keywords of other libraries for what is written otherwise here, or not at all."""
+    rest = [context.text(a) for a in call.args]
+    words = [f"{k.arg}={context.text(k.value)}" for k in call.keywords if k not in strange]
+    head = context.text(call.func)
+    names = {k.arg: k.value for k in strange}
+    for index, word in enumerate(("transpose_a", "transpose_b")):
+        value = names.get(word)
+        if index < len(rest) and isinstance(value, ast.Constant) and value.value is True:
+            rest[index] = context.spell("swap", call, rest[index]) or rest[index]
+    last = ""
+    if names.keys() & {"direction", "descending", "reverse"} and rest:
+        if head.endswith("argsort"):
+            rest[0] = f"-{context.atom(call.args[0])}"
+        else:
+            last = ", axis=-1)"
+    text = f"{head}({', '.join([*rest, *words])})"
+    prefix = head.rpartition(".")[0]
+    yield context.swap(0.4, call, f"{prefix}.flip({text}{last}" if last else text)
+
+
+_OF_EVERY_LAYER = (
+    "name",
+    "dtype",
+    "trainable",
+    "autocast",
+    "activity_regularizer",
+    "input_shape",
+    "input_dim",
+    "weights",
+)
+
+
+def _taken(context: Context, call: ast.Call) -> tuple[list[str], bool]:
+    """Returns the names of the parameters of what is called, and whether it takes others too."""
+    value = context.resolve(call.func)
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "add_weight":
+        value = getattr(context.names.get("keras"), "Layer", None)
+        value = getattr(value, "add_weight", None)
+    if value is None or not callable(value):
+        return [], False
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return [], False
+    open_ = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    if open_ and not (isinstance(value, type) or call.keywords):
+        return [], False
+    named = [
+        p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name != "self"
+    ]
+    return [*named, *(_OF_EVERY_LAYER if open_ else ())], open_
