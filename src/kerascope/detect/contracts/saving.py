@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kerascope._keras import alone, saving, settings
+from kerascope._keras import alone, pairs, saving, settings
 from kerascope.detect.contracts.case import Case, arrays, message, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import LAYERS, base, difference, restore
@@ -40,7 +40,9 @@ def config(case: Case) -> Iterator[Finding]:
     try:
         revived = saving.revived(instance, case.cls)
     except Exception as error:
-        subclassed = "model" in case.kinds and isinstance(error, NotImplementedError)
+        # A model that says nothing of its configuration is not meant to be made from it.
+        own = alone.overrides(instance, "get_config") and not pairs.is_keras_own(_defines(instance, "get_config"))
+        subclassed = "model" in case.kinds and (isinstance(error, NotImplementedError) or not own)
         yield case.broken(
             f"{case.subject.name} cannot be made again from its configuration",
             "Saving writes get_config to the file and loading hands it to the constructor, so a model with it cannot "
@@ -57,6 +59,11 @@ def config(case: Case) -> Iterator[Finding]:
         different = list(_same(case, instance, revived))
         yield from different or _left_out(case, instance)
     yield from found
+
+
+def _defines(obj: Any, method: str) -> type:
+    """Returns the class that a method of an object comes from."""
+    return next(cls for cls in type(obj).__mro__ if method in vars(cls))
 
 
 def _same(case: Case, instance: Any, revived: Any) -> Iterator[Finding]:
@@ -103,7 +110,7 @@ def _behaviour(case: Case, instance: Any) -> list[Any]:
     """Returns what an object gives in inference and in training, with weights that depend on the seed only."""
     one = base(case)
     case.run(instance, one.args, one.kwargs, training=False)
-    alone.perturb(instance, case.seed)
+    alone.refill(instance, case.seed)
     found = []
     for training in (False, True):
         set_seed(case.seed)

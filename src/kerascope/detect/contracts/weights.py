@@ -46,6 +46,9 @@ def tracked_state(case: Case) -> Iterator[Finding]:
     """Every layer, variable and tensor of its own is where Keras finds it: in an attribute or a list or dict in one."""
     instance = case.built()
     for held in holdings.untracked(instance):
+        if held.outside:
+            yield _from_around(case, held)
+            return
         what = {"layer": "a layer", "variable": "a variable"}[held.what]
         yield case.broken(
             f"{case.subject.name} hides {what} from Keras in self.{held.path}",
@@ -59,6 +62,18 @@ def tracked_state(case: Case) -> Iterator[Finding]:
         )
         return
     yield from _tensors(case, instance)
+
+
+def _from_around(case: Case, held: holdings.Held) -> Finding:
+    return case.broken(
+        f"{case.subject.name} uses a {held.what} from around its class: {held.path}",
+        "Keras looks for weights in the attributes of a layer, not among the names that its call uses. The weights of "
+        f"{held.path} are not in layer.weights: they are not saved, not counted, not frozen by trainable = False, and "
+        "not trained.",
+        evidence=[Evidence("weights out of sight", held.weights)],
+        location=case.where("call", text=held.path),
+        fixes=[f"Make it in __init__ or build, or hand it to the constructor: self.{held.path} = {held.path}."],
+    )
 
 
 def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
