@@ -65,7 +65,7 @@ def perturb(obj: Any, seed: int, size: float = 0.1) -> None:
 
 
 def refill(obj: Any, seed: int) -> None:
-    """Gives every trainable weight values that depend on the seed and its shape only; what is positive stays positive."""
+    """Gives every trainable weight values that depend on the seed and its shape only; what is positive stays so."""
     draw = np.random.default_rng(seed)
     for variable in obj.trainable_variables:
         value = keras.ops.convert_to_numpy(variable.value)

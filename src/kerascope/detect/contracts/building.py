@@ -65,7 +65,9 @@ def _kept(case: Case) -> Iterator[Finding]:
                 "Keras runs the code of a layer for its shapes before it runs it on values, and compiled code is run "
                 "once, while it is traced. The attribute keeps the tensor of that trace, which has no values later.",
                 location=case.where("call", text=f"self.{leaked[0].partition('[')[0]}"),
-                fixes=["Compute it anew in each call; for a constant keep a NumPy array, for what lasts a weight."],
+                fixes=[
+                    "Compute it anew in each call; for a constant keep a NumPy array, for what lasts a weight."
+                ],
             ),
             kind="python-state",
             severity="fault",

@@ -339,8 +339,10 @@ def finite(case: Case) -> Iterator[Finding]:
 
 def _avoidable(case: Case, pair: Pair) -> bool:
     """Tells whether a value that is not finite for large predictions need not be, by how it grows up to there."""
-    sizes = (np.abs(values(case, pair._replace(y_pred=pair.y_pred / part))).max(initial=0) for part in (16, 8, 4))
-    return like_a_power([float(size) for size in sizes])
+    sizes = [
+        float(np.abs(values(case, pair._replace(y_pred=pair.y_pred / n))).max(initial=0)) for n in (16, 8, 4)
+    ]
+    return not np.isfinite(sizes).all() or like_a_power(sizes)
 
 
 def _takes_shares(case: Case) -> bool:

@@ -24,10 +24,10 @@ def elsewhere(case: Case) -> Iterator[Finding]:
         return
     if pair.like == pair.true_like == "normal":
         yield from _without_end(case, pair)
-    elif pair.true_like == "positive" and pair.like != "normal":
-        # Made-up targets of several columns may be meant to have one case in each row.
-        if pair.y_pred.shape[-1] == 1 or not case.subject.guessed:
-            yield from _one_answer(case, pair)
+    # Made-up targets of several columns may be meant to have one case in each row.
+    one_of_many = pair.y_pred.shape[-1] > 1 and case.subject.guessed
+    if pair.true_like == "positive" and pair.like != "normal" and not one_of_many:
+        yield from _one_answer(case, pair)
 
 
 def _per_sample(case: Case, pair: Pair) -> np.ndarray:
@@ -46,9 +46,9 @@ def _without_end(case: Case, pair: Pair) -> Iterator[Finding]:
         if len(here) > 1 and np.all(far < near) and np.all(near < here - 1e-4 * np.abs(here)):
             yield case.broken(
                 f"{case.subject.name} falls without end, away from the targets",
-                "It is not smallest where the predictions equal the targets: in one direction it gets smaller for every "
-                "sample the further the predictions move away, so that is where training goes. Errors of both signs "
-                "must count: square them, or take their absolute value.",
+                "It is not smallest where the predictions equal the targets: in one direction it gets smaller for "
+                "every sample the further the predictions move away, so that is where training goes. Errors of both "
+                "signs must count: square them, or take their absolute value.",
                 evidence=[
                     Evidence("loss at the targets", float(here.mean())),
                     Evidence(f"loss {_FAR[1]:g} standard deviations away", float(far.mean())),

@@ -44,7 +44,7 @@ class Pair(NamedTuple):
         return self._replace(y_true=y_true, y_pred=y_pred)
 
     def with_and_without_axis(self) -> tuple[Pair, Pair] | None:
-        """Returns the pair with targets that end in an axis of size 1, and without it; None where that means nothing."""
+        """Returns the pair with targets that end in an axis of size 1, and without it; None for other targets."""
         shape = (*self.y_pred.shape[:-1], 1)
         if not self.classes and (self.y_pred.shape != shape or self.y_true.size != self.y_pred.size):
             return None
@@ -144,7 +144,6 @@ class Pair(NamedTuple):
                     yield "predictions equal to the targets", self._replace(y_pred=self.y_true)
             large = LARGE * np.sign(self.y_pred)
             yield f"{FAR} and -{LARGE:g}", self._replace(y_pred=large)
-
 
     def _one_sided(self) -> Iterator[tuple[str, Pair]]:
         """Yields ordinary predictions for targets that are all 0, all 1, or nothing but padding."""

@@ -29,7 +29,7 @@ from kerascope.detect.contracts.running import (
 from kerascope.probe.lines.install import is_users
 from kerascope.values import Evidence, Finding, SourceSpan
 
-_DRAWS = 6
+_DRAWS = 8
 _FIX = (
     "Make self.seed_generator = keras.random.SeedGenerator(seed) in __init__ and draw with "
     "keras.random.normal(shape, seed=self.seed_generator)."
@@ -48,7 +48,9 @@ def training_noise(case: Case) -> Iterator[Finding]:
     second = case.outputs(instance, one.args, one.kwargs, training=True)
     # What an earlier call changed besides random numbers, such as moving averages, must not count as noise.
     noisy = difference(first, second, rtol=1e-6) is not None
-    for _ in range(_DRAWS if drawn and not noisy else 0):  # what is kept or dropped as a whole may be kept twice
+    for _ in range(
+        _DRAWS if drawn and not noisy else 0
+    ):  # what is kept or dropped as a whole may be kept twice
         third = case.outputs(instance, one.args, one.kwargs, training=True)
         noisy = noisy or difference(first, third, rtol=1e-6) is not None
     restore(case)
@@ -99,13 +101,14 @@ def _shared(case: Case, one: Base) -> Iterator[Finding]:
     lasts = [[array[-1:] for array in part] for part in parts]
     if any(difference(a, b, rtol=1e-6) is not None for a, b in zip(firsts, lasts, strict=True)):
         return
-    if all(difference(firsts[0], other, rtol=1e-6) is None for other in firsts[1:]):
-        return
+    dropped = [not any(array.any() for array in part) for part in parts]
+    if all(dropped) or not any(dropped):
+        return  # a disturbance that is one for the batch may be meant
     yield case.broken(
-        f"{case.subject.name} draws once for the whole batch",
-        f"A batch of samples that are all alike was given to it {_DRAWS} times in training: each time something else "
-        "came, and for all samples the same. Whether a sample is dropped or disturbed should be drawn for each by "
-        "itself; drawn once, the gradient of a whole batch is all noise or none.",
+        f"{case.subject.name} drops the whole batch or none of it",
+        f"A batch of samples that are all alike was given to it {_DRAWS} times in training: sometimes zeros came, for "
+        "all samples at once, and sometimes not. Whether a sample is dropped should be drawn for each by itself; drawn "
+        "once, a step learns from all of its samples or from none.",
         evidence=[Evidence("samples that come out alike", BATCH)],
         location=case.where("call", text="random"),
         fixes=["Draw in the shape of the batch: (ops.shape(x)[0], 1, 1), one number for each sample."],

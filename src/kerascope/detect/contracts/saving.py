@@ -41,7 +41,9 @@ def config(case: Case) -> Iterator[Finding]:
         revived = saving.revived(instance, case.cls)
     except Exception as error:
         # A model that says nothing of its configuration is not meant to be made from it.
-        own = alone.overrides(instance, "get_config") and not pairs.is_keras_own(_defines(instance, "get_config"))
+        own = alone.overrides(instance, "get_config") and not pairs.is_keras_own(
+            _defines(instance, "get_config")
+        )
         subclassed = "model" in case.kinds and (isinstance(error, NotImplementedError) or not own)
         yield case.broken(
             f"{case.subject.name} cannot be made again from its configuration",

@@ -95,7 +95,9 @@ def ends_here(case: Case, training: bool) -> Iterator[Finding]:
         "before it is ever trained by what comes after it.",
         evidence=[Evidence("change of the result for a small change of the input", near)],
         location=where,
-        fixes=["Take out stop_gradient, detach and NumPy on the way; if it is meant, allow `gradients-reach`."],
+        fixes=[
+            "Take out stop_gradient, detach and NumPy on the way; if it is meant, allow `gradients-reach`."
+        ],
         severity="warning",
     )
 

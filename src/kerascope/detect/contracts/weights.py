@@ -72,7 +72,9 @@ def _from_around(case: Case, held: holdings.Held) -> Finding:
         "not trained.",
         evidence=[Evidence("weights out of sight", held.weights)],
         location=case.where("call", text=held.path),
-        fixes=[f"Make it in __init__ or build, or hand it to the constructor: self.{held.path} = {held.path}."],
+        fixes=[
+            f"Make it in __init__ or build, or hand it to the constructor: self.{held.path} = {held.path}."
+        ],
     )
 
 
