@@ -6,6 +6,7 @@ import bugs_eighth
 import bugs_ninth
 import bugs_seventh
 import bugs_sixth
+import bugs_tenth
 import keras
 import pytest
 from bug import numbers
@@ -16,8 +17,8 @@ from kerascope.api.check import check
 
 pytestmark = pytest.mark.backend
 
-BUGS = {**bugs_sixth.BUGS, **bugs_seventh.BUGS, **bugs_eighth.BUGS, **bugs_ninth.BUGS}
-SOUND = {**bugs_seventh.SOUND, **bugs_eighth.SOUND, **bugs_ninth.SOUND}
+BUGS = {**bugs_sixth.BUGS, **bugs_seventh.BUGS, **bugs_eighth.BUGS, **bugs_ninth.BUGS, **bugs_tenth.BUGS}
+SOUND = {**bugs_seventh.SOUND, **bugs_eighth.SOUND, **bugs_ninth.SOUND, **bugs_tenth.SOUND}
 QUICK = ("CrossAttention", "Confusion", "LowRank", "PoolsWords", "Blocks", "Matthews", "OldMetric", "Counted")
 EVERYWHERE = ("jax", "tensorflow", "torch")
 # An angle whose cosine is 1 only along a weight; what some of Keras's own metrics do too; and on single backends.

@@ -111,12 +111,19 @@ def leaked(obj: Any) -> list[str]:
 
 
 def drawn_anew(one: Any, other: Any, args: Any, kwargs: Any) -> list[str]:
-    """Returns the attributes whose arrays differ between two objects made alike; `other` is not built yet."""
+    """Returns the attributes whose arrays differ between two objects made alike, neither of which is built yet."""
+    found = _differing(_arrays(one, tensors=True), _arrays(other, tensors=True))
+    if found:
+        return found
     try:
-        other(*args, **kwargs)
+        for each in (one, other):
+            each(*args, **kwargs)
     except Exception:  # it fails elsewhere too, and is reported there
         return []
-    first, second = _arrays(one), _arrays(other)
+    return _differing(_arrays(one), _arrays(other))
+
+
+def _differing(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> list[str]:
     return [
         path
         for path, array in first.items()
@@ -124,21 +131,21 @@ def drawn_anew(one: Any, other: Any, args: Any, kwargs: Any) -> list[str]:
     ]
 
 
-def _arrays(obj: Any) -> dict[str, np.ndarray]:
-    """Returns the arrays and tensors of numbers among the attributes that the class itself has set."""
+def _arrays(obj: Any, tensors: bool = False) -> dict[str, np.ndarray]:
+    """Returns the arrays, and where asked the tensors, of numbers among the attributes that the class has set."""
     found = {}
     for path, value in walk(obj, into_layers=False):
-        if isinstance(value, np.ndarray) or (keras.ops.is_tensor(value) and not _is_placeholder(value)):
+        if isinstance(value, np.ndarray) or (tensors and _has_values(value)):
             array = np.asarray(keras.ops.convert_to_numpy(value))
             if array.dtype.kind in "fiu" and array.size > 1:
                 found[path] = array
     return found
 
 
-def _is_placeholder(value: Any) -> bool:
+def _has_values(value: Any) -> bool:
     from kerascope._keras.effects import is_placeholder
 
-    return is_placeholder(value)
+    return bool(keras.ops.is_tensor(value)) and not is_placeholder(value)
 
 
 def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:

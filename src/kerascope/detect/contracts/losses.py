@@ -307,8 +307,7 @@ def finite(case: Case) -> Iterator[Finding]:
     for what, pair in [("ordinary values", typical(case)), *typical(case).extremes()]:
         if what == EMPTY and _takes_shares(case):
             continue
-        loss = case.fresh()
-        value, gradient = _gradient(case, loss, pair)
+        value, gradient = _gradient(case, case.fresh(), pair)
         bad = "value" if not np.isfinite(value).all() else None
         if bad is None and gradient is not None and not np.isfinite(gradient).all():
             bad = "gradient"

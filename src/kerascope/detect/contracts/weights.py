@@ -61,7 +61,7 @@ def tracked_state(case: Case) -> Iterator[Finding]:
             fixes=[f"Keep it in an attribute too: self.{held.name} = ..., or in a list that is one."],
         )
         return
-    yield from _tensors(case, instance)
+    yield from _tensors(case)
 
 
 def _from_around(case: Case, held: holdings.Held) -> Finding:
@@ -78,7 +78,7 @@ def _from_around(case: Case, held: holdings.Held) -> Finding:
     )
 
 
-def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
+def _tensors(case: Case) -> Iterator[Finding]:
     traced = case.fresh()
     args, kwargs = case.subject.symbolic()
     try:
@@ -101,7 +101,7 @@ def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
             ],
         )
         return
-    drawn = holdings.drawn_anew(instance, case.fresh(seed=case.seed + 1), args, kwargs)
+    drawn = holdings.drawn_anew(case.fresh(), case.fresh(seed=case.seed + 1), args, kwargs)
     if drawn:
         yield case.broken(
             f"self.{drawn[0]} is drawn anew by every constructor and is in no file",
