@@ -87,6 +87,7 @@ def _missing(case: Case, training: bool, seeds: Sequence[int]) -> set[int]:
 
 def _elsewhere(case: Case, seed: int) -> list[np.ndarray]:
     """Returns other values for all variables, far from those that they share: what is chosen is another thing there."""
+    case.restore()
     random = np.random.default_rng((case.seed, seed))
     variables = alone.variables(case.built())
     trained = {id(variable) for variable in case.built().trainable_variables}
