@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerascope._keras import alone, pairs, saving, settings
-from kerascope.detect.contracts.case import Case, arrays, message, set_seed
+from kerascope.detect.contracts.case import Case, arrays, line_by_line, message, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import LAYERS, base, difference, restore
 from kerascope.values import Evidence, Finding
@@ -144,13 +144,14 @@ def save_and_load(case: Case) -> Iterator[Finding]:
     ) as found:
         if "model" in case.kinds:
             model = case.fresh()
-            model(*one.args, **one.kwargs)
+            case.run(model, one.args, one.kwargs)
         else:
             model = saving.wrapped(case.fresh(), args, kwargs)
             if model is None:
                 raise Skip("it cannot be put into a functional model by itself")
         alone.perturb(model, case.seed, size=0.3)
-        before, after = saving.through_a_file(model, one.args, one.kwargs, case.cls)
+        with line_by_line((one.args, one.kwargs)):
+            before, after = saving.through_a_file(model, one.args, one.kwargs, case.cls)
         apart = difference(arrays(before), arrays(after))
         if apart is not None and not _depends_on_chance(case):
             yield case.broken(

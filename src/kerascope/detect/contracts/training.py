@@ -8,7 +8,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import alone, effects, objects
-from kerascope.detect.contracts.case import BATCH, Case, arrays
+from kerascope.detect.contracts.case import BATCH, Case, arrays, line_by_line
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import base, flat, rebuilt, restore
 from kerascope.values import Evidence, Finding
@@ -35,7 +35,9 @@ def in_models(case: Case) -> Iterator[Finding]:
         f"It was put into a Sequential model, built on a batch of {BATCH}, compiled, and trained on a batch of "
         f"{BATCH - 1}, as the last one of an epoch often is.",
     ) as found:
-        effects.fit_alone(layer, data, BATCH)
+        with line_by_line(data):
+            model, outputs = effects.model_alone(layer, data[:BATCH])
+        effects.fit_alone(model, data[:BATCH], outputs)
     yield from found
     if not found:
         yield from _added(case)

@@ -181,7 +181,22 @@ def build_creates_all(case: Case) -> Iterator[Finding]:
 def _made_in_call(case: Case, called: Any) -> Iterator[Finding]:
     """Yields a finding when an object that was built as on loading, by `build` alone, fails in its first call."""
     other = case.fresh()
+    from_the_start = alone.unbuilt(other)
     if not alone.build_as_loaded(other, called):
+        return
+    names = [name for name in alone.unbuilt(other) if name not in from_the_start]
+    names = [name for name in names if getattr(getattr(called, name, None), "weights", ())]
+    if names and len(alone.weight_shapes(other)) < len(alone.weight_shapes(called)):
+        yield case.broken(
+            f"build of {case.subject.name} makes layers and does not build them: {', '.join(names)}",
+            "It was built as on loading, by `build` alone: the layers were there, without their weights, which come "
+            "with the first call. In a model that builds it, as a `build` should, there is no place for the weights of "
+            "the file when it is loaded.",
+            evidence=[Evidence("not built", ", ".join(names))],
+            location=case.where("build", text=f"self.{names[0]}"),
+            fixes=[f"In build: self.{name}.build(its input shape)" for name in names[:2]],
+            severity="warning",
+        )
         return
     args, kwargs = case.subject.symbolic()
     with case.attempt(
