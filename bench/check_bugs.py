@@ -37,6 +37,8 @@ HALVES = (
     "eighth",
     "ninth",
     "tenth",
+    "eleventh",
+    "own",
 )
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}
 OWN_FILES = {f"bugs_{half}": half for half in HALVES[2:]}

@@ -81,6 +81,15 @@ class Pair(NamedTuple):
         hard = self.hard()
         return self if hard is None or self.classes else self._replace(y_true=hard)
 
+    def with_hits(self, every: int) -> Pair:
+        """Returns the pair with predictions that hit the target now and then, where both are numbers of one kind."""
+        numbers = self.like == self.true_like and self.like in ("normal", "amounts")
+        if not numbers or self.y_true.shape != self.y_pred.shape or self.y_true.dtype.kind != "f":
+            return self
+        y_pred = self.y_pred.copy()
+        y_pred[::every] = self.y_true[::every]
+        return self._replace(y_pred=y_pred)
+
     def answers(self) -> Iterator[tuple[Pair, Pair]]:
         """Yields (right predictions, wrong ones), as probabilities, as logits, or as the numbers themselves."""
         hard = self.hard()
