@@ -25,7 +25,21 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = ROOT / "tests" / "check"
 BACKENDS = ("torch", "tensorflow", "jax")
-HALVES = ("tuned", "held-out", "fresh", "people", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+HALVES = (
+    "tuned",
+    "held-out",
+    "fresh",
+    "people",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "own",
+)
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}
 OWN_FILES = {f"bugs_{half}": half for half in HALVES[2:]}
 

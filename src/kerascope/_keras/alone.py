@@ -26,6 +26,11 @@ def variables(obj: Any) -> list[Any]:
     return list({id(variable): variable for variable in found}.values())
 
 
+def trainable_variables(obj: Any) -> list[Any]:
+    """Returns the variables that a training would change; a function has none."""
+    return list(getattr(obj, "trainable_variables", ()))
+
+
 def values(variables: Sequence[Any]) -> Values:
     """Returns copies of the values of variables."""
     return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
@@ -57,6 +62,16 @@ def perturb(obj: Any, seed: int, size: float = 0.1) -> None:
             )
         variable.assign(value.astype("float32"))
     settle(obj)
+
+
+def refill(obj: Any, seed: int) -> None:
+    """Gives every trainable weight values that depend on the seed and its shape only; what is positive stays so."""
+    draw = np.random.default_rng(seed)
+    for variable in obj.trainable_variables:
+        value = keras.ops.convert_to_numpy(variable.value)
+        positive = value.size and float(value.min()) > 0
+        new = draw.uniform(0.5, 1.5, value.shape) if positive else 0.3 * draw.normal(size=value.shape)
+        variable.assign(new.astype("float32"))
 
 
 def settle(obj: Any) -> None:
@@ -238,7 +253,11 @@ def weight_shapes(layer: Any) -> list[tuple[int, ...]]:
 
 def unbuilt(layer: Any) -> list[str]:
     """Returns the names of the attributes that hold sub-layers without their weights."""
-    own = {id(value): name for name, value in vars(layer).items() if isinstance(value, keras.layers.Layer)}
+    held = {
+        **vars(layer),
+        **(vars(layer).get("_modules") or {}),
+    }  # where torch keeps what is set as an attribute
+    own = {id(value): name for name, value in held.items() if isinstance(value, keras.layers.Layer)}
     return [own.get(id(one), one.name) for one in layer._flatten_layers(include_self=False) if not one.built]
 
 
@@ -259,7 +278,7 @@ def weighed_sum(result: Any, layer: Any, seed: int) -> Any:
             continue
         factors = keras.ops.convert_to_tensor(draw.normal(size=tuple(leaf.shape)).astype("float32"))
         total = total + keras.ops.sum(keras.ops.cast(leaf, "float32") * factors)
-    for one in layer._flatten_layers():
+    for one in layer._flatten_layers() if isinstance(layer, keras.layers.Layer) else ():
         for loss in one._get_own_losses():
             total = total + keras.ops.sum(keras.ops.cast(loss, "float32"))
     return total

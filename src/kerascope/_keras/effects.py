@@ -136,11 +136,10 @@ def is_placeholder(value: Any) -> bool:
     return keras.backend.backend() == "torch" and str(getattr(device, "type", "")) == "meta"
 
 
-def fit_alone(layer: Any, data: Any, batch_size: int) -> None:
-    """Builds a Sequential model of just this layer on a batch, and trains it in `fit` on a batch smaller by one.
+def model_alone(layer: Any, data: Any) -> tuple[Any, Any]:
+    """Returns a compiled Sequential model of just this layer, built by a call on data, and what the call came to.
 
-    That is what the last batch of an epoch is; each further size would be compiled anew. The loss is the mean square of
-    the output.
+    The loss is the mean square of the output.
     """
 
     def loss(y_true: Any, y_pred: Any) -> Any:
@@ -150,8 +149,15 @@ def fit_alone(layer: Any, data: Any, batch_size: int) -> None:
     model.compile(
         optimizer=keras.optimizers.SGD(1e-3), loss=loss, jit_compile=False if _on_tensorflow() else "auto"
     )
-    outputs = model(keras.ops.convert_to_tensor(data[:batch_size]), training=True)
-    last = data[: batch_size - 1]
+    return model, model(keras.ops.convert_to_tensor(data), training=True)
+
+
+def fit_alone(model: Any, data: Any, outputs: Any) -> None:
+    """Trains a model of one layer in `fit` on a batch smaller by one than the data that it was built on.
+
+    That is what the last batch of an epoch is; each further size would be compiled anew.
+    """
+    last = data[:-1]
     targets = keras.tree.map_structure(lambda leaf: np.zeros((len(last), 1), "float32"), outputs)
     model.fit(last, targets, epochs=1, verbose=0, shuffle=False)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import dis
 import functools
+import inspect
+import sys
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,11 +21,15 @@ _MOST = 2000
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """Something that Keras does not see. `what` is "layer" or "variable"; `path` leads there from the object."""
+    """Something that Keras does not see. `what` is "layer" or "variable"; `path` leads there from the object.
+
+    `outside` says that `call` takes it from around the class, and `path` is the name that it has there.
+    """
 
     path: str
     what: str
     weights: int
+    outside: bool = False
 
     @property
     def name(self) -> str:
@@ -35,7 +42,50 @@ def untracked(obj: Any) -> list[Held]:
     known = {id(v) for v in obj.variables} | {id(layer) for layer in obj._flatten_layers()}
     for metric in getattr(obj, "_metrics", ()):
         known |= {id(metric)} | {id(v) for v in metric.variables}
-    return _unknown(obj, known)
+    found = _unknown(obj, known)
+    return found or [*_native(obj), *_around(obj, known)]
+
+
+def _native(obj: Any) -> Iterator[Held]:
+    """Yields the variables of the backend itself that hang on an object and that no variable of Keras is made of."""
+    kind = variable_of_the_backend()
+    if kind is None:
+        return
+    known = {id(getattr(v, "_value", None)) for v in obj.variables}
+    inner = getattr(obj, "_parameters", None)  # where torch keeps those that are set as attributes
+    held = [*(inner.items() if isinstance(inner, dict) else ()), *walk(obj, into_layers=False)]
+    for path, value in held:
+        if isinstance(value, kind) and id(value) not in known and _trains(value):
+            yield Held(path, "variable", 1)
+            return
+
+
+def variable_of_the_backend() -> Any:
+    """Returns the class of what the backend itself trains, None where it has none."""
+    name = {"tensorflow": "Variable", "torch": "nn.Parameter"}.get(keras.backend.backend())
+    module: Any = sys.modules.get(keras.backend.backend())
+    return None if name is None or module is None else functools.reduce(getattr, name.split("."), module)
+
+
+def _trains(value: Any) -> bool:
+    return bool(getattr(value, "trainable", getattr(value, "requires_grad", False)))
+
+
+def _around(obj: Any, known: set[int]) -> Iterator[Held]:
+    """Yields what the `call` of an object's class takes from around the class, and that is trained."""
+    call = getattr(type(obj), "call", None)
+    if not isinstance(call, types.FunctionType) or call.__module__.startswith("keras."):
+        return
+    taken = inspect.getclosurevars(call)
+    loaded = {one.argval for one in dis.get_instructions(call) if one.opname == "LOAD_GLOBAL"}
+    names = {**{k: v for k, v in taken.globals.items() if k in loaded}, **taken.nonlocals}
+    for name, value in names.items():
+        weights = value.trainable_variables if isinstance(value, keras.layers.Layer) else [value]
+        weights = [v for v in weights if isinstance(v, keras.Variable) and v.trainable and id(v) not in known]
+        if weights:
+            what = "layer" if isinstance(value, keras.layers.Layer) else "variable"
+            yield Held(name, what, len(weights), outside=True)
+            return
 
 
 def _unknown(obj: Any, known: set[int]) -> list[Held]:
@@ -61,12 +111,19 @@ def leaked(obj: Any) -> list[str]:
 
 
 def drawn_anew(one: Any, other: Any, args: Any, kwargs: Any) -> list[str]:
-    """Returns the attributes whose arrays of floats differ between two objects made alike; `other` is not built yet."""
+    """Returns the attributes whose arrays differ between two objects made alike, neither of which is built yet."""
+    found = _differing(_arrays(one, tensors=True), _arrays(other, tensors=True))
+    if found:
+        return found
     try:
-        other(*args, **kwargs)
+        for each in (one, other):
+            each(*args, **kwargs)
     except Exception:  # it fails elsewhere too, and is reported there
         return []
-    first, second = _arrays(one), _arrays(other)
+    return _differing(_arrays(one), _arrays(other))
+
+
+def _differing(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> list[str]:
     return [
         path
         for path, array in first.items()
@@ -74,13 +131,21 @@ def drawn_anew(one: Any, other: Any, args: Any, kwargs: Any) -> list[str]:
     ]
 
 
-def _arrays(obj: Any) -> dict[str, np.ndarray]:
-    """Returns the arrays and tensors of floats among the attributes that the class itself has set."""
-    return {
-        path: np.asarray(value)
-        for path, value in walk(obj, into_layers=False)
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 1
-    }
+def _arrays(obj: Any, tensors: bool = False) -> dict[str, np.ndarray]:
+    """Returns the arrays, and where asked the tensors, of numbers among the attributes that the class has set."""
+    found = {}
+    for path, value in walk(obj, into_layers=False):
+        if isinstance(value, np.ndarray) or (tensors and _has_values(value)):
+            array = np.asarray(keras.ops.convert_to_numpy(value))
+            if array.dtype.kind in "fiu" and array.size > 1:
+                found[path] = array
+    return found
+
+
+def _has_values(value: Any) -> bool:
+    from kerascope._keras.effects import is_placeholder
+
+    return bool(keras.ops.is_tensor(value)) and not is_placeholder(value)
 
 
 def walk(obj: Any, into_layers: bool = True) -> Iterator[tuple[str, Any]]:

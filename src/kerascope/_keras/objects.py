@@ -66,7 +66,9 @@ def _maker(obj: Any) -> Callable[[], Any] | None:
     learns = callable(
         getattr(obj, "adapt", None)
     )  # some of Keras's put what they learnt into their configuration
-    if isinstance(kept, Mapping) and not (learns and type(obj).__module__.startswith("keras.src.")):
+    own = learns and type(obj).__module__.startswith("keras.src.")
+    # Of a model Keras keeps what its arguments are by default, whatever was given.
+    if isinstance(kept, Mapping) and not own and not isinstance(obj, keras.Model):
         return lambda: type(obj)(**kept)
     revive: Callable[[], Any] | None = None
     own_config = getattr(type(obj), "get_config", None)

@@ -8,10 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 _NOT_SETTINGS = ("self", "name", "dtype", "trainable")
+_WORDS = (
+    ("tanh", "sigmoid", "relu"),
+    ("same", "valid"),
+    ("mean", "sum", "max"),
+    ("add", "multiply", "concat"),
+    ("pre", "post"),
+)
 
 
 def left_out(obj: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yields (argument, value, object) for each number or switch of a constructor that `get_config` leaves out.
+    """Yields (argument, value, object) for each number, switch or known word that `get_config` leaves out.
 
     The object is another one like this, with another value of the argument than this one has.
     """
@@ -26,7 +33,7 @@ def left_out(obj: Any) -> Iterator[tuple[str, Any, Any]]:
         if parameter.name in config or parameter.name in _NOT_SETTINGS:
             continue
         value = getattr(obj, parameter.name, parameter.default)
-        for other in _others(value):
+        for other in _others(parameter.name, value):
             try:
                 made = type(obj).from_config({**copy.deepcopy(config), parameter.name: other})
             except Exception:  # not a value that it takes
@@ -35,7 +42,12 @@ def left_out(obj: Any) -> Iterator[tuple[str, Any, Any]]:
             break
 
 
-def _others(value: Any) -> list[Any]:
+def _others(name: str, value: Any) -> list[Any]:
+    if "activation" in name and (callable(value) or isinstance(value, str)):
+        now = value if isinstance(value, str) else getattr(value, "__name__", "")
+        return [word for word in _WORDS[0] if word != now]
+    if isinstance(value, str):
+        return [word for words in _WORDS if value in words for word in words if word != value]
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):

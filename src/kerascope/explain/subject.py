@@ -32,7 +32,7 @@ class InputSpec:
     `low` and `high` bound made-up integers (`high` not included); `like` says what floats are drawn from: "normal",
     "positive" (between 0 and 1), "amounts" (between 0 and `high`), "binary" (zeros and ones, as in a mask) or
     "probabilities" (positive, the last axis adds up to 1). Integers that are `places` are numbers of samples, such as
-    the ends of the edges of a graph: none is as large as the batch.
+    the ends of the edges of a graph: none is as large as the batch. Amounts that are `whole` are counts, 0 among them.
     """
 
     shape: tuple[int | str, ...]
@@ -41,6 +41,7 @@ class InputSpec:
     high: int = 2
     like: str = "normal"
     places: bool = False
+    whole: bool = False
 
     def array(self, batch: int, random: np.random.Generator) -> np.ndarray:
         """Returns made-up values for a batch of this size."""
@@ -60,6 +61,8 @@ class InputSpec:
                 values[..., 0] = 1.0  # no row of a mask leaves nothing
         else:
             values = random.uniform(0.05, 0.95, shape) * (self.high if self.like == "amounts" else 1)
+            if self.whole:
+                values = np.floor(values)
             if self.like == "probabilities":
                 values = values / values.sum(-1, keepdims=True)
         # NumPy has no bfloat16; the tensor made of it is cast by Keras on the way in.
@@ -211,7 +214,7 @@ def _spec(value: Any, batch: Any) -> InputSpec:
         else:
             shape.append(size if isinstance(size, int) else _stand_in(axis))
     values = tensors.array_of(value)
-    low, high, like, places = 0, 2, "normal", False
+    low, high, like, places, whole = 0, 2, "normal", False, False
     if values is not None and values.size:
         if values.dtype.kind in "iu":
             low, high = int(values.min()), int(values.max()) + 1
@@ -221,8 +224,9 @@ def _spec(value: Any, batch: Any) -> InputSpec:
             rows = total is not None and values.shape[-1] > 1 and bool(np.allclose(total, 1, atol=1e-3))
             like = "positive" if float(values.max()) <= 1 else "amounts"
             high = max(high, math.ceil(min(float(values.max()), _MOST_AMOUNT)))
+            whole = like == "amounts" and bool((values == np.floor(values)).all())
             if set(np.unique(values)) == {0.0, 1.0}:
                 like = "binary"
             if rows:
                 like = "probabilities"
-    return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like, places)
+    return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like, places, whole)

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import alone, objects
+from kerascope._keras import alone, holdings, objects
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import CALLS, LAYERS, base, flat, rebuilt, restore, swift
@@ -45,8 +45,33 @@ def builds(case: Case) -> Iterator[Finding]:
         )
         found = [dataclasses.replace(found[0], **other)]
     yield from found
+    if found:
+        yield from _kept(case)
     if not found and "layer" in case.kinds and alone.has_modes(case.built()):
         yield from _in_training(case)
+
+
+def _kept(case: Case) -> Iterator[Finding]:
+    """Yields a finding when a call that fails leaves a tensor of a trace behind: that is what it stumbles over."""
+    other = case.fresh()
+    args, kwargs = case.inputs(BATCH)
+    with contextlib.suppress(Exception):
+        case.run(other, args, kwargs, training=False)
+    leaked = [path for path in holdings.leaked(other)] if "layer" in case.kinds else []
+    if leaked:
+        yield dataclasses.replace(
+            case.broken(
+                f"call keeps a tensor in self.{leaked[0]}",
+                "Keras runs the code of a layer for its shapes before it runs it on values, and compiled code is run "
+                "once, while it is traced. The attribute keeps the tensor of that trace, which has no values later.",
+                location=case.where("call", text=f"self.{leaked[0].partition('[')[0]}"),
+                fixes=[
+                    "Compute it anew in each call; for a constant keep a NumPy array, for what lasts a weight."
+                ],
+            ),
+            kind="python-state",
+            severity="fault",
+        )
 
 
 def _in_training(case: Case) -> Iterator[Finding]:

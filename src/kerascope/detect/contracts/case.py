@@ -12,7 +12,8 @@ import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import alone, drawing, objects
+from kerascope._backends.uncompiled import uncompiled
+from kerascope._keras import alone, drawing, effects, objects
 from kerascope.budget import Budget
 from kerascope.detect.contracts.registry import SPENT, Contract, Skip, in_users_code
 from kerascope.explain.subject import Subject
@@ -119,7 +120,8 @@ class Case:
             instance = self.fresh()
             args, kwargs = self.inputs(BATCH)
             if "layer" in self.kinds or "model" in self.kinds:
-                instance(*args, **kwargs)
+                with line_by_line((args, kwargs)):
+                    instance(*args, **kwargs)
             self.made = alone.values(alone.variables(instance))
             alone.perturb(instance, self.seed)
             self._built = (instance, alone.values(alone.variables(instance)))
@@ -152,7 +154,8 @@ class Case:
         if training is not None and ("layer" in self.kinds or "model" in self.kinds):
             kwargs["training"] = training
         if not compiled:
-            return self.subject.call(instance, args, kwargs)
+            with line_by_line((args, kwargs)):
+                return self.subject.call(instance, args, kwargs)
 
         def call(*args: Any) -> Any:
             return self.subject.call(instance, args, kwargs)
@@ -293,6 +296,27 @@ def isolated(seed: int) -> Iterator[None]:
     with backend.backend_state(), alone.isolated(seed), drawing.by_numpy():
         backend.set_seed(seed)
         yield
+
+
+def like_a_power(sizes: Sequence[float]) -> bool:
+    """Tells whether results for inputs of twice the size each time grow like a power of them, up to 16 times as far.
+
+    What grows like a power is still small then; what grows like exp is rightly infinite.
+    """
+    if not all(np.isfinite(sizes)) or min(sizes) <= 0:
+        return False
+    first, second = sizes[1] / sizes[0], sizes[2] / sizes[1]
+    return bool(second <= 1.5 * first and second**2 * sizes[2] < 1e30)
+
+
+def line_by_line(inputs: Any) -> contextlib.AbstractContextManager[None]:
+    """Runs the block on JAX without compiling each of its operations, where its inputs have values.
+
+    Most of the time would go there: a loop of `scan`, for one, is compiled anew at each call.
+    """
+    if backend.name() != "jax" or any(effects.is_placeholder(leaf) for leaf in objects.flatten(inputs)):
+        return contextlib.nullcontext()
+    return uncompiled()
 
 
 def arrays(structure: Any) -> list[np.ndarray]:

@@ -13,8 +13,19 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import objects, pairs
-from kerascope.detect.contracts.case import BATCH, Case
-from kerascope.detect.contracts.pairs import EMPTY, Pair, close, same, short, tensors_of, typical
+from kerascope.detect.contracts.case import BATCH, Case, like_a_power
+from kerascope.detect.contracts.losses_least import elsewhere, of_distances
+from kerascope.detect.contracts.pairs import (
+    EMPTY,
+    FAR,
+    Pair,
+    close,
+    same,
+    severity_of_shapes,
+    short,
+    tensors_of,
+    typical,
+)
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import watched
 from kerascope.detect.smells.roles import says_loss
@@ -109,12 +120,12 @@ def per_sample(case: Case) -> Iterator[Finding]:
 
 @contract("loss-targets", kinds=LOSS, after=RUNS)
 def targets(case: Case) -> Iterator[Finding]:
-    """Targets of shape (B,) and (B, 1) give the same loss for predictions of shape (B, 1)."""
+    """Targets of shape (B,) and (B, 1) give the same loss, be they numbers or classes."""
     pair = typical(case)
-    if pair.y_pred.shape[-1] != 1 or pair.y_true.size != pair.y_pred.size:
-        raise Skip("its predictions do not end in an axis of size 1")
-    given = pair.y_true.shape != pair.y_pred.shape
-    column, flat = pair.with_and_without_axis()
+    both = pair.with_and_without_axis()
+    if both is None:
+        raise Skip("its targets are not one number or one class for each sample")
+    column, flat = both
     loss = case.fresh()
     try:
         for size in (BATCH - 1, BATCH):  # one of them may be as long as another axis by chance
@@ -123,17 +134,33 @@ def targets(case: Case) -> Iterator[Finding]:
         raise Skip("it does not take targets of both shapes, and says so") from None
     if same(got[0], got[1]):
         return
+    if pair.classes:
+        alone = np.mean([float(np.mean(reduced(loss, pair.rows(i + 1, i)))) for i in range(BATCH)])
+        severity = "note" if close(np.asarray(alone), np.asarray(np.mean(reduced(loss, pair)))) else "fault"
+        what = "class numbers (B, 1)" if pair.y_true.ndim == column.y_true.ndim else "class numbers (B,)"
+        explanation = (
+            "The same classes were given in two shapes, and in one of them every sample met every other: a comparison "
+            "or product of (B,) and (B, 1) gives (B, B). The labels of keras.datasets.cifar10 are (B, 1), others (B,)."
+        )
+        fix = "y_true = ops.reshape(y_true, (-1,))"
+    else:
+        severity = severity_of_shapes(case, pair)
+        what = "targets (B,) against predictions (B, 1)"
+        explanation = (
+            "The same targets were given in two shapes. A Loss subclass is not reshaped by Keras, as a plain function "
+            "is: (B,) minus (B, 1) gives (B, B), every target against every prediction, and the model learns the mean "
+            "of the targets."
+        )
+        fix = "y_true = ops.reshape(y_true, ops.shape(y_pred))"
     yield case.broken(
-        f"{case.subject.name} broadcasts targets (B,) against predictions (B, 1)",
-        "The same targets were given in two shapes. A Loss subclass is not reshaped by Keras, as a plain function "
-        "is: (B,) minus (B, 1) gives (B, B), every target against every prediction, and the model learns the mean of "
-        "the targets.",
+        f"{case.subject.name} broadcasts {what}",
+        explanation,
         evidence=[
             Evidence("targets (B, 1)", float(np.mean(got[0]))),
             Evidence("the same as (B,)", float(np.mean(got[1]))),
         ],
-        fixes=["y_true = ops.reshape(y_true, ops.shape(y_pred))"],
-        severity="fault" if given else "warning",
+        fixes=[fix],
+        severity=severity,  # type: ignore[arg-type]
     )
 
 
@@ -173,12 +200,18 @@ def batch_independence(case: Case) -> Iterator[Finding]:
 
 
 def _compares(case: Case, pair: Pair) -> bool:
-    """Tells whether a loss multiplies each sample with each other one, as those that compare pairs do."""
+    """Tells whether a loss sets each sample against each other one, as those that compare pairs do.
+
+    By a product, or by an axis put before the batch: that is not done by accident, as broadcasting is.
+    """
     batch = pair.y_pred.shape[0]
-    return any(
-        one.site.name in _PRODUCTS and one.value is not None and one.value.shape[:2] == (batch, batch)
-        for one in watched(lambda: values(case, pair))
-    )
+    for one in watched(lambda: values(case, pair)):
+        if one.value is None or one.value.shape[:2] != (batch, batch):
+            continue
+        before = [array for _, array in one.operands if array is not None]
+        if one.site.name in _PRODUCTS or any(array.shape[:2] == (1, batch) for array in before):
+            return True
+    return False
 
 
 _PRODUCTS = ("matmul", "dot", "einsum", "tensordot", "MatMult")
@@ -225,7 +258,13 @@ def minimum(case: Case) -> Iterator[Finding]:
             f"{case.subject.name} is larger for right predictions than for wrong ones",
             "Training makes the loss small, so this one teaches the opposite. Often a minus sign is missing.",
             evidence=[Evidence("loss when right", low), Evidence("loss when wrong", high)],
+            # Where 1 means alike and a distance is predicted, the right one is 0.
+            severity="note" if min(least) >= 0 and of_distances(case) else None,
         )
+        return
+    other = next(elsewhere(case), None)
+    if other is not None:
+        yield other
         return
     soft = [one.agreeing() for one in (pair, pair.as_distribution()) if one is not None]
     if not judged and not any(soft):
@@ -268,12 +307,11 @@ def finite(case: Case) -> Iterator[Finding]:
     for what, pair in [("ordinary values", typical(case)), *typical(case).extremes()]:
         if what == EMPTY and _takes_shares(case):
             continue
-        loss = case.fresh()
-        value, gradient = _gradient(case, loss, pair)
+        value, gradient = _gradient(case, case.fresh(), pair)
         bad = "value" if not np.isfinite(value).all() else None
         if bad is None and gradient is not None and not np.isfinite(gradient).all():
             bad = "gradient"
-        if bad is None:
+        if bad is None or (bad == "value" and what.startswith(FAR) and not _avoidable(case, pair)):
             continue
         shown = value if bad == "value" or gradient is None else gradient
         at = int(np.argmax(~np.isfinite(shown.reshape(len(shown), -1)).all(-1))) if shown.ndim else 0
@@ -296,6 +334,14 @@ def finite(case: Case) -> Iterator[Finding]:
             ],
         )
         return
+
+
+def _avoidable(case: Case, pair: Pair) -> bool:
+    """Tells whether a value that is not finite for large predictions need not be, by how it grows up to there."""
+    sizes = [
+        float(np.abs(values(case, pair._replace(y_pred=pair.y_pred / n))).max(initial=0)) for n in (16, 8, 4)
+    ]
+    return not np.isfinite(sizes).all() or like_a_power(sizes)
 
 
 def _takes_shares(case: Case) -> bool:

@@ -22,8 +22,8 @@ SAMPLES = 6
 
 
 def samples(case: Case, seed: int = 0) -> Pair:
-    """Returns six samples, targets 0 and 1 where they are labels."""
-    return typical(case, SAMPLES, seed).hardened()
+    """Returns six samples, targets 0 and 1 where they are labels; of numbers every third prediction is right."""
+    return typical(case, SAMPLES, seed).hardened().with_hits(3)
 
 
 def result(metric: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from kerascope._keras import objects, pairs
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.metrics import METRIC, RUNS, SAMPLES, result, samples, updated
-from kerascope.detect.contracts.pairs import NOTHING, close, first_of, short
+from kerascope.detect.contracts.pairs import NOTHING, close, first_of, severity_of_shapes, short
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.values import Evidence, Finding
 
@@ -40,27 +40,38 @@ def merge(case: Case) -> Iterator[Finding]:
 
 @contract("metric-targets", kinds=METRIC, after=RUNS)
 def targets(case: Case) -> Iterator[Finding]:
-    """Targets of shape (B,) and (B, 1) give the same result for predictions of shape (B, 1)."""
+    """Targets of shape (B,) and (B, 1) give the same result, be they numbers or classes."""
     pair = samples(case)
-    if pair.y_pred.shape[-1] != 1 or pair.y_true.size != pair.y_pred.size:
-        raise Skip("its predictions do not end in an axis of size 1")
-    given = pair.y_true.shape != pair.y_pred.shape
-    column, flat = pair.with_and_without_axis()
+    both = pair.with_and_without_axis()
+    if both is None:
+        raise Skip("its targets are not one number or one class for each sample")
+    column, flat = both
     try:
         for size in (SAMPLES - 1, SAMPLES):  # one of them may be as long as another axis by chance
             got = [updated(case.fresh(), one.rows(size), (size,)) for one in (column, flat)]
     except Exception:
         raise Skip("it does not take targets of both shapes, and says so") from None
-    if not close(got[0], got[1]):
-        yield case.broken(
-            f"{case.subject.name} broadcasts targets (B,) against predictions (B, 1)",
-            "The same targets were given in two shapes. (B,) minus (B, 1) gives (B, B), every target against every "
-            "prediction; Keras does not reshape what a Metric subclass gets.",
-            evidence=[Evidence("targets (B, 1)", short(got[0])), Evidence("the same as (B,)", short(got[1]))],
-            location=case.where("update_state"),
-            fixes=["y_true = ops.reshape(y_true, ops.shape(y_pred))"],
-            severity="fault" if given else "warning",
-        )
+    if close(got[0], got[1]):
+        return
+    if pair.classes:
+        one_by_one, at_once = updated(case.fresh(), pair, (1,) * SAMPLES), updated(case.fresh(), pair)
+        severity = "note" if close(one_by_one, at_once) else "fault"
+        what = "class numbers (B, 1)" if pair.y_true.ndim == column.y_true.ndim else "class numbers (B,)"
+        words = "(B,) == (B, 1) gives (B, B), every class against every prediction"
+        fix = "y_true = ops.reshape(y_true, (-1,))"
+    else:
+        severity = severity_of_shapes(case, pair)
+        what = "targets (B,) against predictions (B, 1)"
+        words = "(B,) minus (B, 1) gives (B, B), every target against every prediction"
+        fix = "y_true = ops.reshape(y_true, ops.shape(y_pred))"
+    yield case.broken(
+        f"{case.subject.name} broadcasts {what}",
+        f"The same targets were given in two shapes. {words}; Keras does not reshape what a Metric subclass gets.",
+        evidence=[Evidence("targets (B, 1)", short(got[0])), Evidence("the same as (B,)", short(got[1]))],
+        location=case.where("update_state"),
+        fixes=[fix],
+        severity=severity,  # type: ignore[arg-type]
+    )
 
 
 @contract("metric-config", kinds=METRIC, after=(*RUNS, "metric-repeatable"))

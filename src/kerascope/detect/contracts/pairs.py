@@ -12,6 +12,7 @@ from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import Skip
 from kerascope.explain.subject import BATCH as B
 from kerascope.explain.subject import InputSpec
+from kerascope.values import Severity
 
 LARGE = 100.0
 """A prediction that an untrained or diverging model may make; exp of it is infinite in float32."""
@@ -21,6 +22,7 @@ NOTHING = 1e-6
 """What a sum of float32 may come to where a reference in float64 comes to 0."""
 
 EMPTY = "targets and predictions of 0"
+FAR = f"predictions of {LARGE:g}"
 
 
 class Pair(NamedTuple):
@@ -41,9 +43,11 @@ class Pair(NamedTuple):
         y_true[row], y_pred[row] = other.y_true[row], other.y_pred[row]
         return self._replace(y_true=y_true, y_pred=y_pred)
 
-    def with_and_without_axis(self) -> tuple[Pair, Pair]:
-        """Returns the pair with targets shaped like the predictions, and without the last axis, which has size 1."""
-        shape = self.y_pred.shape
+    def with_and_without_axis(self) -> tuple[Pair, Pair] | None:
+        """Returns the pair with targets that end in an axis of size 1, and without it; None for other targets."""
+        shape = (*self.y_pred.shape[:-1], 1)
+        if not self.classes and (self.y_pred.shape != shape or self.y_true.size != self.y_pred.size):
+            return None
         return tuple(self._replace(y_true=self.y_true.reshape(s)) for s in (shape, shape[:-1]))  # type: ignore[return-value]
 
     @property
@@ -76,6 +80,15 @@ class Pair(NamedTuple):
         """Returns the pair with targets of 0 and 1 where they lie between."""
         hard = self.hard()
         return self if hard is None or self.classes else self._replace(y_true=hard)
+
+    def with_hits(self, every: int) -> Pair:
+        """Returns the pair with predictions that hit the target now and then, where both are numbers of one kind."""
+        numbers = self.like == self.true_like and self.like in ("normal", "amounts")
+        if not numbers or self.y_true.shape != self.y_pred.shape or self.y_true.dtype.kind != "f":
+            return self
+        y_pred = self.y_pred.copy()
+        y_pred[::every] = self.y_true[::every]
+        return self._replace(y_pred=y_pred)
 
     def answers(self) -> Iterator[tuple[Pair, Pair]]:
         """Yields (right predictions, wrong ones), as probabilities, as logits, or as the numbers themselves."""
@@ -119,7 +132,8 @@ class Pair(NamedTuple):
         return Pair(y_true, y_pred, "probabilities", "probabilities")
 
     def extremes(self) -> Iterator[tuple[str, Pair]]:
-        """Yields predictions at the edges of what they may be, each with its name."""
+        """Yields targets and predictions at the edges of what they may be, each with its name."""
+        yield from self._one_sided()
         hard = self.hard()
         if hard is not None and self.like != "normal":
             one_of_many = self.classes or self.true_like == "probabilities"
@@ -138,7 +152,15 @@ class Pair(NamedTuple):
                 if self.y_true.shape == self.y_pred.shape:
                     yield "predictions equal to the targets", self._replace(y_pred=self.y_true)
             large = LARGE * np.sign(self.y_pred)
-            yield f"predictions of {LARGE:g} and -{LARGE:g}", self._replace(y_pred=large)
+            yield f"{FAR} and -{LARGE:g}", self._replace(y_pred=large)
+
+    def _one_sided(self) -> Iterator[tuple[str, Pair]]:
+        """Yields ordinary predictions for targets that are all 0, all 1, or nothing but padding."""
+        if self.true_like == "positive" and self.y_true.dtype.kind == "f":
+            yield "targets that are all 0", self._replace(y_true=0 * self.y_true)
+            yield "targets that are all 1", self._replace(y_true=0 * self.y_true + 1)
+        elif self.classes and self.y_pred.ndim > 2:
+            yield "targets that are all 0", self._replace(y_true=0 * self.y_true)
 
 
 def typical(case: Case, size: int = BATCH, seed: int = 0) -> Pair:
@@ -158,6 +180,13 @@ def typical(case: Case, size: int = BATCH, seed: int = 0) -> Pair:
     true_like, like = ("positive" if spec.like == "binary" else spec.like for spec in args[:2])
     pair = Pair(y_true, y_pred, true_like, like)
     return pair.rows(size)
+
+
+def severity_of_shapes(case: Case, pair: Pair) -> Severity:
+    """Returns how bad it is that targets without the last axis are broadcast: a note where others were given."""
+    if pair.y_true.shape != pair.y_pred.shape:
+        return "fault"
+    return "warning" if case.subject.guessed else "note"
 
 
 def tensors_of(pair: Pair) -> tuple[Any, Any]:

@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from kerascope._backends import alone as backend
-from kerascope._keras import alone, effects
-from kerascope.detect.contracts.case import Case, arrays
+from kerascope._backends import tensors
+from kerascope._keras import alone, effects, objects
+from kerascope.detect.contracts.case import BATCH, Case, arrays
 from kerascope.detect.contracts.registry import contract
 from kerascope.detect.contracts.running import (
     LAYERS,
+    Base,
     base,
     compiled,
     difference,
     first_to_differ,
     flat,
     place,
+    rebuilt,
     restore,
+    swift,
     watched_apart,
 )
 from kerascope.probe.lines.install import is_users
 from kerascope.values import Evidence, Finding, SourceSpan
 
+_DRAWS = 8
 _FIX = (
     "Make self.seed_generator = keras.random.SeedGenerator(seed) in __init__ and draw with "
     "keras.random.normal(shape, seed=self.seed_generator)."
@@ -41,6 +48,11 @@ def training_noise(case: Case) -> Iterator[Finding]:
     second = case.outputs(instance, one.args, one.kwargs, training=True)
     # What an earlier call changed besides random numbers, such as moving averages, must not count as noise.
     noisy = difference(first, second, rtol=1e-6) is not None
+    for _ in range(
+        _DRAWS if drawn and not noisy else 0
+    ):  # what is kept or dropped as a whole may be kept twice
+        third = case.outputs(instance, one.args, one.kwargs, training=True)
+        noisy = noisy or difference(first, third, rtol=1e-6) is not None
     restore(case)
     alone.set_foreign_seed(case.seed + 1)
     if difference(first, case.outputs(instance, one.args, one.kwargs, training=True)) is not None:
@@ -61,8 +73,54 @@ def training_noise(case: Case) -> Iterator[Finding]:
     if anew is not None:
         yield _anew(case, anew)
         return
-    if noisy and backend.compiles() and alone.supports_compiling(instance):
-        yield from _compiled(case, instance, one)
+    if not noisy:
+        return
+    found = False
+    if backend.compiles() and alone.supports_compiling(instance):
+        for broken in _compiled(case, instance, one):
+            found = True
+            yield broken
+    if not found and not instance.weights:
+        yield from _shared(case, one)
+
+
+def _shared(case: Case, one: Base) -> Iterator[Finding]:
+    """Yields a finding when samples that are alike come out alike, whatever is drawn.
+
+    Only of layers without weights: noise on a weight is the same for all samples by its nature.
+    """
+    leaves = [alike for leaf in flat(one.args, one.kwargs) if (alike := _first_repeated(leaf)) is not None]
+    if len(leaves) != len(flat(one.args, one.kwargs)):
+        return
+    arguments = rebuilt(one.args, one.kwargs, leaves)
+    results = [swift(case, arguments, training=True, again=more > 0) for more in range(_DRAWS)]
+    parts = [[a for a in result if a.ndim and a.shape[0] == BATCH and a.size > BATCH] for result in results]
+    if not parts[0] or any(len(part) != len(parts[0]) for part in parts):
+        return
+    firsts = [[array[:1] for array in part] for part in parts]
+    lasts = [[array[-1:] for array in part] for part in parts]
+    if any(difference(a, b, rtol=1e-6) is not None for a, b in zip(firsts, lasts, strict=True)):
+        return
+    dropped = [not any(array.any() for array in part) for part in parts]
+    if all(dropped) or not any(dropped):
+        return  # a disturbance that is one for the batch may be meant
+    yield case.broken(
+        f"{case.subject.name} drops the whole batch or none of it",
+        f"A batch of samples that are all alike was given to it {_DRAWS} times in training: sometimes zeros came, for "
+        "all samples at once, and sometimes not. Whether a sample is dropped should be drawn for each by itself; drawn "
+        "once, a step learns from all of its samples or from none.",
+        evidence=[Evidence("samples that come out alike", BATCH)],
+        location=case.where("call", text="random"),
+        fixes=["Draw in the shape of the batch: (ops.shape(x)[0], 1, 1), one number for each sample."],
+        severity="warning",
+    )
+
+
+def _first_repeated(leaf: Any) -> Any:
+    array = tensors.array_of(leaf)
+    if array is None or not array.ndim or array.shape[0] != BATCH:
+        return None
+    return objects.to_tensor(np.repeat(array[:1], BATCH, axis=0))
 
 
 def _anew(case: Case, drawn: effects.Drawn) -> Finding:
@@ -109,9 +167,11 @@ def _compiled(case: Case, instance: Any, one: Any) -> Iterator[Finding]:
         [_FIX],
     ) as found:
         function = compiled(case, instance, (one.args, one.kwargs), training=True)
+        case.cache["swift", True] = function
         leaves = flat(one.args, one.kwargs)
-        first, second = arrays(function(*leaves)), arrays(function(*leaves))
-        if difference(first, second, rtol=1e-6) is None:
+        first = arrays(function(*leaves))
+        others = (arrays(function(*leaves)) for _ in range(2 * _DRAWS))
+        if all(difference(first, other, rtol=1e-6) is None for other in others):
             yield case.broken(
                 f"{case.subject.name} uses the same noise for ever once it is compiled",
                 "Run line by line, two calls in training differ; compiled, as in `fit`, they are equal: the random "

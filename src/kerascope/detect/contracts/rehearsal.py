@@ -37,7 +37,7 @@ class Observed:
     one, of both in this order and of both in the other, from the same weights throughout. `idle` names the metrics that
     a step of the model's own does not change. `evaluated` are the trainable variables that a test step of the model's
     own changes. `used` tells of each variable that is frozen, though it was made to be trained, whether the output of a
-    call in training hangs on it.
+    call in training hangs on it. `shape` is that of what `compute_loss` returns.
     """
 
     paths: list[str]
@@ -51,6 +51,7 @@ class Observed:
     iterations: int = 1
     called: Values = dataclasses.field(default_factory=list)
     uses_compute_loss: bool = True
+    shape: tuple[int, ...] = ()
     gradients: Values | None = None
     reach: Values | None = None
     loss: float | None = None
@@ -242,6 +243,10 @@ class _Rehearsal:
         model = self.model
         if not self.seen.uses_compute_loss or not self.calls:
             return
+        self.seen.shape = objects.to_numpy(training.loss(model, self.x, self.y)).shape
+        if self.seen.shape:
+            return
+        self._reset()
         trainable = list(model.trainable_variables)
         value, found, _ = backend.gradients(lambda: training.loss(model, self.x, self.y), trainable)
         self.seen.loss, self.seen.gradients = float(value), self._filled(found)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kerascope._keras import alone, saving, settings
-from kerascope.detect.contracts.case import Case, arrays, message, set_seed
+from kerascope._keras import alone, pairs, saving, settings
+from kerascope.detect.contracts.case import Case, arrays, line_by_line, message, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import LAYERS, base, difference, restore
 from kerascope.values import Evidence, Finding
@@ -40,7 +40,11 @@ def config(case: Case) -> Iterator[Finding]:
     try:
         revived = saving.revived(instance, case.cls)
     except Exception as error:
-        subclassed = "model" in case.kinds and isinstance(error, NotImplementedError)
+        # A model that says nothing of its configuration is not meant to be made from it.
+        own = alone.overrides(instance, "get_config") and not pairs.is_keras_own(
+            _defines(instance, "get_config")
+        )
+        subclassed = "model" in case.kinds and (isinstance(error, NotImplementedError) or not own)
         yield case.broken(
             f"{case.subject.name} cannot be made again from its configuration",
             "Saving writes get_config to the file and loading hands it to the constructor, so a model with it cannot "
@@ -57,6 +61,11 @@ def config(case: Case) -> Iterator[Finding]:
         different = list(_same(case, instance, revived))
         yield from different or _left_out(case, instance)
     yield from found
+
+
+def _defines(obj: Any, method: str) -> type:
+    """Returns the class that a method of an object comes from."""
+    return next(cls for cls in type(obj).__mro__ if method in vars(cls))
 
 
 def _same(case: Case, instance: Any, revived: Any) -> Iterator[Finding]:
@@ -103,7 +112,7 @@ def _behaviour(case: Case, instance: Any) -> list[Any]:
     """Returns what an object gives in inference and in training, with weights that depend on the seed only."""
     one = base(case)
     case.run(instance, one.args, one.kwargs, training=False)
-    alone.perturb(instance, case.seed)
+    alone.refill(instance, case.seed)
     found = []
     for training in (False, True):
         set_seed(case.seed)
@@ -135,13 +144,14 @@ def save_and_load(case: Case) -> Iterator[Finding]:
     ) as found:
         if "model" in case.kinds:
             model = case.fresh()
-            model(*one.args, **one.kwargs)
+            case.run(model, one.args, one.kwargs)
         else:
             model = saving.wrapped(case.fresh(), args, kwargs)
             if model is None:
                 raise Skip("it cannot be put into a functional model by itself")
         alone.perturb(model, case.seed, size=0.3)
-        before, after = saving.through_a_file(model, one.args, one.kwargs, case.cls)
+        with line_by_line((one.args, one.kwargs)):
+            before, after = saving.through_a_file(model, one.args, one.kwargs, case.cls)
         apart = difference(arrays(before), arrays(after))
         if apart is not None and not _depends_on_chance(case):
             yield case.broken(

@@ -54,6 +54,15 @@ def runs(case: Case) -> Iterator[Finding]:
                 explanation="One batch of 4 samples was given to `train_on_batch`.",
             )
             return
+    if seen.shape:  # TensorFlow adds up what it differentiates, without a word
+        yield case.broken(
+            f"compute_loss of {case.subject.name} returns {seen.shape} values in the place of one",
+            "It must return one number for the batch. What is differentiated here is their sum, so that the steps are "
+            "larger the larger the batch is; on PyTorch and JAX it is an error.",
+            evidence=[Evidence("shape of the loss of 4 samples", str(seen.shape))],
+            location=case.where("compute_loss"),
+            fixes=["return ops.mean(loss)"],
+        )
 
 
 @contract("step-updates", kinds=STEP, after=RUNS)

@@ -46,6 +46,9 @@ def tracked_state(case: Case) -> Iterator[Finding]:
     """Every layer, variable and tensor of its own is where Keras finds it: in an attribute or a list or dict in one."""
     instance = case.built()
     for held in holdings.untracked(instance):
+        if held.outside:
+            yield _from_around(case, held)
+            return
         what = {"layer": "a layer", "variable": "a variable"}[held.what]
         yield case.broken(
             f"{case.subject.name} hides {what} from Keras in self.{held.path}",
@@ -58,10 +61,24 @@ def tracked_state(case: Case) -> Iterator[Finding]:
             fixes=[f"Keep it in an attribute too: self.{held.name} = ..., or in a list that is one."],
         )
         return
-    yield from _tensors(case, instance)
+    yield from _tensors(case)
 
 
-def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
+def _from_around(case: Case, held: holdings.Held) -> Finding:
+    return case.broken(
+        f"{case.subject.name} uses a {held.what} from around its class: {held.path}",
+        "Keras looks for weights in the attributes of a layer, not among the names that its call uses. The weights of "
+        f"{held.path} are not in layer.weights: they are not saved, not counted, not frozen by trainable = False, and "
+        "not trained.",
+        evidence=[Evidence("weights out of sight", held.weights)],
+        location=case.where("call", text=held.path),
+        fixes=[
+            f"Make it in __init__ or build, or hand it to the constructor: self.{held.path} = {held.path}."
+        ],
+    )
+
+
+def _tensors(case: Case) -> Iterator[Finding]:
     traced = case.fresh()
     args, kwargs = case.subject.symbolic()
     try:
@@ -84,7 +101,7 @@ def _tensors(case: Case, instance: Any) -> Iterator[Finding]:
             ],
         )
         return
-    drawn = holdings.drawn_anew(instance, case.fresh(seed=case.seed + 1), args, kwargs)
+    drawn = holdings.drawn_anew(case.fresh(), case.fresh(seed=case.seed + 1), args, kwargs)
     if drawn:
         yield case.broken(
             f"self.{drawn[0]} is drawn anew by every constructor and is in no file",
@@ -164,7 +181,22 @@ def build_creates_all(case: Case) -> Iterator[Finding]:
 def _made_in_call(case: Case, called: Any) -> Iterator[Finding]:
     """Yields a finding when an object that was built as on loading, by `build` alone, fails in its first call."""
     other = case.fresh()
+    from_the_start = alone.unbuilt(other)
     if not alone.build_as_loaded(other, called):
+        return
+    names = [name for name in alone.unbuilt(other) if name not in from_the_start]
+    names = [name for name in names if getattr(getattr(called, name, None), "weights", ())]
+    if names and len(alone.weight_shapes(other)) < len(alone.weight_shapes(called)):
+        yield case.broken(
+            f"build of {case.subject.name} makes layers and does not build them: {', '.join(names)}",
+            "It was built as on loading, by `build` alone: the layers were there, without their weights, which come "
+            "with the first call. In a model that builds it, as a `build` should, there is no place for the weights of "
+            "the file when it is loaded.",
+            evidence=[Evidence("not built", ", ".join(names))],
+            location=case.where("build", text=f"self.{names[0]}"),
+            fixes=[f"In build: self.{name}.build(its input shape)" for name in names[:2]],
+            severity="warning",
+        )
         return
     args, kwargs = case.subject.symbolic()
     with case.attempt(
