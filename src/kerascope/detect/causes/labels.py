@@ -27,6 +27,10 @@ _NOTHING = 0.05
 """A share of what there is to gain over chance that chance itself may give on some hundred rows."""
 
 
+_BY_HEART = 0.1
+"""By how much training rows are answered better than held-out ones where rows are learnt by heart."""
+
+
 @detector(kinds=("wrong-labels", "class-imbalance"), slug="labels")
 def labels(view: RunView) -> Iterator[Finding]:
     """Finds labels that say nothing about the inputs, are no classes, or hardly ever say one thing."""
@@ -149,11 +153,13 @@ def _nothing_to_learn(
         or situation.fit.get("sample_weight") is True
     ):
         return  # accuracy says nothing where one answer is right nearly always, or is not what was trained for
-    if not plain or not shapes or situation.rows < max(300, 10 * features) or situation.updates < 100:
-        return  # of pixels and tokens neighbours and a linear map may well know nothing
+    if not shapes or situation.rows < (max(300, 10 * features) if plain else 1000) or situation.updates < 100:
+        return
     mine = standing(target)
     if not _above(mine.own, mine.chance) < _NOTHING:
         return
+    if not plain and not mine.fitted - mine.own > _BY_HEART * (1 - mine.chance):
+        return  # of pixels and tokens neighbours and a linear map may well know nothing, unless the network learns, too
     yield cause(
         situation,
         "wrong-labels",

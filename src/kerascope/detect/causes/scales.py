@@ -10,7 +10,7 @@ import numpy as np
 
 from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
 from kerascope.detect.node import NORMALISING, NUMERIC, Node
-from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.reading import Samples, listing, mapping, number, show
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing, worst
@@ -62,11 +62,26 @@ def unscaled(situation: Situation) -> tuple[Mapping[str, Any], float, float] | N
 def _prepared(situation: Situation) -> bool:
     """Tells whether something brings the inputs to scale before the first weights: a layer, or a calculation."""
     for node in situation.working:
+        if node.kind == "Normalization" and _passes_through(situation, node):
+            continue
         if node.kind in (*NORMALISING, "Lambda") or (node.custom and not node.parameters):
             return True
         if node.weighted or node.custom or node.parameters:
             break
     return any(name.startswith("op:") for chain in situation.chains for name in chain[-4:])
+
+
+def _passes_through(situation: Situation, node: Node) -> bool:
+    """Tells whether what a `Normalization` gives back is as large as what is far too large: it has seen no data."""
+    outputs = Samples.of(situation.model, "output")
+    mean, spread = outputs.column(node.path, "mean"), outputs.column(node.path, "std")
+    sizes = np.hypot(mean, spread)
+    return bool(len(sizes) and np.nanmedian(sizes) > _LARGE)
+
+
+def _never_adapted(situation: Situation) -> Node | None:
+    nodes = (n for n in situation.working if n.kind == "Normalization" and n.config.get("axis") != [])
+    return next((n for n in nodes if _passes_through(situation, n)), None)
 
 
 def _one_for_all(situation: Situation) -> Node | None:
@@ -108,6 +123,8 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
                 *standing_evidence(worst(situation)),
             ],
         )
+    if (layer := _never_adapted(situation)) is not None:
+        return _not_adapted(situation, layer, f"{show(low)} to {show(high)}", bad)
     return cause(
         situation,
         "unscaled-inputs",
@@ -125,6 +142,23 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
         evidence=[
             Evidence("inputs, smallest to largest", f"{show(low)} to {show(high)}"),
             Evidence("spread, largest / median feature", round(uneven, 2), plot=plot),
+            *standing_evidence(worst(situation)),
+        ],
+    )
+
+
+def _not_adapted(situation: Situation, layer: Node, reach: str, bad: bool) -> Finding:
+    return cause(
+        situation,
+        "unscaled-inputs",
+        0.93 if bad else 0.5,
+        f"`{layer.path}` was never adapted: what it gives back reaches from {reach} as before",
+        "A `Normalization` learns mean and spread of the features when its `adapt` is called with the training rows, "
+        "before the training. Until then it subtracts 0 and divides by 1.",
+        on_layer(layer, None, None),
+        layer=layer.path,
+        evidence=[
+            Evidence("inputs, smallest to largest", reach),
             *standing_evidence(worst(situation)),
         ],
     )

@@ -25,18 +25,16 @@ _PROBABILITY = ("softmax", "sigmoid", "hard_sigmoid")
         "wrong-labels",
         "wrong-output-units",
         "wrong-output-activation",
-        "wrong-metric",
         "broadcast-shape",
     ),
     slug="task",
 )
 def task(view: RunView) -> Iterator[Finding]:
-    """Finds losses, numbers of units and metrics that belong to another kind of labels."""
+    """Finds losses and numbers of units that belong to another kind of labels."""
     for situation in situations(view):
         for target in situation.targets:
             yield from _task(situation, target)
             yield from units(situation, target)
-        yield from _metrics(situation)
 
 
 # -- loss and labels ---------------------------------------------------------------------------------------------
@@ -309,44 +307,3 @@ def _squared_classes(situation: Situation, target: Target) -> Iterator[Finding]:
             layer=setter.path if setter is not None else None,
             evidence=outside(target),
         )
-
-
-# -- metrics -----------------------------------------------------------------------------------------------------
-
-
-def _metrics(situation: Situation) -> Iterator[Finding]:
-    """Metrics of classes on numbers, and of several units on one."""
-    if len(situation.targets) != 1:
-        return
-    target = situation.targets[0]
-    for name, function, own in situation.metric_names():
-        if own:
-            continue
-        if "categorical" in function.lower() and target.units == 1 and "sparse" not in function.lower():
-            yield cause(
-                situation,
-                "wrong-metric",
-                0.9,
-                f"`{name}` of a single unit is always 1",
-                "Categorical accuracy asks which unit is the largest; with one unit that is always the first.",
-                on("compile", "metrics", '["binary_accuracy"]'),
-                evidence=[Evidence("units", 1)],
-            )
-        elif (
-            "accuracy" in function.lower()
-            and target.is_numeric_task
-            and target.loss in NUMERIC
-            and target.units == 1
-            and target.classes > 10
-        ):
-            yield cause(
-                situation,
-                "wrong-metric",
-                0.8,
-                f"`{name}` counts exact hits, but the targets are measured numbers",
-                "Accuracy is the share of answers that equal the label. For numbers that hardly ever "
-                "happens, however "
-                "close they are; the mean absolute error says how far off they are.",
-                on("compile", "metrics", '["mae"]'),
-                evidence=[Evidence("different labels", target.classes)],
-            )
