@@ -29,7 +29,6 @@ _CONVERTERS = (
     "tuple",
     "squeeze",
     "expand_dims",
-    "stack",
 )
 _SPLITTERS = ("split", "array_split", "shuffle", "permutation", "take")
 _CASTS = ("astype", "reshape", "ravel", "flatten", "float", "long", "to_numpy", "tolist")
@@ -144,7 +143,7 @@ class Origin:
             return dataclasses.replace(at, node=node.value, keys=at.keys if key is None else (*at.keys, key))
         if isinstance(node, (ast.Starred, ast.Await)):
             return dataclasses.replace(at, node=node.value)
-        if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+        if isinstance(node, (ast.ListComp, ast.GeneratorExp)) and self.through:
             return dataclasses.replace(at, node=node.generators[0].iter, keys=())
         if isinstance(node, ast.BinOp) and self.through:
             constant = isinstance(node.left, ast.Constant)
@@ -215,7 +214,9 @@ class Origin:
             return self._of_map(at, call, receiver)
         if name in _STAGES and receiver is not None and not (call.args and _is_library(receiver)):
             return dataclasses.replace(at, node=receiver)
-        if call.args and name in (*_CONVERTERS, *_SPLITTERS, *_OF_DATASETS):
+        if call.args and (
+            name in (*_CONVERTERS, *_SPLITTERS, *_OF_DATASETS) or (name == "stack" and self.through)
+        ):
             keys = at.keys[:-1] if name in _SPLITTERS else at.keys
             return dataclasses.replace(at, node=call.args[0], keys=keys)
         if name in _CASTS and receiver is not None and not _is_whole_value(at.module, call):

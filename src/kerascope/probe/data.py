@@ -176,6 +176,7 @@ class Gathered:
 
     def __init__(self) -> None:
         self.rows = 0
+        self.distinct = 1.0  # share of the kept rows whose inputs no earlier one had
         self._batches: list[Any] = []
         self._kept = self._bytes = self._epochs = 0
 
@@ -209,6 +210,7 @@ class Gathered:
         for row in range(len(next(iter(whole.values())))):
             keys.setdefault(b"".join(array[row].tobytes() for array in inputs), row)
         chosen = np.array(sorted(keys.values()))
+        self.distinct = len(chosen) / len(next(iter(whole.values())))
         found = {name: array[chosen] for name, array in whole.items()}
         return {
             which: _nested(which, found) for which in ("x", "y") if any(n.startswith(which) for n in found)

@@ -43,7 +43,8 @@ def ended(watched: Watched, model: Any, arguments: dict[str, Any], backend: Back
             arguments = _whole(arguments, gathered, backend)
         facts = data_facts(arguments, predict, watched.earlier)
         if gathered is not None and "train" in facts:
-            facts["train"]["rows"], facts["given"] = gathered.rows, kind
+            facts["train"] |= {"rows": gathered.rows, "distinct": gathered.distinct}
+            facts["given"] = kind
     if watched.earlier.rows:
         watched.earlier.ended(_weights(watched, model))
     watched.scales = {

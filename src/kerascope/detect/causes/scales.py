@@ -19,6 +19,7 @@ from kerascope.values import Evidence, Finding
 
 _LARGE = 10.0  # root mean square of all inputs together
 _LARGE_FEATURE = 30.0
+_TINY = 0.02
 _UNEVEN = 100.0  # largest spread of a feature over the median one
 _TARGETS = 30.0
 _HARM = 0.15
@@ -31,6 +32,8 @@ def scales(view: RunView) -> Iterator[Finding]:
         found = unscaled(situation)
         if found is not None:
             yield _unscaled_inputs(situation, *found)
+        else:
+            yield from _tiny(situation)
         for target in situation.targets:
             yield from _unscaled_targets(situation, target)
 
@@ -144,6 +147,45 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
             Evidence("spread, largest / median feature", round(uneven, 2), plot=plot),
             *standing_evidence(worst(situation)),
         ],
+    )
+
+
+def _tiny(situation: Situation) -> Iterator[Finding]:
+    """Inputs that are next to nothing when they come to the first weights, as pictures that are divided twice."""
+    inputs = [array for array in situation.inputs() if "float" in str(array.get("dtype"))]
+    if len(inputs) != 1 or len(situation.inputs()) != 1 or not harm(situation) > _HARM:
+        return
+    size = math.hypot(number(inputs[0].get("mean")), number(inputs[0].get("std")))
+    layer = None
+    for node in situation.working:
+        if node.kind == "Rescaling":
+            layer = node
+            size = abs(number(node.config.get("scale"))) * size + abs(number(node.config.get("offset")))
+        elif node.weighted or node.custom or node.parameters or node.kind in (*NORMALISING, "Lambda"):
+            if node.weighted and 0 < size < _TINY:
+                yield _next_to_nothing(situation, layer, str(inputs[0].get("name")), size)
+            return
+
+
+def _next_to_nothing(situation: Situation, layer: Node | None, name: str, size: float) -> Finding:
+    ways = [on("data", name, None)]
+    if layer is not None:
+        ways.insert(0, on_layer(layer, None, None))
+    return cause(
+        situation,
+        "unscaled-inputs",
+        0.85,
+        f"The inputs are of size {show(size)} when they come to the first weights",
+        "Weights begin at a size for inputs of about 1. Next to nothing comes out of inputs as small as these and "
+        "gradients are as small. "
+        + (
+            f"They are scaled twice: when they are prepared, and by `{layer.path}`. Once is enough."
+            if layer is not None
+            else "Divide by the spread of the training rows, after subtracting the mean."
+        ),
+        *ways,
+        layer=layer.path if layer is not None else None,
+        evidence=[Evidence("size of the inputs", float(f"{size:.3g}")), *standing_evidence(worst(situation))],
     )
 
 

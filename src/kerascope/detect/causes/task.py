@@ -208,6 +208,9 @@ def _not_two_classes(situation: Situation, target: Target) -> Iterator[Finding]:
             ],
         )
         return
+    if len(target.labels.get("shape") or ()) > 2 and low >= 0:
+        yield _unscaled_maps(situation, target)
+        return
     numbers = target.written == "numbers"
     yield cause(
         situation,
@@ -237,6 +240,23 @@ def _not_two_classes(situation: Situation, target: Target) -> Iterator[Finding]:
             Evidence("labels, smallest to largest", f"{show(low)} to {show(high)}"),
             *standing_evidence(standing(target)),
         ],
+    )
+
+
+def _unscaled_maps(situation: Situation, target: Target) -> Finding:
+    """Labels for each place of a picture or a series that are not brought to 0 to 1."""
+    low, high = show(target.figure("min")), show(target.figure("max"))
+    return cause(
+        situation,
+        "wrong-labels",
+        0.9,
+        f"The labels of each place reach from {low} to {high}; `{target.loss}` is for 0 to 1",
+        "Masks that are read from pictures hold 0 and 255, or all that lies between. The loss takes the label for a "
+        "probability, and with larger ones it has no lower limit. "
+        "Divide the labels by their largest value, or compare them with a threshold.",
+        on("data", data_name(target), None),
+        on("compile", "loss", '"sparse_categorical_crossentropy"'),
+        evidence=[Evidence("labels, smallest to largest", f"{low} to {high}"), *curve(situation)],
     )
 
 

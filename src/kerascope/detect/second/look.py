@@ -14,6 +14,7 @@ from kerascope.detect.second import (
     mixing,
     modes,
     padding,
+    passing,
     registered,
     stepping,
     swapped,
@@ -30,6 +31,7 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("losses", losses.look),
     ("swapped", swapped.look),
     ("cuts", cutting.look),
+    ("passing", passing.look),
     ("metrics", metrics.look),
     ("modes", modes.look),
     ("mixing", mixing.look),
@@ -38,9 +40,9 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("registered", registered.look),
     ("terms", terms.look),
 )
-OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates", "swapped"}
+OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates", "swapped", "passing"}
 """What is only looked at where some of the code is the user's."""
-OF_CALL = {"modes", "mixing", "masks", "padding"}
+OF_CALL = {"modes", "mixing", "masks", "padding", "passing"}
 """What needs a model that can be called, and not only trained."""
 
 

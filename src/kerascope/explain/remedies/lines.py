@@ -39,7 +39,8 @@ def _adapted(program: Program, path: str) -> Iterator[Made]:
         return
     model, x = (edits.source_of(fed.module, node) for node in (fed.call.func.value, fed.x))
     if isinstance(fed.x, (ast.Name, ast.Subscript, ast.Attribute)):
-        line = f'{model}.get_layer("{path}").adapt({x})'
+        name = path.rpartition("/")[2]
+        line = f'{model}.get_layer("{name}").adapt({x})'
         yield f"`{line}`", (edits.inserted(fed.module, fed.statement, [line]),)
 
 
