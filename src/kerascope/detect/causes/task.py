@@ -211,8 +211,12 @@ def _not_two_classes(situation: Situation, target: Target) -> Iterator[Finding]:
     if len(target.labels.get("shape") or ()) > 2 and low >= 0:
         yield _unscaled_maps(situation, target)
         return
+    yield _no_probabilities(situation, target, low, high)
+
+
+def _no_probabilities(situation: Situation, target: Target, low: float, high: float) -> Finding:
     numbers = target.written == "numbers"
-    yield cause(
+    return cause(
         situation,
         "wrong-loss",
         0.93,
