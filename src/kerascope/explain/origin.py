@@ -48,9 +48,8 @@ _STAGES = (
 """Methods of a data set that leave what is in it as it is."""
 _OF_ARRAYS = ("from_tensor_slices", "from_tensors", "TensorDataset", "zip", "flow")
 _OF_DATASETS = ("DataLoader", "Subset", "random_split", "iter", "cycle")
-_REORDER = tuple(
-    ["permutation", "shuffle", "choice", "sample", "argsort", "sort", "sorted", "listdir", "glob", "iglob"]
-)
+_MIXING = ("permutation", "shuffle", "choice", "sample", "argsort", "sort")
+_REORDER = (*_MIXING, "sorted", "listdir", "glob", "iglob")
 ROLES = ("x", "y")
 
 Outer = Sequence[Mapping[str, Any]]
