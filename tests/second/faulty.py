@@ -417,6 +417,30 @@ def overstates():
     trained(classifier(), X, SMOOTH, overstated, ["categorical_accuracy"])
 
 
+class Renewing(layers.Layer):
+    def call(self, x):
+        return layers.Dense(8, activation="relu")(x)  # <- frozen-weights
+
+
+def renews():
+    trained(regression(Renewing()), X, NUMBERS, "mse")
+
+
+class Rewarded(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Dense(8)
+
+    def call(self, x):
+        y = self.inner(x)
+        self.add_loss(-ops.mean(ops.square(y)))  # <- custom-loss-bug
+        return y
+
+
+def sinks():
+    trained(regression(Rewarded()), X, NUMBERS, "mse", rate=0.1, epochs=20)
+
+
 SEEN = (
     rounds,
     decides,
@@ -437,6 +461,8 @@ SEEN = (
     untrained,
     turns,
     overstates,
+    renews,
+    sinks,
 )
 ASIDE = (
     stops,
