@@ -26,6 +26,7 @@ FAMILIES = (
     "examined",
     "wiring",
     "causes.objective",
+    "causes.makers",
     "causes.task",
     "causes.measures",
     "causes.missing",

@@ -200,6 +200,9 @@ def _in_other_units(situation: Situation, other: list[Evidence]) -> Finding:
 
 def _apart(situation: Situation, target: Target, own: float, found: Evidence, across: float) -> Finding:
     other = _other_numbers(target)
+    # Numbers of words look alike however the words were numbered.
+    words = any(array.get("whole") is True and number(array.get("max")) > 1 for array in situation.inputs())
+    labelled = other or (_alike(situation) and not words)
     return cause(
         situation,
         "train-val-mismatch",
@@ -208,7 +211,7 @@ def _apart(situation: Situation, target: Target, own: float, found: Evidence, ac
         "Similar inputs have similar labels within each of the two parts, but not across them: the "
         "labels or the "
         "inputs of one part were prepared in another way.",
-        on("part", "validation_data[1]" if other or _alike(situation) else "validation_data[0]", None),
+        on("part", "validation_data[1]" if labelled else "validation_data[0]", None),
         evidence=[
             *other,
             Evidence("neighbours within training rows", round(own, 3)),
