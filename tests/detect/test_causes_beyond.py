@@ -105,3 +105,43 @@ def test_a_loss_of_ones_own_may_ask_for_another_figure_than_the_mean():
     assert _answer(quantile, "r2", True) == pytest.approx(0.81)
     far_off = {"finite": 1.0, "r2": -30.0, "correlation": 0.9}
     assert _answer(far_off, "r2", True) == -30.0
+
+
+@pytest.mark.parametrize(("activation", "wrong"), [("sigmoid", True), ("linear", False)])
+def test_a_decoder_that_cannot_reach_the_data(judge, activation, wrong):
+    program = Program(MSE, "linear", 1, NUMBERS)
+    program.facts["custom"]["train_step"] = True
+    program.given["data"]["train"]["y"] = []
+    holder = {"path": "decoder", "name": "decoder", "class": "Sequential", "weights": []}
+    last = {"path": "decoder/out", "name": "out", "class": "Dense", "activation": activation, "parameters": 9}
+    last |= {"config": {"units": 6}, "output_shape": [None, 6], "weights": []}
+    program.facts["layers"] += [holder, last]
+    program.facts["program"]["order"] += ["decoder/out"]
+    assert ("wrong-output-activation" in judge(program)) == wrong
+
+
+def test_a_decay_that_leaves_no_weights(judge):
+    program = Program(SCC, "softmax", 3, CLASSES, knows=False, steps=400)
+    program.facts["optimizer"]["config"]["weight_decay"] = 0.004
+    assert "over-regularised" not in judge(program)
+    program.facts["optimizer"]["config"]["weight_decay"] = 20.0
+    assert judge(program)["over-regularised"].levers[0][0].argument == "weight_decay"
+
+
+def test_masks_from_0_to_255(judge):
+    program = Program(BC, "sigmoid", 1, TWO, knows=False)
+    program.given["data"]["train"]["y"][0] |= {"shape": [None, 8, 8, 1], "max": 255.0, "written": "other"}
+    assert judge(program)["wrong-labels"].levers[0][0].argument == "y"
+
+
+@pytest.mark.parametrize(("distinct", "wrong"), [(0.05, True), (0.9, False)])
+def test_a_data_set_that_repeats_itself(judge, distinct, wrong):
+    program = Program(SCC, "softmax", 3, CLASSES, knows=False)
+    program.given["data"]["train"]["distinct"] = distinct
+    assert ("insufficient-data" in judge(program)) == wrong
+
+
+def test_inputs_that_are_scaled_twice(judge):
+    found = judge(Program(SCC, "softmax", 3, CLASSES, x=X / 1000, knows=False))
+    assert "when they come to the first weights" in found["unscaled-inputs"].title
+    assert "unscaled-inputs" not in judge(Program(SCC, "softmax", 3, CLASSES, x=X / 1000))

@@ -16,6 +16,7 @@ from kerascope.values import Evidence, Finding, Lever, SourceSpan
 _SOME = 0.1
 _REAL = 4
 _DEPENDS = 0.01
+_DEALT = 0.5
 _ATTENTION = (
     "MultiHeadAttention",
     "GroupQueryAttention",
@@ -31,6 +32,7 @@ def beyond(view: RunView) -> Iterator[Finding]:
     for situation in situations(view):
         yield from _ahead(situation)
         yield from _earlier(situation)
+        yield from _windows(situation)
         uses = [event for event in view.events("used") if event.model == situation.model.id]
         if uses:
             yield _otherwise(situation, uses[0], len(uses))
@@ -118,6 +120,25 @@ def _earlier(situation: Situation) -> Iterator[Finding]:
             Evidence("validation rows that were trained on before", round(share, 3)),
             Evidence("trainings of this model", len(situation.model.trainings())),
         ],
+    )
+
+
+def _windows(situation: Situation) -> Iterator[Finding]:
+    """Windows over one series that overlap, dealt out to both parts at random: a remark, since many live with it."""
+    share = number(mapping(situation.data.get("between")).get("overlap"))
+    if not share > _DEALT:
+        return
+    yield cause(
+        situation,
+        "data-leakage",
+        0.38,
+        f"{show(100 * share)} % of the validation rows are training rows moved by one step",
+        "The rows are windows over a series that overlap, and were dealt out to the two parts at random: nearly all that "
+        "a validation row holds stands in training rows, too, and their targets are near. Scores on rows of "
+        "a later time are what counts; split the series first, then cut windows.",
+        on("split", "validation_data[0]", None),
+        severity="note",
+        evidence=[Evidence("validation rows that are a training row moved by one step", round(share, 3))],
     )
 
 

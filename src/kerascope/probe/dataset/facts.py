@@ -24,6 +24,8 @@ _FEATURES = 512
 _CLASSES = 200
 _HASHED = 100_000_000  # bytes
 _PREDICTED = 512
+_WINDOW = 8  # steps
+_WINDOWS = 20_000
 _SECONDS = 1.5
 
 
@@ -227,6 +229,7 @@ def _between(
                 facts["earlier"] = sum(h in earlier.rows and h not in known for h in asked) / len(asked)
         if earlier is not None:
             earlier.add(known)
+        facts["overlap"] = _overlap(train, validation)
     return facts
 
 
@@ -258,6 +261,23 @@ def _shift(train: tuple[str, np.ndarray], validation: tuple[str, np.ndarray]) ->
                 "max": float(ratio.max()),
             }
     return facts
+
+
+def _overlap(train: Part, validation: Part) -> float:
+    """Returns the share of validation rows that are a training row moved on, or back, by one step, as windows are."""
+    known, asked = train.arrays("x"), validation.arrays("x")
+    if len(known) != 1 or len(asked) != 1 or known[0][1].dtype.kind != "f":
+        return 0.0
+    (_, a), (_, b) = known[0], asked[0]
+    if a.ndim not in (2, 3) or a.shape[1:] != b.shape[1:] or a.shape[1] < _WINDOW or len(a) > _WINDOWS:
+        return 0.0
+    later, sooner = ({row.tobytes() for row in np.ascontiguousarray(part)} for part in (a[:, 1:], a[:, :-1]))
+    moved = zip(np.ascontiguousarray(b[:, :-1]), np.ascontiguousarray(b[:, 1:]), strict=True)
+    found = sum(
+        bool(np.ptp(first) > 0 and (first.tobytes() in later or last.tobytes() in sooner))
+        for first, last in moved
+    )
+    return found / max(1, len(b))
 
 
 def _hashes(part: Part) -> set[bytes] | None:
