@@ -133,8 +133,8 @@ def _windows(situation: Situation) -> Iterator[Finding]:
         "data-leakage",
         0.38,
         f"{show(100 * share)} % of the validation rows are training rows moved by one step",
-        "The rows are windows over a series that overlap, and were dealt out to the two parts at random: nearly all that "
-        "a validation row holds stands in training rows, too, and their targets are near. Scores on rows of "
+        "The rows are windows over a series that overlap, and were dealt out to the two parts at random: nearly all "
+        "that a validation row holds stands in training rows, too, and their targets are near. Scores on rows of "
         "a later time are what counts; split the series first, then cut windows.",
         on("split", "validation_data[0]", None),
         severity="note",
