@@ -15,6 +15,7 @@ from kerascope.detect.second import (
     modes,
     padding,
     passing,
+    players,
     registered,
     stepping,
     swapped,
@@ -29,6 +30,7 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("nonfinite", stepping.look_at_bad),
     ("updates", updating.look),
     ("losses", losses.look),
+    ("players", players.look),
     ("swapped", swapped.look),
     ("cuts", cutting.look),
     ("passing", passing.look),
@@ -40,7 +42,18 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("registered", registered.look),
     ("terms", terms.look),
 )
-OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates", "swapped", "passing"}
+OF_CODE = {
+    "cuts",
+    "step",
+    "nonfinite",
+    "metrics",
+    "mixing",
+    "masks",
+    "updates",
+    "swapped",
+    "passing",
+    "players",
+}
 """What is only looked at where some of the code is the user's."""
 OF_CALL = {"modes", "mixing", "masks", "padding", "passing"}
 """What needs a model that can be called, and not only trained."""
