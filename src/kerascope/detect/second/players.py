@@ -35,7 +35,7 @@ def look(trial_: Trial) -> Iterator[Found]:
             f"`{judge}` and `{maker}` both go to 0: the two do not play against each other",
             "A judge that is hardly ever wrong leaves the maker a large loss, and a maker that deceives it leaves the "
             "judge one. Where both are next to 0, both ask for the same: the maker is rewarded for what the judge "
-            "finds out, so that it moves away from the data. Made samples that are to be taken for real need the labels of "
+            "finds out, so that it moves away from the data. Samples that are to be taken for real need the labels of "
             "real ones (ones, where the judge says 1 to real) in the maker's loss.",
             _wanted(step, maker),
             [Evidence("losses", f"{judge}, {maker}")],
