@@ -15,12 +15,14 @@ from typing import Any
 from kerascope.explain import scopes
 from kerascope.explain.origin import Origin, after_split, chooses, reorders, splits
 from kerascope.explain.scopes import Module
+from kerascope.explain.slices import thrown_away, unsafe
 from kerascope.values import Lever, SourceSpan
 
 _HOPS = 12
 
 
-_DATA = ("data", "part", "order", "choice", "split")
+DATA = ("data", "part", "order", "choice", "split", "unsafe", "scale")
+"""Levers about what `fit` is given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _key(sites: Mapping[str, Any], lever: Lever) -> str:
         return next(
             (k for k in known if k.endswith("/" + name) or k.partition(":")[2].endswith("/" + name)), exact
         )
-    if lever.target in _DATA:
+    if lever.target in DATA:
         return "fit" if "fit" in sites else "train_on_batch"
     if lever.target == "metric":
         return f"metric:{lever.layer or ''}"
@@ -158,7 +160,7 @@ def _called(facts: Mapping[str, Any], lever: Lever) -> str:
         return str(optimizer.get("class") or "") if isinstance(optimizer, Mapping) else ""
     if lever.target == "callback":
         return lever.layer or ""
-    return "fit" if lever.target in _DATA else {"compile": "compile", "fit": "fit"}.get(lever.target, "")
+    return "fit" if lever.target in DATA else {"compile": "compile", "fit": "fit"}.get(lever.target, "")
 
 
 # -- the argument ----------------------------------------------------------------------------------------------
@@ -181,10 +183,10 @@ def _of_call(
     if argument is None:
         return [Place(module, call, call, False)]
     if (
-        lever.target in (*_DATA, "fit")
+        lever.target in (*DATA, "fit")
         and (inner := _data_argument(module, call, argument, names)) is not None
     ):
-        if lever.target in _DATA:
+        if lever.target in DATA:
             found = _prepared(lever, module, call, inner, names, modules, outer)
             return [Place(m, n, call, True) for m, n in found]
         given, _ = inner
@@ -213,6 +215,10 @@ def _prepared(
 ) -> list[tuple[Module, ast.expr]]:
     """Returns where what a call is given was prepared, the likeliest place to change first."""
     argument = lever.argument or "x"
+    if lever.target in ("unsafe", "scale"):
+        first = (unsafe if lever.target == "unsafe" else thrown_away)(modules, module, inner[0])
+        if first:
+            return first
     found = Origin(modules, outer, _role(argument), lever.target == "order").trail(module, *inner)
     if lever.target == "part":  # not where both parts are prepared, but where this one is
         shared = _other_part(module, call, argument, names, modules, outer)

@@ -45,7 +45,7 @@ def _found(situation: Situation, array: Mapping[str, Any], what: str, share: flo
         "then all weights NaN. They come from rows with missing values, or from a division by 0 or a logarithm of 0 "
         "when the data are prepared (the spread of a column that never varies is 0). Fill them in, leave out these "
         "rows, or keep the divisor above 0.",
-        on("data", str(array.get("name")), None),
+        on("unsafe", str(array.get("name")), None),
         evidence=[Evidence(f"share of the {what} that is finite", round(share, 5)), *_columns(array)],
     )
 

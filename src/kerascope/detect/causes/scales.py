@@ -140,7 +140,7 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
         "feature that is a hundred times larger than the others drowns them. Subtract the mean and divide by "
         "the spread of "
         "the training rows (pictures: divide by 255), or begin with a `Normalization` layer.",
-        on("data", name, None),
+        on("scale", name, None),
         severity=None if bad else "note",
         evidence=[
             Evidence("inputs, smallest to largest", f"{show(low)} to {show(high)}"),

@@ -90,7 +90,7 @@ def _before(module: Module, container: ast.AST, element: ast.expr, text: str) ->
 
 def _fill(program: Program, finding: Finding) -> Iterator[Made]:
     """Puts numbers where the data hold none."""
-    given = {lever.argument for way in finding.levers for lever in way if lever.target == "data"}
+    given = {lever.argument for way in finding.levers for lever in way if lever.target in ("data", "unsafe")}
     for what in ("x", "y"):
         if what in given:
             yield from arrays.scaled(program, what, ("np.nan_to_num({n}, posinf=0.0, neginf=0.0)",))
