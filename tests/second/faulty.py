@@ -426,21 +426,6 @@ def renews():
     trained(regression(Renewing()), X, NUMBERS, "mse")
 
 
-class Rewarded(layers.Layer):
-    def __init__(self):
-        super().__init__()
-        self.inner = layers.Dense(8)
-
-    def call(self, x):
-        y = self.inner(x)
-        self.add_loss(-ops.mean(ops.square(y)))  # <- custom-loss-bug
-        return y
-
-
-def sinks():
-    trained(regression(Rewarded()), X, NUMBERS, "mse", rate=0.1, epochs=20)
-
-
 SEEN = (
     rounds,
     decides,
@@ -462,7 +447,6 @@ SEEN = (
     turns,
     overstates,
     renews,
-    sinks,
 )
 ASIDE = (
     stops,
