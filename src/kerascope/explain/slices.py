@@ -57,8 +57,9 @@ def _opened(modules: Mapping[str, Module], call: ast.Call) -> Iterator[Place]:
         return
     where, made = found[0]
     for line in ast.walk(made):
-        if (isinstance(line, ast.Return) and line.value is not None) or isinstance(line, ast.Expr):
-            yield where, line.value
+        given = line.value if isinstance(line, (ast.Return, ast.Expr)) else None
+        if given is not None:
+            yield where, given
 
 
 def unsafe(modules: Mapping[str, Module], module: Module, node: ast.expr) -> list[Place]:
