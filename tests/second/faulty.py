@@ -446,7 +446,8 @@ SEEN = (
     untrained,
     turns,
     overstates,
-    renews,
+    # TensorFlow itself refuses variables that are made in each call.
+    *((renews,) if keras.backend.backend() != "tensorflow" else ()),
 )
 ASIDE = (
     stops,
