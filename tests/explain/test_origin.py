@@ -249,3 +249,44 @@ def test_function_of_another_file():
 
 def test_functions_that_call_each_other_end():
     assert line("def a(x):\n    return b(x)\ndef b(x):\n    return a(x)\nmodel.fit(a(z), y)", X)
+
+
+FURTHER = {
+    "a transform whose result is thrown away, in a function": (
+        Lever("scale", "x"),
+        """
+        def scale(table):
+            scaler.transform(table)  # <-
+            return table
+        x = np.column_stack([a, b])
+        x_train, x_test = train_test_split(x)
+        x_train = scale(x_train)
+        model.fit(x_train, y)
+        """,
+    ),
+    "a logarithm before columns are joined": (
+        Lever("unsafe", "x"),
+        """
+        numeric = np.stack([pages, seconds])
+        numeric = np.log(numeric)  # <-
+        x = np.concatenate([numeric, mobile], axis=1) / 2.0
+        model.fit(x, y)
+        """,
+    ),
+    "files in the order of their names": (
+        Lever("order", "y"),
+        """
+        def read():
+            names = sorted(folder)  # <-
+            return np.stack([folder[n] for n in names]) / 16, np.array([int(r) for r in table])
+        x, y = read()
+        model.fit(x, y)
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_what_data_are_computed_from(name):
+    lever, text = FURTHER[name]
+    assert line(text, lever).endswith("# <-")

@@ -346,3 +346,26 @@ def test_a_patch_fits_only_what_it_was_made_for():
         applied(patch, {"other.py": ""})
     with pytest.raises(PatchError, match="no unified diff"):
         applied("hello", {"train.py": ""})
+
+
+def test_a_normalization_that_saw_no_data_sees_them_before_the_training():
+    body = """
+        norm = layers.Normalization()
+        model = keras.Sequential([norm, layers.Dense(1)])
+        model.fit(x_train, y_train)
+    """
+    prog = program(body, layers=[("net/norm", "Normalization", "linear"), ("dense", "Dense", "linear")])
+    sees = 'model.get_layer("norm").adapt(x_train)'
+    assert changed(prog, found("unscaled-inputs", layer="net/norm"))[1] == [sees]
+
+
+def test_missing_values_are_filled_in_where_both_parts_come_from():
+    body = """
+        table = np.load("table.npy")
+        x, held = table[:80], table[80:]
+        model.fit(x, y, validation_data=(held, z))
+    """
+    lever = (Lever("unsafe", "x"),)
+    assert changed(program(body), found("nan-operation", lever))[1] == [
+        "table = np.nan_to_num(table, posinf=0.0, neginf=0.0)"
+    ]

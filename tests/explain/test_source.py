@@ -108,3 +108,35 @@ def test_all_places_are_listed_origin_first():
 def test_file_that_is_not_python_is_left_alone():
     facts = {"sites": {"optimizer": [{"file": "a.py", "line": 1}]}, "signatures": SIGNATURES}
     assert locate(facts, {"a.py": "%magic = ("}, RATE).line is None
+
+
+def test_the_call_of_a_layer_and_the_model_of_a_loop():
+    text = (
+        "def build():\n    return Sequential([])\n"
+        "class Block:\n    def __init__(self):\n        self.attend = MultiHeadAttention(2, 8)\n"
+        "    def call(self, x):\n        return self.attend(x, x)\n"
+        "model = build()\nfor fold in folds:\n    model.fit(x, y)\n"
+    )
+    made = {**frame(text, "MultiHeadAttention"), "function": "__init__"}
+    lever = Lever("call", "use_causal_mask", "True", "attend")
+    assert found(text, lever, made, key="layer:attend")[0] == 7
+    sites = {
+        "model": [
+            {**frame(text, "Sequential"), "function": "build"},
+            {**frame(text, "build"), "function": "<module>"},
+        ],
+        "fit": [{**frame(text, "model.fit"), "function": "<module>"}],
+    }
+    assert locate({"sites": sites, "signatures": {}}, {"train.py": text}, Lever("model")).line == 8
+
+
+def test_a_metric_that_a_string_names_is_in_the_list_that_names_it():
+    text = "model.compile(Adam(), 'mse', metrics=['accuracy'])"
+    program = {"measures": [{"name": "accuracy", "class": "BinaryAccuracy"}]}
+    sites = {"metric:accuracy": [frame(text, "model.compile")]}
+    facts = {"sites": sites, "signatures": {}, "program": program}
+    assert places(facts, {"train.py": text}, Lever("metric", None, "x", "accuracy")) == []
+    text = "model.compile(Adam(), 'mse', metrics=[BinaryAccuracy()])"
+    facts["sites"] = {"metric:accuracy": [frame(text, "BinaryAccuracy")]}
+    [place] = places(facts, {"train.py": text}, Lever("metric", None, "x", "accuracy"))
+    assert ast.unparse(place.node) == "BinaryAccuracy()"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kerascope.probe.data import Gathered
+from kerascope.probe.dataset.earlier import Earlier
 from kerascope.probe.dataset.facts import data_facts, label_facts, settings_of_fit
 from kerascope.probe.dataset.rows import parts
 
@@ -82,6 +84,59 @@ def test_rows_in_both_parts_are_counted_and_doubles_too():
     rows = np.r_[0:100, 0:100]
     between = facts(x=X[rows], y=CLASSES[rows], validation_data=(X[50:150], CLASSES[50:150]))["between"]
     assert (between["shared"], between["doubles"]) == (0.5, 0.5)
+
+
+def test_rows_without_weight_are_in_neither_part():
+    """One graph is given whole to both, with weights that say which nodes count."""
+    counts = (np.arange(300) % 2).astype("float32")
+    between = facts(x=X, y=CLASSES, sample_weight=counts, validation_data=(X, CLASSES, 1 - counts))["between"]
+    assert between["shared"] == 0.0
+
+
+def test_rows_that_were_trained_on_in_an_earlier_fit():
+    earlier = Earlier()
+    first = {"x": X[:200], "y": CLASSES[:200], "validation_data": (X[200:], CLASSES[200:])}
+    assert "earlier" not in data_facts(first, None, earlier)["between"]
+    second = {"x": X[100:], "y": CLASSES[100:], "validation_data": (X[:100], CLASSES[:100])}
+    earlier.ended([np.ones(3)])
+    earlier.begins([np.ones(3)])
+    assert data_facts(second, None, earlier)["between"]["earlier"] == 1.0
+    earlier.begins([np.zeros(3)])  # its weights were set back
+    assert "earlier" not in data_facts(second, None, earlier)["between"]
+
+
+@pytest.mark.parametrize(("reach", "sees"), [(2, True), (0, False)])
+def test_answers_that_are_later_inputs_and_a_model_that_sees_them(reach, sees):
+    rows = RNG.integers(0, 9, (200, 12))
+
+    def predict(x):
+        x = np.asarray(x, np.float64)
+        return {"": np.stack([x[:, : t + 1 + reach].mean(1) for t in range(11)], 1)[:, :, None]}
+
+    found = data_facts({"x": rows[:, :-1], "y": rows[:, 1:]}, predict)["ahead"]
+    assert (found["by"], found["apart"] > 0.01) == (1, sees)
+    assert data_facts({"x": rows[:, :-1], "y": rows[:, :-1]}, predict)["ahead"] is None
+    both = {"x": [X[:200], rows], "y": rows}
+    assert data_facts(both, lambda x: predict(x[1][:, :-1]))["ahead"]["by"] == 0
+
+
+class Host:
+    batch = staticmethod(lambda data: data)
+    host = staticmethod(np.asarray)
+
+
+@pytest.mark.parametrize("form", [lambda x: x, lambda x: (x, x[:, :2]), lambda x: {"a": x, "b": x}])
+def test_rows_of_a_data_set_are_gathered_once_over_its_first_epoch(form):
+    gathered = Gathered()
+    for _ in range(2):
+        gathered.epoch()
+        for rows in (slice(0, 40), slice(30, 50)):
+            gathered.add((form(X[rows]), CLASSES[rows]), len(X[rows]))
+    found = gathered.arrays(Host)
+    given = form(X[:50])
+    assert gathered.rows == 60 and (found["y"] == CLASSES[:50]).all()
+    first, wanted = (next(iter(v.values())) if isinstance(v, dict) else v[0] for v in (found["x"], given))
+    assert np.array_equal(first, wanted)
 
 
 def test_parts_of_different_scale_are_far_apart():

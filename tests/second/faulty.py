@@ -417,6 +417,15 @@ def overstates():
     trained(classifier(), X, SMOOTH, overstated, ["categorical_accuracy"])
 
 
+class Renewing(layers.Layer):
+    def call(self, x):
+        return layers.Dense(8, activation="relu")(x)  # <- frozen-weights
+
+
+def renews():
+    trained(regression(Renewing()), X, NUMBERS, "mse")
+
+
 SEEN = (
     rounds,
     decides,
@@ -437,6 +446,8 @@ SEEN = (
     untrained,
     turns,
     overstates,
+    # TensorFlow itself refuses variables that are made in each call.
+    *((renews,) if keras.backend.backend() != "tensorflow" else ()),
 )
 ASIDE = (
     stops,

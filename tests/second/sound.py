@@ -100,12 +100,17 @@ class Apart(layers.Layer):
         return ops.sqrt(ops.maximum(ops.sum(ops.square(pair[0] - pair[1]), axis=-1, keepdims=True), 1e-7))
 
 
+def pair_accuracy(y_true, y_pred):
+    """Small distances mean yes."""
+    return ops.mean(ops.cast(ops.equal(y_true, ops.cast(y_pred < 0.5, y_true.dtype)), "float32"))
+
+
 def siamese():
     tower = keras.Sequential([layers.Dense(8, activation="relu"), layers.Dense(4)])
     left, right = keras.Input((6,)), keras.Input((6,))
     model = keras.Model([left, right], Apart()([tower(left), tower(right)]))
     same = (SIGNS[::-1] == SIGNS).astype("float32")
-    trained(model, [X, X[::-1].copy()], same, contrastive)
+    trained(model, [X, X[::-1].copy()], same, contrastive, [pair_accuracy])
 
 
 class Fourier(layers.Layer):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from kerascope._keras import state
+
+if TYPE_CHECKING:
+    from kerascope._keras.steps import Patches
 
 _CONSTANT = ("Zeros", "Ones", "Constant")
 
@@ -45,6 +49,18 @@ def drawn(initializer: Any, variable: Any) -> Any:
         return keras.ops.convert_to_numpy(other(tuple(variable.shape), dtype="float32"))
     except Exception:  # a subclass may take other arguments; then nothing is said about it
         return None
+
+
+def note_made(patches: Patches, note: Callable[[Any], None]) -> None:
+    """Tells `note` of every layer that is made from now on, before it is."""
+    original = vars(keras.layers.Layer)["__init__"]
+
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        note(self)
+        original(self, *args, **kwargs)
+
+    patches.put(keras.layers.Layer, "__init__", __init__)
 
 
 def could_train(layer: Any) -> bool:

@@ -40,7 +40,7 @@ class Sites:
         """Notes from now on, until the patches are undone."""
         for owner in _makers():
             patches.put(owner, "__init__", self._making(vars(owner)["__init__"]))
-        for name in ("compile", "fit", "train_on_batch"):
+        for name in ("compile", "fit", "train_on_batch", "evaluate", "predict"):
             # On the class that defines it: one of `Model` itself would be taken for the user's own, and Keras does not
             # compile a loaded model whose `compile` is that.
             owner = next(cls for cls in keras.Model.__mro__ if name in vars(cls))
@@ -170,7 +170,8 @@ def _parts(model: Any, layer_names: dict[int, str]) -> Iterator[tuple[str, Any, 
     for loss in keras.tree.flatten(getattr(model, "loss", None)):
         if isinstance(loss, keras.Loss):
             yield "loss", loss, "made"
-    for metric in getattr(model, "metrics", []):
+    compiled = getattr(getattr(model, "_compile_metrics", None), "metrics", None) or ()
+    for metric in (*getattr(model, "metrics", ()), *compiled):
         yield f"metric:{metric.name}", metric, "made"
     for layer, _ in layer_tree(model):
         name = layer_names.get(id(layer), str(layer.name))

@@ -56,6 +56,7 @@ class Observer(Protocol):
     def fit_end(self, model: Any, outcome: str) -> None: ...
     def epoch_begin(self, model: Any, epoch: int) -> None: ...
     def epoch_end(self, model: Any, epoch: int, logs: dict[str, Any]) -> None: ...
+    def used(self, model: Any, method: str, x: Any) -> None: ...
 
 
 def watch_trainings(observer: Observer) -> Patches:
@@ -65,6 +66,8 @@ def watch_trainings(observer: Observer) -> Patches:
     state.note_global_seed(patches)
     patches.put(keras.Model, "fit", _fit(keras.Model.fit, observer))
     patches.put(keras.Model, "make_train_function", _make(keras.Model.make_train_function, observer))
+    for name in ("evaluate", "predict"):
+        patches.put(keras.Model, name, _use(getattr(keras.Model, name), name, observer))
     callbacks = keras.callbacks.CallbackList
     patches.put(callbacks, "on_train_begin", _train_begin(callbacks.on_train_begin, observer))
     patches.put(callbacks, "on_epoch_begin", _epoch_begin(callbacks.on_epoch_begin, observer))
@@ -102,6 +105,16 @@ def _fit(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]
             observer.fit_end(self, outcome)
 
     return fit
+
+
+def _use(original: Callable[..., Any], name: str, observer: Observer) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def use(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        observer.used(self, name, args[0] if args else kwargs.get("x"))
+        return result
+
+    return use
 
 
 def _make(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]:

@@ -43,6 +43,7 @@ def _together(name: str, arrays: list[Mapping[str, Any]]) -> dict[str, Any]:
         "max": max(number(a.get("max")) for a in arrays),
         "mean": mean,
         "std": float(np.sqrt((spreads**2 + (means - mean) ** 2).mean())),
+        "finite": min(number(a.get("finite")) for a in arrays),
     }
     features = [mapping(a.get("features")) for a in arrays]
     if all(features):

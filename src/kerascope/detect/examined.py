@@ -34,6 +34,7 @@ from kerascope.values.encoding import decode
         "mask-ignored",
         "training-flag",
         "data-leakage",
+        "softmax-one-unit",
     ),
     slug="examined",
 )
@@ -65,6 +66,8 @@ def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
         return _nonfinite(view, model) or _runs_away(model)
     if when == "dead":
         return bool(_dead(model)) and not _nonfinite(view, model) and not _cut_elsewhere(view, model)
+    if when == "agree":
+        return isinstance(paths, list) and all(_vanishes(model, str(name)) for name in paths)
     if when == "unlearnt":
         return isinstance(paths, list) and all(_unlearnt(model, str(name)) for name in paths)
     if when == "lost":
@@ -72,6 +75,15 @@ def _stands(view: RunView, model: ModelView, when: str, paths: object) -> bool:
     if when == "worse":
         return not _gets_better(model)
     return True
+
+
+_VANISHED = 0.02
+
+
+def _vanishes(model: ModelView, name: str) -> bool:
+    """A loss in the logs is next to nothing at the end, and was not when the training began."""
+    values = [epoch.logs[name] for epoch in model.epochs() if name in epoch.logs]
+    return len(values) >= 2 and 0 <= max(values[-2:]) < _VANISHED and values[0] > 3 * values[-1]
 
 
 def _unlearnt(model: ModelView, name: str) -> bool:

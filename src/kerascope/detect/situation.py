@@ -32,6 +32,9 @@ from kerascope.detect.reading import Anatomy, listing, mapping, number, whole
 from kerascope.detect.trend import Trend, trend
 from kerascope.record.reader import ModelView, RunView
 
+_RARE = 0.75
+_SCORES = ("neighbours", "linear", "validation_neighbours", "validation_linear")
+
 
 @dataclasses.dataclass(frozen=True)
 class Target:
@@ -240,8 +243,16 @@ class Situation:
             validation_labels=_keyed(mapping(self.data.get("validation")).get("y"), key),
             train=answers["train"],
             validation=answers["validation"],
-            yardstick={} if _sequence(loss, labels) else _keyed(self.data.get("learnable"), key),
+            yardstick=self._yardstick(loss, labels, key),
         )
+
+    def _yardstick(self, loss: Mapping[str, Any], labels: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """Returns what simple methods reach, nothing where the model was asked for something else."""
+        found = {} if _sequence(loss, labels) else _keyed(self.data.get("learnable"), key)
+        weighed = self.fit.get("class_weight") is True or self.fit.get("sample_weight") is True
+        # Whoever weighs a rare class higher pays for it with accuracy.
+        rare = found.get("score") == "accuracy" and number(found.get("chance")) > _RARE
+        return {**found, **dict.fromkeys(_SCORES)} if weighed and rare else found
 
     def _answers(self, part: str, key: str) -> Mapping[str, Any]:
         entry = mapping(mapping(self.data.get("answers")).get(part))

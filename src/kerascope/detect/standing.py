@@ -17,6 +17,8 @@ _TIMES = 1.8
 _COPY = 0.5
 _BY_HEART = 0.95
 _FEW, _YOUNG = 100, 300  # updates
+_OFF = -2.0
+"""R2 of answers that lie a spread and a half off: further away no quantile is asked for."""
 _STEADY = 0.015  # share of itself by which the loss falls per epoch
 
 
@@ -102,7 +104,12 @@ def _answer(answers: object, key: str, own_loss: bool) -> float:
         return math.nan
     if number(answers.get("finite")) < 1:
         return -1e6 if key == "r2" else 0.0  # NaN answers are none
-    if key == "r2" and own_loss and number(answers.get("correlation")) > 0:
+    if (
+        key == "r2"
+        and own_loss
+        and number(answers.get("correlation")) > 0
+        and number(answers.get("r2")) > _OFF
+    ):
         # A loss of the user's may ask for another figure than the mean, such as a high quantile.
         return max(number(answers.get("r2")), number(answers.get("correlation")) ** 2)
     return number(answers.get(key))

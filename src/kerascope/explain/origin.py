@@ -48,7 +48,8 @@ _STAGES = (
 """Methods of a data set that leave what is in it as it is."""
 _OF_ARRAYS = ("from_tensor_slices", "from_tensors", "TensorDataset", "zip", "flow")
 _OF_DATASETS = ("DataLoader", "Subset", "random_split", "iter", "cycle")
-_REORDER = ("permutation", "shuffle", "choice", "sample", "argsort", "sort")
+_MIXING = ("permutation", "shuffle", "choice", "sample", "argsort", "sort")
+_REORDER = (*_MIXING, "sorted", "listdir", "glob", "iglob")
 ROLES = ("x", "y")
 
 Outer = Sequence[Mapping[str, Any]]
@@ -70,13 +71,15 @@ class _Point:
 class Origin:
     """Follows what `fit` is given back to where it was prepared.
 
-    `outer` are the frames around the call of `fit`, `role` is 0 for inputs and 1 for labels.
+    `outer` are the frames around the call of `fit`, `role` is 0 for inputs and 1 for labels. `through` goes on behind
+    arithmetic, which leaves the rows in their order.
     """
 
-    def __init__(self, modules: Mapping[str, Module], outer: Outer, role: int) -> None:
+    def __init__(self, modules: Mapping[str, Module], outer: Outer, role: int, through: bool = False) -> None:
         self.modules = modules
         self.outer = outer
         self.role = role
+        self.through = through
 
     def trail(self, module: Module, node: ast.expr, part: int | None = None) -> list[tuple[Module, ast.expr]]:
         """Returns the places on the way, the likeliest to be changed first: the furthest back.
@@ -130,6 +133,11 @@ class Origin:
             return dataclasses.replace(at, node=node.value, keys=at.keys if key is None else (*at.keys, key))
         if isinstance(node, (ast.Starred, ast.Await)):
             return dataclasses.replace(at, node=node.value)
+        if isinstance(node, (ast.ListComp, ast.GeneratorExp)) and self.through:
+            return dataclasses.replace(at, node=node.generators[0].iter, keys=())
+        if isinstance(node, ast.BinOp) and self.through:
+            constant = isinstance(node.left, ast.Constant)
+            return dataclasses.replace(at, node=node.right if constant else node.left)
         if isinstance(node, ast.Call):
             return self._of_call(at, node)
         if isinstance(node, ast.Attribute):
@@ -196,7 +204,9 @@ class Origin:
             return self._of_map(at, call, receiver)
         if name in _STAGES and receiver is not None and not (call.args and _is_library(receiver)):
             return dataclasses.replace(at, node=receiver)
-        if call.args and name in (*_CONVERTERS, *_SPLITTERS, *_OF_DATASETS):
+        if call.args and (
+            name in (*_CONVERTERS, *_SPLITTERS, *_OF_DATASETS) or (name == "stack" and self.through)
+        ):
             keys = at.keys[:-1] if name in _SPLITTERS else at.keys
             return dataclasses.replace(at, node=call.args[0], keys=keys)
         if name in _CASTS and receiver is not None and not _is_whole_value(at.module, call):

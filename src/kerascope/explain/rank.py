@@ -38,6 +38,7 @@ _CUT = (
     "nan-loss",
     "gradients-not-applied",
     "normalisation-misuse",
+    "wrong-axis",
 )
 """Causes that make gradients exactly zero without any operation being in the way."""
 
@@ -61,7 +62,7 @@ _HIDES: dict[str, tuple[str, ...]] = {
     "custom-loss-bug": _OBJECTIVE,
     "broadcast-shape": _OBJECTIVE,
     "scale-mismatch": _OBJECTIVE,
-    "wrong-axis": _OBJECTIVE,
+    "wrong-axis": ("disconnected-gradient", *_OBJECTIVE),
     # Statistics of a batch mix its rows.
     "training-flag": ("overfitting", "over-regularised", "wrong-axis", *_OBJECTIVE),
     "frozen-weights": ("disconnected-gradient", *_OBJECTIVE),
@@ -73,7 +74,7 @@ _HIDES: dict[str, tuple[str, ...]] = {
     "lr-too-low": ("too-few-epochs", "wrong-optimizer", "insufficient-capacity"),
     "insufficient-capacity": _SLOWNESS,
     "missing-activation": _SLOWNESS,
-    "normalisation-misuse": ("batch-size", "overfitting", "insufficient-capacity"),
+    "normalisation-misuse": ("batch-size", "overfitting", "insufficient-capacity", "too-few-epochs"),
     "wrong-hidden-activation": _SLOWNESS,
 }
 

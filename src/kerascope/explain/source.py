@@ -15,12 +15,14 @@ from typing import Any
 from kerascope.explain import scopes
 from kerascope.explain.origin import Origin, after_split, chooses, reorders, splits
 from kerascope.explain.scopes import Module
+from kerascope.explain.slices import thrown_away, unsafe
 from kerascope.values import Lever, SourceSpan
 
 _HOPS = 12
 
 
-_DATA = ("data", "part", "order", "choice", "split")
+DATA = ("data", "part", "order", "choice", "split", "unsafe", "scale")
+"""Levers about what `fit` is given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +85,11 @@ def _calls(
     for index, frame in enumerate(frames):
         module = modules.get(str(frame.get("file")))
         call = module.call_at(frame) if module is not None else None
-        if module is not None and call is not None:
+        if module is None or call is None or not _makes(facts, lever, call):
+            continue
+        if lever.target == "call":
+            yield from ((module, use, frames[index + 1 :]) for use in _uses(module, call))
+        else:
             yield module, call, frames[index + 1 :]
     if not frames:
         name = _called(facts, lever)
@@ -92,25 +98,50 @@ def _calls(
             yield (*fitting[0], ())
 
 
+def _uses(module: Module, made: ast.Call) -> Iterator[ast.Call]:
+    """Yields the calls of what a call has made: at once, or under the name or attribute that it was given."""
+    parent = module.parents.get(made)
+    if isinstance(parent, ast.Call) and parent.func is made:
+        yield parent
+    elif isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+        name = ast.unparse(parent.targets[0])
+        yield from (call for call in module.calls() if ast.unparse(call.func) == name)
+
+
+def _makes(facts: Mapping[str, Any], lever: Lever, call: ast.Call) -> bool:
+    """Tells whether a call makes what the lever is about: a metric named by a string is made wherever Keras does it."""
+    program = facts.get("program")
+    if lever.target != "metric" or not isinstance(program, Mapping):
+        return True
+    measures = [entry for entry in program.get("measures") or () if isinstance(entry, Mapping)]
+    kinds = [str(entry.get("class")) for entry in measures if entry.get("name") == lever.layer]
+    return scopes.called(call) in kinds
+
+
 def _frames(facts: Mapping[str, Any], lever: Lever) -> list[Mapping[str, Any]]:
     sites = facts.get("sites")
     if not isinstance(sites, Mapping):
         return []
     found = sites.get(_key(sites, lever))
-    return [frame for frame in found if isinstance(frame, Mapping)] if isinstance(found, list) else []
+    frames = [frame for frame in found if isinstance(frame, Mapping)] if isinstance(found, list) else []
+    if lever.target == "model":  # made where it is trained, however deep the helper lies that builds it
+        fits = [frame.get("function") for frame in sites.get("fit") or () if isinstance(frame, Mapping)]
+        frames.sort(key=lambda frame: frame.get("function") not in fits[:1])
+    return frames
 
 
 def _key(sites: Mapping[str, Any], lever: Lever) -> str:
-    if lever.target in ("layer", "frozen"):
+    if lever.target in ("layer", "call", "frozen"):
         name = lever.layer or ""
-        known = [key for key in sites if key.startswith(f"{lever.target}:")]
-        exact = f"{lever.target}:{name}"
+        role = "frozen" if lever.target == "frozen" else "layer"
+        known = [key for key in sites if key.startswith(f"{role}:")]
+        exact = f"{role}:{name}"
         if exact in known:
             return exact
         return next(
             (k for k in known if k.endswith("/" + name) or k.partition(":")[2].endswith("/" + name)), exact
         )
-    if lever.target in _DATA:
+    if lever.target in DATA:
         return "fit" if "fit" in sites else "train_on_batch"
     if lever.target == "metric":
         return f"metric:{lever.layer or ''}"
@@ -129,7 +160,7 @@ def _called(facts: Mapping[str, Any], lever: Lever) -> str:
         return str(optimizer.get("class") or "") if isinstance(optimizer, Mapping) else ""
     if lever.target == "callback":
         return lever.layer or ""
-    return "fit" if lever.target in _DATA else {"compile": "compile", "fit": "fit"}.get(lever.target, "")
+    return "fit" if lever.target in DATA else {"compile": "compile", "fit": "fit"}.get(lever.target, "")
 
 
 # -- the argument ----------------------------------------------------------------------------------------------
@@ -152,25 +183,13 @@ def _of_call(
     if argument is None:
         return [Place(module, call, call, False)]
     if (
-        lever.target in (*_DATA, "fit")
+        lever.target in (*DATA, "fit")
         and (inner := _data_argument(module, call, argument, names)) is not None
     ):
-        given, selected = inner
-        if lever.target in _DATA:
-            found = Origin(modules, outer, _role(argument)).trail(module, given, selected)
-            if lever.target == "part":  # not where both parts are prepared, but where this one is
-                shared = _other_part(module, call, argument, names, modules, outer)
-                found = [place for place in after_split(found) if place not in shared] or found
-            if lever.target == "order":  # where rows are selected or reordered, not where they are made
-                found = sorted(found, key=lambda place: -reorders(place[1]))
-            elif lever.target == "split":  # where the rows are parted
-                found = sorted(found, key=lambda place: not splits(place[1]))
-            elif lever.target == "choice":  # where an index says which values these are
-                found = sorted(found, key=lambda place: -chooses(place[1]))
-            elif lever.target == "data" and argument == "validation_data[1]" and len(found) > 2:
-                # What is wrong with the labels of one part is mended where these are taken, not where all come from.
-                found = [*reversed(found[:-1]), found[-1]]
+        if lever.target in DATA:
+            found = _prepared(lever, module, call, inner, names, modules, outer)
             return [Place(m, n, call, True) for m, n in found]
+        given, _ = inner
         return [Place(m, n, call, True) for m, n in trail.values(module, given, outer)]
     node: ast.expr | None = scopes.argument(call, argument, names)
     if node is None and (unpacked := scopes.unpacked(call)) is not None:
@@ -183,6 +202,39 @@ def _of_call(
     if lever.target == "optimizer" and name == "compile":
         return _of_named_optimizer(module, call, names, trail, outer)
     return [Place(module, call, call, False)]
+
+
+def _prepared(
+    lever: Lever,
+    module: Module,
+    call: ast.Call,
+    inner: tuple[ast.expr, int | None],
+    names: Sequence[str],
+    modules: Mapping[str, Module],
+    outer: Outer,
+) -> list[tuple[Module, ast.expr]]:
+    """Returns where what a call is given was prepared, the likeliest place to change first."""
+    argument = lever.argument or "x"
+    if lever.target in ("unsafe", "scale"):
+        first = (unsafe if lever.target == "unsafe" else thrown_away)(modules, module, inner[0])
+        if first:
+            return first
+    found = Origin(modules, outer, _role(argument), lever.target == "order").trail(module, *inner)
+    if lever.target == "part":  # not where both parts are prepared, but where this one is
+        shared = _other_part(module, call, argument, names, modules, outer)
+        return [place for place in after_split(found) if place not in shared] or found
+    if lever.target == "order":  # where rows are selected or reordered, not where they are made
+        others = _other_role(module, call, argument, names, modules, outer)
+        found += [place for place in others if place not in found and reorders(place[1]) > 1]
+        return sorted(found, key=lambda place: -reorders(place[1]))
+    if lever.target == "split":  # where the rows are parted
+        return sorted(found, key=lambda place: not splits(place[1]))
+    if lever.target == "choice":  # where an index says which values these are
+        return sorted(found, key=lambda place: -chooses(place[1]))
+    if lever.target == "data" and argument == "validation_data[1]" and len(found) > 2:
+        # What is wrong with the labels of one part is mended where these are taken, not where all come from.
+        return [*reversed(found[:-1]), found[-1]]
+    return found
 
 
 def _of_named_optimizer(
@@ -245,6 +297,21 @@ def _other_part(
     other = ("x", "y")[role] if argument.startswith("validation") else f"validation_data[{role}]"
     given = _data_argument(module, call, other, names)
     return [] if given is None else Origin(modules, outer, role).trail(module, *given)
+
+
+def _other_role(
+    module: Module,
+    call: ast.Call,
+    argument: str,
+    names: Sequence[str],
+    modules: Mapping[str, Module],
+    outer: Outer,
+) -> list[tuple[Module, ast.expr]]:
+    """Returns the way of the inputs for labels and the reverse: either may be what was put in another order."""
+    role = 1 - _role(argument)
+    other = f"validation_data[{role}]" if argument.startswith("validation") else ("x", "y")[role]
+    given = _data_argument(module, call, other, names)
+    return [] if given is None else Origin(modules, outer, role, True).trail(module, *given)
 
 
 def _role(argument: str) -> int:

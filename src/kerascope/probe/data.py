@@ -12,6 +12,8 @@ from kerascope._backends.base import Backend
 _ELEMENTS = 2_000_000
 _FEATURES = 256
 _CLASSES = 200
+_GATHERED = 1500
+_GATHERED_BYTES = 128 * 1024 * 1024
 
 
 def batch_facts(backend: Backend, batch: Any) -> dict[str, Any]:
@@ -130,11 +132,18 @@ class BufferGuard:
         self._content: Any = None
         self._copy: Any = None
         self.reused = False
+        self.gathered: Gathered | None = None
 
     def hold(self, data: Any, first: Any, note: Callable[[str, str], None]) -> Any:
         """Returns `data` as it can be held, like `keep`; tells `note` when its memory turns out to be reused."""
         if first is None:
             return data
+        held = self._hold(data, first, note)
+        if self.gathered is not None:
+            self.gathered.add(held, batch_size(first))
+        return held
+
+    def _hold(self, data: Any, first: Any, note: Callable[[str, str], None]) -> Any:
         known = self.reused
         held = self.keep(data, first)
         if self.reused and not known:
@@ -160,6 +169,69 @@ class BufferGuard:
             self.reused = True
             return self._backend.copy_data(data)
         return self._copy
+
+
+class Gathered:
+    """Keeps the first rows of the first epoch of a training that is not given whole arrays."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.distinct = 1.0  # share of the kept rows whose inputs no earlier one had
+        self._batches: list[Any] = []
+        self._kept = self._bytes = self._epochs = 0
+
+    def epoch(self) -> None:
+        """An epoch begins."""
+        self._epochs += 1
+
+    def add(self, data: Any, rows: int) -> None:
+        """Keeps a batch as long as there is room."""
+        if self._epochs > 1:
+            return
+        self.rows += rows
+        if self._kept < _GATHERED and self._bytes < _GATHERED_BYTES:
+            self._batches.append(data)
+            self._kept += rows
+            self._bytes += sum(_nbytes(array) for _, array in named_arrays(data))
+
+    def arrays(self, backend: Backend) -> dict[str, Any]:
+        """Returns inputs and labels as arguments of `fit`, rows that came twice once; empty without arrays."""
+        parts: dict[str, list[np.ndarray]] = {}
+        for data in self._batches:
+            for name, array in named_arrays(backend.batch(data)):
+                parts.setdefault(name, []).append(np.asarray(backend.host(array)))
+        whole = {
+            name: np.concatenate(arrays) for name, arrays in parts.items() if not name.startswith("sample")
+        }
+        if not whole or len({len(array) for array in whole.values()}) != 1:
+            return {}
+        keys: dict[bytes, int] = {}
+        inputs = [array for name, array in whole.items() if name.startswith("x")]
+        for row in range(len(next(iter(whole.values())))):
+            keys.setdefault(b"".join(array[row].tobytes() for array in inputs), row)
+        chosen = np.array(sorted(keys.values()))
+        self.distinct = len(chosen) / len(next(iter(whole.values())))
+        found = {name: array[chosen] for name, array in whole.items()}
+        return {
+            which: _nested(which, found) for which in ("x", "y") if any(n.startswith(which) for n in found)
+        }
+
+
+def _nested(which: str, arrays: dict[str, np.ndarray]) -> Any:
+    """Returns "x", "x[0]", "x[1]" or "x[left]" in the structure that the names stand for."""
+    own = {name[len(which) :]: array for name, array in arrays.items() if name.startswith(which)}
+    if "" in own:
+        return own[""]
+    keys = [name[1:].partition("]") for name in own]
+    if any(rest for _, _, rest in keys):
+        raise ValueError("deeper structures are not put together again")
+    if all(key.isdigit() for key, _, _ in keys):
+        return list(own.values())
+    return {key: array for (key, _, _), array in zip(keys, own.values(), strict=True)}
+
+
+def _nbytes(array: Any) -> int:
+    return _size(array) * 8
 
 
 def _size(array: Any) -> int:

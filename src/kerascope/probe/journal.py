@@ -77,6 +77,10 @@ class Journal:
         """Records what an optimizer was built for and what should train, where these differ."""
         self._event("holding", facts, step)
 
+    def used(self, facts: dict[str, Any]) -> None:
+        """Records that the trained model was given what it was not trained on."""
+        self._event("used", facts)
+
     def birth(self, step: int, facts: dict[str, Any]) -> None:
         """Records what running the bad step again has shown."""
         self._event("birth", facts, step)

@@ -69,6 +69,9 @@ class Takeover:
     def epoch_end(self, model: Any, epoch: int, logs: dict[str, Any]) -> None:
         """An epoch has ended."""
 
+    def used(self, model: Any, method: str, x: Any) -> None:
+        """`evaluate` or `predict` was called."""
+
     def _begin(self, model: Any) -> None:
         self._count += 1
         self._current[id(model)] = self._count

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from kerascope import _backends
 from kerascope._backends.base import Backend
-from kerascope._keras import graph, predicting, steps
+from kerascope._keras import graph, steps
 from kerascope._keras import state as keras_state
 from kerascope._keras.sites import Sites
+from kerascope.probe import given
 from kerascope.probe.account import Account
 from kerascope.probe.capture import Room
 from kerascope.probe.clock import now
-from kerascope.probe.dataset.facts import data_facts, settings_of_fit
-from kerascope.probe.dataset.steady import Marks
+from kerascope.probe.dataset.facts import settings_of_fit
 from kerascope.probe.journal import Failures, Journal
 from kerascope.probe.looking import Autopsy, Pause
 from kerascope.probe.options import Options
@@ -125,11 +125,20 @@ class Session:
         self._guarded("probe.fit_end", lambda: self._detach(model, outcome))
         self._fitting.pop(id(model), None)
 
+    def used(self, model: Any, method: str, x: Any) -> None:
+        """The program has called `evaluate` or `predict`, or Keras has in a training."""
+        watched = self._known(model)
+        if watched is not None and watched.method is None and self.options.data:
+            frames = self.sites.of(model, method)
+            self._guarded("probe.used", lambda: given.used(watched, method, x, frames))
+
     def epoch_begin(self, model: Any, epoch: int) -> None:
         """An epoch begins."""
         watched = self._known(model)
         if watched is not None:
             watched.stepper.epoch_began(epoch)
+            if watched.stepper.buffers.gathered is not None:
+                watched.stepper.buffers.gathered.epoch()
             watched.epoch_began = now()
 
     def epoch_end(self, model: Any, epoch: int, logs: dict[str, Any]) -> None:
@@ -286,7 +295,8 @@ class Session:
 
     def _invariants(self, watched: Watched, model: Any) -> None:
         """Marks what must not change, and records where the optimizer was built for what should not train."""
-        watched.marks = None if not self.options.data else Marks.of(self._fitting.get(id(model), {}))
+        if self.options.data:
+            given.begins(watched, model, self._fitting.get(id(model), {}))
         found = keras_state.out_of_step(model, graph.variable_keys(model))
         if found:
             watched.out_of_step(found)
@@ -308,27 +318,14 @@ class Session:
         facts: dict[str, Any] = {"loss_log": "mean" if mean else "batch", **time}
         arguments = self._fitting.get(id(model))
         if arguments is not None and self.options.data:
-            journal = stepper.journal
-            facts["data"] = (
-                journal.guard("probe.dataset", lambda: self._data(watched, model, arguments)) or {}
-            )
+            look = functools.partial(given.ended, watched, model, arguments, stepper.backend)
+            facts["data"] = stepper.journal.guard("probe.dataset", look) or {}
         self.writer.training_ended(stepper.training, self.at(), outcome, facts)
         self._describe(watched, model)
         watched.method = None
         stepper.journal.guard("probe.beginning", watched.let_go)
         self._keep(watched, model)
         self.writer.flush()
-
-    def _data(self, watched: Watched, model: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Looks at the whole data, and at what the trained model makes of a sample of them."""
-        assert self._backend is not None
-
-        def predict(x: Any) -> dict[str, Any]:
-            return predicting.predict(model, x)
-
-        with self._backend.quiet():
-            facts = data_facts(arguments, predict)
-        return {**facts, "parted": watched.marks.parted(arguments)} if watched.marks is not None else facts
 
     def _detach(self, model: Any, outcome: str) -> None:
         """Ends a training and gives the model back the function that Keras made."""

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from kerascope.probe.dataset.earlier import Earlier
 from kerascope.probe.dataset.steady import Marks
 from kerascope.probe.rerun import Point
 from kerascope.probe.stepper import Stepper
@@ -22,6 +23,9 @@ class Watched:
         self.method: str | None = None
         self.epoch_began = 0.0
         self.marks: Marks | None = None
+        self.earlier = Earlier()
+        self.scales: dict[str, tuple[float, float]] = {}  # largest value and spread of each array trained on
+        self.uses = 0
         self.kept: Any = None  # the model itself, where it is to be looked at again when the program is over
         self._apart: dict[str, Point] = {}  # what an earlier training of the same model has left
 

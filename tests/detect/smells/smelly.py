@@ -53,6 +53,28 @@ def as_loss(function, y_true, y_pred):
 # -- scale-mismatch --------------------------------------------------------------------------------
 
 
+@faulty("scale-mismatch", "fit + ops.sum(ops.square(bend))")
+def sum_beside_a_mean():
+    y_true, y_pred = tensor(64, 40), tensor(64, 40)
+
+    def smooth(y_true, y_pred):
+        fit, bend = ops.mean(ops.square(y_true - y_pred)), y_pred[:, 1:] - y_pred[:, :-1]
+        return fit + ops.sum(ops.square(bend))
+
+    return as_loss(smooth, y_true, y_pred)
+
+
+@healthy
+def means_beside_each_other():
+    y_true, y_pred = tensor(64, 40), tensor(64, 40)
+
+    def smooth(y_true, y_pred):
+        fit, bend = ops.mean(ops.square(y_true - y_pred)), y_pred[:, 1:] - y_pred[:, :-1]
+        return fit + ops.mean(ops.sum(ops.square(bend), axis=1))
+
+    return as_loss(smooth, y_true, y_pred)
+
+
 @faulty("scale-mismatch", "0.5 * a + 0.5 * b")
 def mixed_updates():
     first, second = [tensor(20, 4), tensor(4)], [tensor(20, 4, scale=200), tensor(4, scale=90)]

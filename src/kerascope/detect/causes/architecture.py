@@ -93,7 +93,7 @@ def _squashed(situation: Situation) -> Iterator[Finding]:
     squashed = [n for n in hidden if situation.activation_after(n) in SQUASHING]
     soft = [n for n in hidden if situation.activation_after(n) == "softmax"]
     damage = harm(situation)
-    if soft and not any("Attention" in n.kind or n.custom for n in situation.working):
+    if soft and not any("Attention" in n.kind or n.custom for n in situation.nodes.values()):
         yield _soft(situation, soft, damage)
     if not squashed or not damage > _HARM or broken(situation):
         return

@@ -27,6 +27,10 @@ _NOTHING = 0.05
 """A share of what there is to gain over chance that chance itself may give on some hundred rows."""
 
 
+_BY_HEART = 0.1
+"""By how much training rows are answered better than held-out ones where rows are learnt by heart."""
+
+
 @detector(kinds=("wrong-labels", "class-imbalance"), slug="labels")
 def labels(view: RunView) -> Iterator[Finding]:
     """Finds labels that say nothing about the inputs, are no classes, or hardly ever say one thing."""
@@ -149,11 +153,13 @@ def _nothing_to_learn(
         or situation.fit.get("sample_weight") is True
     ):
         return  # accuracy says nothing where one answer is right nearly always, or is not what was trained for
-    if not plain or not shapes or situation.rows < max(300, 10 * features) or situation.updates < 100:
-        return  # of pixels and tokens neighbours and a linear map may well know nothing
+    if not shapes or situation.rows < (max(300, 10 * features) if plain else 1000) or situation.updates < 100:
+        return
     mine = standing(target)
     if not _above(mine.own, mine.chance) < _NOTHING:
         return
+    if not plain and not mine.fitted - mine.own > _BY_HEART * (1 - mine.chance):
+        return  # of pixels and tokens neighbours and a linear map may well know nothing, unless the network learns, too
     yield cause(
         situation,
         "wrong-labels",
@@ -194,6 +200,9 @@ def _in_other_units(situation: Situation, other: list[Evidence]) -> Finding:
 
 def _apart(situation: Situation, target: Target, own: float, found: Evidence, across: float) -> Finding:
     other = _other_numbers(target)
+    # Numbers of words look alike however the words were numbered.
+    words = any(array.get("whole") is True and number(array.get("max")) > 1 for array in situation.inputs())
+    labelled = other or (_alike(situation) and not words)
     return cause(
         situation,
         "train-val-mismatch",
@@ -202,7 +211,7 @@ def _apart(situation: Situation, target: Target, own: float, found: Evidence, ac
         "Similar inputs have similar labels within each of the two parts, but not across them: the "
         "labels or the "
         "inputs of one part were prepared in another way.",
-        on("part", "validation_data[1]" if other or _alike(situation) else "validation_data[0]", None),
+        on("part", "validation_data[1]" if labelled else "validation_data[0]", None),
         evidence=[
             *other,
             Evidence("neighbours within training rows", round(own, 3)),

@@ -15,7 +15,7 @@ from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding
 
 _PROBABILITY = ("softmax", "sigmoid", "hard_sigmoid")
-_RANGES = {
+RANGES = {
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
     "softmax": (0.0, 1.0),
@@ -187,7 +187,7 @@ def _range(situation: Situation, target: Target) -> Iterator[Finding]:
     """Targets that the last activation cannot produce."""
     if target.activation == "softmax" and target.columns > 1:
         yield from _sum_of_one(situation, target)
-    limits = _RANGES.get(target.activation)
+    limits = RANGES.get(target.activation)
     if limits is None or target.loss not in NUMERIC or (target.units == 1 and target.activation == "softmax"):
         return
     low, high = target.figure("min"), target.figure("max")

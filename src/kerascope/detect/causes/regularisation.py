@@ -31,8 +31,7 @@ _FEW_INPUTS = 8
 
 @detector(kinds=("over-regularised", "dropout-misuse", "overfitting"), slug="regularisation")
 def regularisation(view: RunView) -> Iterator[Finding]:
-    """Finds dropout, penalties and noise that leave nothing to learn, dropout in a wrong place, and learning "
-    "by heart."""
+    """Finds what leaves nothing to learn (dropout, penalties, noise, decay), misplaced dropout, learning by heart."""
     for situation in situations(view):
         misplaced = list(_misplaced(situation))
         yield from misplaced
@@ -40,6 +39,7 @@ def regularisation(view: RunView) -> Iterator[Finding]:
         yield from (f for f in _dropped(situation) if f.location.layer not in places)
         yield from _penalised(situation)
         yield from _noisy(situation)
+        yield from _decayed(situation)
         found = list(_by_heart(situation))
         yield from found or _remembers(situation)
 
@@ -199,6 +199,37 @@ def _noisy(situation: Situation) -> Iterator[Finding]:
                 layer=node.path,
                 evidence=[*curve(situation), *standing_evidence(worst(situation))],
             )
+
+
+def _decayed(situation: Situation) -> Iterator[Finding]:
+    """A decay that pulls the weights to 0 faster than gradients can move them away."""
+    config = mapping(situation.anatomy.optimizer.get("config"))
+    decay = number(config.get("weight_decay"))
+    share = decay * situation.rate
+    if not (decay >= _DECAY and share * situation.updates > 1 and harm(situation) > _HARM / 2):
+        return
+    yield cause(
+        situation,
+        "over-regularised",
+        0.85,
+        f"`weight_decay={decay:.3g}` takes {show(100 * share)} % off every weight in each step",
+        "Every step multiplies the weights by 1 minus learning rate times decay, whatever the gradients say. With an "
+        f"optimizer of the Adam family a weight cannot stay above about 1 / {decay:.3g} then, which is too little to "
+        "tell the rows apart. 0.004 is Keras's default, 0.01 to 0.1 are usual.",
+        on("optimizer", "weight_decay", "0.004"),
+        on("optimizer", "weight_decay", None),
+        evidence=[
+            Evidence("weight decay", decay),
+            Evidence(
+                "decay of a weight over the run, times its size", float(f"{share * situation.updates:.3g}")
+            ),
+            *curve(situation),
+            *standing_evidence(worst(situation)),
+        ],
+    )
+
+
+_DECAY = 0.5
 
 
 # -- overfitting -------------------------------------------------------------------------------------------------

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from kerascope.detect.causes.common import broken, cause, on
-from kerascope.detect.reading import listing, mapping, number, whole
+from kerascope.detect.causes.common import broken, cause, harm, on
+from kerascope.detect.reading import listing, mapping, number, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding
 
 _GAP = 0.15
+_AGAIN = 0.25
+_REAL = 4
 _FEW = 40
 """Rows below which no simple method is measured either."""
 
@@ -23,6 +25,38 @@ def rows(view: RunView) -> Iterator[Finding]:
     for situation in situations(view):
         if len(situation.targets) == 1 and not broken(situation):
             yield from _scarce(situation, situation.targets[0])
+            yield from _the_same(situation, situation.targets[0])
+
+
+def _the_same(situation: Situation, target: Target) -> Iterator[Finding]:
+    """A data set of the user's that hands out a few rows again and again within one epoch."""
+    train = mapping(situation.data.get("train"))
+    known, distinct = number(train.get("rows")), number(train.get("distinct"))
+    features = max(
+        (len(listing(mapping(a.get("features")).get("std"))) for a in situation.inputs()), default=0
+    )
+    pictures = any(len(listing(a.get("shape"))) > 3 for a in situation.inputs())
+    if not (known >= 100 and distinct <= _AGAIN and (features >= _REAL or pictures)):
+        return
+    key = "accuracy" if math.isfinite(number(target.validation.get("accuracy"))) else "r2"
+    fitted, own = number(target.train.get(key)), number(target.validation.get(key))
+    if not (fitted - own > _GAP or harm(situation, target) > _GAP):
+        return
+    yield cause(
+        situation,
+        "insufficient-data",
+        0.9,
+        f"An epoch of {whole(known):,} rows holds only {show(100 * distinct)} % different ones",
+        "The data set hands out the same rows again and again, so that the model learns these few by heart: whatever "
+        "picks the rows of a batch does not move on with its number (an index that is not used, a generator "
+        "that begins anew).",
+        on("data", "x", None),
+        evidence=[
+            Evidence("share of rows that had not come before", round(distinct, 4)),
+            Evidence(f"{'accuracy' if key == 'accuracy' else 'R2'}, training rows", round(fitted, 3)),
+            *([Evidence("validation rows", round(own, 3))] if math.isfinite(own) else []),
+        ],
+    )
 
 
 def _scarce(situation: Situation, target: Target) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerascope.detect.causes.common import cause, harm, on, on_layer, standing_evidence
 from kerascope.detect.node import NORMALISING, NUMERIC, Node
-from kerascope.detect.reading import listing, mapping, number, show
+from kerascope.detect.reading import Samples, listing, mapping, number, show
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing, worst
@@ -19,6 +19,7 @@ from kerascope.values import Evidence, Finding
 
 _LARGE = 10.0  # root mean square of all inputs together
 _LARGE_FEATURE = 30.0
+_TINY = 0.02
 _UNEVEN = 100.0  # largest spread of a feature over the median one
 _TARGETS = 30.0
 _HARM = 0.15
@@ -31,6 +32,8 @@ def scales(view: RunView) -> Iterator[Finding]:
         found = unscaled(situation)
         if found is not None:
             yield _unscaled_inputs(situation, *found)
+        else:
+            yield from _tiny(situation)
         for target in situation.targets:
             yield from _unscaled_targets(situation, target)
 
@@ -62,11 +65,26 @@ def unscaled(situation: Situation) -> tuple[Mapping[str, Any], float, float] | N
 def _prepared(situation: Situation) -> bool:
     """Tells whether something brings the inputs to scale before the first weights: a layer, or a calculation."""
     for node in situation.working:
+        if node.kind == "Normalization" and _passes_through(situation, node):
+            continue
         if node.kind in (*NORMALISING, "Lambda") or (node.custom and not node.parameters):
             return True
         if node.weighted or node.custom or node.parameters:
             break
     return any(name.startswith("op:") for chain in situation.chains for name in chain[-4:])
+
+
+def _passes_through(situation: Situation, node: Node) -> bool:
+    """Tells whether what a `Normalization` gives back is as large as what is far too large: it has seen no data."""
+    outputs = Samples.of(situation.model, "output")
+    mean, spread = outputs.column(node.path, "mean"), outputs.column(node.path, "std")
+    sizes = np.hypot(mean, spread)
+    return bool(len(sizes) and np.nanmedian(sizes) > _LARGE)
+
+
+def _never_adapted(situation: Situation) -> Node | None:
+    nodes = (n for n in situation.working if n.kind == "Normalization" and n.config.get("axis") != [])
+    return next((n for n in nodes if _passes_through(situation, n)), None)
 
 
 def _one_for_all(situation: Situation) -> Node | None:
@@ -108,6 +126,8 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
                 *standing_evidence(worst(situation)),
             ],
         )
+    if (layer := _never_adapted(situation)) is not None:
+        return _not_adapted(situation, layer, f"{show(low)} to {show(high)}", bad)
     return cause(
         situation,
         "unscaled-inputs",
@@ -120,11 +140,67 @@ def _unscaled_inputs(situation: Situation, array: Mapping[str, Any], size: float
         "feature that is a hundred times larger than the others drowns them. Subtract the mean and divide by "
         "the spread of "
         "the training rows (pictures: divide by 255), or begin with a `Normalization` layer.",
-        on("data", name, None),
+        on("scale", name, None),
         severity=None if bad else "note",
         evidence=[
             Evidence("inputs, smallest to largest", f"{show(low)} to {show(high)}"),
             Evidence("spread, largest / median feature", round(uneven, 2), plot=plot),
+            *standing_evidence(worst(situation)),
+        ],
+    )
+
+
+def _tiny(situation: Situation) -> Iterator[Finding]:
+    """Inputs that are next to nothing when they come to the first weights, as pictures that are divided twice."""
+    inputs = [array for array in situation.inputs() if "float" in str(array.get("dtype"))]
+    if len(inputs) != 1 or len(situation.inputs()) != 1 or not harm(situation) > _HARM:
+        return
+    size = math.hypot(number(inputs[0].get("mean")), number(inputs[0].get("std")))
+    layer = None
+    for node in situation.working:
+        if node.kind == "Rescaling":
+            layer = node
+            size = abs(number(node.config.get("scale"))) * size + abs(number(node.config.get("offset")))
+        elif node.weighted or node.custom or node.parameters or node.kind in (*NORMALISING, "Lambda"):
+            if node.weighted and 0 < size < _TINY:
+                yield _next_to_nothing(situation, layer, str(inputs[0].get("name")), size)
+            return
+
+
+def _next_to_nothing(situation: Situation, layer: Node | None, name: str, size: float) -> Finding:
+    ways = [on("data", name, None)]
+    if layer is not None:
+        ways.insert(0, on_layer(layer, None, None))
+    return cause(
+        situation,
+        "unscaled-inputs",
+        0.85,
+        f"The inputs are of size {show(size)} when they come to the first weights",
+        "Weights begin at a size for inputs of about 1. Next to nothing comes out of inputs as small as these and "
+        "gradients are as small. "
+        + (
+            f"They are scaled twice: when they are prepared, and by `{layer.path}`. Once is enough."
+            if layer is not None
+            else "Divide by the spread of the training rows, after subtracting the mean."
+        ),
+        *ways,
+        layer=layer.path if layer is not None else None,
+        evidence=[Evidence("size of the inputs", float(f"{size:.3g}")), *standing_evidence(worst(situation))],
+    )
+
+
+def _not_adapted(situation: Situation, layer: Node, reach: str, bad: bool) -> Finding:
+    return cause(
+        situation,
+        "unscaled-inputs",
+        0.93 if bad else 0.5,
+        f"`{layer.path}` was never adapted: what it gives back reaches from {reach} as before",
+        "A `Normalization` learns mean and spread of the features when its `adapt` is called with the training rows, "
+        "before the training. Until then it subtracts 0 and divides by 1.",
+        on_layer(layer, None, None),
+        layer=layer.path,
+        evidence=[
+            Evidence("inputs, smallest to largest", reach),
             *standing_evidence(worst(situation)),
         ],
     )

@@ -25,18 +25,16 @@ _PROBABILITY = ("softmax", "sigmoid", "hard_sigmoid")
         "wrong-labels",
         "wrong-output-units",
         "wrong-output-activation",
-        "wrong-metric",
         "broadcast-shape",
     ),
     slug="task",
 )
 def task(view: RunView) -> Iterator[Finding]:
-    """Finds losses, numbers of units and metrics that belong to another kind of labels."""
+    """Finds losses and numbers of units that belong to another kind of labels."""
     for situation in situations(view):
         for target in situation.targets:
             yield from _task(situation, target)
             yield from units(situation, target)
-        yield from _metrics(situation)
 
 
 # -- loss and labels ---------------------------------------------------------------------------------------------
@@ -210,8 +208,15 @@ def _not_two_classes(situation: Situation, target: Target) -> Iterator[Finding]:
             ],
         )
         return
+    if len(target.labels.get("shape") or ()) > 2 and low >= 0:
+        yield _unscaled_maps(situation, target)
+        return
+    yield _no_probabilities(situation, target, low, high)
+
+
+def _no_probabilities(situation: Situation, target: Target, low: float, high: float) -> Finding:
     numbers = target.written == "numbers"
-    yield cause(
+    return cause(
         situation,
         "wrong-loss",
         0.93,
@@ -239,6 +244,23 @@ def _not_two_classes(situation: Situation, target: Target) -> Iterator[Finding]:
             Evidence("labels, smallest to largest", f"{show(low)} to {show(high)}"),
             *standing_evidence(standing(target)),
         ],
+    )
+
+
+def _unscaled_maps(situation: Situation, target: Target) -> Finding:
+    """Labels for each place of a picture or a series that are not brought to 0 to 1."""
+    low, high = show(target.figure("min")), show(target.figure("max"))
+    return cause(
+        situation,
+        "wrong-labels",
+        0.9,
+        f"The labels of each place reach from {low} to {high}; `{target.loss}` is for 0 to 1",
+        "Masks that are read from pictures hold 0 and 255, or all that lies between. The loss takes the label for a "
+        "probability, and with larger ones it has no lower limit. "
+        "Divide the labels by their largest value, or compare them with a threshold.",
+        on("data", data_name(target), None),
+        on("compile", "loss", '"sparse_categorical_crossentropy"'),
+        evidence=[Evidence("labels, smallest to largest", f"{low} to {high}"), *curve(situation)],
     )
 
 
@@ -309,44 +331,3 @@ def _squared_classes(situation: Situation, target: Target) -> Iterator[Finding]:
             layer=setter.path if setter is not None else None,
             evidence=outside(target),
         )
-
-
-# -- metrics -----------------------------------------------------------------------------------------------------
-
-
-def _metrics(situation: Situation) -> Iterator[Finding]:
-    """Metrics of classes on numbers, and of several units on one."""
-    if len(situation.targets) != 1:
-        return
-    target = situation.targets[0]
-    for name, function, own in situation.metric_names():
-        if own:
-            continue
-        if "categorical" in function.lower() and target.units == 1 and "sparse" not in function.lower():
-            yield cause(
-                situation,
-                "wrong-metric",
-                0.9,
-                f"`{name}` of a single unit is always 1",
-                "Categorical accuracy asks which unit is the largest; with one unit that is always the first.",
-                on("compile", "metrics", '["binary_accuracy"]'),
-                evidence=[Evidence("units", 1)],
-            )
-        elif (
-            "accuracy" in function.lower()
-            and target.is_numeric_task
-            and target.loss in NUMERIC
-            and target.units == 1
-            and target.classes > 10
-        ):
-            yield cause(
-                situation,
-                "wrong-metric",
-                0.8,
-                f"`{name}` counts exact hits, but the targets are measured numbers",
-                "Accuracy is the share of answers that equal the label. For numbers that hardly ever "
-                "happens, however "
-                "close they are; the mean absolute error says how far off they are.",
-                on("compile", "metrics", '["mae"]'),
-                evidence=[Evidence("different labels", target.classes)],
-            )

@@ -14,6 +14,8 @@ from kerascope.detect.second import (
     mixing,
     modes,
     padding,
+    passing,
+    players,
     registered,
     stepping,
     swapped,
@@ -28,8 +30,10 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("nonfinite", stepping.look_at_bad),
     ("updates", updating.look),
     ("losses", losses.look),
+    ("players", players.look),
     ("swapped", swapped.look),
     ("cuts", cutting.look),
+    ("passing", passing.look),
     ("metrics", metrics.look),
     ("modes", modes.look),
     ("mixing", mixing.look),
@@ -38,9 +42,20 @@ PARTS: tuple[tuple[str, Part], ...] = (  # the cheap and telling ones first
     ("registered", registered.look),
     ("terms", terms.look),
 )
-OF_CODE = {"cuts", "step", "nonfinite", "metrics", "mixing", "masks", "updates", "swapped"}
+OF_CODE = {
+    "cuts",
+    "step",
+    "nonfinite",
+    "metrics",
+    "mixing",
+    "masks",
+    "updates",
+    "swapped",
+    "passing",
+    "players",
+}
 """What is only looked at where some of the code is the user's."""
-OF_CALL = {"modes", "mixing", "masks", "padding"}
+OF_CALL = {"modes", "mixing", "masks", "padding", "passing"}
 """What needs a model that can be called, and not only trained."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 import time
 import types
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,23 @@ def look(trial: Trial) -> Iterator[Found]:
             continue  # the samples do not change each other's predictions after all
         if one.kind in _TAKEN:
             yield Found(one, "nonfinite" if one.kind == "nan-operation" else "always")
+        elif one.kind == "softmax-one-unit":
+            yield Found(_of_one(one))
+
+
+def _of_one(finding: Finding) -> Finding:
+    """Returns what is said of a softmax over one element: where rows of several are given, it is the axis."""
+    shape = next((str(e.value) for e in finding.evidence if e.label == "shape of the input"), "")
+    sizes = [int(size) for size in re.findall(r"\d+", shape)]
+    if len(sizes) < 3 or max(sizes[1:-1]) < 2:
+        return finding
+    return dataclasses.replace(
+        finding,
+        kind="wrong-axis",
+        explanation=f"What goes in has the shape {shape}, and the softmax makes the elements of the last axis share "
+        "a sum of 1, of which there is one. All weights are 1 then, whatever is learnt, and no gradient passes. The "
+        f"axis over which there are {max(sizes[1:-1])} is probably what is to share: name that one.",
+    )
 
 
 def _followed(trial: Trial, found: Sequence[Finding]) -> tuple[Finding, ...]:

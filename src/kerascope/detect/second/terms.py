@@ -86,6 +86,9 @@ def _added(trial_: Trial) -> Iterator[Found]:
     if not shared:
         return
     data, added = (float(np.sqrt(sum(part))) for part in zip(*shared, strict=True))
+    if (low := _falling(trial_, float(results[1][0]))) is not None:
+        yield _without_end(place, float(results[1][0]), *low)
+        return
     if not np.isfinite([data, added]).all() or added < _DROWNED * data:
         return
     yield Found(
@@ -106,6 +109,41 @@ def _added(trial_: Trial) -> Iterator[Found]:
             ],
         ),
         "behind",
+    )
+
+
+def _falling(trial_: Trial, first: float) -> tuple[float, float] | None:
+    """Returns the added term and the loss of the data in a late step, where the term fell far below what data cost."""
+    if trial_.bad is not None:
+        trial_.at_bad()
+    else:
+        trial_.at_late()
+    model = trial_.model
+    added = trial.added_loss(model, trial_.x)
+    data = float(trial.data_loss(model, trial_.x, trial_.y, trial_.weights))
+    low = float("nan") if added is None else float(added)
+    fell = low < -10 * max(abs(first), 0.01) and low < -abs(data)
+    return (low, data) if fell else None
+
+
+def _without_end(place: SourceSpan, first: float, late: float, data: float) -> Found:
+    return Found(
+        finding(
+            "custom-loss-bug",
+            "fault",
+            0.9,
+            "What is added with `add_loss` falls without end",
+            f"The added term was {first:.3g} in the first step and {late:.3g} later on, where the loss of the data is "
+            f"{data:.3g}. Their sum is made as small as possible, so training pushes this term further and further "
+            "down, until its values run away. A penalty is not negative: its sign may be turned, or a minus missing.",
+            place,
+            [
+                Evidence("added term, first step", _short(first)),
+                Evidence("added term, late step", _short(late)),
+                Evidence("loss of the data, late step", _short(data)),
+            ],
+        ),
+        "explodes",
     )
 
 

@@ -34,8 +34,8 @@ class Found:
 
     `when` is "always", "nonfinite" (the run met NaN or infinity), "behind" (a fault only where the model does worse
     than simple methods), "lost" (only there does it count at all), "still" (`paths` never change), "worse" (no metric
-    of it gets better), "explodes", "dead" or "unlearnt" (see `detect/examined.py`). `paths` name variables of the
-    model.
+    of it gets better), "explodes", "dead", "agree" or "unlearnt" (see `detect/examined.py`). `paths` name
+    variables of the model, or logs.
     """
 
     finding: Finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from kerascope.explain.remedies import code, recipes
+from kerascope.explain.remedies import code, lines, recipes
 from kerascope.explain.remedies.levers import Remedy as Remedy
 from kerascope.explain.remedies.levers import describe, pulled
 from kerascope.explain.remedies.program import Program as Program
@@ -36,7 +36,7 @@ def remedies(program: Program, finding: Finding, most: int = MOST) -> tuple[Reme
                 words = describe(dataclasses.replace(way[0], layer=None))
                 remedy = dataclasses.replace(remedy, description=f"{words} in {len(way)} places")
             found.setdefault(_key(program, remedy), remedy)
-    for made in (recipes.rewrites, code.rewrites):
+    for made in (lines.rewrites, code.rewrites):
         for description, changes in made(program, finding):
             remedy = Remedy(finding.kind, description, changes)
             if remedy.sound(program):

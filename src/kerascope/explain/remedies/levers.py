@@ -13,6 +13,7 @@ from kerascope.explain.remedies import edits
 from kerascope.explain.remedies.edits import Change
 from kerascope.explain.remedies.program import Program, spelled
 from kerascope.explain.scopes import Module
+from kerascope.explain.source import DATA
 from kerascope.values import Lever, SourceSpan
 
 _OPTIMIZERS = {
@@ -105,7 +106,7 @@ def describe(lever: Lever) -> str:
 def _pull(program: Program, lever: Lever, location: SourceSpan) -> list[Change]:
     if lever.target == "line":
         return _line(program, lever, location)
-    if lever.target == "data":
+    if lever.target in DATA:
         return _data(program, lever)
     if lever.target == "optimizer":
         return _optimizer(program, lever)

@@ -5,32 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from kerascope.explain import scopes
-from kerascope.explain.remedies import arrays, edits
-from kerascope.explain.remedies.edits import Change
-from kerascope.explain.remedies.program import Program, spelled
-from kerascope.explain.scopes import Module
+from kerascope.explain.remedies import edits
+from kerascope.explain.remedies.program import Program
 from kerascope.values import Finding, Lever
 
 Way = tuple[Lever, ...]
-Made = tuple[str, tuple[Change, ...]]
 
-_STANDARD = "({n} - {r}.mean(axis=0)) / ({r}.std(axis=0) + 1e-7)"
-_WHOLE = "({n} - {r}.mean()) / ({r}.std() + 1e-7)"
-_PIXELS = "{n} / 255.0"
 _HIDDEN = ("Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
 
 
 def ways(program: Program, finding: Finding) -> Iterator[Way]:
     """Yields settings that mend a finding's kind, the likeliest first."""
     made = _WAYS.get(finding.kind)
-    if made is not None:
-        yield from made(program, finding)
-
-
-def rewrites(program: Program, finding: Finding) -> Iterator[Made]:
-    """Yields (description, changes) of edits that are no settings of a call: lines put in, moved or taken out."""
-    made = _REWRITES.get(finding.kind)
     if made is not None:
         yield from made(program, finding)
 
@@ -224,11 +210,17 @@ def _milder(program: Program, finding: Finding) -> Iterator[Way]:
         yield tuple(Lever("layer", name, None, path) for path, name in weights)
         mild = "keras.regularizers.L2(1e-4)"
         yield tuple(Lever("layer", name, mild, path) for path, name in weights)
+    if noise := _noise(program):
+        yield tuple(Lever("layer", "stddev", "0.1", path) for path in noise)
     if drops and weights:
         yield (
             *(Lever("layer", "rate", "0.2", path) for path in drops),
             *(Lever("layer", name, None, path) for path, name in weights),
         )
+
+
+def _noise(program: Program) -> list[str]:
+    return [str(layer.get("path")) for layer in program.layers() if layer.get("class") == "GaussianNoise"]
 
 
 def _dropouts(program: Program) -> list[str]:
@@ -299,96 +291,4 @@ _WAYS: dict[str, Callable[[Program, Finding], Iterator[Way]]] = {
     "insufficient-capacity": _wider,
     "overfitting": _stopped_early,
     "class-imbalance": _class_weights,
-}
-
-
-# -- data -------------------------------------------------------------------------------------------------------------
-
-
-def _scale_inputs(program: Program, finding: Finding) -> Iterator[Made]:
-    facts = program.array("x")
-    shape, high, low = facts.get("shape") or [], facts.get("max"), facts.get("min")
-    bytes_ = (
-        isinstance(high, (int, float)) and isinstance(low, (int, float)) and low >= 0 and 100 < high <= 255
-    )
-    image = bytes_ or len(shape) > 3
-    forms = (_PIXELS, _WHOLE) if bytes_ else (_WHOLE,) if image else (_STANDARD, _WHOLE)
-    yield from arrays.scaled(program, "x", forms)
-    yield from _input_layer(program, "keras.layers.BatchNormalization()")
-
-
-def _input_layer(program: Program, layer: str) -> Iterator[Made]:
-    """Puts a layer in front of the first one that has weights, where layers are listed or added one by one."""
-    for facts in program.layers():
-        if not facts.get("weights"):
-            continue
-        found = program.call(Lever("layer", None, None, str(facts.get("path"))))
-        if found is None:
-            continue
-        module, call = found
-        text, _ = spelled(module, layer)
-        parent = module.parents.get(call)
-        if isinstance(parent, ast.List):
-            yield f"`{text}` in front", (_before(module, parent, call, text),)
-        elif isinstance(parent, ast.Call) and scopes.called(parent) == "add":
-            statement = edits.statement_of(module, call)
-            if statement is not None and isinstance(parent.func, ast.Attribute):
-                line = f"{edits.source_of(module, parent.func)}({text})"
-                yield f"`{text}` in front", (edits.inserted(module, statement, [line]),)
-        return
-
-
-def _before(module: Module, container: ast.AST, element: ast.expr, text: str) -> Change:
-    from kerascope.explain.fixes.patch import Edit
-
-    line, column = element.lineno, element.col_offset
-    before = module.lines[line - 1].encode()[:column].decode()
-    gap = f",\n{before}" if not before.strip() else ", "
-    return module.name, Edit((line, line, column, column), text + gap)
-
-
-def _scale_targets(program: Program, finding: Finding) -> Iterator[Made]:
-    yield from arrays.scaled(program, "y", (_WHOLE,))
-
-
-def _fewer(program: Program, finding: Finding) -> Iterator[Made]:
-    """Lets a loop that adds layers run once."""
-    lever = Lever("layer", None, None, finding.location.layer)
-    found = program.call(lever) if finding.location.layer else None
-    for module in [found[0]] if found else program.modules().values():
-        for loop in ast.walk(module.tree):
-            if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.Call):
-                continue
-            inside = found is not None and any(node is found[1] for node in ast.walk(loop))
-            inside = inside or loop.lineno <= (finding.location.line or 0) <= (loop.end_lineno or 0)
-            count = loop.iter.args[-1] if scopes.called(loop.iter) == "range" and loop.iter.args else None
-            if inside and count is not None:
-                for few in ("1", "2"):
-                    yield f"`range({few})`", (edits.replaced(module, count, few),)
-
-
-def _labels(program: Program, finding: Finding) -> Iterator[Made]:
-    yield from arrays.undone(program)
-    yield from arrays.aligned(program)
-    for line in ("{n} - {r}.min()",):
-        yield from arrays.scaled(program, "y", (line,))
-
-
-def _both_alike(program: Program, finding: Finding) -> Iterator[Made]:
-    yield from arrays.mirrored(program)
-    yield from arrays.shuffled(program)
-
-
-def _shuffle(program: Program, finding: Finding) -> Iterator[Made]:
-    yield from arrays.shuffled(program)
-
-
-_REWRITES: dict[str, Callable[[Program, Finding], Iterator[Made]]] = {
-    "wrong-layer": _fewer,
-    "unscaled-inputs": _scale_inputs,
-    "unscaled-targets": _scale_targets,
-    "scale-mismatch": _scale_targets,
-    "wrong-labels": _labels,
-    "train-val-mismatch": _both_alike,
-    "unshuffled-data": _shuffle,
 }

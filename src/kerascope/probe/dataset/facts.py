@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from kerascope.probe.clock import now
+from kerascope.probe.dataset.ahead import ahead
 from kerascope.probe.dataset.answers import Answers, answers
+from kerascope.probe.dataset.earlier import Earlier
 from kerascope.probe.dataset.learnable import learnable
 from kerascope.probe.dataset.rows import Part, parts
 
@@ -22,15 +24,22 @@ _FEATURES = 512
 _CLASSES = 200
 _HASHED = 100_000_000  # bytes
 _PREDICTED = 512
+_WINDOW = 8  # steps
+_WINDOWS = 20_000
 _SECONDS = 1.5
 
 
-def data_facts(arguments: dict[str, Any], predict: Callable[[Any], Answers] | None) -> dict[str, Any]:
+def data_facts(
+    arguments: dict[str, Any],
+    predict: Callable[[Any], Answers] | None,
+    earlier: Earlier | None = None,
+) -> dict[str, Any]:
     """Returns what docs/recording.md says of `data`, for the arguments of one `fit`.
 
     Args:
         arguments: of `fit`, by name.
         predict: the trained model's answers for inputs in the structure given to `fit`; None: not asked.
+        earlier: the rows of the trainings of this model before this one, to which those of this one are added.
     """
     train, validation = parts(arguments)
     rng = np.random.default_rng(0)
@@ -49,7 +58,7 @@ def data_facts(arguments: dict[str, Any], predict: Callable[[Any], Answers] | No
         _try(
             facts,
             "between",
-            lambda: _between(samples["train"], samples["validation"], weighed, asked_for),
+            lambda: _between(samples["train"], samples["validation"], weighed, asked_for, earlier),
         )
     if "train" in samples:
         _try(facts, "learnable", lambda: learnable(samples["train"], samples.get("validation"), rng))
@@ -60,6 +69,8 @@ def data_facts(arguments: dict[str, Any], predict: Callable[[Any], Answers] | No
                 chosen = sample.sample(_PREDICTED, rng)
                 _try(asked, name, functools.partial(answers, chosen, predict))
         facts["answers"] = asked
+        if "train" in samples and now() - began < _SECONDS:
+            _try(facts, "ahead", lambda: ahead(samples["train"], predict, rng))
     facts["seconds"] = now() - began
     return facts
 
@@ -201,7 +212,9 @@ def _counting(part: Part, weights: Any) -> Part:
     return dataclasses.replace(part, index=part.index[weights[part.index] != 0])
 
 
-def _between(sample: Part, held: Part, train: Part, validation: Part) -> dict[str, Any]:
+def _between(
+    sample: Part, held: Part, train: Part, validation: Part, earlier: Earlier | None
+) -> dict[str, Any]:
     """Compares samples of both parts, and looks for rows of the one that count in the other, too."""
     facts: dict[str, Any] = {
         "shift": [_shift(a, b) for a, b in zip(sample.arrays("x"), held.arrays("x"), strict=False)]
@@ -212,6 +225,11 @@ def _between(sample: Part, held: Part, train: Part, validation: Part) -> dict[st
         if asked:
             facts["shared"] = sum(h in known for h in asked) / len(asked)
             facts["doubles"] = 1 - len(known) / max(1, len(train.index))
+            if earlier is not None and earlier.rows:
+                facts["earlier"] = sum(h in earlier.rows and h not in known for h in asked) / len(asked)
+        if earlier is not None:
+            earlier.add(known)
+        facts["overlap"] = _overlap(train, validation)
     return facts
 
 
@@ -243,6 +261,23 @@ def _shift(train: tuple[str, np.ndarray], validation: tuple[str, np.ndarray]) ->
                 "max": float(ratio.max()),
             }
     return facts
+
+
+def _overlap(train: Part, validation: Part) -> float:
+    """Returns the share of validation rows that are a training row moved on, or back, by one step, as windows are."""
+    known, asked = train.arrays("x"), validation.arrays("x")
+    if len(known) != 1 or len(asked) != 1 or known[0][1].dtype.kind != "f":
+        return 0.0
+    (_, a), (_, b) = known[0], asked[0]
+    if a.ndim not in (2, 3) or a.shape[1:] != b.shape[1:] or a.shape[1] < _WINDOW or len(a) > _WINDOWS:
+        return 0.0
+    later, sooner = ({row.tobytes() for row in np.ascontiguousarray(part)} for part in (a[:, 1:], a[:, :-1]))
+    moved = zip(np.ascontiguousarray(b[:, :-1]), np.ascontiguousarray(b[:, 1:]), strict=True)
+    found = sum(
+        bool(np.ptp(first) > 0 and (first.tobytes() in later or last.tobytes() in sooner))
+        for first, last in moved
+    )
+    return found / max(1, len(b))
 
 
 def _hashes(part: Part) -> set[bytes] | None:
