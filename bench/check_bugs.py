@@ -38,6 +38,7 @@ HALVES = (
     "ninth",
     "tenth",
     "eleventh",
+    "twelfth",
     "own",
 )
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}

@@ -9,6 +9,7 @@ import bugs_own
 import bugs_seventh
 import bugs_sixth
 import bugs_tenth
+import bugs_twelfth
 import keras
 import pytest
 from bug import numbers
@@ -26,6 +27,7 @@ MODULES = (
     bugs_ninth,
     bugs_tenth,
     bugs_eleventh,
+    bugs_twelfth,
     bugs_own,
 )
 

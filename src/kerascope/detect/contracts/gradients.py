@@ -81,7 +81,7 @@ def _missing(case: Case, training: bool, seeds: Sequence[int]) -> set[int]:
         values = _elsewhere(case, seed) if seed > 1 else ()
         got = differentiate(case, case.inputs(BATCH, seed=seed), training, draws=seed, values=values)[1]
         least = _ROUNDING if values else 0.0  # what cancels out leaves rounding behind, sooner or later
-        missing -= {i for i in missing if got[i] is not None and np.any(np.abs(got[i]) > least)}
+        missing -= {i for i in missing if (one := got[i]) is not None and np.any(np.abs(one) > least)}
         if not missing:
             break
     return missing
