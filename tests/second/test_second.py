@@ -15,7 +15,7 @@ import pytest
 import kerascope
 from kerascope._keras import steps as steps_of_keras
 from kerascope._keras import trial as trial_of_keras
-from kerascope.detect.second import trial
+from kerascope.detect.second import passing, trial
 
 HERE = Path(__file__).parent
 BACKEND = keras.backend.backend()
@@ -289,3 +289,9 @@ def test_what_was_found_is_in_the_recording(tmp_path):
     again = kerascope.load(tmp_path / "run.kscope")
     with again:
         assert [f.kind for f in again.report().findings] == [f.kind for f in first.findings]
+
+
+def test_a_folder_of_the_users_with_our_name_is_the_users():
+    space = {"made": lambda: passing._maker(object(), sys._getframe(1))}
+    exec(compile("def call(x):\n    return made()", "/home/me/kerascope-demo/model.py", "exec"), space)
+    assert space["call"](0).f_code.co_filename == "/home/me/kerascope-demo/model.py"

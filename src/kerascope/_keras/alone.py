@@ -253,10 +253,8 @@ def weight_shapes(layer: Any) -> list[tuple[int, ...]]:
 
 def unbuilt(layer: Any) -> list[str]:
     """Returns the names of the attributes that hold sub-layers without their weights."""
-    held = {
-        **vars(layer),
-        **(vars(layer).get("_modules") or {}),
-    }  # where torch keeps what is set as an attribute
+    inner = vars(layer).get("_modules") or {}  # where torch keeps what is set as an attribute
+    held = {**vars(layer), **inner}
     own = {id(value): name for name, value in held.items() if isinstance(value, keras.layers.Layer)}
     return [own.get(id(one), one.name) for one in layer._flatten_layers(include_self=False) if not one.built]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerascope.detect.reading import Anatomy, Checks, listed, listing, mapping, model_tag, plural
+from kerascope.detect.reading import Anatomy, Checks, listed, listing, mapping, model_tag, place_of, plural
 from kerascope.detect.registry import detector
 from kerascope.record.reader import Event, ModelView, RunView
 from kerascope.values import Evidence, Finding, SourceSpan
@@ -125,7 +126,6 @@ def _place(model: ModelView, role: str, layers: Sequence[str]) -> SourceSpan:
         keys = [f"{role}:{'/'.join(parts[:length])}" for length in range(len(parts), -1, -1)]
         for key in keys:
             for frame in listing(sites.get(key)):
-                line, end, file = (mapping(frame).get(name) for name in ("line", "end_line", "file"))
-                if isinstance(line, int) and isinstance(file, str):
-                    return SourceSpan(file, line, end if isinstance(end, int) else line, layer=layer)
+                if (place := place_of(frame)) is not None:
+                    return dataclasses.replace(place, layer=layer)
     return SourceSpan(layer=layers[0] if layers else None)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from kerascope.record.reader import ModelView, RunView, SampleTable, StepTable
-from kerascope.values import STATS_FIELDS, Evidence
+from kerascope.values import STATS_FIELDS, Evidence, SourceSpan
 
 _MOST_PLOTTED = 48
 
@@ -29,6 +29,14 @@ def mapping(value: Any) -> Mapping[str, Any]:
 def listing(value: Any) -> Sequence[Any]:
     """Returns `value` when it is a list or tuple, an empty one otherwise."""
     return value if isinstance(value, (list, tuple)) else ()
+
+
+def place_of(frame: Any) -> SourceSpan | None:
+    """Returns the statement that a recorded call stands in, None when the frame does not say."""
+    line, end, file = (mapping(frame).get(name) for name in ("line", "end_line", "file"))
+    if not isinstance(line, int) or not isinstance(file, str):
+        return None
+    return SourceSpan(file, line, end if isinstance(end, int) else line)
 
 
 def number(value: Any) -> float:

@@ -219,12 +219,16 @@ def _prepared(
         first = (unsafe if lever.target == "unsafe" else thrown_away)(modules, module, inner[0])
         if first:
             return first
-    found = Origin(modules, outer, _role(argument), lever.target == "order").trail(module, *inner)
+    order = lever.target == "order"
+    found = Origin(modules, outer, _role(argument), order).trail(module, *inner)
+    others: list[tuple[Module, ast.expr]] = []
+    if order or lever.target == "part":
+        other, role = _mirrored(argument, part=not order)
+        given = _data_argument(module, call, other, names)
+        others = [] if given is None else Origin(modules, outer, role, order).trail(module, *given)
     if lever.target == "part":  # not where both parts are prepared, but where this one is
-        shared = _other_part(module, call, argument, names, modules, outer)
-        return [place for place in after_split(found) if place not in shared] or found
-    if lever.target == "order":  # where rows are selected or reordered, not where they are made
-        others = _other_role(module, call, argument, names, modules, outer)
+        return [place for place in after_split(found) if place not in others] or found
+    if order:  # where rows are selected or reordered, not where they are made: of either, labels or inputs
         found += [place for place in others if place not in found and reorders(place[1]) > 1]
         return sorted(found, key=lambda place: -reorders(place[1]))
     if lever.target == "split":  # where the rows are parted
@@ -284,34 +288,11 @@ def _data_argument(
     return node, which
 
 
-def _other_part(
-    module: Module,
-    call: ast.Call,
-    argument: str,
-    names: Sequence[str],
-    modules: Mapping[str, Module],
-    outer: Outer,
-) -> list[tuple[Module, ast.expr]]:
-    """Returns the way that the other part of the data takes, validation data for training data and the reverse."""
-    role = _role(argument)
-    other = ("x", "y")[role] if argument.startswith("validation") else f"validation_data[{role}]"
-    given = _data_argument(module, call, other, names)
-    return [] if given is None else Origin(modules, outer, role).trail(module, *given)
-
-
-def _other_role(
-    module: Module,
-    call: ast.Call,
-    argument: str,
-    names: Sequence[str],
-    modules: Mapping[str, Module],
-    outer: Outer,
-) -> list[tuple[Module, ast.expr]]:
-    """Returns the way of the inputs for labels and the reverse: either may be what was put in another order."""
-    role = 1 - _role(argument)
-    other = f"validation_data[{role}]" if argument.startswith("validation") else ("x", "y")[role]
-    given = _data_argument(module, call, other, names)
-    return [] if given is None else Origin(modules, outer, role, True).trail(module, *given)
+def _mirrored(argument: str, part: bool) -> tuple[str, int]:
+    """Returns the same array of the other part of the data, or the labels for inputs and the reverse; and its role."""
+    role = _role(argument) if part else 1 - _role(argument)
+    held = argument.startswith("validation") is not part
+    return (f"validation_data[{role}]" if held else ("x", "y")[role]), role
 
 
 def _role(argument: str) -> int:

@@ -192,7 +192,7 @@ class Gathered:
         if self._kept < _GATHERED and self._bytes < _GATHERED_BYTES:
             self._batches.append(data)
             self._kept += rows
-            self._bytes += sum(_nbytes(array) for _, array in named_arrays(data))
+            self._bytes += 8 * sum(_size(array) for _, array in named_arrays(data))  # at most
 
     def arrays(self, backend: Backend) -> dict[str, Any]:
         """Returns inputs and labels as arguments of `fit`, rows that came twice once; empty without arrays."""
@@ -228,10 +228,6 @@ def _nested(which: str, arrays: dict[str, np.ndarray]) -> Any:
     if all(key.isdigit() for key, _, _ in keys):
         return list(own.values())
     return {key: array for (key, _, _), array in zip(keys, own.values(), strict=True)}
-
-
-def _nbytes(array: Any) -> int:
-    return _size(array) * 8
 
 
 def _size(array: Any) -> int:

@@ -17,6 +17,8 @@ from kerascope.probe.dataset.steady import Marks
 from kerascope.probe.watched import Watched
 
 _ROWS = 600
+_VALUES = 2_000_000
+"""Of all rows looked at: of large pictures a few rows do, which a call of `predict` must not wait for."""
 _USES = 8
 _APART = 15.0
 _SPREADS = 3.0
@@ -73,7 +75,9 @@ def used(watched: Watched, method: str, x: Any, frames: list[dict[str, Any]]) ->
     rows = length(x)
     if not watched.scales or not rows or watched.uses >= _USES:
         return
-    part = Part(x, None, np.arange(rows), rows).sample(_ROWS, np.random.default_rng(0))
+    few = Part(x, None, np.arange(1), rows).arrays("x")
+    most = max(1, min(_ROWS, _VALUES // max(1, sum(array.size for _, array in few))))
+    part = Part(x, None, np.arange(rows), rows).sample(most, np.random.default_rng(0))
     for name, array in part.arrays("x"):
         known, now = watched.scales.get(name), figures(array.astype(np.float64))
         if known is None or "std" not in now:

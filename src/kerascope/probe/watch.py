@@ -129,8 +129,7 @@ class Session:
         """The program has called `evaluate` or `predict`, or Keras has in a training."""
         watched = self._known(model)
         if watched is not None and watched.method is None and self.options.data:
-            frames = self.sites.of(model, method)
-            self._guarded("probe.used", lambda: given.used(watched, method, x, frames))
+            self._guarded("probe.used", lambda: given.used(watched, method, x, self.sites.of(model, method)))
 
     def epoch_begin(self, model: Any, epoch: int) -> None:
         """An epoch begins."""

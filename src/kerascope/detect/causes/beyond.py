@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from kerascope.detect.causes.common import Way, cause, curve, on, on_layer
 from kerascope.detect.node import BINARY, CROSS_ENTROPY, Node
-from kerascope.detect.reading import listing, mapping, number, plural, show, whole
+from kerascope.detect.reading import listing, mapping, number, place_of, plural, show, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, situations
 from kerascope.record.reader import Event, RunView
-from kerascope.values import Evidence, Finding, Lever, SourceSpan
+from kerascope.values import Evidence, Finding, Lever
 
 _SOME = 0.1
 _REAL = 4
@@ -150,8 +150,7 @@ def _otherwise(situation: Situation, event: Event, count: int) -> Finding:
     facts = event.facts
     trained, now = (number(value) for value in listing(facts.get("max")))
     method, name = str(facts.get("method")), str(facts.get("input"))
-    frame = mapping(next(iter(listing(facts.get("site"))), None))
-    line, end, file = (frame.get(key) for key in ("line", "end_line", "file"))
+    place = place_of(next(iter(listing(facts.get("site"))), None))
     found = cause(
         situation,
         "train-val-mismatch",
@@ -166,7 +165,4 @@ def _otherwise(situation: Situation, event: Event, count: int) -> Finding:
             Evidence("such calls", count),
         ],
     )
-    if isinstance(line, int) and isinstance(file, str):
-        place = SourceSpan(file, line, end if isinstance(end, int) else line)
-        return dataclasses.replace(found, location=place)
-    return found
+    return found if place is None else dataclasses.replace(found, location=place)

@@ -27,6 +27,7 @@ _DROPOUT = (
 )
 _STRONG = 0.8
 _FEW_INPUTS = 8
+_DECAY = 0.5
 
 
 @detector(kinds=("over-regularised", "dropout-misuse", "overfitting"), slug="regularisation")
@@ -227,9 +228,6 @@ def _decayed(situation: Situation) -> Iterator[Finding]:
             *standing_evidence(worst(situation)),
         ],
     )
-
-
-_DECAY = 0.5
 
 
 # -- overfitting -------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def _kept(case: Case) -> Iterator[Finding]:
     args, kwargs = case.inputs(BATCH)
     with contextlib.suppress(Exception):
         case.run(other, args, kwargs, training=False)
-    leaked = [path for path in holdings.leaked(other)] if "layer" in case.kinds else []
+    leaked = holdings.leaked(other) if "layer" in case.kinds else []
     if leaked:
         yield dataclasses.replace(
             case.broken(

@@ -48,9 +48,8 @@ def training_noise(case: Case) -> Iterator[Finding]:
     second = case.outputs(instance, one.args, one.kwargs, training=True)
     # What an earlier call changed besides random numbers, such as moving averages, must not count as noise.
     noisy = difference(first, second, rtol=1e-6) is not None
-    for _ in range(
-        _DRAWS if drawn and not noisy else 0
-    ):  # what is kept or dropped as a whole may be kept twice
+    # What is kept or dropped as a whole may be kept twice.
+    for _ in range(_DRAWS if drawn and not noisy else 0):
         third = case.outputs(instance, one.args, one.kwargs, training=True)
         noisy = noisy or difference(first, third, rtol=1e-6) is not None
     restore(case)

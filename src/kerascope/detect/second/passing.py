@@ -11,8 +11,8 @@ from typing import Any
 from kerascope._keras import making, steps
 from kerascope.detect.second import source
 from kerascope.detect.second.trial import Found, Trial, finding
-from kerascope.probe.lines.install import is_users
 from kerascope.values import Evidence, SourceSpan
+from kerascope.whose import is_ours, is_users
 
 
 def look(trial_: Trial) -> Iterator[Found]:
@@ -39,7 +39,7 @@ def _maker(layer: Any, frame: types.FrameType | None) -> types.FrameType | None:
     while frame is not None:
         code = frame.f_code
         own = code.co_argcount and frame.f_locals.get(code.co_varnames[0]) is layer
-        if not own and "kerascope" not in code.co_filename:
+        if not own and not is_ours(code.co_filename):
             return frame if is_users(code.co_filename) else None
         frame = frame.f_back
     return None

@@ -29,7 +29,8 @@ def is_plain(value: ast.expr) -> bool:
     """Tells what can be worked out again without any effect: literals, and functions with some arguments filled in."""
     if isinstance(value, ast.Call):
         given = [*value.args[1:], *(k.value for k in value.keywords)]
-        return called(value) in _TOOLS and all(map(is_plain, given))
+        filled = isinstance(value.args[0], (ast.Name, ast.Attribute)) if value.args else False
+        return called(value) in _TOOLS and filled and all(map(is_plain, given))
     if isinstance(value, (ast.Tuple, ast.List)):
         return all(map(is_plain, value.elts))
     if isinstance(value, ast.BinOp):
