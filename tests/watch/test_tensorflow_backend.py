@@ -62,6 +62,33 @@ def measured(model: Any, x: Any, y: Any) -> Any:
     return BACKEND.sample(model, None, (x, y))
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([3e30, -4e30], np.float32),
+        np.array([3e-30, -4e-30], np.float32),
+        np.array([300.0, -400.0], np.float16),
+        np.array([3 + 4j, 0], np.complex64),
+        np.array([[2, -3], [4, 5]], np.int64),
+        np.array([True, False, True]),
+        np.zeros((0, 3), np.float32),
+    ],
+    ids=str,
+)
+def test_the_norm_of_a_finite_value_is_finite_whatever_its_size(values: np.ndarray) -> None:
+    exact = np.linalg.norm(values.astype(np.complex128).ravel())
+    found = tf_taps.norm(tf_taps.half_square(tf.constant(values)))
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_the_norm_of_a_value_that_is_not_finite_is_not_either(bad: float) -> None:
+    norms = tf_taps.norm(tf.stack([tf_taps.half_square(tf.constant([1.0, x])) for x in (bad, 0.0)]))
+    assert np.isfinite(norms).tolist() == [False, True]
+    assert float(tf_taps.half_square(tf.constant(["text"]))) == 0
+
+
 # -- it changes nothing ------------------------------------------------------------------------------------------
 
 
