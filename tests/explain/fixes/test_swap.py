@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
 
 import pytest
 
+from kerascope.explain.fixes.edits.settings import is_plain
 from kerascope.explain.fixes.patch import Edit
 from kerascope.explain.fixes.swap import Program, Refused
 
@@ -147,3 +149,17 @@ def test_changes_can_be_made_on_top_of_changes(module):
             assert module.decorated(1) == 28
         assert module.decorated(1) == 24
     assert module.decorated(1) == 22
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("(2, -3)", True),
+        ("functools.partial(ops.sum, axis=-1)", True),
+        ("functools.partial(download(), axis=-1)", False),
+        ("functools.partial()", False),
+        ("open('x')", False),
+    ],
+)
+def test_only_what_has_no_effect_is_worked_out_again(text, plain):
+    assert is_plain(ast.parse(text, mode="eval").body) is plain
