@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerascope.values import Evidence, Finding, Report, RunSummary, SourceSpan
 
@@ -29,10 +29,14 @@ class Why:
     error: str
 
 
-def explanation(error: BaseException) -> Why | None:
+def explanation(error: BaseException, sites: Any = None) -> Why | None:
     """Returns why a script died, None where its traceback says all there is. Call it while the frames are alive.
 
     A script that never imported Keras is none of ours, and Keras is not imported for it.
+
+    Args:
+        error: what the script died of.
+        sites: where its program made layers and compiled models, as far as that was noted.
     """
     if "keras" not in sys.modules:
         return None
@@ -40,10 +44,23 @@ def explanation(error: BaseException) -> Why | None:
     from kerascope.explain.lines.failure import said, underlying
 
     found = explain_crash(error)
+    if found is None or found.kind == "error-in-user-code":
+        found = _unfit(error, sites) or found
     if found is None:
         return None
     found = dataclasses.replace(found, location=_near(found.location), rank=1)
     return Why(found, f"{type(underlying(error)).__name__}: {said(error)}")
+
+
+def _unfit(error: BaseException, sites: Any) -> Finding | None:
+    from kerascope.explain.lines.unfit import unfit
+
+    if sites is None:
+        return None
+    try:
+        return unfit(error, sites)
+    except Exception:  # the traceback has been shown already; a second one would only stand in its way
+        return None
 
 
 def keep(why: Why, writer: Writer, at: float) -> None:
@@ -77,7 +94,7 @@ def explained(report: Report, why: Why) -> Report:
         symptom = Evidence(f"with it: {crash.kind}", f"{crash.title}: {crash.explanation}")
         findings[0] = dataclasses.replace(first, evidence=(*first.evidence, symptom))
     else:
-        findings.insert(0, crash)
+        findings = [crash, *(finding for finding in findings if finding.kind != crash.kind)]
     ranked = tuple(
         dataclasses.replace(finding, rank=place) for place, finding in enumerate(findings, start=1)
     )

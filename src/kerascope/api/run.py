@@ -50,7 +50,8 @@ def run(
     cwd = Path.cwd()  # the script may change it
 
     def failed(error: BaseException) -> None:
-        why[0] = explanation(error)
+        watched = recorder.session
+        why[0] = explanation(error, watched.sites if watched is not None else None)
         if why[0] is not None and recorder.writer is not None:
             keep(why[0], recorder.writer, recorder.at())
 

@@ -33,6 +33,7 @@ FAMILIES = (
     "causes.scales",
     "causes.labels",
     "causes.apart",
+    "causes.order",
     "causes.steady",
     "causes.parts",
     "causes.beyond",

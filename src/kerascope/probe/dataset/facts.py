@@ -15,6 +15,7 @@ from kerascope.probe.dataset.ahead import ahead
 from kerascope.probe.dataset.answers import Answers, answers
 from kerascope.probe.dataset.earlier import Earlier
 from kerascope.probe.dataset.learnable import learnable
+from kerascope.probe.dataset.order import order_facts
 from kerascope.probe.dataset.rows import Part, parts
 
 _ROWS = 1500
@@ -62,6 +63,8 @@ def data_facts(
         )
     if "train" in samples:
         _try(facts, "learnable", lambda: learnable(samples["train"], samples.get("validation"), rng))
+    if train is not None and now() - began < _SECONDS:
+        _try(facts, "order", lambda: order_facts(train, validation, rng))
     if predict is not None:
         asked: dict[str, Any] = {}
         for name, sample in samples.items():
