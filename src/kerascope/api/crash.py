@@ -53,12 +53,19 @@ def explanation(error: BaseException, sites: Any = None) -> Why | None:
 
 
 def _unfit(error: BaseException, sites: Any) -> Finding | None:
-    from kerascope.explain.lines.unfit import unfit
+    """Returns which part of the program keeps labels and outputs from being compared; None where they fit."""
+    from kerascope._keras import graph
+    from kerascope._keras.fitting import fitting
+    from kerascope.explain.lines.unfit import judged
+    from kerascope.explain.place import placed
 
-    if sites is None:
-        return None
     try:
-        return unfit(error, sites)
+        found = fitting(error) if sites is not None else None
+        if found is None or found.label is None:
+            return None
+        facts = graph.facts(found.model, sites)
+        finding = next(judged(facts, found.label, found.whole), None)
+        return placed(finding, facts, sites.files()) if finding is not None else None
     except Exception:  # the traceback has been shown already; a second one would only stand in its way
         return None
 

@@ -50,8 +50,7 @@ def run(
     cwd = Path.cwd()  # the script may change it
 
     def failed(error: BaseException) -> None:
-        watched = recorder.session
-        why[0] = explanation(error, watched.sites if watched is not None else None)
+        why[0] = explanation(error, getattr(recorder.session, "sites", None))
         if why[0] is not None and recorder.writer is not None:
             keep(why[0], recorder.writer, recorder.at())
 

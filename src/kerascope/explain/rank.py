@@ -228,6 +228,8 @@ def _explains(cause: Finding, finding: Finding) -> bool:
     if finding.kind in SYMPTOMS:
         if cause.kind in SYMPTOMS:
             return (finding.kind, cause.kind) in _AMONG_SYMPTOMS
+        if cause.kind == "train-val-mismatch" and any("held-out" in item.label for item in finding.evidence):
+            return cause.confidence >= 0.4  # what one part teaches is wrong for the other
         # Lines that are sound when run say nothing of a step that is not finite in its compiled form only.
         apart = cause.kind == "nan-operation" and "only the compiled step" in finding.title
         kept = finding.kind == "nan-loss" and (apart or cause.kind in _FINITE)

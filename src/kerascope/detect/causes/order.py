@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope.detect.causes.common import cause, harm, on, standing_evidence
-from kerascope.detect.reading import listing, mapping, number, show, whole
+from kerascope.detect.reading import listing, mapping, number, whole
 from kerascope.detect.registry import detector
 from kerascope.detect.situation import Situation, Target, situations
 from kerascope.detect.standing import standing
@@ -93,8 +93,8 @@ def _codes(situation: Situation, target: Target, columns: list[Mapping[str, Any]
             "train-val-mismatch",
             0.9,
             f"The codes of `{one.get('input')}` mean something else in the validation rows",
-            "Within the training rows and within the validation rows the code tells about the target, but not the same: "
-            "a code that stands for high targets in one part stands for low ones in the other. The values were "
+            "Within the training rows and within the validation rows the code tells about the target, but not the "
+            "same: a code that stands for high targets in one part stands for low ones in the other. The values were "
             "numbered separately for each part; number them once and use those numbers for both.",
             on("part", "validation_data[0]", None),
             evidence=[

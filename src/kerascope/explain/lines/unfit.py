@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kerascope.explain.place import placed
 from kerascope.values import Evidence, Finding, Lever, SourceSpan
 
 Layer = Mapping[str, Any]
@@ -21,24 +20,6 @@ _ONE_HOT, _NUMBERED = "categorical_crossentropy", "sparse_categorical_crossentro
 _BINARY = "binary_crossentropy"
 _ALIKE = (_ONE_HOT, _BINARY, "mse", "mae", "mean_squared_error", "mean_absolute_error", "huber")
 """Losses that compare each value of a label with one unit."""
-
-
-def unfit(error: BaseException, sites: Any) -> Finding | None:
-    """Returns which part of the program keeps labels and outputs from being compared; None where they fit.
-
-    Args:
-        error: what the training died of, while its frames are alive.
-        sites: where the program made its layers and compiled its models.
-    """
-    from kerascope._keras import graph
-    from kerascope._keras.fitting import fitting
-
-    found = fitting(error)
-    if found is None or found.label is None:
-        return None
-    facts = graph.facts(found.model, sites)
-    finding = next(judged(facts, found.label, found.whole), None)
-    return placed(finding, facts, sites.files()) if finding is not None else None
 
 
 def judged(facts: Mapping[str, Any], label: Shape, whole: bool | None) -> Iterator[Finding]:
@@ -91,7 +72,9 @@ def _axes_too_many(chain: Sequence[Layer], answer: Shape, label: Shape) -> Itera
     order = list(reversed(chain))
     if any(layer.get("class") in _FLATTENING for layer in order):
         return
-    last = max((i for i, one in enumerate(order) if any(s in str(one["class"]) for s in _SPATIAL)), default=None)
+    last = max(
+        (i for i, one in enumerate(order) if any(s in str(one["class"]) for s in _SPATIAL)), default=None
+    )
     if last is None or last + 1 >= len(order):
         return
     following = next((one for one in order[last + 1 :] if one.get("class") == "Dense"), order[last + 1])
@@ -110,44 +93,47 @@ def _other_labels(
 ) -> Iterator[Finding]:
     """Loss, labels and units do not go together: one-hot rows or numbers, so many classes or others."""
     units = answer[-1] if answer else None
-    last = next((a for a in chain if isinstance(a.get("config", {}).get("units"), int)), None)
     shapes = [Evidence("shape of one label", str(list(label))), Evidence("units of the last layer", units)]
-    compiled = "The loss does not go with the labels: "
-    numbers = len(wanted) == len(answer) - 1
-    if loss == _ONE_HOT and numbers and whole is not False and units != 1:
-        yield _finding(
-            "wrong-loss",
-            "Categorical cross-entropy expects one-hot rows, and the labels are numbers of classes",
-            f"{compiled}`{_NUMBERED}` is the same loss for labels that are written as numbers.",
-            Lever("compile", "loss", f'"{_NUMBERED}"'),
-            shapes,
-        )
-    elif loss == _NUMBERED and list(label) == list(answer) and units != 1:
-        yield _finding(
-            "wrong-loss",
-            "Sparse categorical cross-entropy expects numbers of classes, and the labels are rows as wide as the output",
-            f"{compiled}`{_ONE_HOT}` is the same loss for labels that are written as one-hot rows.",
-            Lever("compile", "loss", f'"{_ONE_HOT}"'),
-            shapes,
-        )
-    elif loss == _BINARY and (numbers or wanted[-1:] == [1]) and units == 2 and whole is not False:
-        yield _finding(
-            "wrong-loss",
-            "Binary cross-entropy expects one output for two classes, and there are two",
-            f"{compiled}with two units and labels that are numbers `{_NUMBERED}` fits, or one unit with a sigmoid.",
-            Lever("compile", "loss", f'"{_NUMBERED}"'),
-            shapes,
-        )
-    elif last is not None and loss in _ALIKE and len(wanted) == len(answer) and wanted[-1:] != [units]:
-        if loss != _ONE_HOT and 1 in (units, wanted[-1]):
-            return  # NumPy's rules make them fit: it is not what the script died of
-        yield _finding(
-            "wrong-output-units",
-            f"`{last['name']}` has {units} units for labels of {wanted[-1]} values",
-            "Each value of a label is compared with one unit, so that there must be as many of them.",
-            Lever("layer", "units", str(wanted[-1]), last["path"]),
-            shapes,
-        )
+    numbers = len(wanted) == len(answer) - 1 and whole is not False
+    pair = whole is not False and units == 2 and (numbers or wanted[-1:] == [1])
+    other = (
+        _NUMBERED
+        if (loss == _ONE_HOT and numbers and units != 1) or (loss == _BINARY and pair)
+        else _ONE_HOT
+        if loss == _NUMBERED and list(label) == list(answer) and units != 1
+        else None
+    )
+    if other is not None:
+        yield _finding("wrong-loss", *_WORDS[loss], Lever("compile", "loss", f'"{other}"'), shapes)
+        return
+    last = next((a for a in chain if isinstance(a.get("config", {}).get("units"), int)), None)
+    if last is None or loss not in _ALIKE or len(wanted) != len(answer) or wanted[-1:] == [units]:
+        return
+    if loss != _ONE_HOT and 1 in (units, wanted[-1]):
+        return  # NumPy's rules make them fit: it is not what the script died of
+    yield _finding(
+        "wrong-output-units",
+        f"`{last['name']}` has {units} units for labels of {wanted[-1]} values",
+        "Each value of a label is compared with one unit, so that there must be as many of them.",
+        Lever("layer", "units", str(wanted[-1]), last["path"]),
+        shapes,
+    )
+
+
+_WORDS = {
+    _ONE_HOT: (
+        "Categorical cross-entropy expects one-hot rows, and the labels are numbers of classes",
+        f"The loss does not go with the labels: `{_NUMBERED}` is the same loss for labels that are written as numbers.",
+    ),
+    _NUMBERED: (
+        "Sparse categorical cross-entropy expects numbers of classes, and the labels are rows of one value a unit",
+        f"The loss does not go with the labels: `{_ONE_HOT}` is the same loss for labels that are one-hot rows.",
+    ),
+    _BINARY: (
+        "Binary cross-entropy expects one output for two classes, and there are two",
+        f"With two units and labels that are numbers `{_NUMBERED}` fits, or one unit with a sigmoid.",
+    ),
+}
 
 
 def _finding(kind: str, title: str, text: str, lever: Lever, evidence: Sequence[Evidence]) -> Finding:

@@ -64,7 +64,7 @@ def data_facts(
     if "train" in samples:
         _try(facts, "learnable", lambda: learnable(samples["train"], samples.get("validation"), rng))
     if train is not None and now() - began < _SECONDS:
-        _try(facts, "order", lambda: order_facts(train, validation, rng))
+        _try(facts, "order", lambda: order_facts(train, validation, facts.get("learnable"), rng))
     if predict is not None:
         asked: dict[str, Any] = {}
         for name, sample in samples.items():

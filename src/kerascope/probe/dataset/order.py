@@ -18,19 +18,27 @@ _ABOVE, _BELOW = 0.5, 0.2
 """Shares of what there is to gain over chance: what simple methods reach in another order, and in the given one."""
 _GROUPED, _MIXED = 3.0, 1.5
 """Ratios of variance between groups and within them: rows of one recording, and rows that were put together."""
+_GROUPED_ROWS, _TIMES = 20_000, 64
 _WINDOW, _SERIES, _COLUMNS = 20, 3000, 64
-_EXACT, _FROM_THE_PAST, _PART = 1e-4, 1e-2, 0.02
-_CODES, _EACH = 100, 8
+_EXACT, _FROM_THE_PAST, _PART = 1e-6, 1e-4, 0.02
+_CODES, _EACH, _TELLS = 100, 8, 0.05
 
 
-def order_facts(train: Part, validation: Part | None, rng: np.random.Generator) -> dict[str, Any]:
-    """Returns `turned`, `ahead` and `codes` as far as they were found; see docs/recording.md."""
+def order_facts(train: Part, validation: Part | None, known: Any, rng: np.random.Generator) -> dict[str, Any]:
+    """Returns `turned`, `knows_later` and `codes` as far as they were found; see docs/recording.md.
+
+    Args:
+        train: all rows of the training part.
+        validation: all rows of the validation part, None without one.
+        known: what simple methods learn from the rows as they are given.
+        rng: draws samples.
+    """
     found: dict[str, Any] = {}
     labels, inputs = train.arrays("y"), train.arrays("x")
     if len(labels) != 1 or not inputs or not _LEAST <= len(labels[0][1]) <= _MOST:
         return found
     wanted = labels[0][1]
-    if (turned := _turned(train, validation, wanted, rng)) is not None:
+    if not _related(known) and (turned := _turned(train, validation, wanted, rng)) is not None:
         found["turned"] = turned
     if (knows := _knows_later(inputs, wanted)) is not None:
         found["knows_later"] = knows
@@ -42,14 +50,16 @@ def order_facts(train: Part, validation: Part | None, rng: np.random.Generator) 
 # -- the order of labels ---------------------------------------------------------------------------------------------
 
 
-def _turned(train: Part, held: Part | None, labels: np.ndarray, rng: np.random.Generator) -> dict[str, Any] | None:
+def _turned(
+    train: Part, held: Part | None, labels: np.ndarray, rng: np.random.Generator
+) -> dict[str, Any] | None:
     """Returns in which other order the labels would go with their rows; None where they go with them, or in none."""
     if labels.ndim > 2:
         return None
     sample = train.sample(_ROWS, rng)
-    rows = np.searchsorted(train.index, sample.index)
-    if (grouped := _in_groups(train, labels, rows)) is not None:
+    if (grouped := _in_groups(train, held)) is not None:
         return grouped
+    rows = np.searchsorted(train.index, sample.index)
     table, _ = _tables([array for _, array in sample.arrays("x")], None, rng)
     own = _gain(table, labels[rows])
     if own > _BELOW:
@@ -62,6 +72,14 @@ def _turned(train: Part, held: Part | None, labels: np.ndarray, rng: np.random.G
         if gain > best:
             best, name = gain, what
     return {"order": name, "gain": best, "own": own} if best > _ABOVE else None
+
+
+def _related(known: Any) -> bool:
+    """Tells whether simple methods find the labels of some rows in those of others, in the order as it is given."""
+    facts = known[0] if isinstance(known, list) and len(known) == 1 else {}
+    chance = float(facts.get("chance") or 0.0)
+    best = max(float(facts.get(name) or 0.0) for name in ("neighbours", "linear"))
+    return best - chance > _BELOW * (1 - chance)
 
 
 def _gain(table: np.ndarray, labels: np.ndarray) -> float:
@@ -81,17 +99,18 @@ def _orders(rows: int, whole: int) -> Iterator[tuple[str, np.ndarray]]:
             yield "sorted as text", text[:rows]
 
 
-def _in_groups(train: Part, labels: np.ndarray, rows: np.ndarray) -> dict[str, Any] | None:
+def _in_groups(train: Part, held: Part | None) -> dict[str, Any] | None:
     """Rows come in blocks (the pieces of one recording), and their labels go round; or the reverse."""
-    flat = labels.reshape(len(labels), -1)
+    if held is not None and held.x is train.x and held.y is train.y:  # parted by `fit`, and made together
+        train = Part(train.x, train.y, np.concatenate([train.index, held.index]), train.rows + held.rows)
+    if len(train.index) > _GROUPED_ROWS or len(np.unique(train.arrays("y")[0][1])) < 2:
+        return None
+    flat = train.arrays("y")[0][1].reshape(len(train.index), -1)
     around, blocks = _period(flat), _block(flat)
     count = len(flat) // around if around else blocks
-    if count < 2 or len(flat) // count < 10 or len(rows) < len(flat) / 4:
+    if not 2 <= count <= _TIMES or len(flat) // count < 10:
         return None
-    whole = train.sample(20_000, np.random.default_rng(0))
-    if len(whole.index) < len(flat):
-        return None
-    looks = _looks([array for _, array in whole.arrays("x")])
+    looks = _looks([array for _, array in train.arrays("x")])
     numbers = np.arange(len(flat))
     together, apart = numbers // count, numbers % (len(flat) // count)
     if not around:
@@ -104,9 +123,10 @@ def _in_groups(train: Part, labels: np.ndarray, rows: np.ndarray) -> dict[str, A
 def _period(flat: np.ndarray) -> int:
     """Returns after how many rows the labels begin again, to the last one of them; 0 where they do not."""
     rows = len(flat)
-    for times in range(2, 65):
-        if rows % times == 0 and rows // times >= 10 and np.array_equal(flat[: -(rows // times)], flat[rows // times :]):
-            return _shortest(flat, rows // times)
+    for times in range(2, _TIMES + 1):
+        part = rows // times
+        if rows % times == 0 and part >= 10 and np.array_equal(flat[:-part], flat[part:]):
+            return _shortest(flat, part)
     return 0
 
 
@@ -123,7 +143,7 @@ def _block(flat: np.ndarray) -> int:
     if len(changes) < 10:
         return 0
     size = int(np.gcd.reduce(np.append(changes, len(flat))))
-    return size if 2 <= size <= 64 else 0
+    return size if 2 <= size <= _TIMES else 0
 
 
 def _looks(arrays: list[np.ndarray]) -> np.ndarray:
@@ -134,7 +154,8 @@ def _looks(arrays: list[np.ndarray]) -> np.ndarray:
         found += [values.mean(1), values.std(1)]
         if values.shape[1] > 1:
             found.append(np.abs(np.diff(values, axis=1)).mean(1))
-    return np.nan_to_num(np.stack(found, axis=1))
+    looks: np.ndarray = np.nan_to_num(np.stack(found, axis=1))
+    return looks
 
 
 def _ratio(looks: np.ndarray, groups: np.ndarray) -> float:
@@ -207,8 +228,11 @@ def _codes(
             if not 3 <= len(known) <= _CODES:
                 continue
             shares = [_share(a, own, known), _share(b, held, known)]
-            means = [np.array([y[x == c].mean() for c in known]) for x, y in ((a, own), (b, held))]
-            agree = float(np.corrcoef(*means)[0, 1]) if all(m.std() > 0 for m in means) else 1.0
+            if min(shares) < _TELLS:
+                continue
+            first = np.array([own[a == code].mean() for code in known])
+            second = np.array([held[b == code].mean() for code in known])
+            agree = float(np.corrcoef(np.stack([first, second]))[0, 1])
             yield {"input": name, "column": column, "codes": len(known), "shares": shares, "agree": agree}
 
 
