@@ -26,6 +26,7 @@ from kerascope.record.reader import ModelView, RunView
 from kerascope.values import Evidence, Finding, SourceSpan
 
 _LEAST_STEPS = 10
+_LEAST_CHECKS = 5
 _SGD = ("SGD",)
 _RESOLUTION = {"bfloat16": 2.0**-9, "float16": 2.0**-12, "float64": 2.0**-54}
 
@@ -53,7 +54,7 @@ def _judge(view: RunView, model: ModelView) -> Finding | None:
     trainable = [v for v in anatomy.trainable() if checks.constant(v.path) is not None]
     still = [v for v in trainable if checks.constant(v.path)]
     if not still:
-        return None
+        return _only_at_first(view, model, anatomy, trainable)
     if len(still) == len(trainable) and rate_is_zero(steps):
         return _rate_zero(view, model)
     gradients, updates = Samples.of(model, "gradient"), Samples.of(model, "update")
@@ -66,6 +67,43 @@ def _judge(view: RunView, model: ModelView) -> Finding | None:
     if got:
         return _not_applied(view, model, got, gradients, everything=False)
     return _left_out(view, model, anatomy, unknown, trainable)
+
+
+def _only_at_first(
+    view: RunView, model: ModelView, anatomy: Anatomy, trainable: Sequence[Variable]
+) -> Finding | None:
+    """A train step of the user's that moved the weights in the beginning and not again, though gradients go on."""
+    checks, gradients = Checks.of(model), Samples.of(model, "gradient")
+    if not anatomy.custom_step or not trainable or len(checks.step) < _LEAST_CHECKS:
+        return None
+    norms = [values for v in trainable if (values := checks.weight(v.path)) is not None]
+    if any(len(values) != len(checks.step) for values in norms):
+        return None
+    moved = max(int(np.flatnonzero(np.append(True, values[1:] != values[:-1]))[-1]) for values in norms)
+    rates = np.asarray(model.steps().learning_rate, np.float64)[-_LEAST_CHECKS:]
+    if moved > len(checks.step) / 4 or len(checks.step) - moved < _LEAST_CHECKS or not (rates > 0).all():
+        return None
+    late = gradients.step > checks.step[moved]
+    flows = [bool((gradients.column(v.path)[late] > 0).any()) for v in trainable]
+    if late.sum() < 2 or not all(flows):
+        return None
+    last, end = int(checks.step[moved]), int(checks.step[-1])
+    return Finding(
+        kind="gradients-not-applied",
+        severity="fault",
+        confidence=0.95,
+        title=f"No weight changed after step {last} of {end}, though gradients went on",
+        explanation=(
+            "The weights are the same to the bit at every check from then on, while every sampled step had gradients "
+            "and a learning rate. The model's own `train_step` handed them to the optimizer in the beginning only: "
+            "look at the condition under which it does (a count that is compared and never set back, a flag)."
+        ),
+        evidence=(
+            *model_tag(view, model),
+            Evidence("last change of a weight, at the latest", last),
+            Evidence("steps", end),
+        ),
+    )
 
 
 def _unused_gradient(variable: Variable, gradients: Samples, updates: Samples) -> bool:

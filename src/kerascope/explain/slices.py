@@ -92,3 +92,47 @@ def thrown_away(modules: Mapping[str, Module], module: Module, node: ast.expr) -
         if scopes.called(line.value) in _SCALING
         and any(isinstance(part, ast.Name) and part.id in names for part in line.value.args)
     ]
+
+
+def raw_instead(modules: Mapping[str, Module], places: list[Place]) -> list[Place]:
+    """Returns the places that take something raw of which a scaled copy was made under another name."""
+    made: dict[str, ast.Call] = {}
+    for module in modules.values():
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Assign):
+                continue
+            for part in ast.walk(node.value):
+                if isinstance(part, ast.Call) and scopes.called(part) in _SCALING and part.args:
+                    kept = {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+                    names = {n.id for n in ast.walk(part.args[0]) if isinstance(n, ast.Name)}
+                    made |= {name: part for name in names - kept}
+    return [
+        (module, node)
+        for module, node in places
+        if not isinstance(node, ast.Name)
+        and any(
+            isinstance(part, ast.Name) and part.id in made and not _inside(part, made[part.id])
+            for part in ast.walk(node)
+        )
+        and not any(isinstance(part, ast.Call) and scopes.called(part) in _SCALING for part in ast.walk(node))
+    ]
+
+
+def _inside(node: ast.AST, call: ast.Call) -> bool:
+    return any(part is node for part in ast.walk(call))
+
+
+def picked_apart(modules: Mapping[str, Module], module: Module) -> list[Place]:
+    """Returns where a data set or generator of the user's hands out inputs and labels picked by different indices."""
+    found: list[Place] = []
+    for where in {module.name: module, **modules}.values():
+        for node in ast.walk(where.tree):
+            given = node.value if isinstance(node, (ast.Return, ast.Yield)) else None
+            if not isinstance(given, ast.Tuple) or len(given.elts) != 2:
+                continue
+            one, two = given.elts
+            if isinstance(one, ast.Subscript) and isinstance(two, ast.Subscript):
+                kinds = {type(one.slice), type(two.slice)}
+                if len(kinds) == 2 and ast.Slice in kinds and ast.Constant not in kinds:
+                    found.append((where, given))
+    return found

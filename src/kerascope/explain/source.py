@@ -15,7 +15,7 @@ from typing import Any
 from kerascope.explain import scopes
 from kerascope.explain.origin import Origin, after_split, chooses, reorders, splits
 from kerascope.explain.scopes import Module
-from kerascope.explain.slices import thrown_away, unsafe
+from kerascope.explain.slices import computed_from, picked_apart, raw_instead, thrown_away, unsafe
 from kerascope.values import Lever, SourceSpan
 
 _HOPS = 12
@@ -221,6 +221,9 @@ def _prepared(
             return first
     order = lever.target == "order"
     found = Origin(modules, outer, _role(argument), order).trail(module, *inner)
+    if lever.target == "scale" and _role(argument):  # labels: scaled somewhere, and not these
+        ways = [*reversed(found), *computed_from(modules, module, inner[0])]
+        found = [*raw_instead(modules, ways), *found]
     others: list[tuple[Module, ast.expr]] = []
     if order or lever.target == "part":
         other, role = _mirrored(argument, part=not order)
@@ -228,6 +231,8 @@ def _prepared(
         others = [] if given is None else Origin(modules, outer, role, order).trail(module, *given)
     if lever.target == "part":  # not where both parts are prepared, but where this one is
         return [place for place in after_split(found) if place not in others] or found
+    if order and (apart := picked_apart(modules, module)):
+        return [*apart, *found]
     if order:  # where rows are selected or reordered, not where they are made: of either, labels or inputs
         found += [place for place in others if place not in found and reorders(place[1]) > 1]
         return sorted(found, key=lambda place: -reorders(place[1]))

@@ -225,7 +225,7 @@ def _unscaled_targets(situation: Situation, target: Target) -> Iterator[Finding]
         "A network begins with answers of about 1 and moves them by little steps, while the squared error of large "
         "targets makes gradients huge. Divide the targets by their spread after subtracting the mean, and undo it "
         "when you use the model.",
-        on("data", str(target.labels.get("name") or "y"), None),
+        on("scale", str(target.labels.get("name") or "y"), None),
         severity=None if bad else "note",
         evidence=[
             Evidence("mean and spread of the targets", f"{show(mean)} +- {show(std)}"),

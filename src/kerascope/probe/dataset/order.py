@@ -21,7 +21,7 @@ _GROUPED, _MIXED = 3.0, 1.5
 _GROUPED_ROWS, _TIMES = 20_000, 64
 _WINDOW, _SERIES, _COLUMNS = 20, 3000, 64
 _EXACT, _FROM_THE_PAST, _PART = 1e-6, 1e-4, 0.02
-_CODES, _EACH, _TELLS = 100, 8, 0.05
+_CODES, _EACH, _TELLS, _CERTAIN = 100, 8, 0.05, 8.0
 
 
 def order_facts(train: Part, validation: Part | None, known: Any, rng: np.random.Generator) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _codes(
             if not 3 <= len(known) <= _CODES:
                 continue
             shares = [_share(a, own, known), _share(b, held, known)]
-            if min(shares) < _TELLS:
+            if min(shares) < _TELLS or min(map(_certain, shares, (a, b), (known, known))) < _CERTAIN:
                 continue
             first = np.array([own[a == code].mean() for code in known])
             second = np.array([held[b == code].mean() for code in known])
@@ -242,3 +242,9 @@ def _share(codes: np.ndarray, values: np.ndarray, known: list[float]) -> float:
     whole = float(((values[rows] - values[rows].mean()) ** 2).sum())
     inside = sum(float(((v := values[codes == c]) - v.mean()) @ (v - v.mean())) for c in known)
     return 1 - inside / whole if whole > 0 else 0.0
+
+
+def _certain(share: float, codes: np.ndarray, known: list[float]) -> float:
+    """Returns how many times more lies between the codes than chance would put there."""
+    rows = int(np.isin(codes, known).sum())
+    return share / (len(known) - 1) / max(1e-12, (1 - share) / max(1, rows - len(known)))
