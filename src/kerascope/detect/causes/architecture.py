@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterator
 
@@ -49,12 +50,9 @@ def _other(node: Node) -> bool:
 
 def _linear(situation: Situation) -> Iterator[Finding]:
     hidden = situation.hidden
-    if (
-        not situation.has_graph
-        or not situation.targets
-        or not hidden
-        or any(_other(n) for n in situation.working)
-    ):
+    if not situation.targets or not hidden or any(_other(n) for n in situation.working):
+        return
+    if not situation.has_graph and not _answers_as_a_linear_map(situation):
         return
     bent = [n for n in hidden if situation.activation_after(n) not in ("linear", "")]
     if bent:
@@ -82,6 +80,40 @@ def _linear(situation: Situation) -> Iterator[Finding]:
             *standing_evidence(worst(situation)),
         ],
     )
+
+
+def _answers_as_a_linear_map(situation: Situation) -> bool:
+    """Tells whether a model whose `call` is the user's own knows what a linear map does, and neighbours much more.
+
+    What its methods call between the layers is read in the source: anything that bends speaks against it.
+    """
+    yard, own = situation.targets[0].yardstick, worst(situation)
+    line, near = number(yard.get("validation_linear")), number(yard.get("validation_neighbours"))
+    alike = own is not None and abs(own.own - line) < _ALIKE * (near - line)
+    return near - line > _CURVED and alike and not any(map(_bends, situation.view.sources().values()))
+
+
+def _bends(text: str) -> bool:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return True
+    methods = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in ("call", "forward")]
+    inside = [node for method in methods for node in ast.walk(method)]
+    names = {
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in inside
+        if isinstance(n, (ast.Attribute, ast.Name))
+    }
+    return bool(names & _BENT)
+
+
+_ALIKE, _CURVED = 0.1, 0.2
+_BENT = {
+    "activation", "act", "relu", "gelu", "elu", "selu", "silu", "swish", "tanh", "sigmoid", "softmax", "softplus",
+    "leaky_relu", "maximum", "minimum", "max", "abs", "where", "exp", "sin", "cos", "square", "sqrt", "clip",
+    "multiply",
+}  # fmt: skip
 
 
 # -- saturation and vanishing ------------------------------------------------------------------------------------
