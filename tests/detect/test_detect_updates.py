@@ -122,3 +122,19 @@ def test_a_model_without_any_weight_is_silent(judge):
 
 def test_an_untrained_second_model_is_silent(judge):
     assert judge(Net(falling(300)), Net([], number=2, layers=PLAIN)) == {}
+
+
+def halted(net, at):
+    """All weights are what they were at the check `at` from then on."""
+    for name in ALL:
+        norms = net.norms[f"weight:{name}"]
+        norms[at:] = norms[at]
+    return net
+
+
+def test_a_train_step_that_stops_handing_gradients_over(judge):
+    finding = judge(halted(Net(falling(300), custom=True), 1))["gradients-not-applied"]
+    assert finding.title.startswith("No weight changed after step") and finding.severity == "fault"
+    assert "gradients-not-applied" not in judge(halted(Net(falling(300)), 1)), "Keras's own step"
+    net = Net(falling(300), custom=True)
+    assert "gradients-not-applied" not in judge(halted(net, len(net.norms["weight:head/bias"]) // 2))

@@ -290,3 +290,44 @@ FURTHER = {
 def test_what_data_are_computed_from(name):
     lever, text = FURTHER[name]
     assert line(text, lever).endswith("# <-")
+
+
+RAW = {
+    "where a list is filled": """
+        scaled = scaler.fit_transform(riders)
+        def windows(series):
+            a, b = [], []
+            for i in range(9):
+                a.append(series[i:i + 3])
+                b.append(riders[i + 3])  # here
+            return np.array(a), np.array(b)
+        x, y = windows(scaled)
+        model.fit(x, y)
+        """,
+    "where parts are made": """
+        income = read()
+        scaled = scaler.fit_transform(income)
+        (a, b), (c, d) = split(x, income)  # here
+        model.fit(a, b, validation_data=(c, d))
+        """,
+}
+
+
+@pytest.mark.parametrize("case", RAW)
+def test_the_raw_one_is_taken_where_a_scaled_one_was_made(case):
+    assert "# here" in line(RAW[case], Lever("scale", "y"))
+
+
+def test_rows_and_labels_picked_by_different_indices():
+    program = """
+        class Batches(PyDataset):
+            def __init__(self, x, y):
+                self.x, self.y = x, y
+                self.order = np.arange(len(x))
+                np.random.shuffle(self.order)
+            def __getitem__(self, i):
+                rows = self.order[i * 8:i * 8 + 8]
+                return self.x[rows], self.y[i * 8:i * 8 + 8]  # here
+        model.fit(Batches(x, y))
+        """
+    assert "# here" in line(program, ORDER)
