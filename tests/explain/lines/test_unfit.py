@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import keras
+import numpy as np
 import pytest
 
+from kerascope._keras import graph
+from kerascope._keras.fitting import fitting
 from kerascope.explain.lines.unfit import judged
 
 KERNEL = {"path": "conv", "name": "conv", "class": "Conv2D", "config": {"filters": 4}}
@@ -73,3 +77,16 @@ FITTING = {
 @pytest.mark.parametrize("case", FITTING)
 def test_what_fits_died_of_something_else(case):
     assert found(*FITTING[case]) == []
+
+
+def test_the_model_and_the_labels_are_found_in_what_a_training_died_of():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy")
+    with pytest.raises(Exception) as died:  # noqa: PT011 - every backend raises another one
+        model.fit(np.zeros((6, 3)), np.zeros((6, 5)), verbose=0)
+    found = fitting(died.value)
+    assert (found.model, found.label, found.whole) == (model, (5,), True)
+    assert [one.kind for one in judged(graph.facts(model), found.label, found.whole)] == [
+        "wrong-output-units"
+    ]
+    assert fitting(ValueError("elsewhere")) is None

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from kerascope.explain import scopes
-from kerascope.explain.remedies import edits, turned
+from kerascope.explain.remedies import edits, flattened, turned
 from kerascope.explain.remedies.edits import Change
 from kerascope.explain.remedies.program import Program, spelled
 from kerascope.explain.scopes import Module
@@ -350,6 +350,7 @@ def _losses(module: Module, nodes: Nodes) -> Iterator[tuple[str, list[Change]]]:
 
 
 _KINDS: dict[str, Maker] = {
+    "wrong-layer": flattened.rewrites,
     "wrong-axis": _axes,
     "nan-operation": _domains,
     "training-flag": _flags,

@@ -11,6 +11,7 @@ from kerascope.explain.remedies.edits import Change
 from kerascope.explain.scopes import Module
 
 _REORDERS = ("permutation", "shuffle", "roll", "sort", "sorted", "flip", "choice")
+_REPEATS = {"tile": "repeat", "repeat": "tile"}
 
 
 def rows(module: Module, nodes: list[ast.expr | ast.stmt]) -> Iterator[tuple[str, list[Change]]]:
@@ -23,6 +24,10 @@ def rows(module: Module, nodes: list[ast.expr | ast.stmt]) -> Iterator[tuple[str
             else:
                 inner = edits.source_of(module, node.args[0])
                 yield f"without `{scopes.called(node)}`", [edits.replaced(module, node, inner)]
+        elif isinstance(node, ast.Call) and scopes.called(node) in _REPEATS and len(node.args) == 2:
+            other = _REPEATS[scopes.called(node)]
+            function = edits.source_of(module, node.func).removesuffix(scopes.called(node)) + other
+            yield f"`{function}`, in the order of the pieces", [edits.replaced(module, node.func, function)]
         elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
             step = node.slice.step
             if isinstance(step, ast.UnaryOp) and node.slice.lower is None and node.slice.upper is None:
