@@ -262,6 +262,10 @@ CODE = [
     ("wrong-labels", "y = t[rng.permutation(rows)]", "y = t[rows]"),
     ("wrong-labels", "y = np.roll(t, -1)", "y = t"),
     ("wrong-labels", "y = t[::-1]", "y = t"),
+    ("wrong-labels", "y = np.tile(t, n)", "y = np.repeat(t, n)"),
+    ("wrong-layer", "h = layers.Dense(8)(h)", "h = layers.Dense(8)(layers.Flatten()(h))"),
+    ("wrong-layer", "m = [a, layers.Dense(8)]", "m = [a, layers.Flatten(), layers.Dense(8)]"),
+    ("wrong-layer", "h = LSTM(8, return_sequences=True)(h)", "h = LSTM(8, return_sequences=False)(h)"),
     ("broadcast-shape", "e = y_true - y_pred", "e = keras.ops.reshape(y_true, keras.ops.shape(y_pred)) - y_pred"),
     (
         "scale-mismatch",

@@ -82,7 +82,7 @@ def test_what_fits_died_of_something_else(case):
 def test_the_model_and_the_labels_are_found_in_what_a_training_died_of():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
     model.compile("sgd", "categorical_crossentropy")
-    with pytest.raises(Exception) as died:  # noqa: PT011 - every backend raises another one
+    with pytest.raises(Exception) as died:  # every backend raises another one
         model.fit(np.zeros((6, 3)), np.zeros((6, 5)), verbose=0)
     found = fitting(died.value)
     assert (found.model, found.label, found.whole) == (model, (5,), True)
