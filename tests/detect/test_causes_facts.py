@@ -373,3 +373,41 @@ def test_labels_of_a_judge_that_is_not_trained_here_are_no_wrong_labels(judge):
     assert "wrong-labels" in judge(program)
     program.facts["layers"][1]["trainable"] = False
     assert "wrong-labels" not in judge(program)
+
+
+def test_linear_layers_in_a_call_of_the_users_own(judge, monkeypatch):
+    x = X[:, :2].copy()
+    program = Program(MSE, "linear", 1, np.abs(x[:, 0]), x=x, knows=False, hidden="linear")
+    program.facts["program"]["outputs"] = []
+    program.facts["program"]["order"] = ["hidden", "head"]
+    plain = "class Net:\n    def call(self, x):\n        return self.head(self.hidden(x))\n"
+
+    def found(text):
+        monkeypatch.setattr(View, "sources", lambda self: {"train.py": text})
+        return judge(program).get("missing-activation")
+
+    assert found(plain) is not None
+    assert found(plain.replace("self.hidden(x)", "ops.relu(self.hidden(x))")) is None
+
+
+def test_labels_that_were_moved_by_one_row(judge):
+    found = judge(Program(SCC, "softmax", 3, np.roll(CLASSES, 1), knows=False))["wrong-labels"]
+    assert "another order" in found.title and found.severity == "fault"
+
+
+def test_a_column_that_knows_later_targets(judge):
+    series = np.cumsum(RNG.normal(size=430)).astype("float32")
+    centred = np.convolve(series, np.ones(5) / 5, mode="same").astype("float32")
+    x = np.stack([np.roll(series, 1), centred], 1)[15:-15]
+    program = Program(MSE, "linear", 1, series[15:-15], x=x)
+    assert judge(program)["data-leakage"].title.startswith("Column 1")
+
+
+def test_codes_numbered_apart(judge):
+    effect, codes = RNG.normal(size=5).astype("float32"), RNG.integers(0, 5, 400)
+    x = np.stack([codes, RNG.normal(size=400)], 1).astype("float32")
+    held = x.copy()
+    held[:, 0] = (held[:, 0] + 2) % 5
+    y = effect[codes]
+    found = judge(Program(MSE, "linear", 1, y, x=x, validation_data=(held, y)))["train-val-mismatch"]
+    assert found.title.startswith("The codes")

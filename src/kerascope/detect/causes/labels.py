@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerascope.detect.causes.common import cause, on, standing_evidence
+from kerascope.detect.causes.order import out_of_order
 from kerascope.detect.causes.parts import scaled_apart, unseen
 from kerascope.detect.causes.rows import alike
 from kerascope.detect.node import Node
@@ -37,7 +38,8 @@ def labels(view: RunView) -> Iterator[Finding]:
     for situation in situations(view):
         for target in situation.targets:
             yield from _fractions(situation, target)
-            yield from _unrelated(situation, target)
+            if not out_of_order(situation):
+                yield from _unrelated(situation, target)
             yield from _imbalance(situation, target)
 
 

@@ -83,10 +83,23 @@ def _knows_later(situation: Situation, knows: Mapping[str, Any]) -> Finding:
     )
 
 
+def out_of_order(situation: Situation) -> bool:
+    """Tells whether labels are known to come in another order, or codes to mean two things: what that brings about."""
+    facts = mapping(situation.data.get("order"))
+    return bool(mapping(facts.get("turned"))) or any(
+        map(_renumbered, map(mapping, listing(facts.get("codes"))))
+    )
+
+
+def _renumbered(one: Mapping[str, Any]) -> bool:
+    shares = [number(share) for share in listing(one.get("shares"))]
+    return len(shares) == 2 and min(shares) > _TELLS and number(one.get("agree")) < _AGREE
+
+
 def _codes(situation: Situation, target: Target, columns: list[Mapping[str, Any]]) -> Iterator[Finding]:
     for one in columns:
         shares = [number(share) for share in listing(one.get("shares"))]
-        if not (len(shares) == 2 and min(shares) > _TELLS and number(one.get("agree")) < _AGREE):
+        if not _renumbered(one):
             continue
         yield cause(
             situation,
