@@ -116,7 +116,7 @@ def judge(failure: Failure) -> tuple[Broken | None, Operation]:
     for rule in rules_for(operation):
         try:
             broken = rule(operation)
-        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
+        except Exception:
             continue  # unusual code that the rule was not made for; the others may still know
         if broken is not None:
             return broken, operation

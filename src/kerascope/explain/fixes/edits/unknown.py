@@ -22,8 +22,21 @@ _ELSEWHERE = {
     "clip_by_value": "clip", "clamp": "clip", "l2_normalize": "normalize", "int_shape": "shape", "sqr": "square",
     "reduce_variance": "var", "variance": "var", "view": "reshape", "repeat_interleave": "repeat", "to": "cast",
     "unbind": "unstack", "chunk": "split", "acos": "arccos", "batch_matmul": "matmul", "astype": "cast",
+    "reduce_std": "std", "ln": "log", "switch": "where", "is_nan": "isnan", "add_n": "sum", "argwhere": "nonzero",
+    "to_categorical": "one_hot", "random_normal": "normal", "l2_norm": "norm", "moveaxes": "moveaxis",
+    "repeat_elements": "repeat", "fill": "full", "matvec": "matmul", "triu_indices": "triu",
+    "Linear": "Dense", "LayerNorm": "LayerNormalization", "BatchNorm": "BatchNormalization",
+    "BatchNorm1d": "BatchNormalization", "BatchNorm2d": "BatchNormalization", "GroupNorm": "GroupNormalization",
+    "RMSNorm": "RMSNormalization", "MultiheadAttention": "MultiHeadAttention", "ConvTranspose2d": "Conv2DTranspose",
+    "MaxPool1d": "MaxPooling1D", "MaxPool2d": "MaxPooling2D", "AvgPool1d": "AveragePooling1D",
+    "AvgPool2d": "AveragePooling2D", "MaxPool1D": "MaxPooling1D", "MaxPool2D": "MaxPooling2D",
+    "AvgPool2D": "AveragePooling2D", "AdaptiveAvgPool1d": "GlobalAveragePooling1D",
+    "AdaptiveAvgPool2d": "GlobalAveragePooling2D", "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D", "Upsample": "UpSampling2D", "Parameter": "Variable",
 }  # fmt: skip
 """Functions of tensors as other libraries call them, and as Keras does."""
+_METHODS = {"add_variable": "add_weight", "add_parameter": "add_weight", "register_buffer": "add_weight"}
+"""What other libraries call the methods of a layer."""
 _WORDS = {
     "dim": "axis", "dims": "axes", "axes": "axis", "axis": "dim", "perm": "axes", "keepdim": "keepdims",
     "keep_dims": "keepdims", "keepdims": "keepdim", "depth": "num_classes", "newshape": "shape", "input": "x",
@@ -140,6 +153,11 @@ def _of_self(context: Context, node: ast.Attribute) -> Iterator[Proposal]:
     if node.attr in known or _inherited(context, owner, node.attr):
         return
     read = {n.attr for n in ast.walk(owner) if _on_self(n)}
+    called_ = isinstance(parent := context.parents.get(node), ast.Call) and parent.func is node
+    if called_:
+        methods = [name for name in dir(context.names[owner.name]) if name[:1] != "_" and name not in known]
+        meant = [_METHODS.get(node.attr, ""), *difflib.get_close_matches(node.attr, methods, 2, 0.8)]
+        yield from (context.swap(0.5, node, f"self.{name}") for name in meant if name)
     for name in known:
         alike = difflib.SequenceMatcher(None, node.attr, name).ratio()
         if alike > _ALIKE or name not in read:

@@ -1,0 +1,79 @@
+"""Edits of what an object holds and nothing reads: a sublayer, weight or size meant where something else stands."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called
+
+_OF_KERAS = ("built", "supports_masking", "input_spec", "trainable", "stateful", "name")
+_MAKES = ("__init__", "build")
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    function = context.function(node)
+    if function is None or function.name == "__init__":
+        return
+    if isinstance(node, ast.Attribute) and _on_self(node) and isinstance(node.ctx, ast.Load):
+        now = _made(context, node, node.attr)
+        for name, value in unread(context, node).items():
+            if _sort(value) == _sort(now) and name != node.attr:
+                alike = difflib.SequenceMatcher(None, node.attr, name).ratio()
+                yield context.swap(1.0 - 0.4 * alike, node, f"self.{name}")
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        parent = context.parents.get(node)
+        if isinstance(node.value, bool) or not isinstance(parent, (ast.Call, ast.BinOp, ast.Tuple, ast.List)):
+            return
+        for name, value in unread(context, node).items():
+            held = "weight" if function.name == "call" and isinstance(parent, ast.Call) else "given"
+            if _sort(value) in (held, "given"):
+                yield context.swap(0.8, node, f"self.{name}")
+
+
+def unread(context: Context, near: ast.AST) -> dict[str, ast.expr]:
+    """Returns the attributes that a class sets on itself and never reads, each with what it is set to."""
+    owner = context.owner(near)
+    if owner is None:
+        return {}
+    read = {
+        n.attr
+        for f in owner.body
+        if not (isinstance(f, ast.FunctionDef) and f.name == "get_config")
+        for n in ast.walk(f)
+        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load) and _on_self(n)
+    }
+    found: dict[str, ast.expr] = {}
+    for statement in ast.walk(owner):
+        for target in statement.targets if isinstance(statement, ast.Assign) else ():
+            maker = context.function(target)
+            if isinstance(target, ast.Attribute) and _on_self(target) and maker is not None:
+                public = target.attr not in (*_OF_KERAS, *read)
+                if public and maker.name in _MAKES:
+                    found.setdefault(target.attr, statement.value)  # type: ignore[attr-defined]
+    return found
+
+
+def _made(context: Context, near: ast.AST, name: str) -> ast.expr | None:
+    for statement in ast.walk(context.owner(near) or near):
+        for target in statement.targets if isinstance(statement, ast.Assign) else ():
+            if isinstance(target, ast.Attribute) and _on_self(target) and target.attr == name:
+                return statement.value  # type: ignore[attr-defined]
+    return None
+
+
+def _sort(value: ast.expr | None) -> str:
+    """Tells layers, weights and plain values apart, by what makes them."""
+    if value is None:
+        return ""
+    if called(value) in ("add_weight", "Variable"):
+        return "weight"
+    if called(value)[:1].isupper():
+        return "layer"
+    return "other" if isinstance(value, ast.Call) else "given"
+
+
+def _on_self(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == "self"
