@@ -255,6 +255,8 @@ def _meaning(source: str) -> str:
     """Returns what a source says, whatever the order of keywords and the brackets of tuples."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
+        if isinstance(getattr(node, "body", None), list):
+            node.body = [s for s in node.body if not isinstance(s, ast.Pass)] or node.body
         if isinstance(node, ast.Call):
             node.keywords.sort(key=lambda k: k.arg or "")
     return ast.dump(tree).replace("List(", "Tuple(")

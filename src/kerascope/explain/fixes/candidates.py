@@ -12,6 +12,7 @@ from kerascope.explain.fixes.edits import (
     alike,
     arguments,
     casts,
+    construct,
     counting,
     definitions,
     einsum,
@@ -78,6 +79,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     idle_state,
     signatures,
     scope,
+    construct,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, peraxis, shapes, operands, slopes, python, casts)

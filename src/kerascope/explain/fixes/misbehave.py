@@ -33,6 +33,9 @@ from kerascope.probe.lines.session import recording
 from kerascope.record.lines import LineLog, Site
 from kerascope.values import Evidence, Finding, SourceSpan
 
+KINDS = ("batch-axis",)
+"""What kinds of findings these faults are, beside those of an error on other inputs; each has a page in the docs."""
+
 _TOLERANCE = 1e-4
 
 
@@ -330,7 +333,7 @@ def misbehaviour_finding(found: Misbehaviour, name: str) -> Finding:
     if found.output is not None:
         evidence.append(Evidence("output in terms of the batch size B", written(found.output)))
     return Finding(
-        kind="batch-axis",
+        kind=KINDS[0],
         severity="warning",
         confidence=0.9,
         title=f"{name}: {found.reason}",

@@ -177,11 +177,21 @@ def _forgotten_layer(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if not held or owner is None or function is None or not isinstance(context.parents.get(node), _PLACES):
         return
     read = {n.attr for n in ast.walk(owner) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    for method in owner.body:
+        own = isinstance(method, ast.FunctionDef) and len(method.args.args) == 2 and not method.decorator_list
+        if own and method.name not in read and _is_own(context, owner, method.name):  # type: ignore[attr-defined]
+            yield context.swap(0.9, node, f"self.{method.name}({context.text(node)})")  # type: ignore[attr-defined]
     for statement in ast.walk(owner):
         if isinstance(statement, ast.Assign) and called(statement.value)[:1].isupper():
             for target in statement.targets:
                 if isinstance(target, ast.Attribute) and target.attr not in read:
                     yield context.swap(0.8, node, f"{context.text(target)}({context.text(node)})")
+
+
+def _is_own(context: Context, owner: ast.ClassDef, name: str) -> bool:
+    """Tells whether no base of a class knows a method: Keras calls those that it knows."""
+    cls = context.names.get(owner.name)
+    return isinstance(cls, type) and name[:2] != "__" and not any(hasattr(b, name) for b in cls.__mro__[1:])
 
 
 def _turned(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -20,9 +20,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node, ast.Attribute) and _on_self(node) and isinstance(node.ctx, ast.Load):
         now = _made(context, node, node.attr)
         for name, value in unread(context, node).items():
-            if _sort(value) == _sort(now) and name != node.attr:
+            if name != node.attr:
                 alike = difflib.SequenceMatcher(None, node.attr, name).ratio()
-                yield context.swap(1.0 - 0.4 * alike, node, f"self.{name}")
+                cost = 1.0 - 0.4 * alike + 0.3 * (_sort(value) != _sort(now))
+                yield context.swap(cost, node, f"self.{name}")
     elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         parent = context.parents.get(node)
         if isinstance(node.value, bool) or not isinstance(parent, (ast.Call, ast.BinOp, ast.Tuple, ast.List)):
@@ -60,7 +61,8 @@ def _made(context: Context, near: ast.AST, name: str) -> ast.expr | None:
     for statement in ast.walk(context.owner(near) or near):
         for target in statement.targets if isinstance(statement, ast.Assign) else ():
             if isinstance(target, ast.Attribute) and _on_self(target) and target.attr == name:
-                return statement.value  # type: ignore[attr-defined]
+                value: ast.expr = statement.value  # type: ignore[attr-defined]
+                return value
     return None
 
 

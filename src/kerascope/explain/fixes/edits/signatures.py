@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import difflib
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
 from kerascope.explain.fixes.edits.parameters import end_of_parameters
 from kerascope.explain.fixes.patch import Edit
 
+_HOOKS = (
+    "__init__",
+    "build",
+    "call",
+    "update_state",
+    "result",
+    "reset_state",
+    "compute_output_shape",
+    "get_config",
+)
+_ABROAD = {"forward": "call", "reset_states": "reset_state", "compute": "result", "update": "update_state"}
+"""Methods that Keras calls, and what other libraries and earlier versions call them."""
+_GIVEN = {"build": "input_shape", "compute_output_shape": "input_shape"}
 _SHAPES = ("shape", "input_shape", "inputs_shape")
 
 
 def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
     """Yields edits of a whole class: methods without `self`."""
+    yield from _hooks(context, owner)
     for function in owner.body:
         if not isinstance(function, ast.FunctionDef) or function.decorator_list:
             continue
@@ -29,14 +45,44 @@ def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
         )
 
 
+def _hooks(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
+    """Methods that Keras does not know, by the names of those that it calls: `forward`, `_build`, `reset_states`."""
+    cls = context.names.get(owner.name)
+    own = {n.name for n in owner.body if isinstance(n, ast.FunctionDef)}
+    read = {n.attr for n in ast.walk(owner) if isinstance(n, ast.Attribute)}
+    for function in owner.body:
+        if not isinstance(function, ast.FunctionDef) or function.name in (*_HOOKS, *read):
+            continue
+        bases = cls.__mro__[1:] if isinstance(cls, type) else ()
+        if any(hasattr(base, function.name) and base is not object for base in bases):
+            continue
+        free = [name for name in _HOOKS if name not in own]
+        plain = function.name.strip("_")
+        near = difflib.get_close_matches(plain, [n.strip("_") for n in free], 1, 0.75)
+        meant = [n for n in free if n.strip("_") in (*near, _ABROAD.get(plain, ""))]
+        line, begin = function.lineno, function.col_offset + len("def ")
+        place = (line, line, begin, begin + len(function.name))
+        for name in meant:
+            yield context.replace(0.3, place, function.name, name)
+
+
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
     """Yields edits of a whole function."""
     for statement in ast.walk(function):
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Tuple):
             yield from _taken_apart(context, statement, statement.targets[0])
+    names = [a.arg for a in function.args.args]
+    for name, given in _GIVEN.items():
+        end = end_of_parameters(function)
+        if function.name == name and names == ["self"] and end is not None and _is_method(context, function):
+            yield Proposal(0.5, f"{name}(self) -> {name}(self, {given})", (Edit(end, f", {given}"),))
     if function.name in ("call", "update_state", "compute_mask"):
         yield from _lacking(context, function)
     yield from _not_kept(context, function)
+
+
+def _is_method(context: Context, function: ast.FunctionDef) -> bool:
+    return isinstance(context.parents.get(function), ast.ClassDef)
 
 
 def _taken_apart(context: Context, statement: ast.Assign, target: ast.Tuple) -> Iterator[Proposal]:
@@ -112,8 +158,6 @@ def _lacking(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
 
 
 def _builtin(name: str) -> bool:
-    import builtins
-
     return hasattr(builtins, name)
 
 

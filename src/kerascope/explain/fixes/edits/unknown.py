@@ -43,6 +43,7 @@ _WORDS = {
     "filters": "units", "units": "filters", "stride": "strides", "kernel": "kernel_size", "size": "shape",
     "prob": "rate", "p": "rate", "std": "stddev", "init": "initializer",
 }  # fmt: skip
+_RANDOM = ast.parse("keras.random", mode="eval").body
 _ALIKE = 0.7
 _MODES = ("training", "mask", "sample_weight")
 _AWAY = ("numpy", "detach", "cpu", "eval", "contiguous", "as_list", "clone")
@@ -204,6 +205,8 @@ def _inherited(context: Context, owner: ast.ClassDef, name: str) -> bool:
 def _of_module(context: Context, node: ast.Attribute) -> Iterator[str]:
     """Yields what stands for a function that its module does not have: another name, or another module."""
     module = context.resolve(node.value)
+    if module is None and _is_foreign(context, node.value):
+        yield from _of_another_library(context, node.attr)
     if not isinstance(module, types.ModuleType) or hasattr(module, node.attr):
         return
     name = node.attr
@@ -217,8 +220,31 @@ def _of_module(context: Context, node: ast.Attribute) -> Iterator[str]:
         for other in (name, plain, _ELSEWHERE.get(name, "")):
             if other and hasattr(found, other):
                 yield f"{spelled}.{other}"
+    if "keras" in context.names and hasattr(context.resolve(_RANDOM), plain):
+        yield f"keras.random.{plain}"
     for near in difflib.get_close_matches(name, vars(module), 2, 0.75):
         yield f"{prefix}.{near}"
+
+
+def _is_foreign(context: Context, base: ast.expr) -> bool:
+    """Tells a dotted name that begins with one that nothing sets, such as `tf.nn` or `K`."""
+    while isinstance(base, ast.Attribute):
+        base = base.value
+    if not isinstance(base, ast.Name) or base.id in context.names or hasattr(builtins, base.id):
+        return False
+    return base.id != "self" and not _bound(context, base)
+
+
+def _of_another_library(context: Context, name: str) -> Iterator[str]:
+    """Yields what the file's own modules have for a function of a library that it does not import."""
+    plain = name.removeprefix("reduce_").removeprefix("random_")
+    own = [n for n in ("layers", "keras.layers", "keras.random", "keras.activations", "random")
+           if context.resolve(ast.parse(n, mode="eval").body) is not None]  # fmt: skip
+    for spelled in [*context.prefixes(), *own]:
+        found = context.resolve(ast.parse(spelled, mode="eval").body)
+        for other in dict.fromkeys((_ELSEWHERE.get(name, ""), plain, name)):
+            if other and hasattr(found, other):
+                yield f"{spelled}.{other}"
 
 
 def _method(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from kerascope._keras import objects
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
+from kerascope.explain.fixes.edits.idle_state import unread
 from kerascope.explain.fixes.patch import Edit
 
 _SIZES = ("shape", "size", "get_shape", "int_shape")
@@ -22,8 +23,12 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _sizes(context, node)
         yield from _python(context, node)
         yield from _operands(context, node)
+        yield from _turned_round(context, node)
+        yield from _handed_on(context, node)
     elif isinstance(node, (ast.Attribute, ast.Name)):
         yield from _not_called(context, node)
+    if isinstance(node, (ast.Attribute, ast.Call)):
+        yield from _one_size(context, node)
     yield from _one_alone(context, node)
 
 
@@ -36,7 +41,7 @@ def _one_alone(context: Context, node: ast.expr) -> Iterator[Proposal]:
     alone = (
         isinstance(node, ast.Tuple) and len(node.elts) == 1 and isinstance(parent, (ast.Assign, ast.Return))
     )
-    if alone and not context.text(node).startswith("("):  # type: ignore[attr-defined]
+    if alone and not context.text(node).startswith("("):
         yield context.swap(0.4, node, context.text(node.elts[0]))  # type: ignore[attr-defined]
 
 
@@ -46,6 +51,11 @@ def _not_called(context: Context, node: ast.Attribute | ast.Name) -> Iterator[Pr
     if function is None or context.shape(node) is not None or not isinstance(node, ast.Attribute):
         return
     if isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Call) and parent.func is node):
+        return
+    made = context.resolve(node)
+    if isinstance(made, type) and isinstance(parent, ast.Assign) and function.name in ("__init__", "build"):
+        for index, size in enumerate(["", *context.sizes_near(node)][:_MOST]):
+            yield context.swap(0.6 + 0.05 * index, node, f"{context.text(node)}({size})")
         return
     layer = _is_layer(context, node)
     of_tensors = context.kind(node.value) is not None and callable(context.resolve(node))
@@ -62,17 +72,28 @@ def _is_layer(context: Context, node: ast.Attribute) -> bool:
         return False
     if not (isinstance(node.value, ast.Name) and node.value.id == "self" and isinstance(node.ctx, ast.Load)):
         return False
-    methods = {
-        n.name
-        for n in owner.body
-        if isinstance(n, ast.FunctionDef) and not n.decorator_list and len(n.args.args) > 1
-    }
+    methods = {n.name for n in owner.body if isinstance(n, ast.FunctionDef) and _takes_more(n)}
     made = [
-        s
-        for s in ast.walk(owner)
-        if isinstance(s, ast.Assign) and any(context.text(t) == context.text(node) for t in s.targets)
+        value
+        for statement in ast.walk(owner)
+        if isinstance(statement, ast.Assign)
+        for target, value in _pairs(statement)
+        if context.text(target) == context.text(node)
     ]
-    return node.attr in methods or any(called(s.value)[:1].isupper() for s in made)
+    return node.attr in methods or any(called(value)[:1].isupper() for value in made)
+
+
+def _takes_more(function: ast.FunctionDef) -> bool:
+    return not function.decorator_list and len(function.args.args) > 1
+
+
+def _pairs(statement: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yields what is set to what, also by `a, b = one, two`."""
+    for target in statement.targets:
+        if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
+            yield from zip(target.elts, statement.value.elts, strict=False)
+        else:
+            yield target, statement.value
 
 
 def _nearest(context: Context, function: ast.FunctionDef, node: ast.expr) -> list[str]:
@@ -122,6 +143,35 @@ def _sizes(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 yield context.swap(0.45, call, size)
 
 
+def _one_size(context: Context, node: ast.Attribute | ast.Call) -> Iterator[Proposal]:
+    """`range(x.shape)`, `ops.zeros((x.shape, 3))`, `x.shape // 2`: one of the sizes."""
+    whole = called(node) == "shape" if isinstance(node, ast.Call) else node.attr == "shape"
+    parent = context.parents.get(node)
+    wanted = isinstance(parent, (ast.BinOp, ast.Tuple, ast.List, ast.Compare))
+    wanted = wanted or called(parent) in ("range", "arange", "int", "float", "sqrt")  # type: ignore[arg-type]
+    if not whole or not wanted or isinstance(context.parents.get(parent), (ast.Subscript,)):  # type: ignore[arg-type]
+        return
+    outer = called(parent) in ("range", "arange")  # type: ignore[arg-type]
+    for index, place in enumerate(("1", "-1", "0", "2") if outer else ("0", "-1", "1", "2")):
+        yield context.swap(0.7 + 0.05 * index, node, f"{context.text(node)}[{place}]")
+
+
+def _handed_on(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`mean(x)` in a function that takes an `axis` which nothing reads: it was to be handed on."""
+    function, owner = context.function(call), context.owner(call)
+    if function is None:
+        return
+    given = {k.arg for k in call.keywords}
+    taken = context.parameters(call)
+    read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    own = [a.arg for a in (*function.args.args, *function.args.kwonlyargs) if a.arg not in read]
+    for name in taken[len(call.args) :]:
+        if name in own and name not in given and name != "self":
+            yield context.insert(0.7, call, f"{name}={name}")
+        elif owner is not None and name not in given and name in unread(context, call):
+            yield context.insert(0.7, call, f"{name}=self.{name}")
+
+
 def _shape_of(context: Context, call: ast.Call, tensor: str, cost: float) -> Iterator[Proposal]:
     """The shape of a tensor, known or counted; where one size is wanted, the first."""
     parent = context.parents.get(call)
@@ -150,6 +200,24 @@ def _python(context: Context, call: ast.Call) -> Iterator[Proposal]:
         text = context.spell("cast", call, context.text(func.value), f'"{_TYPES[func.attr]}"')
         if text is not None and not torch:
             yield context.swap(0.6, call, text)
+
+
+def _turned_round(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`einsum(x, "ij->ji")`, `one_hot(3, labels)`: the first two arguments the other way round."""
+    func = call.func
+    if len(call.args) < 2 or context.shape(call) is not None or not isinstance(func, ast.Attribute):
+        return
+    if context.kind(func.value) is None or context.parts(call):
+        return
+    one, two = call.args[:2]
+    word = isinstance(two, ast.Constant) and isinstance(two.value, str) and not isinstance(one, ast.Constant)
+    sizes = context.shape(one) is None and context.shape(two) is not None and not isinstance(one, ast.List)
+    edits = (
+        *context.swap(0, one, context.text(two)).edits,
+        *context.swap(0, two, context.text(one)).edits,
+    )
+    cost = 0.5 if word and called(call) == "einsum" else 0.7 if sizes else 1.3
+    yield Proposal(cost, f"{context.text(one)}, {context.text(two)} -> the other way round", edits)
 
 
 def _operands(context: Context, call: ast.Call) -> Iterator[Proposal]:
