@@ -186,7 +186,9 @@ def _of_function(text: Any, call: ast.Call) -> Iterator[Slip]:
         if name in ("reshape", "transpose", "sum", "mean", "cast", "expand_dims") and call.args:
             rest = ", ".join(text(a) for a in [*call.args[1:], *call.keywords])
             method = {"cast": "astype", "expand_dims": "unsqueeze"}.get(name, name)
-            yield "method", call, f"{text(call.args[0])}.{method}({rest})"
+            atom = isinstance(call.args[0], (ast.Name, ast.Attribute, ast.Call, ast.Subscript))
+            operand = text(call.args[0]) if atom else f"({text(call.args[0])})"
+            yield "method", call, f"{operand}.{method}({rest})"
     if name == "shape" and call.args:
         yield "shape", call, f"{text(call.args[0])}.shape()"
         yield "shape", call, f"{text(call.args[0])}.get_shape().as_list()"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from kerascope.explain.lines.kinds import KINDS
 from kerascope.explain.lines.reading import Operation, Tensor, shown
 from kerascope.explain.lines.rules import Broken, rules_for
 from kerascope.explain.lines.rules.objects import unprepared
+from kerascope.explain.lines.suspects import suspect
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Position, Site
@@ -62,9 +64,18 @@ def explain(
     if broken is not None and broken.culprit is None and found:
         broken = dataclasses.replace(broken, culprit=found[0].event.site)
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
-    culprit = broken.culprit if broken is not None and broken.culprit is not None else _several(where)
+    known = broken.culprit if broken is not None else None
+    shapes = broken is None or broken.kind in _ABOUT_SHAPES
+    culprit = _odd(failure) or known or _several(where) or _odd(failure, shapes=shapes)
     failure = dataclasses.replace(failure, culprit=culprit, vague=vague, logs=(*failure.logs, *probes.logs))
     return failure, finding
+
+
+def _odd(failure: Failure, *, shapes: bool = False) -> Site | None:
+    """Returns the place of what is suspect by itself; of unusual code nothing is said."""
+    with contextlib.suppress(Exception):
+        return suspect(failure, shapes=shapes)
+    return None
 
 
 def _several(failure: Failure) -> Site | None:
@@ -83,7 +94,7 @@ def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, 
     """Returns what is wrong where no expression of the user's failed, but Keras refused the object as it is."""
     found = unprepared(error)
     if found is None:
-        return failure, None
+        return _of_a_definition(failure, error)
     file, made, broken = found
     place = (made.lineno, made.end_lineno or made.lineno, made.col_offset, made.end_col_offset or 0)
     finding = Finding(
@@ -95,6 +106,23 @@ def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, 
         location=SourceSpan(file, made.lineno, made.lineno, f"def {made.name}"),
     )
     return dataclasses.replace(failure, marks=((file, place),)), finding
+
+
+def _of_a_definition(failure: Failure, error: BaseException) -> tuple[Failure, Finding | None]:
+    """Returns what is wrong where Keras could not call what the user has defined."""
+    culprit = _odd(failure)
+    if culprit is None:
+        return failure, None
+    finding = Finding(
+        kind="wrong-argument",
+        severity="fault",
+        confidence=1.0,
+        title=f"`{culprit.source}` is not what Keras calls",
+        explanation=said(error) or type(underlying(error)).__name__,
+        location=SourceSpan(culprit.file, culprit.line, culprit.line, culprit.source),
+    )
+    marks = ((culprit.file, culprit.position),)
+    return dataclasses.replace(failure, culprit=culprit, marks=marks), finding
 
 
 def explanation_of(failure: Failure, *, complete: bool = True) -> Finding:

@@ -135,9 +135,12 @@ def _is_known(context: Context, value: ast.expr, there: ast.Call, here: ast.Call
 
 def _lacking(context: Context, call: ast.Call, others: list[ast.Call]) -> Iterator[Proposal]:
     """What every other layer of the same class is given, and this one is not."""
-    if not others or not called(call)[:1].isupper():
-        return
     given = {k.arg for k in call.keywords}
+    if not others or not called(call)[:1].isupper():
+        beside = [o for o in others if context.function(o) is context.function(call)]
+        for keyword in (k for o in beside for k in o.keywords if k.arg not in (None, "name", *given)):
+            yield context.insert(0.9, call, f"{keyword.arg}={context.text(keyword.value)}")
+        return
     for keyword in others[0].keywords:
         if keyword.arg in (None, "name", "seed", "activation", *given):
             continue

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import ast
 import builtins
-import difflib
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
 from kerascope.explain.fixes.edits.parameters import end_of_parameters
 from kerascope.explain.fixes.patch import Edit
+from kerascope.explain.lines.suspects import meant
 
-_HOOKS = (
-    "__init__",
-    "build",
-    "call",
-    "update_state",
-    "result",
-    "reset_state",
-    "compute_output_shape",
-    "get_config",
-)
-_ABROAD = {"forward": "call", "reset_states": "reset_state", "compute": "result", "update": "update_state"}
-"""Methods that Keras calls, and what other libraries and earlier versions call them."""
 _GIVEN = {"build": "input_shape", "compute_output_shape": "input_shape"}
 _SHAPES = ("shape", "input_shape", "inputs_shape")
 
@@ -51,18 +39,11 @@ def _hooks(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
     own = {n.name for n in owner.body if isinstance(n, ast.FunctionDef)}
     read = {n.attr for n in ast.walk(owner) if isinstance(n, ast.Attribute)}
     for function in owner.body:
-        if not isinstance(function, ast.FunctionDef) or function.name in (*_HOOKS, *read):
+        if not isinstance(function, ast.FunctionDef) or function.name in read or not isinstance(cls, type):
             continue
-        bases = cls.__mro__[1:] if isinstance(cls, type) else ()
-        if any(hasattr(base, function.name) and base is not object for base in bases):
-            continue
-        free = [name for name in _HOOKS if name not in own]
-        plain = function.name.strip("_")
-        near = difflib.get_close_matches(plain, [n.strip("_") for n in free], 1, 0.75)
-        meant = [n for n in free if n.strip("_") in (*near, _ABROAD.get(plain, ""))]
         line, begin = function.lineno, function.col_offset + len("def ")
         place = (line, line, begin, begin + len(function.name))
-        for name in meant:
+        for name in meant(cls, function.name, own):
             yield context.replace(0.3, place, function.name, name)
 
 
@@ -76,7 +57,7 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
         end = end_of_parameters(function)
         if function.name == name and names == ["self"] and end is not None and _is_method(context, function):
             yield Proposal(0.5, f"{name}(self) -> {name}(self, {given})", (Edit(end, f", {given}"),))
-    if function.name in ("call", "update_state", "compute_mask"):
+    if function.args.args:
         yield from _lacking(context, function)
     yield from _not_kept(context, function)
 
@@ -92,7 +73,7 @@ def _taken_apart(context: Context, statement: ast.Assign, target: ast.Tuple) -> 
     names = [context.text(e) for e in target.elts]
     value = statement.value
     shape = context.text(value).split(".")[-1] in _SHAPES or called(value) == "shape"
-    if not shape and not isinstance(value, (ast.Call, ast.Name)):
+    if not shape and not isinstance(value, (ast.Call, ast.Name, ast.Tuple)):
         return
     read = _read_after(context, statement)
     base = 0.7 if shape else 0.9

@@ -10,7 +10,7 @@ import types
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from kerascope.explain.fixes.edits.context import Context, Proposal
+from kerascope.explain.fixes.edits.context import Context, Proposal, called
 from kerascope.explain.fixes.edits.parameters import end_of_parameters
 from kerascope.explain.fixes.patch import Edit
 
@@ -58,6 +58,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _of_self(context, node)
     elif isinstance(node, ast.Call):
         yield from _keywords(context, node)
+        yield from _by_place(context, node)
         yield from _method(context, node)
 
 
@@ -285,11 +286,10 @@ def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
     for keyword in given:
         if keyword.arg is None or keyword.arg in taken:
             continue
-        new = _WORDS.get(keyword.arg, "")
-        if new not in free:
-            new = next(iter(difflib.get_close_matches(keyword.arg, free, 1, _ALIKE)), "")
-        if not new:
+        others = _meant(keyword.arg, free)
+        if not others:
             continue
+        new = others[0]
         place = (keyword.lineno, keyword.lineno, keyword.col_offset, keyword.col_offset + len(keyword.arg))
         edits += context.replace(0, place, keyword.arg, new).edits
         shown.append(f"{keyword.arg}= -> {new}=")
@@ -302,6 +302,40 @@ def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
     first = call.args[0] if call.args else None
     if twice and "name" in taken and isinstance(first, ast.Constant) and isinstance(first.value, str):
         yield context.swap(0.3, first, f"name={context.text(first)}")
+
+
+def _meant(word: str, free: list[str]) -> list[str]:
+    """Returns the parameters that a keyword may be meant for: `act` for `activation`, `heads` for `num_heads`."""
+    if (new := _WORDS.get(word, "")) in free:
+        return [new]
+    near = difflib.get_close_matches(word, free, 1, _ALIKE)
+    begun = [name for name in free if len(word) > 1 and (name.startswith(word) or word.startswith(name))]
+    parts = set(word.split("_"))
+    shared = [name for name in free if parts & set(name.split("_")) or (len(word) > 3 and word in name)]
+    return [*near, *begun, *shared]
+
+
+def _by_place(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`add_weight("w", (3, 4), "ones")`, as it was once written: what each argument is says what it is for."""
+    if called(call) not in ("add_weight", "add_variable") or not call.args:
+        return
+    words: list[str] = []
+    taken = {k.arg for k in call.keywords}
+    for argument in call.args:
+        text = context.text(argument)
+        name = "initializer"
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            name = "dtype" if argument.value.startswith(("float", "int")) else name
+            name = "name" if "name" not in taken and not words else name
+        elif isinstance(argument, (ast.Tuple, ast.List)) or "shape" in text:
+            name = "shape"
+        if name in taken:
+            return
+        taken.add(name)
+        words.append(f"{name}={text}")
+    words += [context.text(k) for k in call.keywords]
+    if len(call.args) > 1 or "shape" not in words[0]:
+        yield context.swap(0.3, call, f"{context.text(call.func)}({', '.join(words)})")
 
 
 def _left_out(context: Context, call: ast.Call, strange: list[ast.keyword]) -> Iterator[Proposal]:

@@ -29,6 +29,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _not_called(context, node)
     if isinstance(node, (ast.Attribute, ast.Call)):
         yield from _one_size(context, node)
+    if isinstance(node, ast.Attribute) and node.attr in ("T", "mT", "H"):
+        turned = context.spell("swap", node, context.text(node.value))
+        if turned is not None and len(context.shape(node.value) or ()) > 2:
+            yield context.swap(0.5, node, turned)
     yield from _one_alone(context, node)
 
 

@@ -1,0 +1,177 @@
+"""Where what a failing expression reads was set, or what it calls is defined, when no rule knows more.
+
+A name that holds a layer, a tuple of one or half a number where a size is wanted was set wrongly; a function that
+does not take what it is given may lack `self`; a method under a wrong name is never called.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from typing import Any
+
+from kerascope._keras import objects
+from kerascope.explain.lines import source
+from kerascope.explain.lines.failure import Failure, underlying
+from kerascope.explain.lines.reading import MISSING, lookup
+from kerascope.probe.lines.install import is_users
+from kerascope.record.lines import Site
+
+HOOKS = (
+    "__init__",
+    "build",
+    "call",
+    "update_state",
+    "result",
+    "reset_state",
+    "compute_output_shape",
+    "get_config",
+)
+"""The methods that Keras calls."""
+ABROAD = {"forward": "call", "reset_states": "reset_state", "compute": "result", "update": "update_state"}
+"""What other libraries and earlier versions call them."""
+_SIGNATURE = re.compile(r"([\w.]+)\(\) (?:takes|got|missing)")
+_LIKE = 0.75
+
+
+def suspect(failure: Failure, *, shapes: bool) -> Site | None:
+    """Returns the place to blame beside the failing expression; `shapes` says that sizes disagree there."""
+    if failure.error is None:
+        return None
+    error = underlying(failure.error)
+    if isinstance(error, TypeError) and (found := _defined(error)) is not None:
+        return found
+    if (found := _misnamed(error)) is not None:
+        return found
+    site, frame = failure.site, failure.frame
+    if site is None or frame is None:
+        return None
+    computed: list[Site] = []
+    for node in ast.walk(site.node):
+        if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(node.ctx, ast.Load):
+            continue
+        value = lookup(frame, node)
+        if value is MISSING or _is_called(site.node, node):
+            continue
+        setting = _setting(site, node)
+        if setting is not None and _odd(value):
+            return setting
+        if setting is not None and _is_worked_out(setting.node, node) and isinstance(value, (int, float)):
+            computed.append(setting)
+    return computed[0] if shapes and len({s.position for s in computed}) == 1 else None
+
+
+def _is_called(root: ast.AST, node: ast.AST) -> bool:
+    return any(
+        (isinstance(n, ast.Call) and n.func is node) or (isinstance(n, ast.Attribute) and n.value is node)
+        for n in ast.walk(root)
+    )
+
+
+def _odd(value: Any) -> bool:
+    """Tells what is hardly ever meant as an operand: a layer, a method, a tuple of one, half a number."""
+    if isinstance(value, tuple):
+        return len(value) == 1 and getattr(value[0], "shape", None) is not None
+    return objects.kind_of(value) in ("layer", "model") or type(value).__name__ in ("method", "function")
+
+
+def _is_worked_out(value: ast.AST, node: ast.Name | ast.Attribute) -> bool:
+    """Tells a size that is computed, or that is kept under another name than it is given by."""
+    name = node.attr if isinstance(node, ast.Attribute) else node.id
+    return isinstance(value, ast.BinOp) or (isinstance(value, ast.Name) and value.id != name)
+
+
+def _setting(site: Site, node: ast.Name | ast.Attribute) -> Site | None:
+    """Returns what a local name or an attribute of `self` is set to, as it is written."""
+    owner = source.class_named(site.file, site.function)
+    values: list[ast.expr] = []
+    qualname = site.function
+    if isinstance(node, ast.Name):
+        method = source.method_named(owner, site.function.rpartition(".")[2]) if owner is not None else None
+        values = [
+            s.value
+            for s in ast.walk(method or ast.Module([], []))
+            if isinstance(s, ast.Assign)
+            and s.lineno < site.line
+            and any(isinstance(t, ast.Name) and t.id == node.id for t in s.targets)
+        ]
+    elif owner is not None and isinstance(node.value, ast.Name) and node.value.id == "self":
+        stores = list(source.stores(owner, node.attr))
+        values = [statement.value for _, statement in stores]
+        qualname = f"{owner.name}.{stores[-1][0].name}" if stores else qualname
+    return _site(site.file, values[-1], qualname) if values else None
+
+
+def _defined(error: TypeError) -> Site | None:
+    """Returns the definition of the user's function that does not take what it is given."""
+    found = _SIGNATURE.search(str(error))
+    if found is None:
+        return None
+    name = found.group(1)
+    for file in _files(error):
+        owner = source.class_named(file, name)
+        made = source.method_named(owner, name.rpartition(".")[2]) if owner is not None else None
+        if made is not None:
+            return _site(file, made, name)
+    return None
+
+
+def _misnamed(error: BaseException) -> Site | None:
+    """Returns a method whose name is nearly that of one that Keras calls, where the class lacks that one."""
+    if not isinstance(error, (NotImplementedError, AttributeError)):
+        return None
+    entry = error.__traceback__
+    while entry is not None:
+        obj = entry.tb_frame.f_locals.get("self")
+        file = _file_of(obj)
+        if file is not None:
+            owner = source.class_named(file, f"{type(obj).__name__}.x")
+            own = [n for n in owner.body if isinstance(n, ast.FunctionDef)] if owner is not None else []
+            names = {n.name for n in own}
+            for method in own:
+                if meant(type(obj), method.name, names):
+                    return _site(file, method, f"{type(obj).__name__}.{method.name}")
+        entry = entry.tb_next
+    return None
+
+
+def meant(cls: type, name: str, own: set[str]) -> list[str]:
+    """Returns the methods that Keras calls and a class lacks for which the name of one of its own may be meant."""
+    if name in HOOKS or any(hasattr(base, name) for base in cls.__mro__[1:]):
+        return []
+    free = [hook for hook in HOOKS if hook not in own]
+    plain = name.strip("_")
+    near = difflib.get_close_matches(plain, [hook.strip("_") for hook in free], 1, _LIKE)
+    return [hook for hook in free if hook.strip("_") in (*near, ABROAD.get(plain, ""))]
+
+
+def _files(error: BaseException) -> list[str]:
+    """Returns the user's files that the frames of an exception, and the objects in them, come from."""
+    found: dict[str, None] = {}
+    entry = error.__traceback__
+    while entry is not None:
+        file = entry.tb_frame.f_code.co_filename
+        if is_users(file):
+            found.setdefault(file)
+        held = _file_of(entry.tb_frame.f_locals.get("self"))
+        if held is not None:
+            found.setdefault(held)
+        entry = entry.tb_next
+    return list(found)
+
+
+def _file_of(obj: Any) -> str | None:
+    for made in vars(type(obj)).values() if obj is not None else ():
+        code = getattr(getattr(made, "__wrapped__", made), "__code__", None)
+        if code is not None and is_users(code.co_filename):
+            return str(code.co_filename)
+    return None
+
+
+def _site(file: str, node: ast.expr | ast.stmt, function: str) -> Site:
+    place = (node.lineno, node.end_lineno or node.lineno, node.col_offset, node.end_col_offset or 0)
+    if isinstance(node, ast.FunctionDef):
+        place = (node.lineno, node.lineno, node.col_offset, node.col_offset)
+        return Site(file, place, f"def {node.name}", "statement", function, node)
+    return Site(file, place, ast.unparse(node), type(node).__name__.lower(), function, node)
