@@ -18,7 +18,7 @@ _RANKED = re.compile(r"([123])D$")
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) and context.shape(node) is None
-    if product and context.shape(node.left) and context.shape(node.right):  # type: ignore[attr-defined]
+    if product:
         text = f"{context.text(node.left)} * {context.text(node.right)}"  # type: ignore[attr-defined]
         yield context.swap(1.4, node, text)
     if not isinstance(node, ast.Call):

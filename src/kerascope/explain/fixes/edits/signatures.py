@@ -52,6 +52,10 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
     for statement in ast.walk(function):
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Tuple):
             yield from _taken_apart(context, statement, statement.targets[0])
+        if isinstance(statement, (ast.For, ast.comprehension)) and isinstance(statement.target, ast.Tuple):
+            names = [context.text(e) for e in statement.target.elts]
+            if len(names) == 2:
+                yield context.swap(1.0, statement.target, f"{names[1]}, {names[0]}")
     names = [a.arg for a in function.args.args]
     for name, given in _GIVEN.items():
         end = end_of_parameters(function)

@@ -152,14 +152,16 @@ def _of_self(context: Context, node: ast.Attribute) -> Iterator[Proposal]:
     if owner is None or not _on_self(node):
         return
     known = held(context, owner)
+    if node.attr in _METHODS and node.attr not in known:
+        yield context.swap(0.5, node, f"self.{_METHODS[node.attr]}")
     if node.attr in known or _inherited(context, owner, node.attr):
         return
     read = {n.attr for n in ast.walk(owner) if _on_self(n)}
     called_ = isinstance(parent := context.parents.get(node), ast.Call) and parent.func is node
     if called_:
         methods = [name for name in dir(context.names[owner.name]) if name[:1] != "_" and name not in known]
-        meant = [_METHODS.get(node.attr, ""), *difflib.get_close_matches(node.attr, methods, 2, 0.8)]
-        yield from (context.swap(0.5, node, f"self.{name}") for name in meant if name)
+        meant = difflib.get_close_matches(node.attr, methods, 2, 0.8)
+        yield from (context.swap(0.5, node, f"self.{name}") for name in meant)
     for name in known:
         alike = difflib.SequenceMatcher(None, node.attr, name).ratio()
         if alike > _ALIKE or name not in read:
@@ -206,7 +208,8 @@ def _inherited(context: Context, owner: ast.ClassDef, name: str) -> bool:
 def _of_module(context: Context, node: ast.Attribute) -> Iterator[str]:
     """Yields what stands for a function that its module does not have: another name, or another module."""
     module = context.resolve(node.value)
-    if module is None and _is_foreign(context, node.value):
+    inner = isinstance(context.parents.get(node), ast.Attribute)
+    if module is None and not inner and _is_foreign(context, node.value):
         yield from _of_another_library(context, node.attr)
     if not isinstance(module, types.ModuleType) or hasattr(module, node.attr):
         return

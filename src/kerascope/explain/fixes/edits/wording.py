@@ -58,7 +58,8 @@ def _not_called(context: Context, node: ast.Attribute | ast.Name) -> Iterator[Pr
         return
     made = context.resolve(node)
     if isinstance(made, type) and isinstance(parent, ast.Assign) and function.name in ("__init__", "build"):
-        for index, size in enumerate(["", *context.sizes_near(node)][:_MOST]):
+        sizes = [*context.sizes_near(node), *map(str, context.dims)]
+        for index, size in enumerate(["", *sizes][: 2 * _MOST]):
             yield context.swap(0.6 + 0.05 * index, node, f"{context.text(node)}({size})")
         return
     layer = _is_layer(context, node)
