@@ -39,6 +39,12 @@ def unread(context: Context, near: ast.AST) -> dict[str, ast.expr]:
     owner = context.owner(near)
     if owner is None:
         return {}
+    if owner not in context.unread:
+        context.unread[owner] = _unread(context, owner)
+    return context.unread[owner]
+
+
+def _unread(context: Context, owner: ast.ClassDef) -> dict[str, ast.expr]:
     read = {
         n.attr
         for f in owner.body

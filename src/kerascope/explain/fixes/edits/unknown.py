@@ -260,9 +260,9 @@ def _method(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield context.swap(0.5, call, context.text(func.value))
     if context.shape(func.value) is None or context.shape(call) is not None or context.parts(call):
         return
-    for prefix in context.prefixes():
+    for prefix in context.prefixes()[:1]:
         module = context.resolve(ast.parse(prefix, mode="eval").body)
-        for name in (func.attr, _ELSEWHERE.get(func.attr, "")):
+        for name in (_ELSEWHERE.get(func.attr, ""), func.attr):
             if name and hasattr(module, name):
                 given = [context.text(a) for a in call.args]
                 if name in ("reshape", "transpose") and len(given) > 1:
@@ -271,7 +271,6 @@ def _method(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 yield context.swap(
                     0.6, call, f"{prefix}.{name}({', '.join([context.text(func.value), *given])})"
                 )
-                return
 
 
 # -- keywords ---------------------------------------------------------------------------------------------------------
