@@ -32,6 +32,7 @@ HOOKS = (
 ABROAD = {"forward": "call", "reset_states": "reset_state", "compute": "result", "update": "update_state"}
 """What other libraries and earlier versions call them."""
 _SIGNATURE = re.compile(r"([\w.]+)\(\) (?:takes|got|missing)")
+_UNNAMED = re.compile(r"missing a required argument|too many positional|multiple values for argument")
 _LIKE = 0.75
 
 
@@ -55,7 +56,7 @@ def suspect(failure: Failure, *, shapes: bool) -> Site | None:
         if value is MISSING or _is_called(site.node, node):
             continue
         setting = _setting(site, node)
-        if setting is not None and _odd(value):
+        if setting is not None and (_odd(value) or (_is_shape(value) and _is_part(site.node, node))):
             return setting
         if setting is not None and _is_worked_out(setting.node, node) and isinstance(value, (int, float)):
             computed.append(setting)
@@ -74,6 +75,18 @@ def _odd(value: Any) -> bool:
     if isinstance(value, tuple):
         return len(value) == 1 and getattr(value[0], "shape", None) is not None
     return objects.kind_of(value) in ("layer", "model") or type(value).__name__ in ("method", "function")
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(v, (int, type(None))) for v in value)
+
+
+def _is_part(root: ast.AST, node: ast.AST) -> bool:
+    """Tells whether a node is one of several sizes, or computed with."""
+    return any(
+        isinstance(n, (ast.Tuple, ast.List, ast.BinOp)) and node in ast.iter_child_nodes(n)
+        for n in ast.walk(root)
+    )
 
 
 def _is_worked_out(value: ast.AST, node: ast.Name | ast.Attribute) -> bool:
@@ -107,7 +120,7 @@ def _defined(error: TypeError) -> Site | None:
     """Returns the definition of the user's function that does not take what it is given."""
     found = _SIGNATURE.search(str(error))
     if found is None:
-        return None
+        return _of_call(error) if _UNNAMED.search(str(error)) else None
     name = found.group(1)
     for file in _files(error):
         owner = source.class_named(file, name)
@@ -115,6 +128,21 @@ def _defined(error: TypeError) -> Site | None:
         if made is not None:
             return _site(file, made, name)
     return None
+
+
+def _of_call(error: TypeError) -> Site | None:
+    """Returns the `call` of the user's object that Keras could not hand its arguments to."""
+    found: Site | None = None
+    entry = error.__traceback__
+    while entry is not None:
+        obj = entry.tb_frame.f_locals.get("self")
+        file = _file_of(obj)
+        if file is not None:
+            owner = source.class_named(file, f"{type(obj).__name__}.x")
+            made = source.method_named(owner, "call") if owner is not None else None
+            found = _site(file, made, f"{type(obj).__name__}.call") if made is not None else found
+        entry = entry.tb_next
+    return found
 
 
 def _misnamed(error: BaseException) -> Site | None:

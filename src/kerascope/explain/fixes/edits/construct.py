@@ -6,7 +6,7 @@ import ast
 import difflib
 from collections.abc import Iterator
 
-from kerascope._keras import words
+from kerascope._keras import objects
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
 from kerascope.explain.fixes.patch import Edit
 
@@ -70,6 +70,9 @@ def _super(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if not inner or func.attr != "__init__" or function is None or owner is None:
         return
     # What the constructor takes for itself and hands on to Keras, which does not know it.
+    if call.args and context.text(call.args[0]) != "self":
+        words = ", ".join(context.text(k) for k in call.keywords)
+        yield context.swap(0.8, call, f"{context.text(func)}({words})")
     strange = [k for k in call.keywords if k.arg in given - {None, "name", "dtype", "trainable", "reduction"}]
     if strange:
         kept = [context.text(a) for a in (*call.args, *(k for k in call.keywords if k not in strange))]
@@ -84,7 +87,7 @@ def _words(context: Context, node: ast.Constant) -> Iterator[Proposal]:
     if isinstance(parent, ast.keyword) and not (parent.arg or "").endswith(_SETUP):
         return
     word = str(node.value)
-    known = (*_TYPES, *_PADDING, *words.known())
+    known = (*_TYPES, *_PADDING, *objects.words())
     if word in known or not word.strip() or len(word) > 30 or called(parent) == "einsum":
         return
     meant = _MEANT.get(word.strip().lower(), word.strip().lower())

@@ -154,11 +154,23 @@ def _one_size(context: Context, node: ast.Attribute | ast.Call) -> Iterator[Prop
     parent = context.parents.get(node)
     wanted = isinstance(parent, (ast.BinOp, ast.Tuple, ast.List, ast.Compare))
     wanted = wanted or called(parent) in ("range", "arange", "int", "float", "sqrt")  # type: ignore[arg-type]
+    wanted = wanted or (isinstance(parent, ast.Assign) and _as_size(context, parent))
     if not whole or not wanted or isinstance(context.parents.get(parent), (ast.Subscript,)):  # type: ignore[arg-type]
         return
     outer = called(parent) in ("range", "arange")  # type: ignore[arg-type]
     for index, place in enumerate(("1", "-1", "0", "2") if outer else ("0", "-1", "1", "2")):
         yield context.swap(0.7 + 0.05 * index, node, f"{context.text(node)}[{place}]")
+
+
+def _as_size(context: Context, statement: ast.Assign) -> bool:
+    """Tells whether a name that is set to a whole shape is one of several sizes later, or computed with."""
+    target, function = statement.targets[0], context.function(statement)
+    return isinstance(target, ast.Name) and any(
+        isinstance(n, ast.Name)
+        and n.id == target.id
+        and isinstance(context.parents.get(n), (ast.Tuple, ast.List, ast.BinOp))
+        for n in ast.walk(function or statement)
+    )
 
 
 def _handed_on(context: Context, call: ast.Call) -> Iterator[Proposal]:
