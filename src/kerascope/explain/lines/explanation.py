@@ -46,7 +46,7 @@ def explain(
     if isinstance(error, _NEVER):
         return failure, None
     if failure.site is None:
-        return _of_no_expression(failure, error)
+        return _of_no_expression(failure, error, subject)
     broken, operation = judge(failure)
     probes = Probes()
     if subject is not None and subject.make is not None and _worth_probing(broken, operation):
@@ -66,15 +66,21 @@ def explain(
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
     known = broken.culprit if broken is not None else None
     shapes = broken is None or broken.kind in _ABOUT_SHAPES
-    culprit = _odd(failure) or known or _several(where) or _odd(failure, shapes=shapes)
+    odd = _odd(failure, subject)
+    culprit = odd or known or _several(where) or _odd(failure, subject, shapes=shapes)
     failure = dataclasses.replace(failure, culprit=culprit, vague=vague, logs=(*failure.logs, *probes.logs))
     return failure, finding
 
 
-def _odd(failure: Failure, *, shapes: bool = False) -> Site | None:
+def _odd(failure: Failure, subject: Subject | None, *, shapes: bool = False) -> Site | None:
     """Returns the place of what is suspect by itself; of unusual code nothing is said."""
+    cls: type | None = None
     with contextlib.suppress(Exception):
-        return suspect(failure, shapes=shapes)
+        wrong = failure.error is not None and isinstance(underlying(failure.error), TypeError)
+        if wrong and subject is not None and subject.make is not None:
+            cls = type(subject.make())
+    with contextlib.suppress(Exception):
+        return suspect(failure, shapes=shapes, cls=cls)
     return None
 
 
@@ -90,11 +96,13 @@ def _several(failure: Failure) -> Site | None:
     return None
 
 
-def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, Finding | None]:
+def _of_no_expression(
+    failure: Failure, error: BaseException, subject: Subject | None
+) -> tuple[Failure, Finding | None]:
     """Returns what is wrong where no expression of the user's failed, but Keras refused the object as it is."""
     found = unprepared(error)
     if found is None:
-        return _of_a_definition(failure, error)
+        return _of_a_definition(failure, error, subject)
     file, made, broken = found
     place = (made.lineno, made.end_lineno or made.lineno, made.col_offset, made.end_col_offset or 0)
     finding = Finding(
@@ -108,9 +116,11 @@ def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, 
     return dataclasses.replace(failure, marks=((file, place),)), finding
 
 
-def _of_a_definition(failure: Failure, error: BaseException) -> tuple[Failure, Finding | None]:
+def _of_a_definition(
+    failure: Failure, error: BaseException, subject: Subject | None
+) -> tuple[Failure, Finding | None]:
     """Returns what is wrong where Keras could not call what the user has defined."""
-    culprit = _odd(failure)
+    culprit = _odd(failure, subject)
     if culprit is None:
         return failure, None
     finding = Finding(

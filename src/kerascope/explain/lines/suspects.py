@@ -36,12 +36,15 @@ _UNNAMED = re.compile(r"missing a required argument|too many positional|multiple
 _LIKE = 0.75
 
 
-def suspect(failure: Failure, *, shapes: bool) -> Site | None:
-    """Returns the place to blame beside the failing expression; `shapes` says that sizes disagree there."""
+def suspect(failure: Failure, *, shapes: bool, cls: type | None = None) -> Site | None:
+    """Returns the place to blame beside the failing expression.
+
+    `shapes` says that sizes disagree there; `cls` is the class of what was traced, where that is known.
+    """
     if failure.error is None:
         return None
     error = underlying(failure.error)
-    if isinstance(error, TypeError) and (found := _defined(error)) is not None:
+    if isinstance(error, TypeError) and (found := _defined(error, cls)) is not None:
         return found
     if (found := _misnamed(error)) is not None:
         return found
@@ -53,9 +56,12 @@ def suspect(failure: Failure, *, shapes: bool) -> Site | None:
         if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(node.ctx, ast.Load):
             continue
         value = lookup(frame, node)
-        if value is MISSING or _is_called(site.node, node):
+        stateless = isinstance(value, (int, float)) and "has no attribute 'assign" in str(error)
+        if value is MISSING or (_is_called(site.node, node) and not stateless):
             continue
         setting = _setting(site, node)
+        if setting is not None and stateless:
+            return setting
         if setting is not None and (_odd(value) or (_is_shape(value) and _is_part(site.node, node))):
             return setting
         if setting is not None and _is_worked_out(setting.node, node) and isinstance(value, (int, float)):
@@ -116,13 +122,14 @@ def _setting(site: Site, node: ast.Name | ast.Attribute) -> Site | None:
     return _site(site.file, values[-1], qualname) if values else None
 
 
-def _defined(error: TypeError) -> Site | None:
+def _defined(error: TypeError, cls: type | None) -> Site | None:
     """Returns the definition of the user's function that does not take what it is given."""
     found = _SIGNATURE.search(str(error))
     if found is None:
-        return _of_call(error) if _UNNAMED.search(str(error)) else None
+        return _of_call(cls) if _UNNAMED.search(str(error)) and cls is not None else None
     name = found.group(1)
-    for file in _files(error):
+    own = _file_of(cls) if cls is not None else None
+    for file in dict.fromkeys((*_files(error), *([own] if own is not None else []))):
         owner = source.class_named(file, name)
         made = source.method_named(owner, name.rpartition(".")[2]) if owner is not None else None
         if made is not None:
@@ -130,19 +137,12 @@ def _defined(error: TypeError) -> Site | None:
     return None
 
 
-def _of_call(error: TypeError) -> Site | None:
-    """Returns the `call` of the user's object that Keras could not hand its arguments to."""
-    found: Site | None = None
-    entry = error.__traceback__
-    while entry is not None:
-        obj = entry.tb_frame.f_locals.get("self")
-        file = _file_of(obj)
-        if file is not None:
-            owner = source.class_named(file, f"{type(obj).__name__}.x")
-            made = source.method_named(owner, "call") if owner is not None else None
-            found = _site(file, made, f"{type(obj).__name__}.call") if made is not None else found
-        entry = entry.tb_next
-    return found
+def _of_call(cls: type) -> Site | None:
+    """Returns the `call` of the user's class that Keras could not hand its arguments to."""
+    file = _file_of(cls)
+    owner = source.class_named(file, f"{cls.__name__}.x") if file is not None else None
+    made = source.method_named(owner, "call") if owner is not None else None
+    return _site(file, made, f"{cls.__name__}.call") if file is not None and made is not None else None
 
 
 def _misnamed(error: BaseException) -> Site | None:
@@ -152,7 +152,7 @@ def _misnamed(error: BaseException) -> Site | None:
     entry = error.__traceback__
     while entry is not None:
         obj = entry.tb_frame.f_locals.get("self")
-        file = _file_of(obj)
+        file = _file_of(type(obj))
         if file is not None:
             owner = source.class_named(file, f"{type(obj).__name__}.x")
             own = [n for n in owner.body if isinstance(n, ast.FunctionDef)] if owner is not None else []
@@ -182,15 +182,15 @@ def _files(error: BaseException) -> list[str]:
         file = entry.tb_frame.f_code.co_filename
         if is_users(file):
             found.setdefault(file)
-        held = _file_of(entry.tb_frame.f_locals.get("self"))
+        held = _file_of(type(entry.tb_frame.f_locals.get("self")))
         if held is not None:
             found.setdefault(held)
         entry = entry.tb_next
     return list(found)
 
 
-def _file_of(obj: Any) -> str | None:
-    for made in vars(type(obj)).values() if obj is not None else ():
+def _file_of(cls: type) -> str | None:
+    for made in vars(cls).values():
         code = getattr(getattr(made, "__wrapped__", made), "__code__", None)
         if code is not None and is_users(code.co_filename):
             return str(code.co_filename)

@@ -26,6 +26,7 @@ _SETUP = ("activation", "initializer", "regularizer", "constraint", "padding", "
 
 def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
     """Yields edits of a whole class: attributes that are set where Keras has a property of that name."""
+    yield from _counters(context, owner)
     cls = context.names.get(owner.name)
     bases = cls.__mro__[1:] if isinstance(cls, type) else ()
     places = [n for n in ast.walk(owner) if isinstance(n, ast.Attribute) and context.text(n.value) == "self"]
@@ -37,6 +38,23 @@ def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
             edit for n in places if n.attr == name for edit in context.swap(0, n, f"self.own_{name}").edits
         )
         yield Proposal(0.4, f"self.{name} -> self.own_{name}", edits)
+
+
+def _counters(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
+    """`self.total = 0.0` where `self.total.assign_add(...)` wants a variable."""
+    assigned = {
+        context.text(n.func.value)
+        for n in ast.walk(owner)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr.startswith("assign")
+    }
+    for statement in ast.walk(owner):
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        if not isinstance(target, ast.Attribute) or context.text(target) not in assigned:
+            continue
+        value = statement.value  # type: ignore[attr-defined]
+        if isinstance(value, ast.Constant) or called(value) in ("zeros", "convert_to_tensor", "constant"):
+            new = f'self.add_weight(shape=(), initializer="zeros", name="{target.attr}")'
+            yield context.swap(0.4, value, new)
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:

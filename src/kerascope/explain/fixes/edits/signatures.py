@@ -25,6 +25,9 @@ def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
         if arguments and arguments[0].arg in ("self", "cls"):
             continue
         if not arguments:
+            column = function.col_offset + len(f"def {function.name}(")
+            place = (function.lineno, function.lineno, column, column)
+            yield Proposal(0.2, f"{function.name}() -> {function.name}(self)", (Edit(place, "self"),))
             continue
         first = arguments[0]
         place = (first.lineno, first.lineno, first.col_offset, first.col_offset)
