@@ -89,9 +89,16 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         culprit = over_the_batch(logs[0], trial.sizes[0]) if odd else None
         if culprit is None:
             return None
+    culprit = culprit or _returned(logs)
     return Misbehaviour(
         None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
+
+
+def _returned(logs: Sequence[LineLog]) -> Site | None:
+    """Returns the expression that came out last, where none before it shows what is wrong."""
+    found = [site for site, _ in logs[0].rows if "return" in site.targets] if logs else []
+    return found[-1] if found else None
 
 
 def _of_itself(log: LineLog, batch: int) -> bool:

@@ -56,6 +56,11 @@ def suspect(failure: Failure, *, shapes: bool, cls: type | None = None) -> Site 
         if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(node.ctx, ast.Load):
             continue
         value = lookup(frame, node)
+        if isinstance(value, (type, tuple)) and _is_called(site.node, node):
+            made = _setting(site, node)
+            if made is not None:  # a class that nothing was made of, a layer with a comma behind it
+                return made
+            continue
         stateless = isinstance(value, (int, float)) and "has no attribute 'assign" in str(error)
         if value is MISSING or (_is_called(site.node, node) and not stateless):
             continue
@@ -64,7 +69,10 @@ def suspect(failure: Failure, *, shapes: bool, cls: type | None = None) -> Site 
             return setting
         if setting is not None and (_odd(value) or (_is_shape(value) and _is_part(site.node, node))):
             return setting
-        if setting is not None and _is_worked_out(setting.node, node) and isinstance(value, (int, float)):
+        number = isinstance(value, (int, float)) and setting is not None
+        if setting is not None and (
+            (number and _is_worked_out(setting.node, node)) or setting.name == "add_weight"
+        ):
             computed.append(setting)
     return computed[0] if shapes and len({s.position for s in computed}) == 1 else None
 

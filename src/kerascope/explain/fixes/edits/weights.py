@@ -123,6 +123,9 @@ def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
                     else context.insert(0.6, call, f"shape=({name},)")
                 )
                 yield edit
+        inner = [name for name in context.sizes_near(call) if name.endswith("[-1]")] if not values else []
+        for name in (n for n in context.sizes_near(call) if "[" not in n and inner):
+            yield context.insert(0.7, call, f"shape=({inner[0]}, {name})")
     for value in values[:1]:
         if isinstance(value, (ast.Tuple, ast.List)):
             yield from _elements(context, call, value)
