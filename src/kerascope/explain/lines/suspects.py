@@ -174,7 +174,9 @@ def _misnamed(error: BaseException) -> Site | None:
 
 def meant(cls: type, name: str, own: set[str]) -> list[str]:
     """Returns the methods that Keras calls and a class lacks for which the name of one of its own may be meant."""
-    if name in HOOKS or any(hasattr(base, name) for base in cls.__mro__[1:]):
+    # A layer on torch is a module of torch's too, whose `forward` is Keras's own.
+    known = name not in ABROAD and any(hasattr(base, name) for base in cls.__mro__[1:])
+    if name in HOOKS or known:
         return []
     free = [hook for hook in HOOKS if hook not in own]
     plain = name.strip("_")

@@ -26,8 +26,9 @@ def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
             continue
         if not arguments:
             column = function.col_offset + len(f"def {function.name}(")
+            more = "self, " if function.args.kwarg or function.args.vararg else "self"
             place = (function.lineno, function.lineno, column, column)
-            yield Proposal(0.2, f"{function.name}() -> {function.name}(self)", (Edit(place, "self"),))
+            yield Proposal(0.2, f"{function.name}() -> {function.name}(self)", (Edit(place, more),))
             continue
         first = arguments[0]
         place = (first.lineno, first.lineno, first.col_offset, first.col_offset)
