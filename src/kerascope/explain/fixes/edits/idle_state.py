@@ -24,6 +24,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
                 alike = difflib.SequenceMatcher(None, node.attr, name).ratio()
                 cost = 1.0 - 0.4 * alike + 0.3 * (_sort(value) != _sort(now))
                 yield context.swap(cost, node, f"self.{name}")
+        if _sort(now) == "layer" and isinstance(context.parents.get(node), (ast.BinOp, ast.Tuple, ast.List)):
+            yield from _sizes(context, node)
     elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         parent = context.parents.get(node)
         if isinstance(node.value, bool) or not isinstance(parent, (ast.Call, ast.BinOp, ast.Tuple, ast.List)):
@@ -32,6 +34,17 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             held = "weight" if function.name == "call" and isinstance(parent, ast.Call) else "given"
             if _sort(value) in (held, "given"):
                 yield context.swap(0.8, node, f"self.{name}")
+
+
+def _sizes(context: Context, node: ast.Attribute) -> Iterator[Proposal]:
+    """Nobody computes with a layer: what the constructor is given, in its place."""
+    owner = context.owner(node)
+    for statement in ast.walk(owner) if owner is not None else ():
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        if not isinstance(target, ast.Attribute) or not _on_self(target) or target.attr == node.attr:
+            continue
+        if isinstance(statement.value, (ast.Name, ast.BinOp, ast.Constant)):  # type: ignore[attr-defined]
+            yield context.swap(0.9, node, f"self.{target.attr}")
 
 
 def unread(context: Context, near: ast.AST) -> dict[str, ast.expr]:
