@@ -1,8 +1,9 @@
 """How often a fault made at random is named and mended: slips in the suite's healthy classes that nobody chose.
 
-    python bench/trace_slips.py --seed 3 --count 45 [--backend torch]
+    python bench/trace_slips.py --seed 3 --count 45 [--backend torch] [--of suite|keras|both] [--show]
 
-One slip is made in a healthy class of `trace_bugs/`: another axis, `keepdims` or an axis left out, operands swapped, a
+One slip is made in a healthy class of `trace_bugs/`, or of Keras itself (`--of keras`; see `trace_keras.py`): what
+`trace_mutations.py` lists, and another axis, `keepdims` or an axis left out, operands swapped, a
 `transpose` or `expand_dims` left out, sizes of a reshape or weight in another order, letters of an einsum exchanged, an
 index lost, another local name, another number of units. Slips that change nothing, and those that neither raise nor
 break a promise, are passed over. The seed says which classes and slips are taken, so a new one gives new faults.
@@ -22,6 +23,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE)]
+from trace_mutations import mutated  # noqa: E402 - its folder is no package
+
 _AXES = ("-1", "0", "1", "2")
 _LAYERS = ("Dense", "Conv1D", "Conv2D", "GRU", "LSTM")
 _DROPPED = ("expand_dims", "transpose", "swapaxes", "squeeze", "cast", "reshape")
@@ -51,8 +55,12 @@ class Slips:
     def made(self) -> list[tuple[str, str]]:
         """Returns each slip by its kind, with the whole source after it."""
         found = []
-        for function in (n for n in ast.walk(ast.parse(self.source)) if isinstance(n, ast.FunctionDef)):
-            for kind, node, new in self._of_function(function):
+        tree = ast.parse(self.source)
+        owners = {f: c for c in ast.walk(tree) if isinstance(c, ast.ClassDef) for f in c.body}
+        for function in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)):
+            owner = owners.get(function)
+            slips = [*self._of_function(function), *mutated(self.text, function, owner, self.draw)]
+            for kind, node, new in slips:
                 begin, end = self._place(node)
                 found.append((kind, self.source[:begin] + new + self.source[end:]))
         return found
@@ -147,7 +155,7 @@ def slipped(case: Any, draw: random.Random) -> tuple[str, Any] | None:
     if not made:
         return None
     kind = draw.choice(sorted({kind for kind, _ in made}))
-    text = draw.choice([text for each, text in made if each == kind])
+    text = draw.choice(sorted({text for each, text in made if each == kind}))
     good, bad = source[head:].strip("\n"), text[head:].strip("\n")
     return kind, dataclasses.replace(case, good=good, bad=bad, named=())
 
@@ -161,18 +169,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=45)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--of", choices=("suite", "keras", "both"), default="suite")
+    parser.add_argument("--listed", action="store_true", help="only whether undoing it would be tried: quick")
+    parser.add_argument("--show", action="store_true", help="the lines before and after the slip")
     options = parser.parse_args()
     os.environ["KERAS_BACKEND"] = options.backend
     sys.path[:0] = [str(HERE), str(HERE.parent / "src")]
     import trace_bugs as script  # this folder's script and the package of cases share a name: the package is found
     from trace_bugs import load
+    from trace_bugs.case import Case
+    from trace_keras import cases as of_keras
 
     draw, folder = random.Random(options.seed), Path(tempfile.mkdtemp())
-    cases = [c for c in script.ALL if options.backend in c.backends]
+    cases = [c for c in script.ALL if options.backend in c.backends] if options.of != "keras" else []
+    cases += of_keras(Case) if options.of != "suite" else []
     draw.shuffle(cases)
     bench = _bench()
     scores: list[Any] = []
-    for case in cases:
+    tried = 0
+    for case in cases * 20:
         if len(scores) >= options.count:
             break
         made = slipped(case, draw)
@@ -183,12 +198,76 @@ def main() -> None:
             twins = load(faulty, faulty.faulty(), folder), load(faulty, faulty.healthy(), folder)
         except Exception:  # no longer a module that can be imported
             continue
-        if not bench.same(*twins):
-            score = bench.score(faulty, folder, options.seconds)
-            if score.noticed:
-                scores.append(score)
-                print(f"{kind:14}", bench.line(score), flush=True)
+        if bench.same(*twins) or not bench.same(twins[1], twins[1]):
+            continue
+        tried += 1
+        if options.listed:
+            place, count = undone(bench, faulty, folder)
+            scores.append(place)
+            print(f"{kind:14} {case.name:20} {place} of {count}", flush=True)
+            if options.show and place is None and count is not None:
+                print(_lines(faulty, ""), flush=True)
+            continue
+        score = bench.score(faulty, folder, options.seconds)
+        if score.noticed:
+            scores.append(score)
+            print(f"{kind:14}", bench.line(score), flush=True)
+        if options.show:
+            print(_lines(faulty, "" if score.noticed else f"UNNOTICED {kind} {case.name}"), flush=True)
+    if options.listed:
+        print(
+            f"of {len(scores)} slips, undoing {sum(p is not None for p in scores)} is among the changes listed"
+        )
+        return
     print(bench.table([(options.backend, f"seed {options.seed}", scores)]))
+    print(f"{tried - len(scores)} more slips change the result, and neither raise nor break a promise.")
+
+
+def undone(bench: Any, case: Any, folder: Path) -> tuple[int | None, int | None]:
+    """Returns the place of the change that undoes a slip among those listed (None: it is not), and how many there are.
+
+    Nothing is tried. None and None where nothing was noticed.
+    """
+    from trace_bugs import load
+
+    from kerascope.explain.fixes.candidates import FAMILIES, after
+    from kerascope.explain.fixes.outcome import Trial
+    from kerascope.explain.fixes.search import _Search
+
+    faulty = load(case, case.faulty(), folder)
+    subject, failure, _ = bench.diagnose(faulty)
+    if failure is None:
+        return None, None
+    families = FAMILIES
+    listed = _Search(Trial(subject), failure, 10.0, None, families, "")._listed()
+    wanted = _meaning(case.healthy())
+    for place, candidate in enumerate(listed):
+        try:
+            found = _meaning(after(candidate)) == wanted
+        except SyntaxError:
+            continue
+        if found:
+            return place, len(listed)
+    return None, len(listed)
+
+
+def _meaning(source: str) -> str:
+    """Returns what a source says, whatever the order of keywords and the brackets of tuples."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(getattr(node, "body", None), list):
+            node.body = [s for s in node.body if not isinstance(s, ast.Pass)] or node.body
+        if isinstance(node, ast.Call):
+            node.keywords.sort(key=lambda k: k.arg or "")
+    return ast.dump(tree).replace("List(", "Tuple(")
+
+
+def _lines(case: Any, title: str) -> str:
+    import difflib
+
+    diff = difflib.unified_diff(case.healthy().splitlines(), case.faulty().splitlines(), n=0, lineterm="")
+    lines = [line for line in diff if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    return "\n".join([*([title] if title else []), *(f"      {line}" for line in lines)])
 
 
 def _bench() -> Any:

@@ -12,6 +12,7 @@ from kerascope.api.summary import KINDS as TOPOLOGY
 from kerascope.api.timing import SPEED
 from kerascope.detect.registry import detectors
 from kerascope.detect.smells import KINDS as SMELLS
+from kerascope.explain.fixes.misbehave import KINDS as MISBEHAVIOUR
 from kerascope.explain.lines.kinds import KINDS as ERRORS
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "findings"
@@ -23,8 +24,8 @@ PROGRAMS = {
 
 
 WATCHED = {kind for each in detectors() for kind in each.kinds} | set(ERRORS)
-TRACED = set(SMELLS) - WATCHED
-"""Kinds that only a trace finds; tests/detect/smells runs their programs."""
+TRACED = {*SMELLS, *MISBEHAVIOUR} - WATCHED
+"""Kinds that only a trace finds; tests/detect/smells and tests/explain/fixes/test_misbehave.py run their programs."""
 LOOKED_AT = set(TOPOLOGY)
 """Kinds that only `summary` and `plot` find; tests/topology runs their programs."""
 

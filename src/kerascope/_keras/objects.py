@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 import os
 import random
@@ -296,3 +297,11 @@ def step_arguments(model: Any, step: Callable[..., Any], args: tuple[Any, ...]) 
         groups.append(model.optimizer.variables if model.optimizer is not None else [])
     groups.append(model.metrics_variables)
     return tuple([variable.value for variable in group] for group in groups), data
+
+
+@functools.cache
+def words() -> tuple[str, ...]:
+    """Returns the names of activations, initializers, regularizers and constraints that can be given as words."""
+    modules = (keras.activations, keras.initializers, keras.regularizers, keras.constraints)
+    names = {name for module in modules for name in dir(module) if name.islower() and name[0] != "_"}
+    return tuple(sorted(names - {"get", "serialize", "deserialize"}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -81,6 +83,17 @@ def test_the_finding_names_the_line(tmp_path):
     assert finding.kind == "batch-axis"
     assert finding.location.expression == "ops.mean(x, axis=0, keepdims=True)"
     assert "other rows" in finding.explanation
+
+
+@pytest.mark.parametrize("state", ["broken", "fixed"])
+def test_programs_of_the_page_are_what_they_say(state, tmp_path, monkeypatch):
+    page = Path(__file__).resolve().parents[3] / "docs" / "findings" / "batch-axis.md"
+    program = re.search(rf"```python {state}\n(.*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / f"page_batch_axis_{state}.py").write_text(program[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    found = importlib.import_module(f"page_batch_axis_{state}").found.findings
+    assert [f.kind for f in found] == (["batch-axis"] if state == "broken" else [])
+    assert all("(-1, 4, 3)" in (f.fixes[0].patch or "") for f in found)
 
 
 def test_amounts_and_probabilities_are_made_up_as_such():

@@ -12,11 +12,14 @@ from kerascope.explain.fixes.edits import (
     alike,
     arguments,
     casts,
+    construct,
     counting,
     definitions,
     einsum,
     given,
     idiom,
+    idle_state,
+    kin,
     layout,
     moving,
     names,
@@ -25,15 +28,18 @@ from kerascope.explain.fixes.edits import (
     picking,
     python,
     results,
+    scope,
     settings,
     shapes,
     siblings,
+    signatures,
     slices,
     slopes,
     structure,
     targets,
     unknown,
     weights,
+    wording,
 )
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, position
 from kerascope.explain.fixes.left_out import ORPHANED, LeftOut
@@ -68,6 +74,12 @@ FAMILIES: tuple[ModuleType, ...] = (
     slices,
     alike,
     targets,
+    kin,
+    wording,
+    idle_state,
+    signatures,
+    scope,
+    construct,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, peraxis, shapes, operands, slopes, python, casts)

@@ -43,7 +43,7 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
     for weight in weights[:_MOST_WEIGHTS] + weights[_MOST_WEIGHTS:][-1:]:
         if not differs(_with_other_weight(trial, instance, weight), result):
             # A bias before a softmax or a normalisation has none in sound layers too.
-            outcome.demerits[f"weight {weight.name!r} has no effect"] = 0.3 if "bias" in weight.name else 1.5
+            outcome.demerits[f"weight {weight.name!r} has no effect"] = 0.1 if "bias" in weight.name else 1.5
 
 
 def differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:

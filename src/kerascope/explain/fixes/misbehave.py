@@ -33,6 +33,9 @@ from kerascope.probe.lines.session import recording
 from kerascope.record.lines import LineLog, Site
 from kerascope.values import Evidence, Finding, SourceSpan
 
+KINDS = ("batch-axis",)
+"""What kinds of findings these faults are, beside those of an error on other inputs; each has a page in the docs."""
+
 _TOLERANCE = 1e-4
 
 
@@ -86,9 +89,16 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         culprit = over_the_batch(logs[0], trial.sizes[0]) if odd else None
         if culprit is None:
             return None
+    culprit = culprit or _returned(logs)
     return Misbehaviour(
         None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
+
+
+def _returned(logs: Sequence[LineLog]) -> Site | None:
+    """Returns the expression that came out last, where none before it shows what is wrong."""
+    found = [site for site, _ in logs[0].rows if "return" in site.targets] if logs else []
+    return found[-1] if found else None
 
 
 def _of_itself(log: LineLog, batch: int) -> bool:
@@ -330,7 +340,7 @@ def misbehaviour_finding(found: Misbehaviour, name: str) -> Finding:
     if found.output is not None:
         evidence.append(Evidence("output in terms of the batch size B", written(found.output)))
     return Finding(
-        kind="batch-axis",
+        kind=KINDS[0],
         severity="warning",
         confidence=0.9,
         title=f"{name}: {found.reason}",

@@ -101,7 +101,7 @@ class _Search:
         if len(logs) < 2:
             logs = (*logs, *retrace.probes(self.trial, 1 if logs else 2))
         files = {a.file for log in logs for a in log.activations if is_users(a.file)}
-        files |= {file for file, _ in failure.marks}
+        files |= {file for file, _ in failure.marks} | ({failure.culprit.file} if failure.culprit else set())
         found: list[Candidate] = []
         for file in files:
             try:

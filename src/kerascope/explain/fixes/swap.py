@@ -217,6 +217,8 @@ def _added(old: types.CodeType, new: types.CodeType) -> Iterator[types.CodeType]
 
 
 def _new_methods(theirs: Sequence[types.CodeType], ours: Sequence[types.CodeType]) -> list[types.CodeType]:
-    """Returns what the second class body defines beside what the first does, under other names."""
+    """Returns what the second class body defines beside what the first does, or one of them under another name."""
     names = {code.co_name for code in theirs}
-    return [code for code in ours if code.co_name not in names] if len(ours) > len(theirs) else []
+    new = [code for code in ours if code.co_name not in names]
+    renamed = len(ours) == len(theirs) and len(new) == 1 and new[0].co_name.isidentifier()
+    return new if len(ours) > len(theirs) or renamed else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from kerascope.explain.lines.kinds import KINDS
 from kerascope.explain.lines.reading import Operation, Tensor, shown
 from kerascope.explain.lines.rules import Broken, rules_for
 from kerascope.explain.lines.rules.objects import unprepared
+from kerascope.explain.lines.suspects import suspect
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Position, Site
@@ -44,7 +46,7 @@ def explain(
     if isinstance(error, _NEVER):
         return failure, None
     if failure.site is None:
-        return _of_no_expression(failure, error)
+        return _of_no_expression(failure, error, subject)
     broken, operation = judge(failure)
     probes = Probes()
     if subject is not None and subject.make is not None and _worth_probing(broken, operation):
@@ -62,9 +64,24 @@ def explain(
     if broken is not None and broken.culprit is None and found:
         broken = dataclasses.replace(broken, culprit=found[0].event.site)
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
-    culprit = broken.culprit if broken is not None and broken.culprit is not None else _several(where)
+    known = broken.culprit if broken is not None else None
+    shapes = broken is None or broken.kind in _ABOUT_SHAPES
+    odd = _odd(failure, subject)
+    culprit = odd or known or _several(where) or _odd(failure, subject, shapes=shapes)
     failure = dataclasses.replace(failure, culprit=culprit, vague=vague, logs=(*failure.logs, *probes.logs))
     return failure, finding
+
+
+def _odd(failure: Failure, subject: Subject | None, *, shapes: bool = False) -> Site | None:
+    """Returns the place of what is suspect by itself; of unusual code nothing is said."""
+    cls: type | None = None
+    with contextlib.suppress(Exception):
+        wrong = failure.error is not None and isinstance(underlying(failure.error), TypeError)
+        if wrong and subject is not None and subject.make is not None:
+            cls = type(subject.make())
+    with contextlib.suppress(Exception):
+        return suspect(failure, shapes=shapes, cls=cls)
+    return None
 
 
 def _several(failure: Failure) -> Site | None:
@@ -79,11 +96,13 @@ def _several(failure: Failure) -> Site | None:
     return None
 
 
-def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, Finding | None]:
+def _of_no_expression(
+    failure: Failure, error: BaseException, subject: Subject | None
+) -> tuple[Failure, Finding | None]:
     """Returns what is wrong where no expression of the user's failed, but Keras refused the object as it is."""
     found = unprepared(error)
     if found is None:
-        return failure, None
+        return _of_a_definition(failure, error, subject)
     file, made, broken = found
     place = (made.lineno, made.end_lineno or made.lineno, made.col_offset, made.end_col_offset or 0)
     finding = Finding(
@@ -95,6 +114,25 @@ def _of_no_expression(failure: Failure, error: BaseException) -> tuple[Failure, 
         location=SourceSpan(file, made.lineno, made.lineno, f"def {made.name}"),
     )
     return dataclasses.replace(failure, marks=((file, place),)), finding
+
+
+def _of_a_definition(
+    failure: Failure, error: BaseException, subject: Subject | None
+) -> tuple[Failure, Finding | None]:
+    """Returns what is wrong where Keras could not call what the user has defined."""
+    culprit = _odd(failure, subject)
+    if culprit is None:
+        return failure, None
+    finding = Finding(
+        kind="wrong-argument",
+        severity="fault",
+        confidence=1.0,
+        title=f"`{culprit.source}` is not what Keras calls",
+        explanation=said(error) or type(underlying(error)).__name__,
+        location=SourceSpan(culprit.file, culprit.line, culprit.line, culprit.source),
+    )
+    marks = ((culprit.file, culprit.position),)
+    return dataclasses.replace(failure, culprit=culprit, marks=marks), finding
 
 
 def explanation_of(failure: Failure, *, complete: bool = True) -> Finding:
@@ -116,7 +154,7 @@ def judge(failure: Failure) -> tuple[Broken | None, Operation]:
     for rule in rules_for(operation):
         try:
             broken = rule(operation)
-        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
+        except Exception:
             continue  # unusual code that the rule was not made for; the others may still know
         if broken is not None:
             return broken, operation

@@ -76,6 +76,7 @@ class Context:
     ) -> None:
         self.source, self.tree, self.names, self.batch = source, tree, names, batch
         self._several = several
+        self.unread: dict[ast.ClassDef, dict[str, ast.expr]] = {}  # filled by `idle_state`
         self._shapes, self._types = shapes, types_
         self._lines = source.encode().splitlines(keepends=True)
         self.parents: dict[ast.AST, ast.AST] = {

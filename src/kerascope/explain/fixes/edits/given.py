@@ -90,6 +90,8 @@ def _values(
 ) -> Iterator[tuple[float, list[str]]]:
     """Yields what may be meant for the missing arguments."""
     own = call.args[-1] if call.args else None
+    if called(call) in ("clip", "clamp") and len(missing) == 1 and len(call.args) == 2:
+        yield 0.5, [f"1.0 - {context.text(call.args[1])}"]
     if list(missing) in (["axis"], ["dim"]):
         yield from ((0.6 + 0.1 * index, [axis]) for index, axis in enumerate(("-1", "1", "2")))
         return

@@ -135,9 +135,12 @@ def _is_known(context: Context, value: ast.expr, there: ast.Call, here: ast.Call
 
 def _lacking(context: Context, call: ast.Call, others: list[ast.Call]) -> Iterator[Proposal]:
     """What every other layer of the same class is given, and this one is not."""
-    if not others or not called(call)[:1].isupper():
-        return
     given = {k.arg for k in call.keywords}
+    if not others or not called(call)[:1].isupper():
+        beside = [o for o in others if context.function(o) is context.function(call)]
+        for keyword in (k for o in beside for k in o.keywords if k.arg not in (None, "name", *given)):
+            yield context.insert(0.9, call, f"{keyword.arg}={context.text(keyword.value)}")
+        return
     for keyword in others[0].keywords:
         if keyword.arg in (None, "name", "seed", "activation", *given):
             continue
@@ -177,11 +180,21 @@ def _forgotten_layer(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if not held or owner is None or function is None or not isinstance(context.parents.get(node), _PLACES):
         return
     read = {n.attr for n in ast.walk(owner) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    for method in owner.body:
+        own = isinstance(method, ast.FunctionDef) and len(method.args.args) == 2 and not method.decorator_list
+        if own and method.name not in read and _is_own(context, owner, method.name):  # type: ignore[attr-defined]
+            yield context.swap(0.9, node, f"self.{method.name}({context.text(node)})")  # type: ignore[attr-defined]
     for statement in ast.walk(owner):
         if isinstance(statement, ast.Assign) and called(statement.value)[:1].isupper():
             for target in statement.targets:
                 if isinstance(target, ast.Attribute) and target.attr not in read:
                     yield context.swap(0.8, node, f"{context.text(target)}({context.text(node)})")
+
+
+def _is_own(context: Context, owner: ast.ClassDef, name: str) -> bool:
+    """Tells whether no base of a class knows a method: Keras calls those that it knows."""
+    cls = context.names.get(owner.name)
+    return isinstance(cls, type) and name[:2] != "__" and not any(hasattr(b, name) for b in cls.__mro__[1:])
 
 
 def _turned(context: Context, call: ast.Call) -> Iterator[Proposal]:

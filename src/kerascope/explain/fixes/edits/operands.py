@@ -143,11 +143,23 @@ def lined_up(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) 
             text = context.spell("mean", node, context.text(operand), "-1")
             if text is not None:  # a value per element meets a value per sample or step
                 yield context.swap(1.0, operand, text)
+                if _adds_up(context, node):
+                    yield context.swap(0.95, operand, text.replace("mean", "sum", 1))
         if len(shape) >= 2 and len(shape) == len(target):
             turned = (*shape[:-2], shape[-1], shape[-2])
             text = context.spell("swap", node, context.text(operand))
             if text is not None and _broadcast(turned, target) is not None and turned != shape:
                 yield context.swap(1.4 if 1 not in turned else 1.8, operand, text)
+
+
+def _adds_up(context: Context, node: ast.AST) -> bool:
+    """Tells whether the function a node stands in adds up along the last axis elsewhere, and takes no mean."""
+    function = context.function(node)
+    made = [n for n in ast.walk(function) if isinstance(n, ast.Call)] if function is not None else []
+    names = {
+        called(n).removeprefix("reduce_") for n in made if any(k.arg in ("axis", "dim") for k in n.keywords)
+    }
+    return "sum" in names and "mean" not in names
 
 
 def _given_axes(

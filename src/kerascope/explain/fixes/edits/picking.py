@@ -110,7 +110,7 @@ def _as_list(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield Proposal(1.0, f"{', '.join(map(context.text, args))} -> in a list", edits)
     listed = args[0].elts if len(args) == 1 and isinstance(args[0], (ast.List, ast.Tuple)) else []
     own = context.text(call.func).startswith("self.")
-    if own and len(listed) > 1 and all(context.shape(e) is not None for e in listed):
+    if own and len(listed) > 1 and any(context.shape(e) is not None for e in listed):
         yield context.swap(1.1, args[0], ", ".join(map(context.text, listed)))
 
 

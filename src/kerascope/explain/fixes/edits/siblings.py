@@ -18,9 +18,10 @@ _RANKED = re.compile(r"([123])D$")
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) and context.shape(node) is None
-    if product and context.shape(node.left) and context.shape(node.right):  # type: ignore[attr-defined]
+    if product:
         text = f"{context.text(node.left)} * {context.text(node.right)}"  # type: ignore[attr-defined]
-        yield context.swap(1.4, node, text)
+        summed = called(context.parents.get(node, node)).removeprefix("reduce_") == "sum"
+        yield context.swap(0.9 if summed else 1.4, node, text)
     if not isinstance(node, ast.Call):
         return
     if called(node) in ("matmul", "dot", "bmm", "mm") and len(node.args) >= 2:

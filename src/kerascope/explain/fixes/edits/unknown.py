@@ -10,7 +10,7 @@ import types
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from kerascope.explain.fixes.edits.context import Context, Proposal
+from kerascope.explain.fixes.edits.context import Context, Proposal, called
 from kerascope.explain.fixes.edits.parameters import end_of_parameters
 from kerascope.explain.fixes.patch import Edit
 
@@ -22,14 +22,28 @@ _ELSEWHERE = {
     "clip_by_value": "clip", "clamp": "clip", "l2_normalize": "normalize", "int_shape": "shape", "sqr": "square",
     "reduce_variance": "var", "variance": "var", "view": "reshape", "repeat_interleave": "repeat", "to": "cast",
     "unbind": "unstack", "chunk": "split", "acos": "arccos", "batch_matmul": "matmul", "astype": "cast",
+    "reduce_std": "std", "ln": "log", "switch": "where", "is_nan": "isnan", "add_n": "sum", "argwhere": "nonzero",
+    "to_categorical": "one_hot", "random_normal": "normal", "l2_norm": "norm", "moveaxes": "moveaxis",
+    "repeat_elements": "repeat", "fill": "full", "matvec": "matmul", "triu_indices": "triu",
+    "Linear": "Dense", "LayerNorm": "LayerNormalization", "BatchNorm": "BatchNormalization",
+    "BatchNorm1d": "BatchNormalization", "BatchNorm2d": "BatchNormalization", "GroupNorm": "GroupNormalization",
+    "RMSNorm": "RMSNormalization", "MultiheadAttention": "MultiHeadAttention", "ConvTranspose2d": "Conv2DTranspose",
+    "MaxPool1d": "MaxPooling1D", "MaxPool2d": "MaxPooling2D", "AvgPool1d": "AveragePooling1D",
+    "AvgPool2d": "AveragePooling2D", "MaxPool1D": "MaxPooling1D", "MaxPool2D": "MaxPooling2D",
+    "AvgPool2D": "AveragePooling2D", "AdaptiveAvgPool1d": "GlobalAveragePooling1D",
+    "AdaptiveAvgPool2d": "GlobalAveragePooling2D", "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D", "Upsample": "UpSampling2D", "Parameter": "Variable",
 }  # fmt: skip
 """Functions of tensors as other libraries call them, and as Keras does."""
+_METHODS = {"add_variable": "add_weight", "add_parameter": "add_weight", "register_buffer": "add_weight"}
+"""What other libraries call the methods of a layer."""
 _WORDS = {
     "dim": "axis", "dims": "axes", "axes": "axis", "axis": "dim", "perm": "axes", "keepdim": "keepdims",
     "keep_dims": "keepdims", "keepdims": "keepdim", "depth": "num_classes", "newshape": "shape", "input": "x",
     "filters": "units", "units": "filters", "stride": "strides", "kernel": "kernel_size", "size": "shape",
     "prob": "rate", "p": "rate", "std": "stddev", "init": "initializer",
 }  # fmt: skip
+_RANDOM = ast.parse("keras.random", mode="eval").body
 _ALIKE = 0.7
 _MODES = ("training", "mask", "sample_weight")
 _AWAY = ("numpy", "detach", "cpu", "eval", "contiguous", "as_list", "clone")
@@ -44,6 +58,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _of_self(context, node)
     elif isinstance(node, ast.Call):
         yield from _keywords(context, node)
+        yield from _by_place(context, node)
         yield from _method(context, node)
 
 
@@ -137,9 +152,16 @@ def _of_self(context: Context, node: ast.Attribute) -> Iterator[Proposal]:
     if owner is None or not _on_self(node):
         return
     known = held(context, owner)
+    if node.attr in _METHODS and node.attr not in known:
+        yield context.swap(0.5, node, f"self.{_METHODS[node.attr]}")
     if node.attr in known or _inherited(context, owner, node.attr):
         return
     read = {n.attr for n in ast.walk(owner) if _on_self(n)}
+    called_ = isinstance(parent := context.parents.get(node), ast.Call) and parent.func is node
+    if called_:
+        methods = [name for name in dir(context.names[owner.name]) if name[:1] != "_" and name not in known]
+        meant = difflib.get_close_matches(node.attr, methods, 2, 0.8)
+        yield from (context.swap(0.5, node, f"self.{name}") for name in meant)
     for name in known:
         alike = difflib.SequenceMatcher(None, node.attr, name).ratio()
         if alike > _ALIKE or name not in read:
@@ -186,6 +208,9 @@ def _inherited(context: Context, owner: ast.ClassDef, name: str) -> bool:
 def _of_module(context: Context, node: ast.Attribute) -> Iterator[str]:
     """Yields what stands for a function that its module does not have: another name, or another module."""
     module = context.resolve(node.value)
+    inner = isinstance(context.parents.get(node), ast.Attribute)
+    if module is None and not inner and _is_foreign(context, node.value):
+        yield from _of_another_library(context, node.attr)
     if not isinstance(module, types.ModuleType) or hasattr(module, node.attr):
         return
     name = node.attr
@@ -199,8 +224,31 @@ def _of_module(context: Context, node: ast.Attribute) -> Iterator[str]:
         for other in (name, plain, _ELSEWHERE.get(name, "")):
             if other and hasattr(found, other):
                 yield f"{spelled}.{other}"
+    if "keras" in context.names and hasattr(context.resolve(_RANDOM), plain):
+        yield f"keras.random.{plain}"
     for near in difflib.get_close_matches(name, vars(module), 2, 0.75):
         yield f"{prefix}.{near}"
+
+
+def _is_foreign(context: Context, base: ast.expr) -> bool:
+    """Tells a dotted name that begins with one that nothing sets, such as `tf.nn` or `K`."""
+    while isinstance(base, ast.Attribute):
+        base = base.value
+    if not isinstance(base, ast.Name) or base.id in context.names or hasattr(builtins, base.id):
+        return False
+    return base.id != "self" and not _bound(context, base)
+
+
+def _of_another_library(context: Context, name: str) -> Iterator[str]:
+    """Yields what the file's own modules have for a function of a library that it does not import."""
+    plain = name.removeprefix("reduce_").removeprefix("random_")
+    own = [n for n in ("layers", "keras.layers", "keras.random", "keras.activations", "random")
+           if context.resolve(ast.parse(n, mode="eval").body) is not None]  # fmt: skip
+    for spelled in [*context.prefixes(), *own]:
+        found = context.resolve(ast.parse(spelled, mode="eval").body)
+        for other in dict.fromkeys((_ELSEWHERE.get(name, ""), plain, name)):
+            if other and hasattr(found, other):
+                yield f"{spelled}.{other}"
 
 
 def _method(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -212,9 +260,9 @@ def _method(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield context.swap(0.5, call, context.text(func.value))
     if context.shape(func.value) is None or context.shape(call) is not None or context.parts(call):
         return
-    for prefix in context.prefixes():
+    for prefix in context.prefixes()[:1]:
         module = context.resolve(ast.parse(prefix, mode="eval").body)
-        for name in (func.attr, _ELSEWHERE.get(func.attr, "")):
+        for name in (_ELSEWHERE.get(func.attr, ""), func.attr):
             if name and hasattr(module, name):
                 given = [context.text(a) for a in call.args]
                 if name in ("reshape", "transpose") and len(given) > 1:
@@ -223,7 +271,6 @@ def _method(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 yield context.swap(
                     0.6, call, f"{prefix}.{name}({', '.join([context.text(func.value), *given])})"
                 )
-                return
 
 
 # -- keywords ---------------------------------------------------------------------------------------------------------
@@ -241,11 +288,10 @@ def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
     for keyword in given:
         if keyword.arg is None or keyword.arg in taken:
             continue
-        new = _WORDS.get(keyword.arg, "")
-        if new not in free:
-            new = next(iter(difflib.get_close_matches(keyword.arg, free, 1, _ALIKE)), "")
-        if not new:
+        others = _meant(keyword.arg, free)
+        if not others:
             continue
+        new = others[0]
         place = (keyword.lineno, keyword.lineno, keyword.col_offset, keyword.col_offset + len(keyword.arg))
         edits += context.replace(0, place, keyword.arg, new).edits
         shown.append(f"{keyword.arg}= -> {new}=")
@@ -258,6 +304,40 @@ def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
     first = call.args[0] if call.args else None
     if twice and "name" in taken and isinstance(first, ast.Constant) and isinstance(first.value, str):
         yield context.swap(0.3, first, f"name={context.text(first)}")
+
+
+def _meant(word: str, free: list[str]) -> list[str]:
+    """Returns the parameters that a keyword may be meant for: `act` for `activation`, `heads` for `num_heads`."""
+    if (new := _WORDS.get(word, "")) in free:
+        return [new]
+    near = difflib.get_close_matches(word, free, 1, _ALIKE)
+    begun = [name for name in free if len(word) > 1 and (name.startswith(word) or word.startswith(name))]
+    parts = set(word.split("_"))
+    shared = [name for name in free if parts & set(name.split("_")) or (len(word) > 3 and word in name)]
+    return [*near, *begun, *shared]
+
+
+def _by_place(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`add_weight("w", (3, 4), "ones")`, as it was once written: what each argument is says what it is for."""
+    if called(call) not in ("add_weight", "add_variable") or not call.args:
+        return
+    words: list[str] = []
+    taken = {k.arg for k in call.keywords}
+    for argument in call.args:
+        text = context.text(argument)
+        name = "initializer"
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            name = "dtype" if argument.value.startswith(("float", "int")) else name
+            name = "name" if "name" not in taken and not words else name
+        elif isinstance(argument, (ast.Tuple, ast.List)) or "shape" in text:
+            name = "shape"
+        if name in taken:
+            return
+        taken.add(name)
+        words.append(f"{name}={text}")
+    words += [context.text(k) for k in call.keywords]
+    if len(call.args) > 1 or "shape" not in words[0]:
+        yield context.swap(0.3, call, f"{context.text(call.func)}({', '.join(words)})")
 
 
 def _left_out(context: Context, call: ast.Call, strange: list[ast.keyword]) -> Iterator[Proposal]:

@@ -114,6 +114,8 @@ def _held_size(context: Context, value: ast.Constant | ast.Name) -> Iterator[Pro
 
 def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
     values = [k.value for k in call.keywords if k.arg == "shape"] + call.args[:1]
+    if context.shape(call) is None and not any(k.arg == "initializer" for k in call.keywords):
+        yield context.insert(0.7, call, 'initializer="zeros"')  # a metric has none by itself
     if not values or context.text(values[0]) == "()":
         for name in context.sizes_near(call):
             if "[" not in name and name not in ("name", "dtype"):
@@ -123,6 +125,9 @@ def _weight(context: Context, call: ast.Call) -> Iterator[Proposal]:
                     else context.insert(0.6, call, f"shape=({name},)")
                 )
                 yield edit
+        inner = [name for name in context.sizes_near(call) if name.endswith("[-1]")] if not values else []
+        for name in (n for n in context.sizes_near(call) if "[" not in n and inner):
+            yield context.insert(0.7, call, f"shape=({inner[0]}, {name})")
     for value in values[:1]:
         if isinstance(value, (ast.Tuple, ast.List)):
             yield from _elements(context, call, value)

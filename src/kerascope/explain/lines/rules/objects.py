@@ -33,7 +33,8 @@ def missing_super(operation: Operation) -> Broken | None:
     if isinstance(error, AttributeError) and owner is None:
         obj = getattr(error, "obj", None)
     if _FORGOTTEN.search(operation.message) or isinstance(error, AttributeError):
-        obj = getattr(error, "obj", None) or obj
+        held = getattr(error, "obj", None)
+        obj = obj if held is None else held
         owner = owner or _class_of(obj)
         file = _file_of(obj) or file
     if owner is None or not (_FORGOTTEN.search(operation.message) or _is_inner(error)):
