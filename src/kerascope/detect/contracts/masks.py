@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import alone, masking, objects
-from kerascope.detect.contracts.case import BATCH, Case, arrays
+from kerascope._keras import masking, objects
+from kerascope.detect.contracts.case import BATCH, Case, arrays, line_by_line
 from kerascope.detect.contracts.inputs import SEQUENCES
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import (
@@ -68,21 +67,11 @@ def masks(case: Case) -> Iterator[Finding]:
 
 
 def _masked(case: Case, x: np.ndarray, mask: np.ndarray) -> tuple[list[np.ndarray], np.ndarray | None]:
-    """Returns the result for a tensor with a mask and the mask that it carries, compiled once where that is cheaper."""
+    """Returns the result for a tensor with a mask and the mask that it carries."""
     instance = case.built()
     restore(case)
-    if backend.name() == "jax" and case.cache.get("masked", True) is not False:
-        if "masked" not in case.cache:
-            case.cache["masked"] = backend.compiled(
-                lambda x, mask: masking.call_masked(instance, x, mask), alone.variables(instance)
-            )
-        try:
-            result, outgoing = case.cache["masked"](objects.to_tensor(x), objects.to_tensor(mask))
-            return arrays(result), None if outgoing is None else objects.to_numpy(outgoing)
-        except Exception:  # what cannot be compiled has a contract of its own
-            case.cache["masked"] = False
-            restore(case)
-    result, outgoing = masking.call_masked(instance, x, mask)
+    with line_by_line(x):
+        result, outgoing = masking.call_masked(instance, x, mask)
     return arrays(result), None if outgoing is None else objects.to_numpy(outgoing)
 
 
@@ -181,9 +170,10 @@ def _longer(case: Case, x: np.ndarray, mask: np.ndarray, output: np.ndarray) -> 
         return
     restore(case)
     try:
-        longer, _ = masking.call_masked(
-            instance, np.pad(x, ((0, 0), (0, 1), (0, 0))), np.pad(mask, ((0, 0), (0, 1)))
-        )
+        with line_by_line(x):
+            longer, _ = masking.call_masked(
+                instance, np.pad(x, ((0, 0), (0, 1), (0, 0))), np.pad(mask, ((0, 0), (0, 1)))
+            )
     except Exception:  # of a layer whose weights are made for a length
         return
     after = arrays(longer)
@@ -206,7 +196,8 @@ def _lost_inside(case: Case, x: np.ndarray) -> Iterator[Finding]:
     tokens = np.array(x)
     tokens[:, -1] = 0
     restore(case)
-    origin = masking.lost(instance, tokens)
+    with line_by_line(tokens):
+        origin = masking.lost(instance, tokens)
     if origin is None:
         raise Skip("its input is no sequence of vectors")
     yield case.broken(
@@ -256,7 +247,8 @@ def several(case: Case) -> Iterator[Finding]:
     def run(arrays: Sequence[np.ndarray]) -> tuple[Any, np.ndarray | None]:
         restore(case)
         new = [masking.masked(x, mask) for x, mask in zip(arrays, masks, strict=True)]
-        result, outgoing = masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
+        with line_by_line(arrays):
+            result, outgoing = masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
         return result, None if outgoing is None else objects.to_numpy(outgoing)
 
     with case.attempt(f"{case.subject.name} fails when its inputs have masks") as failed:

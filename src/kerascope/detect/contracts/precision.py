@@ -12,7 +12,7 @@ from kerascope._backends import tensors
 from kerascope._keras import alone
 from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import Skip, contract
-from kerascope.detect.contracts.running import LAYERS, base, compiled, flat, place, restore, watched
+from kerascope.detect.contracts.running import LAYERS, base, place, restore, watched
 from kerascope.values import Evidence, Finding
 
 _LOOSE = {"float16": 0.05, "bfloat16": 0.25}
@@ -73,7 +73,7 @@ def _under(case: Case, name: str) -> Iterator[Finding]:
         case.run(instance, one.args, one.kwargs, training=False)
     restore(case)
     alone.assign(alone.variables(instance), alone.values(alone.variables(case.built())))
-    result = compiled(case, instance, (one.args, one.kwargs))(*flat(one.args, one.kwargs))
+    result = case.run(instance, one.args, one.kwargs, training=False)
     leaves = [leaf for leaf in alone.tensors_in(result)]
     dtypes = [tensors.dtype(leaf) for leaf in leaves]
     wide = [d for d, a in zip(dtypes, one.arrays, strict=False) if a.dtype.kind == "f" and d != name]
