@@ -48,7 +48,7 @@ def test_the_bug_is_found_and_its_twin_is_let_be(bug):
 
 
 def only(bug):
-    """Returns the contracts of train steps for a model, and what the bug is said to break: others are tested elsewhere."""
+    """Returns the contracts of train steps for a model, and what the bug breaks: others are tested elsewhere."""
     from kerascope.detect.contracts.registry import contracts
 
     if not any(name.startswith("step-") for name in bug.contracts):

@@ -124,6 +124,8 @@ def idle_metrics(model: Any) -> list[str]:
     found = []
     for metric in model.metrics:
         values = alone.values(metric.variables)
+        if not values:  # as what `compile(metrics=[])` makes
+            continue
         metric.reset_state()
         new = alone.values(metric.variables)
         if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(values, new, strict=True)):

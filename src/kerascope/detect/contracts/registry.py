@@ -35,6 +35,7 @@ MODULES = (
     "saving",
     "training",
     "losses",
+    "losses_apart",
     "losses_used",
     "metrics",
     "metrics_weighed",
@@ -225,6 +226,8 @@ def _run(one: Contract, case: Case, outcome: Outcome) -> None:
             found.append(finding)
     except Skip as reason:
         outcome.skipped[one.name] = str(reason)
+        if found:  # of another contract, which leaves nothing to judge here
+            outcome.blocked.add(one.name)
     except Exception as error:
         found.append(_failed(one, case, error))
     outcome.seconds[one.name] = time.monotonic() - start
