@@ -83,7 +83,7 @@ def _no_call(case: Case) -> Iterator[Finding]:
     found = case.broken(
         f"{case.subject.name} defines `__call__` in the place of `call`",
         "`__call__` is Keras's: it calls `call`, weighs its values by sample_weight and class_weight, and takes the "
-        "mean that `reduction` asks for. A class with a `__call__` of its own does none of this, and `call` is not there.",
+        "mean that `reduction` asks for. One of the class's own does none of this, and there is no `call`.",
         location=case.where("__call__"),
         fixes=["def call(self, y_true, y_pred), without a mean over the batch; leave __call__ to Keras."],
     )

@@ -168,26 +168,30 @@ def _longer(case: Case, x: np.ndarray, mask: np.ndarray, output: np.ndarray) -> 
     instance = case.built()
     if not masking.reads_masks(instance) or output.shape[:2] == mask.shape:
         return
-    restore(case)
-    try:
-        with line_by_line(x):
-            longer, _ = masking.call_masked(
-                instance, np.pad(x, ((0, 0), (0, 1), (0, 0))), np.pad(mask, ((0, 0), (0, 1)))
-            )
-    except Exception:  # of a layer whose weights are made for a length
-        return
-    after = arrays(longer)
-    apart = difference([output], after[:1]) if after and after[0].shape == output.shape else None
-    if apart is not None:
+    # Beside negative numbers the zeros that stand in a padding's place are the largest.
+    for data in (x, -1 - np.abs(x)):
+        try:
+            before, _ = _masked(case, data, mask)
+            longer, _ = _masked(case, np.pad(data, ((0, 0), (0, 1), (0, 0))), np.pad(mask, ((0, 0), (0, 1))))
+        except Exception:  # of a layer whose weights are made for a length
+            return
+        fits = longer and longer[0].shape == before[0].shape
+        apart = difference(before[:1], longer[:1]) if fits else None
+        if apart is None:
+            continue
         yield case.broken(
             f"{case.subject.name} hangs on how long the padding is",
             "One more step was put behind all sequences and masked, and the result changed, though the values in the "
             "padding do not count. What is predicted for a sentence then depends on the longest one of its batch.",
             evidence=[Evidence("largest change", apart)],
             location=case.where("call", text="mask"),
-            fixes=["Divide by the number of steps that count, ops.sum(mask), not by the number of steps."],
+            fixes=[
+                "Divide by the number of steps that count, ops.sum(mask), not by the number of steps; before a maximum "
+                "put a large negative number in the padding's place, not 0."
+            ],
             severity="warning",
         )
+        return
 
 
 def _lost_inside(case: Case, x: np.ndarray) -> Iterator[Finding]:

@@ -41,6 +41,7 @@ MODULES = (
     "metrics_weighed",
     "metrics_used",
     "steps",
+    "steps_added",
     "optimizers",
     "construction",
 )
