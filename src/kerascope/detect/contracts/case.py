@@ -91,7 +91,7 @@ class Case:
         """Returns how much of the budget is left."""
         return self._budget.left()
 
-    def _in_time(self) -> None:
+    def in_time(self) -> None:
         """Ends the contract that runs where the budget is spent: one alone may take longer than all of it."""
         if self._budget.over():
             raise Skip(SPENT)
@@ -104,7 +104,7 @@ class Case:
         Raises:
             Skip: there is no way to make another one.
         """
-        self._in_time()
+        self.in_time()
         if self.subject.make is None:
             raise Skip(f"there is no way to make another {self.subject.name}")
         set_seed(self.seed if seed is None else seed)
@@ -149,7 +149,7 @@ class Case:
         compiled: bool = False,
     ) -> Any:
         """Calls an object and returns what it yields. With `compiled` as in Keras's compiled steps."""
-        self._in_time()
+        self.in_time()
         kwargs = dict(kwargs or {})
         if training is not None and ("layer" in self.kinds or "model" in self.kinds):
             kwargs["training"] = training

@@ -160,6 +160,7 @@ class Rehearsal:
         for part in parts:
             if part != self._lines and "_lines" in self.seen.failures:
                 break
+            self.case.in_time()
             self.reset()
             try:
                 part()
