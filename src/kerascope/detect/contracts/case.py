@@ -24,6 +24,9 @@ from kerascope.values import Evidence, Finding, Fix, Severity, SourceSpan
 BATCH = 3
 """The batch size that most contracts use: one shape costs one compilation."""
 
+_PATIENCE = 1.5
+"""How much longer than its budget a check may take by the clock, on a busy machine or with code that waits."""
+
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -60,7 +63,7 @@ class Case:
         self.allow = frozenset(allow)
         self.reference = reference
         self.cache: dict[Any, Any] = {}
-        self._budget = Budget(budget)
+        self._budget = Budget(budget, patience=_PATIENCE)
         self._progress = progress
         self._contract: Contract | None = None
         self._built: tuple[Any, list[np.ndarray]] | None = None
