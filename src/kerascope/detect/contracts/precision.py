@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import alone, objects
 from kerascope.detect.contracts.case import Case, arrays
@@ -17,6 +18,7 @@ from kerascope.detect.contracts.running import (
     LAYERS,
     Seen,
     base,
+    compiled,
     flat,
     place,
     rebuilt,
@@ -31,6 +33,7 @@ _LOOSE = {"float16": 0.05, "bfloat16": 0.25}
 
 _UNSUPPORTED = re.compile(
     r"not implemented for '(Half|BFloat16)'|not supported by .* on CPU|No OpKernel was registered"
+    r"|Unsupported dtype\d+ for"
 )
 """What the backends say when they have no 16-bit form of an operation for the device at hand."""
 
@@ -84,7 +87,11 @@ def _under(case: Case, name: str) -> Iterator[Finding]:
         case.run(instance, one.args, one.kwargs, training=False)
     restore(case)
     alone.assign(alone.variables(instance), alone.values(alone.variables(case.built())))
-    result = case.run(instance, one.args, one.kwargs, training=False)
+    # TensorFlow has operations in 16 bits that it runs in a graph only.
+    run = compiled(case, instance, (one.args, one.kwargs)) if backend.name() == "tensorflow" else None
+    result = (
+        run(*flat(one.args, one.kwargs)) if run else case.run(instance, one.args, one.kwargs, training=False)
+    )
     leaves = [leaf for leaf in alone.tensors_in(result)]
     dtypes = [tensors.dtype(leaf) for leaf in leaves]
     wide = [d for d, a in zip(dtypes, one.arrays, strict=False) if a.dtype.kind == "f" and d != name]
@@ -124,7 +131,8 @@ def _of_zeros(case: Case, instance: Any, name: str) -> Iterator[Finding]:
         is_float = array is not None and array.dtype.kind == "f"
         leaves.append(objects.to_tensor(np.zeros_like(array)) if is_float else leaf)
     zeros = rebuilt(one.args, one.kwargs, leaves)
-    half = arrays(case.run(instance, *zeros, training=False))
+    run = compiled(case, instance, zeros) if backend.name() == "tensorflow" else None
+    half = arrays(run(*flat(*zeros)) if run else case.run(instance, *zeros, training=False))
     if all(np.isfinite(array).all() for array in half if array.dtype.kind == "f"):
         return
     full = swift(case, zeros)
