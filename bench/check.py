@@ -76,8 +76,11 @@ class Subject(keras.layers.Layer):
     def call(self, x, training=False):
         return keras.activations.relu(self.norm(self.conv(x), training=training))
 """,
+    "LSTM": """
+Subject = keras.layers.LSTM(4)
+""",
 }
-SHAPES = {"attention": (3, 5, 4), "convolution": (3, 8, 8, 3)}
+SHAPES = {"attention": (3, 5, 4), "LSTM": (3, 5, 4), "convolution": (3, 8, 8, 3)}
 PROGRAM = """
 import json, sys, time
 import keras, kerascope

@@ -97,7 +97,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             len(some),
             sum(bool(row["false_faults"]) for row in some),
             sum(bool(row["false_warnings"]) for row in some),
-            statistics.median(row["seconds"] for row in some if row["found"] is not None),
+            f"{statistics.median(row['seconds'] for row in some if row['found'] is not None):.2f}",
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)

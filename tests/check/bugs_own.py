@@ -300,6 +300,116 @@ class Asymmetric(keras.losses.Loss):
         return ops.mean(ops.relu(y_true - y_pred), axis=-1)
 
 
+class WeighedByTheBatch(keras.losses.Loss):
+    """Weighs by the share of positives of the batch, which is the same in some batches by chance."""
+
+    def call(self, y_true, y_pred):
+        share = ops.mean(y_true)
+        weight = y_true * (1 - share) + (1 - y_true) * share
+        return weight[:, 0] * keras.losses.binary_crossentropy(y_true, y_pred)
+
+
+class WeighedByThemselves(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return (0.3 + 0.4 * y_true[:, 0]) * keras.losses.binary_crossentropy(y_true, y_pred)
+
+
+class OverridesTheCall(keras.losses.Loss):
+    """Leaves no weights and no reduction to Keras."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return ops.mean(ops.square(y_true - y_pred))
+
+
+class DefinesCall(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), -1)
+
+
+class MaximumWithZeros(layers.Layer):
+    """Puts zeros in the place of padding, which are the largest among negative numbers."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, x, mask=None):
+        return None
+
+    def padded(self, x, mask):
+        return x * ops.cast(mask, x.dtype)[..., None]
+
+    def call(self, x, mask=None):
+        return ops.max(x if mask is None else self.padded(x, mask), axis=1)
+
+
+class MaximumWithout(MaximumWithZeros):
+    def padded(self, x, mask):
+        return ops.where(mask[..., None], x, ops.cast(-1e4, x.dtype))
+
+
+class TinyEpsilon(layers.Layer):
+    """Its epsilon is 0 in float16."""
+
+    epsilon = 1e-9
+
+    def call(self, x):
+        return x / ops.sqrt(ops.sum(ops.square(x), -1, keepdims=True) + self.epsilon)
+
+
+class FairEpsilon(TinyEpsilon):
+    epsilon = 1e-4
+
+
+class KeepsSmall(keras.Model):
+    """Adds a loss in `call`, and leaves it out of its own."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner, self.outer = layers.Dense(4), layers.Dense(2)
+
+    def build(self, shape):
+        self.inner.build(shape)
+        self.outer.build((shape[0], 4))
+
+    def call(self, x):
+        z = self.inner(x)
+        self.add_loss(0.01 * ops.mean(ops.square(z)))
+        return self.outer(z)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        errors = ops.mean(ops.square(y - y_pred), -1)
+        if sample_weight is not None:
+            errors = errors * ops.reshape(sample_weight, (-1,))
+        return ops.mean(errors)
+
+
+class KeepsSmallIndeed(KeepsSmall):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return super().compute_loss(x, y, y_pred, sample_weight) + sum(self.losses)
+
+
+class Climbs(KeepsSmallIndeed):
+    """Makes larger what was given to `compile`."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return -super().compute_loss(x, y, y_pred, sample_weight)
+
+
+def _ready(cls):
+    def make():
+        keras.utils.set_random_seed(0)
+        model = cls()
+        model.compile(keras.optimizers.SGD(0.01), "mse")
+        return model
+
+    return make
+
+
+def _rows():
+    return numbers(8, 6), numbers(8, 2, seed=1)
+
+
 def _bug(broken, sound, *contracts, inputs=lambda: (numbers(8, 4),)):
     return Bug(broken, sound, frozenset(contracts), inputs=inputs)
 
@@ -336,6 +446,14 @@ BUGS = {
         "loss-minimum",
         inputs=lambda: (numbers(8, 3), numbers(8, 3, seed=1)),
     ),
+    "WeighedByTheBatch": _bug(
+        WeighedByTheBatch, WeighedByThemselves, "loss-batch-independence", inputs=_two(8, 1)
+    ),
+    "OverridesTheCall": _bug(OverridesTheCall, DefinesCall, "loss-sample-weight", inputs=_two(8, 1)),
+    "MaximumWithZeros": _bug(MaximumWithZeros, MaximumWithout, "masks", inputs=lambda: ((4, 6, 8),)),
+    "TinyEpsilon": _bug(TinyEpsilon, FairEpsilon, "mixed-precision", inputs=lambda: ((4, 8),)),
+    "KeepsSmall": _bug(_ready(KeepsSmall), _ready(KeepsSmallIndeed), "step-added-losses", inputs=_rows),
+    "Climbs": _bug(_ready(Climbs), _ready(KeepsSmallIndeed), "step-learns", inputs=_rows),
 }
 SOUND = {
     "Experts": _bug(None, Experts),

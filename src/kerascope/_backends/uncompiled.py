@@ -7,6 +7,7 @@ nearly all the time goes there. What is not known here, or has operands of an un
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import numpy as np
 from kerascope._backends.alone import name
 
 _TYPES = ("float32", "int32", "bool", "uint32", "uint8", "int8")
+_HALVES = ("float16", "bfloat16")
 _PARITY = np.uint32(0x1BD11BDA)
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 Rule = Callable[..., Any]
@@ -41,6 +43,7 @@ def uncompiled() -> Iterator[None]:
                 primitive.impl = impl
 
 
+@functools.cache
 def _primitives() -> dict[Any, Rule]:
     """Returns the operations that there are rules for; none of a JAX that does not show them."""
     try:
@@ -49,12 +52,23 @@ def _primitives() -> dict[Any, Rule]:
     except ImportError:
         return {}
     found = {f"{n}_p": rule for n, rule in RULES.items()}
-    return {
+    named = {
         getattr(place, n): rule
         for n, rule in found.items()
         for place in (primitives, random)
         if hasattr(place, n)
     }
+    return {**named, **_split()}
+
+
+def _split() -> dict[Any, Rule]:
+    """Returns the operation behind `jax.lax.split`, the one that JAX does not show, as it stands in a program."""
+    import jax
+
+    if not hasattr(jax.lax, "split"):
+        return {}
+    program = jax.make_jaxpr(lambda x: jax.lax.split(x, (1, 1)))(np.zeros(2, "float32"))
+    return {program.eqns[0].primitive: RULES["split"]}
 
 
 def _instead(compiled: Rule, rule: Rule, thread: int) -> Rule:
@@ -67,7 +81,7 @@ def _instead(compiled: Rule, rule: Rule, thread: int) -> Rule:
             return compiled(*operands, **settings)
         try:
             with np.errstate(all="ignore"):
-                result = rule(*arrays, **settings)
+                result = _by(rule, arrays, settings)
         except Exception:  # what NumPy refuses, JAX refuses in its own words
             result = NotImplemented
         if result is NotImplemented:
@@ -80,11 +94,38 @@ def _instead(compiled: Rule, rule: Rule, thread: int) -> Rule:
 
     def _array(operand: Any) -> Any:
         if isinstance(operand, jax.Array):
-            usual = not operand.weak_type and operand.dtype.name in _TYPES and len(operand.devices()) == 1
-            return np.asarray(operand) if usual else None
+            known = operand.dtype.name in (*_TYPES, *_HALVES)
+            return (
+                np.asarray(operand)
+                if known and not operand.weak_type and len(operand.devices()) == 1
+                else None
+            )
         return operand if isinstance(operand, np.ndarray) and operand.dtype.name in _TYPES else None
 
     return impl
+
+
+def _by(rule: Rule, arrays: list[Any], settings: dict[str, Any]) -> Any:
+    """Works an operation out; floats of 16 bits in 32, rounded at the end, as processors do it."""
+    halves = [array.dtype for array in arrays if array.dtype.name in _HALVES]
+    if not halves or rule is _converted:
+        return rule(*arrays, **settings)
+    if settings.get("preferred_element_type", halves[0]) not in (None, halves[0]):
+        return NotImplemented
+    if settings.get("preferred_element_type") is not None:
+        settings = {**settings, "preferred_element_type": None}
+    if any(array.dtype == "float32" for array in arrays) or rule is _same_bits:
+        return NotImplemented
+    result = rule(*(a.astype("float32") if a.dtype == halves[0] else a for a in arrays), **settings)
+    if result is NotImplemented:
+        return result
+    if isinstance(result, tuple):
+        return tuple(_rounded(one, halves[0]) for one in result)
+    return _rounded(result, halves[0])
+
+
+def _rounded(result: Any, half: Any) -> Any:
+    return result.astype(half) if result.dtype == "float32" else result
 
 
 def _numbers(function: Rule, types: str = "fiu") -> Rule:
@@ -109,7 +150,8 @@ def _reduced(function: Rule, types: str = "fiu") -> Rule:
 
 def _converted(x: Any, *, new_dtype: Any, weak_type: bool, sharding: Any = None) -> Any:
     new = np.dtype(new_dtype)
-    if weak_type or new.name not in _TYPES or (x.dtype.kind == "f" and new.kind in "iu"):
+    whole = new.kind in "iu" and (x.dtype.kind == "f" or x.dtype.name in _HALVES)
+    if weak_type or new.name not in (*_TYPES, *_HALVES) or whole:
         return NotImplemented  # JAX and NumPy differ in what they make of numbers too large
     return x.astype(new)
 
@@ -175,6 +217,12 @@ def _threefry(one: Any, two: Any, x: Any, y: Any) -> Any:
     return x, y
 
 
+def _counted(*, dtype: Any, shape: Any, dimension: int, sharding: Any = None) -> Any:
+    sizes = [1] * len(shape)
+    sizes[dimension] = shape[dimension]
+    return np.broadcast_to(np.arange(shape[dimension], dtype=dtype).reshape(sizes), shape)
+
+
 def _same_bits(x: Any, *, new_dtype: Any) -> Any:
     new = np.dtype(new_dtype)
     return x.view(new) if new.name in _TYPES and new.itemsize == x.dtype.itemsize else NotImplemented
@@ -202,6 +250,8 @@ RULES: dict[str, Rule] = {
     "transpose": lambda x, *, permutation: x.transpose(permutation),
     "squeeze": lambda x, *, dimensions: np.squeeze(x, tuple(dimensions)),
     "concatenate": lambda *parts, dimension: np.concatenate(parts, dimension),
+    "split": lambda x, *, sizes, axis: tuple(np.split(x, np.cumsum(sizes)[:-1], axis)), "iota": _counted,
+    "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high) if x.dtype.kind in "fiu" else NotImplemented,
     "rev": lambda x, *, dimensions: np.flip(x, dimensions),
     "dot_general": _multiplied, "pad": _padded, "select_n": _selected,
     "threefry2x32": _threefry, "bitcast_convert_type": _same_bits,

@@ -25,11 +25,15 @@ def by_numpy() -> Iterator[None]:
     shim = types.SimpleNamespace(**vars(own))
     for name, draw in (("normal", _normal), ("uniform", _uniform), ("truncated_normal", _truncated)):
         setattr(shim, name, _or_else(draw, getattr(own, name)))
+    square = keras.initializers.Orthogonal
+    drawn = square.__call__
     module.random = shim
+    square.__call__ = _orthogonal_or_else(drawn)
     try:
         yield
     finally:
         module.random = own
+        square.__call__ = drawn
 
 
 def _or_else(draw: Any, own: Any) -> Any:
@@ -51,6 +55,24 @@ def _or_else(draw: Any, own: Any) -> Any:
             if name in kwargs:
                 kwargs[as_name] = kwargs.pop(name)
         return drawn(shape, *args, **kwargs)
+
+    return call
+
+
+def _orthogonal_or_else(own: Any) -> Any:
+    def call(self: Any, shape: Any, dtype: Any = None) -> Any:
+        known = isinstance(self.seed, int) and len(shape) > 1 and all(isinstance(size, int) for size in shape)
+        if not known:
+            return own(self, shape, dtype)
+        rows, columns = int(np.prod(shape[:-1])), shape[-1]
+        wide = rows < columns
+        values = np.random.default_rng(abs(self.seed)).normal(
+            size=(columns, rows) if wide else (rows, columns)
+        )
+        q, r = np.linalg.qr(values)
+        q = q * np.sign(np.diag(r))
+        q = (self.gain * (q.T if wide else q)).reshape(shape).astype("float32")
+        return keras.ops.convert_to_tensor(q, dtype or keras.config.floatx())
 
     return call
 

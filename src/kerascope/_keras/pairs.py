@@ -26,6 +26,13 @@ def as_loss(function: Any) -> Any:
     return keras.src.losses.losses.LossFunctionWrapper(function, name=getattr(function, "__name__", "loss"))
 
 
+def calls_itself(obj: Any) -> bool:
+    """Tells whether the class of a loss defines `__call__` in the place of `call`."""
+    cls = type(obj)
+    is_loss = isinstance(obj, keras.losses.Loss)
+    return is_loss and cls.call is keras.losses.Loss.call and cls.__call__ is not keras.losses.Loss.__call__
+
+
 def revived(obj: Any) -> Any:
     """Returns another object made from the configuration of this one."""
     return type(obj).from_config(copy.deepcopy(obj.get_config()))

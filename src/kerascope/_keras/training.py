@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kerascope._keras import alone, state
+from kerascope._keras.steps import Patches
 
 
 def is_compiled(model: Any) -> bool:
@@ -124,6 +125,8 @@ def idle_metrics(model: Any) -> list[str]:
     found = []
     for metric in model.metrics:
         values = alone.values(metric.variables)
+        if not values:  # as what `compile(metrics=[])` makes
+            continue
         metric.reset_state()
         new = alone.values(metric.variables)
         if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(values, new, strict=True)):
@@ -162,6 +165,33 @@ def regularized(variable: Any, regularizer: Any) -> Iterator[None]:
 def strong_regularizer() -> Any:
     """Returns a regularizer whose effect cannot be overlooked."""
     return keras.regularizers.L2(10.0)
+
+
+@contextlib.contextmanager
+def added_losses_scaled(factor: float) -> Iterator[list[int]]:
+    """Makes what is handed to `add_loss` in the block larger; the list that is given gets an item for each."""
+    calls: list[int] = []
+    own = keras.layers.Layer.add_loss
+
+    def scaled(self: Any, loss: Any) -> Any:
+        calls.append(1)
+        return own(self, keras.tree.map_structure(lambda one: one * factor, loss))
+
+    with Patches() as patches:
+        patches.put(keras.layers.Layer, "add_loss", scaled)
+        yield calls
+
+
+def added(model: Any, x: Any) -> Any:
+    """Returns the sum of what a call in training adds to the loss."""
+    model(x, training=True)
+    return sum(keras.ops.sum(one) for one in model.losses)
+
+
+def given_loss(model: Any, x: Any, y: Any) -> Any:
+    """Returns the loss that was given to `compile`, in training; None where there is none."""
+    given = getattr(model, "_compile_loss", None)
+    return None if given is None else given(y, model(x, training=True))
 
 
 def iterations(model: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from kerascope.api import target as targets
 from kerascope.api.check import BUDGET, Check, checked
-from kerascope.errors import ScriptError, UsageError
+from kerascope.errors import KerascopeError, ScriptError, UsageError
 
 KINDS = ("layer", "model", "loss", "metric", "optimizer")
 
@@ -126,7 +126,15 @@ def _one(
     make = None
     if isinstance(found, type) and arguments:
         keywords = targets.parse_arguments(arguments)
-        targets.made(module, name, keywords)
+        try:
+            targets.made(module, name, keywords)
+        except KerascopeError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"{found.__name__} cannot be made with these arguments: {type(error).__name__}: {error} "
+                f"Received: --args {arguments!r}. Give those of its constructor."
+            ) from error
 
         def make() -> Any:
             return found(**keywords)

@@ -14,7 +14,7 @@ from kerascope._backends import tensors
 from kerascope._keras import alone, holdings, objects
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import Skip, contract
-from kerascope.detect.contracts.running import CALLS, LAYERS, base, flat, rebuilt, restore, swift
+from kerascope.detect.contracts.running import CALLS, LAYERS, base, flat, rebuilt, restore
 from kerascope.values import Evidence, Finding
 
 Spec = tuple[tuple[Any, ...] | None, str]
@@ -117,7 +117,9 @@ def batch_sizes(case: Case) -> Iterator[Finding]:
             f"A batch of {BATCH} works. The last batch of an epoch is often smaller than the others.",
             hint,
         ) as found:
-            wrong = _lost(case, swift(case, case.inputs(size)), size)
+            restore(case)
+            args, kwargs = case.inputs(size)
+            wrong = _lost(case, case.outputs(instance, args, kwargs, training=False), size)
             if wrong is not None:
                 yield wrong
                 return

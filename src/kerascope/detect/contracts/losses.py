@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -27,7 +28,6 @@ from kerascope.detect.contracts.pairs import (
     typical,
 )
 from kerascope.detect.contracts.registry import Skip, contract
-from kerascope.detect.contracts.running import watched
 from kerascope.detect.smells.roles import says_loss
 from kerascope.values import Evidence, Finding, Fix
 
@@ -64,6 +64,9 @@ def _of_a_loss(
 @contract("loss-batch-sizes", kinds=LOSS)
 def batch_sizes(case: Case) -> Iterator[Finding]:
     """A loss takes batches of any size."""
+    if pairs.calls_itself(case.fresh()):
+        yield from _no_call(case)
+        raise Skip("there is no `call`")
     for size in (BATCH, 2, 1):
         with case.attempt(
             f"{case.subject.name} fails on a batch of {size}",
@@ -76,13 +79,35 @@ def batch_sizes(case: Case) -> Iterator[Finding]:
             return
 
 
+def _no_call(case: Case) -> Iterator[Finding]:
+    found = case.broken(
+        f"{case.subject.name} defines `__call__` in the place of `call`",
+        "`__call__` is Keras's: it calls `call`, weighs its values by sample_weight and class_weight, and takes the "
+        "mean that `reduction` asks for. One of the class's own does none of this, and there is no `call`.",
+        location=case.where("__call__"),
+        fixes=["def call(self, y_true, y_pred), without a mean over the batch; leave __call__ to Keras."],
+    )
+    yield dataclasses.replace(found, kind="loss-per-sample")
+    pair = typical(case)
+    weights = np.array([0.0] + [1.0] * (BATCH - 1), "float32")
+    other = pair.replaced(0, typical(case, seed=1))
+    with contextlib.suppress(Exception):  # one that takes no weights says so
+        if not close(reduced(case.fresh(), pair, weights), reduced(case.fresh(), other, weights)):
+            yield dataclasses.replace(
+                found, kind="loss-sample-weight", title=f"{case.subject.name} counts a sample of weight 0"
+            )
+
+
 @contract("loss-per-sample", kinds=LOSS, after=RUNS)
 @_of_a_loss
 def per_sample(case: Case) -> Iterator[Finding]:
     """`call` returns one value per sample and leaves the mean over the batch to Keras."""
-    pair = typical(case)
-    got, wanted = values(case, pair).shape, pair.y_pred.shape
-    if len(got) >= 1 and (got == wanted[: len(got)] or (got[0] == wanted[0] and wanted[0] not in got[1:])):
+    for size in (BATCH - 1, BATCH):  # one of them may be as long as another axis by chance
+        pair = typical(case, size)
+        got, wanted = values(case, pair).shape, pair.y_pred.shape
+        if not got or not (got == wanted[: len(got)] or (got[0] == wanted[0] and wanted[0] not in got[1:])):
+            break
+    else:
         return
     name = case.subject.name
     evidence = [Evidence("y_true", str(pair.y_true.shape)), Evidence("y_pred", str(wanted))]
@@ -93,8 +118,8 @@ def per_sample(case: Case) -> Iterator[Finding]:
         deliberate = asked and getattr(loss, "axis", 0) is None  # to reduce over everything
         yield case.broken(
             f"{name} returns one value for the whole batch",
-            "It was called on 3 samples and should return 3 values. Keras weighs the values of the samples by "
-            "sample_weight and class_weight before it takes their mean; with one value for all, every sample weighs "
+            f"It was called on {size} samples and should return {size} values. Keras weighs the values of the samples "
+            "by sample_weight and class_weight before it takes their mean; with one value for all, every sample weighs "
             "the same.",
             evidence=evidence,
             fixes=["Take the mean over the last axis only: ops.mean(..., axis=-1)."],
@@ -162,59 +187,6 @@ def targets(case: Case) -> Iterator[Finding]:
         fixes=[fix],
         severity=severity,  # type: ignore[arg-type]
     )
-
-
-@contract("loss-batch-independence", kinds=LOSS, severity="warning", after=(*RUNS, "loss-per-sample"))
-def batch_independence(case: Case) -> Iterator[Finding]:
-    """A sample's value does not depend on the other samples of the batch."""
-    pair = typical(case)
-    whole, part = values(case, pair), values(case, pair.rows(2))
-    if whole.ndim == 0 or whole.shape[0] != BATCH:
-        return
-    how = "alone, and with a third"
-    if close(whole[:2], part):
-        near, far = pair.apart(0.01), pair.apart(10)
-        if near is None or far is None:
-            return
-        # What is decided by the largest error of the batch shows where the third sample's is large.
-        pair, how = near, "with a third that is as near to its target, and with one that is far from it"
-        whole, part = values(case, near.replaced(2, far)), values(case, near)[:2]
-        if close(whole[:2], part):
-            return
-    # Comparing embeddings of different samples is what metric learning does; its targets are classes.
-    embeddings = pair.y_true.dtype.kind in "iu" and pair.y_true.size == pair.y_pred.shape[0]
-    yield case.broken(
-        f"{case.subject.name} gives a sample another value when the batch is another",
-        f"The first two samples were given {how}. Their values should be the same. A loss that "
-        "depends on the batch is not the one that is reported for the validation data, and changes with batch_size; "
-        "Keras divides by the number of samples itself.",
-        evidence=[
-            Evidence("one time", short(whole[:2])),
-            Evidence("the other time", short(part)),
-        ],
-        fixes=[
-            "Reduce over axis=-1 only. If samples are meant to be compared, allow `loss-batch-independence`."
-        ],
-        severity="note" if embeddings or _compares(case, pair) else None,
-    )
-
-
-def _compares(case: Case, pair: Pair) -> bool:
-    """Tells whether a loss sets each sample against each other one, as those that compare pairs do.
-
-    By a product, or by an axis put before the batch: that is not done by accident, as broadcasting is.
-    """
-    batch = pair.y_pred.shape[0]
-    for one in watched(lambda: values(case, pair)):
-        if one.value is None or one.value.shape[:2] != (batch, batch):
-            continue
-        before = [array for _, array in one.operands if array is not None]
-        if one.site.name in _PRODUCTS or any(array.shape[:2] == (1, batch) for array in before):
-            return True
-    return False
-
-
-_PRODUCTS = ("matmul", "dot", "einsum", "tensordot", "MatMult")
 
 
 @contract("loss-repeatable", kinds=LOSS, after=RUNS)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import alone, masking, objects
-from kerascope.detect.contracts.case import BATCH, Case, arrays
+from kerascope._keras import masking, objects
+from kerascope.detect.contracts.case import BATCH, Case, arrays, line_by_line
 from kerascope.detect.contracts.inputs import SEQUENCES
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import (
@@ -68,21 +67,11 @@ def masks(case: Case) -> Iterator[Finding]:
 
 
 def _masked(case: Case, x: np.ndarray, mask: np.ndarray) -> tuple[list[np.ndarray], np.ndarray | None]:
-    """Returns the result for a tensor with a mask and the mask that it carries, compiled once where that is cheaper."""
+    """Returns the result for a tensor with a mask and the mask that it carries."""
     instance = case.built()
     restore(case)
-    if backend.name() == "jax" and case.cache.get("masked", True) is not False:
-        if "masked" not in case.cache:
-            case.cache["masked"] = backend.compiled(
-                lambda x, mask: masking.call_masked(instance, x, mask), alone.variables(instance)
-            )
-        try:
-            result, outgoing = case.cache["masked"](objects.to_tensor(x), objects.to_tensor(mask))
-            return arrays(result), None if outgoing is None else objects.to_numpy(outgoing)
-        except Exception:  # what cannot be compiled has a contract of its own
-            case.cache["masked"] = False
-            restore(case)
-    result, outgoing = masking.call_masked(instance, x, mask)
+    with line_by_line(x):
+        result, outgoing = masking.call_masked(instance, x, mask)
     return arrays(result), None if outgoing is None else objects.to_numpy(outgoing)
 
 
@@ -179,25 +168,30 @@ def _longer(case: Case, x: np.ndarray, mask: np.ndarray, output: np.ndarray) -> 
     instance = case.built()
     if not masking.reads_masks(instance) or output.shape[:2] == mask.shape:
         return
-    restore(case)
-    try:
-        longer, _ = masking.call_masked(
-            instance, np.pad(x, ((0, 0), (0, 1), (0, 0))), np.pad(mask, ((0, 0), (0, 1)))
-        )
-    except Exception:  # of a layer whose weights are made for a length
-        return
-    after = arrays(longer)
-    apart = difference([output], after[:1]) if after and after[0].shape == output.shape else None
-    if apart is not None:
+    # Beside negative numbers the zeros that stand in a padding's place are the largest.
+    for data in (x, -1 - np.abs(x)):
+        try:
+            before, _ = _masked(case, data, mask)
+            longer, _ = _masked(case, np.pad(data, ((0, 0), (0, 1), (0, 0))), np.pad(mask, ((0, 0), (0, 1))))
+        except Exception:  # of a layer whose weights are made for a length
+            return
+        fits = longer and longer[0].shape == before[0].shape
+        apart = difference(before[:1], longer[:1]) if fits else None
+        if apart is None:
+            continue
         yield case.broken(
             f"{case.subject.name} hangs on how long the padding is",
             "One more step was put behind all sequences and masked, and the result changed, though the values in the "
             "padding do not count. What is predicted for a sentence then depends on the longest one of its batch.",
             evidence=[Evidence("largest change", apart)],
             location=case.where("call", text="mask"),
-            fixes=["Divide by the number of steps that count, ops.sum(mask), not by the number of steps."],
+            fixes=[
+                "Divide by the number of steps that count, ops.sum(mask), not by the number of steps; before a maximum "
+                "put a large negative number in the padding's place, not 0."
+            ],
             severity="warning",
         )
+        return
 
 
 def _lost_inside(case: Case, x: np.ndarray) -> Iterator[Finding]:
@@ -206,7 +200,8 @@ def _lost_inside(case: Case, x: np.ndarray) -> Iterator[Finding]:
     tokens = np.array(x)
     tokens[:, -1] = 0
     restore(case)
-    origin = masking.lost(instance, tokens)
+    with line_by_line(tokens):
+        origin = masking.lost(instance, tokens)
     if origin is None:
         raise Skip("its input is no sequence of vectors")
     yield case.broken(
@@ -256,7 +251,8 @@ def several(case: Case) -> Iterator[Finding]:
     def run(arrays: Sequence[np.ndarray]) -> tuple[Any, np.ndarray | None]:
         restore(case)
         new = [masking.masked(x, mask) for x, mask in zip(arrays, masks, strict=True)]
-        result, outgoing = masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
+        with line_by_line(arrays):
+            result, outgoing = masking.call_all_masked(instance, *rebuilt(one.args, one.kwargs, new))
         return result, None if outgoing is None else objects.to_numpy(outgoing)
 
     with case.attempt(f"{case.subject.name} fails when its inputs have masks") as failed:

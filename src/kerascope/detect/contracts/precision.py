@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from kerascope._backends import alone as backend
 from kerascope._backends import tensors
-from kerascope._keras import alone
+from kerascope._keras import alone, objects
 from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import Skip, contract
-from kerascope.detect.contracts.running import LAYERS, base, compiled, flat, place, restore, watched
+from kerascope.detect.contracts.running import (
+    LAYERS,
+    Seen,
+    base,
+    compiled,
+    flat,
+    place,
+    rebuilt,
+    restore,
+    swift,
+    watched,
+)
 from kerascope.values import Evidence, Finding
 
 _LOOSE = {"float16": 0.05, "bfloat16": 0.25}
@@ -20,6 +33,7 @@ _LOOSE = {"float16": 0.05, "bfloat16": 0.25}
 
 _UNSUPPORTED = re.compile(
     r"not implemented for '(Half|BFloat16)'|not supported by .* on CPU|No OpKernel was registered"
+    r"|Unsupported dtype\d+ for"
 )
 """What the backends say when they have no 16-bit form of an operation for the device at hand."""
 
@@ -73,13 +87,18 @@ def _under(case: Case, name: str) -> Iterator[Finding]:
         case.run(instance, one.args, one.kwargs, training=False)
     restore(case)
     alone.assign(alone.variables(instance), alone.values(alone.variables(case.built())))
-    result = compiled(case, instance, (one.args, one.kwargs))(*flat(one.args, one.kwargs))
+    # TensorFlow has operations in 16 bits that it runs in a graph only.
+    run = compiled(case, instance, (one.args, one.kwargs)) if backend.name() == "tensorflow" else None
+    result = (
+        run(*flat(one.args, one.kwargs)) if run else case.run(instance, one.args, one.kwargs, training=False)
+    )
     leaves = [leaf for leaf in alone.tensors_in(result)]
     dtypes = [tensors.dtype(leaf) for leaf in leaves]
     wide = [d for d, a in zip(dtypes, one.arrays, strict=False) if a.dtype.kind == "f" and d != name]
     if wide:
         yield _undone(case, instance, name, wide[0])
         return
+    yield from _of_zeros(case, instance, name)
     for full, half in zip(one.arrays, arrays(result), strict=False):
         if full.dtype.kind != "f" or not np.isfinite(full).all() or np.abs(full).max(initial=0) > 6e4:
             continue
@@ -101,6 +120,28 @@ def _under(case: Case, name: str) -> Iterator[Finding]:
                 ],
             )
             return
+
+
+def _of_zeros(case: Case, instance: Any, name: str) -> Iterator[Finding]:
+    """Yields a finding when a line of the user's makes no number of zeros, in 16 bits alone: an epsilon is 0 there."""
+    one = base(case)
+    leaves = []
+    for leaf in flat(one.args, one.kwargs):
+        array = tensors.array_of(leaf)
+        is_float = array is not None and array.dtype.kind == "f"
+        leaves.append(objects.to_tensor(np.zeros_like(array)) if is_float else leaf)
+    zeros = rebuilt(one.args, one.kwargs, leaves)
+    run = compiled(case, instance, zeros) if backend.name() == "tensorflow" else None
+    half = arrays(run(*flat(*zeros)) if run else case.run(instance, *zeros, training=False))
+    if all(np.isfinite(array).all() for array in half if array.dtype.kind == "f"):
+        return
+    full = swift(case, zeros)
+    if not all(np.isfinite(array).all() for array in full if array.dtype.kind == "f"):
+        return  # not a matter of precision
+    seen = watched(lambda: case.run(instance, *zeros, training=False))
+    bad = next((s for s in seen if s.value is not None and not np.isfinite(s.value).all()), None)
+    if bad is not None:
+        yield dataclasses.replace(_lost(case, instance, name, bad), severity="warning")
 
 
 def _undone(case: Case, instance: Any, name: str, dtype: str) -> Finding:
@@ -127,12 +168,14 @@ def _constant(seen: Any) -> bool:
     return seen.site.kind in ("name", "attribute")
 
 
-def _lost(case: Case, instance: Any, name: str) -> Finding:
+def _lost(case: Case, instance: Any, name: str, bad: Seen | None = None) -> Finding:
     one = base(case)
-    seen = watched(lambda: case.run(instance, one.args, one.kwargs, training=False))
-    bad = next((s for s in seen if s.value is not None and not np.isfinite(s.value).all()), None)
+    at = "" if bad is None else " at zeros"
+    if bad is None:
+        seen = watched(lambda: case.run(instance, one.args, one.kwargs, training=False))
+        bad = next((s for s in seen if s.value is not None and not np.isfinite(s.value).all()), None)
     return case.broken(
-        f"{case.subject.name} gives NaN or infinity under mixed_{name}",
+        f"{case.subject.name} gives NaN or infinity under mixed_{name}{at}",
         "In float32 the result is finite. float16 ends at 65504, and what is smaller than 6e-8, such as an epsilon of "
         "1e-12, is zero in it.",
         location=place(bad, case),

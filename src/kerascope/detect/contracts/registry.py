@@ -35,11 +35,13 @@ MODULES = (
     "saving",
     "training",
     "losses",
+    "losses_apart",
     "losses_used",
     "metrics",
     "metrics_weighed",
     "metrics_used",
     "steps",
+    "steps_added",
     "optimizers",
     "construction",
 )
@@ -225,6 +227,8 @@ def _run(one: Contract, case: Case, outcome: Outcome) -> None:
             found.append(finding)
     except Skip as reason:
         outcome.skipped[one.name] = str(reason)
+        if found:  # of another contract, which leaves nothing to judge here
+            outcome.blocked.add(one.name)
     except Exception as error:
         found.append(_failed(one, case, error))
     outcome.seconds[one.name] = time.monotonic() - start

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._keras import alone, objects, training
+from kerascope.detect.contracts import rehearsal_losses
 from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import Skip
+from kerascope.detect.contracts.rehearsal_losses import SIZE
 
-SIZE = 4
 STEPS = 20
 Values = list[np.ndarray]
 
@@ -37,7 +37,9 @@ class Observed:
     one, of both in this order and of both in the other, from the same weights throughout. `idle` names the metrics that
     a step of the model's own does not change. `evaluated` are the trainable variables that a test step of the model's
     own changes. `used` tells of each variable that is frozen, though it was made to be trained, whether the output of a
-    call in training hangs on it. `shape` is that of what `compute_loss` returns.
+    call in training hangs on it. `shape` is that of what `compute_loss` returns. `scaled` are the values after a step,
+    and after one in which the losses that layers add are far larger; `along` is how far the loss goes the way of the
+    one given to `compile`, from 1 to -1.
     """
 
     paths: list[str]
@@ -68,6 +70,8 @@ class Observed:
     idle: list[str] = dataclasses.field(default_factory=list)
     evaluated: list[str] = dataclasses.field(default_factory=list)
     running: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    scaled: tuple[Values, Values] | None = None
+    along: float | None = None
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
     def moved(self) -> list[bool]:
@@ -104,41 +108,11 @@ def _observe(case: Case) -> Observed | Skip:
     if training.has_call(model):
         model(*args)
     with training.rehearsal(model):
-        y = next(_targets(case, model, args[0]), None)
-        return _Rehearsal(model, args[0], y, case).run()
+        y = next(rehearsal_losses.targets(case, model, args[0]), None)
+        return Rehearsal(model, args[0], y, case).run()
 
 
-def _targets(case: Case, model: Any, x: Any) -> Iterator[Any]:
-    """Yields targets that the loss takes, made up to fit the model's outputs."""
-    random = np.random.default_rng(case.seed)
-    if case.subject.targets is not None:
-        yield objects.map_structure(
-            lambda spec: objects.to_tensor(spec.array(SIZE, random)), case.subject.targets
-        )
-        return
-    if not training.has_call(model):
-        yield None
-        return
-    y_pred = model(x)
-
-    def numbers(leaf: Any) -> Any:
-        return objects.to_tensor(random.uniform(0.05, 0.95, leaf.shape).astype("float32"))
-
-    def classes(leaf: Any) -> Any:
-        return objects.to_tensor(random.integers(0, max(leaf.shape[-1], 2), leaf.shape[:-1]).astype("int32"))
-
-    for fill in (numbers, classes):
-        y = objects.map_structure(fill, y_pred)
-        try:
-            value = objects.to_numpy(training.loss(model, x, y))
-        except Exception:  # that the loss does not take them is the answer
-            continue
-        if np.isfinite(value).all():
-            yield y
-    yield objects.map_structure(numbers, y_pred)
-
-
-class _Rehearsal:
+class Rehearsal:
     """The steps themselves: each part starts from the same values and leaves what it saw in an `Observed`."""
 
     def __init__(self, model: Any, x: Any, y: Any, case: Case) -> None:
@@ -149,7 +123,7 @@ class _Rehearsal:
         self.variables = self._variables()
         self.values = alone.values(self.variables)
         trainable = {id(v) for v in model.trainable_variables}
-        self._reset()
+        self.reset()
         # Where the backend draws from random numbers of its own, their state counts as one more variable.
         extra = len(self._values()) - len(self.weights)
         self.seen = Observed(
@@ -175,6 +149,7 @@ class _Rehearsal:
         parts = (
             self._lines,
             self._loss,
+            self._given,
             self._noise,
             self._weights,
             self._regularizer,
@@ -185,14 +160,15 @@ class _Rehearsal:
         for part in parts:
             if part != self._lines and "_lines" in self.seen.failures:
                 break
-            self._reset()
+            self.case.in_time()
+            self.reset()
             try:
                 part()
             except Exception as error:
                 self.seen.failures[part.__name__] = error
         return self.seen
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
         alone.assign(self.variables, self.values)
         alone.set_seed(self.case.seed)
         backend.set_seed(self.case.seed)
@@ -201,7 +177,7 @@ class _Rehearsal:
         state = backend.random_state()
         return alone.values(self.weights) + ([] if state is None else [np.array(state)])
 
-    def _step(self, x: Any = None, y: Any = None, sample_weight: Any = None) -> Values:
+    def step(self, x: Any = None, y: Any = None, sample_weight: Any = None) -> Values:
         x, y = (self.x if x is None else x), (self.y if y is None else y)
         self.seen.logs.append(training.step(self.model, x, y, sample_weight))
         return self._values()
@@ -211,14 +187,14 @@ class _Rehearsal:
         training.begin(self.model, compiled=False)
         before = training.iterations(self.model)
         with training.losses_counted(self.model) as calls:
-            self.seen.eager.append(self._step())
+            self.seen.eager.append(self.step())
         self.seen.uses_compute_loss = bool(calls)
         self.seen.iterations = training.iterations(self.model) - before
         self.seen.hidden = [name for name in training.hidden_metrics(self.model) if name in self.seen.logs[0]]
-        self.seen.eager.append(self._step())
-        self._reset()
-        self.seen.again = self._step()
-        self._reset()
+        self.seen.eager.append(self.step())
+        self.reset()
+        self.seen.again = self.step()
+        self.reset()
         if self.calls:
             self.model(self.x, training=True)
         self.seen.called = self._values()
@@ -234,7 +210,7 @@ class _Rehearsal:
                 continue
             outputs = []
             for shift in (0.0, 1.0):
-                self._reset()
+                self.reset()
                 weight.assign(alone.values([weight])[0] + shift)
                 outputs.append(arrays(self.model(self.x, training=True)))
             self.seen.used[i] = any(not np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
@@ -246,13 +222,18 @@ class _Rehearsal:
         self.seen.shape = objects.to_numpy(training.loss(model, self.x, self.y)).shape
         if self.seen.shape:
             return
-        self._reset()
+        self.reset()
         trainable = list(model.trainable_variables)
         value, found, _ = backend.gradients(lambda: training.loss(model, self.x, self.y), trainable)
-        self.seen.loss, self.seen.gradients = float(value), self._filled(found)
-        self._reset()
+        self.seen.loss, self.seen.gradients = float(value), self.filled(found)
+        self.reset()
         _, found, _ = backend.gradients(lambda: _probe(model(self.x, training=True)), trainable)
-        self.seen.reach = self._filled(found)
+        self.seen.reach = self.filled(found)
+
+    def _given(self) -> None:
+        rehearsal_losses.against(self)
+        self.reset()
+        rehearsal_losses.added(self)
 
     def _noise(self) -> None:
         """One step with other random numbers, where the output in training depends on them."""
@@ -264,17 +245,17 @@ class _Rehearsal:
             return
         self._reseed()
         training.begin(self.model, compiled=False)
-        self.seen.reseeded = self._step()
+        self.seen.reseeded = self.step()
 
     def _reseed(self) -> None:
         """Does what `_reset` does, with other random numbers."""
-        self._reset()
+        self.reset()
         for variable in alone.seed_variables(self.model, global_too=False):
             alone.assign([variable], [alone.values([variable])[0] + 1])
         alone.set_seed(self.case.seed + 1)
         backend.set_seed(self.case.seed + 1)
 
-    def _filled(self, gradients: list[np.ndarray | None]) -> Values:
+    def filled(self, gradients: list[np.ndarray | None]) -> Values:
         """Returns one array for each weight, zeros for those without a gradient."""
         found = dict(zip((id(v) for v in self.model.trainable_variables), gradients, strict=True))
         arrays = [
@@ -290,9 +271,9 @@ class _Rehearsal:
         weights = objects.to_tensor(np.array([0, 0] + [1] * (SIZE - 2), "float32"))
         other = objects.map_structure(_first_two_rolled, self.y)
         training.begin(self.model, compiled=False)
-        first = self._step(sample_weight=weights)
-        self._reset()
-        self.seen.weighted = first, self._step(y=other, sample_weight=weights)
+        first = self.step(sample_weight=weights)
+        self.reset()
+        self.seen.weighted = first, self.step(y=other, sample_weight=weights)
 
     def _regularizer(self) -> None:
         variable = next((v for v in self.model.trainable_variables if v.regularizer is not None), None)
@@ -301,9 +282,9 @@ class _Rehearsal:
         training.begin(self.model, compiled=False)
         found = []
         for regularizer in (None, training.strong_regularizer()):
-            self._reset()
+            self.reset()
             with training.regularized(variable, regularizer):
-                found.append(self._step())
+                found.append(self.step())
         self.seen.regularized, self.seen.regularizes = (found[0], found[1]), variable.path
         if self.seen.uses_compute_loss and self.calls:
             self._added(variable)
@@ -312,10 +293,10 @@ class _Rehearsal:
         """By how much the loss grows with the regularizer, beside what that regularizer comes to."""
         losses = []
         for regularizer in (None, training.strong_regularizer()):
-            self._reset()
+            self.reset()
             with training.regularized(variable, regularizer):
                 losses.append(float(objects.to_numpy(training.loss(self.model, self.x, self.y))))
-        self._reset()
+        self.reset()
         wanted = float(objects.to_numpy(training.strong_regularizer()(variable)))
         self.seen.added = losses[1] - losses[0], wanted
 
@@ -352,11 +333,11 @@ class _Rehearsal:
     def _compiled(self) -> None:
         """The first steps compiled, then more of them on the same batch, the loss taken before and after."""
         training.begin(self.model, compiled=True)
-        self.seen.compiled = [self._step(), self._step()]
+        self.seen.compiled = [self.step(), self.step()]
         if self.seen.loss is None:
             return
         for _ in range(STEPS - 2):
-            self.seen.late = self._step()
+            self.seen.late = self.step()
         seeds = [id(v) for v in alone.seed_variables(self.model, global_too=False)]
         for variable, value in zip(self.variables, self.values, strict=True):
             if id(variable) in seeds:

@@ -49,7 +49,11 @@ def base(case: Case) -> Base:
 
 
 def restore(case: Case) -> None:
-    """Gives the shared instance and all random numbers the state they had after building."""
+    """Gives the shared instance and all random numbers the state they had after building.
+
+    What is compiled, or called by Keras, is called after this: so the contract ends here where the budget is spent.
+    """
+    case.in_time()
     case.restore()
     set_seed(case.seed)
 

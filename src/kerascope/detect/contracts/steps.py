@@ -15,6 +15,7 @@ from kerascope.values import Evidence, Finding, SourceSpan
 
 STEP = ("train_step",)
 RUNS = ("step-runs",)
+_OPPOSITE = -0.95
 TOLERANCE = 2e-3
 """Of a compiled step against the same line by line, as a share of the update: fused sums round differently."""
 
@@ -23,7 +24,7 @@ def _where(case: Case, text: str = "") -> SourceSpan:
     return case.where("train_step", "compute_loss", "call", text=text)
 
 
-def _different(seen: Observed, a: Values, b: Values, *, tolerance: float = TOLERANCE) -> list[str]:
+def different(seen: Observed, a: Values, b: Values, *, tolerance: float = TOLERANCE) -> list[str]:
     """Returns the variables that differ by more than rounding, next to how far they came from the start."""
     found = []
     for path, start, one, other in zip(seen.paths, seen.start, a, b, strict=True):
@@ -36,7 +37,7 @@ def _different(seen: Observed, a: Values, b: Values, *, tolerance: float = TOLER
     return found
 
 
-def _sure(seen: Observed, part: str) -> None:
+def sure(seen: Observed, part: str) -> None:
     """Raises Skip when a part of the rehearsal failed."""
     if (error := seen.failures.get(part)) is not None:
         raise Skip(f"its steps failed: {type(error).__name__}: {str(error).strip().splitlines()[0][:120]}")
@@ -69,7 +70,7 @@ def runs(case: Case) -> Iterator[Finding]:
 def updates(case: Case) -> Iterator[Finding]:
     """Every trainable weight on which the output depends gets a gradient, and moves."""
     seen = observed(case)
-    _sure(seen, "_loss")
+    sure(seen, "_loss")
     moved = seen.moved()
     if seen.gradients is None or seen.reach is None:
         raise Skip("the step computes a loss of its own, not by compute_loss")
@@ -136,6 +137,17 @@ def learns(case: Case) -> Iterator[Finding]:
         raise Skip(
             "the step computes a loss of its own, not by compute_loss, or one that changes from step to step"
         )
+    if seen.along is not None and seen.along < _OPPOSITE:
+        yield case.broken(
+            f"The loss of {case.subject.name} is the opposite of the one given to compile",
+            "The gradient of what compute_loss returns points away from that of the compiled loss: each step makes the "
+            "loss that was asked for larger. Often a minus sign is one too many.",
+            evidence=[Evidence("cosine of the two gradients", seen.along)],
+            location=case.where("compute_loss"),
+            fixes=["Return the loss that is to be small."],
+            severity="warning",
+        )
+        return
     before, after = seen.losses
     if not np.isfinite(after) or after > before + 1e-6 * abs(before):
         yield case.broken(
@@ -152,13 +164,13 @@ def learns(case: Case) -> Iterator[Finding]:
 def repeatable(case: Case) -> Iterator[Finding]:
     """A step from the same weights on the same batch comes to the same."""
     seen = observed(case)
-    if different := _different(seen, seen.eager[0], seen.again, tolerance=1e-4):
+    if apart := different(seen, seen.eager[0], seen.again, tolerance=1e-4):
         yield case.broken(
             f"A training step of {case.subject.name} hangs on the steps before it",
             "Weights, optimizer and seeds were put back, and the same batch gave another update. Something is kept "
             "outside variables: gradients that are not cleared (on PyTorch they add up: self.zero_grad()), or a "
             "counter of Python, which stands still in a compiled step.",
-            evidence=[Evidence("weights that differ", testing.listed(different))],
+            evidence=[Evidence("weights that differ", testing.listed(apart))],
             location=_where(case),
             fixes=["Call self.zero_grad() before loss.backward(); keep counters in a keras.Variable."],
         )
@@ -169,12 +181,12 @@ def compiled(case: Case) -> Iterator[Finding]:
     """A compiled step comes to the same as one that runs line by line."""
     seen = observed(case)
     for number, (slow, fast) in enumerate(zip(seen.eager, seen.compiled, strict=False), 1):
-        if different := _different(seen, slow, fast, tolerance=0.02):
+        if apart := different(seen, slow, fast, tolerance=0.02):
             yield case.broken(
                 f"A compiled training step of {case.subject.name} comes to something else",
                 f"{number} step(s) were made line by line and compiled, from the same weights, seeds and data. What "
                 "Python objects hold is read once, when the step is compiled, and stays as it was then.",
-                evidence=[Evidence("weights that differ", testing.listed(different))],
+                evidence=[Evidence("weights that differ", testing.listed(apart))],
                 location=_where(case),
             )
             return
@@ -184,7 +196,7 @@ def compiled(case: Case) -> Iterator[Finding]:
 def logs(case: Case) -> Iterator[Finding]:
     """The loss in the logs is the loss that is made smaller."""
     seen = observed(case)
-    _sure(seen, "_loss")
+    sure(seen, "_loss")
     logged = seen.logs[0].get("loss")
     if seen.loss is None or logged is None:
         raise Skip("the step has a loss of its own, or logs none")
@@ -333,50 +345,14 @@ def _other_step(seen: Observed, values: Values) -> bool:
     return any(c and not np.array_equal(a, b) for c, a, b in zip(counts, first, values, strict=True))
 
 
-@contract("step-added-losses", kinds=STEP, after=RUNS)
-def added_losses(case: Case) -> Iterator[Finding]:
-    """Regularizers and add_loss count in the loss that is made smaller."""
-    seen = observed(case)
-    _sure(seen, "_regularizer")
-    if seen.regularized is None:
-        raise Skip("no weight has a regularizer")
-    if not _different(seen, *seen.regularized, tolerance=1e-4):
-        yield case.broken(
-            f"{case.subject.name} leaves its regularizers out of the loss",
-            f"The regularizer of {seen.regularizes} was replaced by a far stronger one, and a training step came to "
-            "the same weights. What kernel_regularizer, activity_regularizer and add_loss ask for does nothing.",
-            evidence=[Evidence("weight with a regularizer", seen.regularizes)],
-            location=case.where("compute_loss", "train_step"),
-            fixes=["Add sum(self.losses) to the loss, or call super().compute_loss(...), which does."],
-        )
-    elif seen.added is not None:
-        yield from _added_twice(case, seen, *seen.added)
-
-
-def _added_twice(case: Case, seen: Observed, got: float, wanted: float) -> Iterator[Finding]:
-    """Yields a finding when a regularizer counts a whole number of times, and more than once."""
-    times = got / wanted if wanted else 1.0
-    if round(times) < 2 or abs(times - round(times)) > 0.01 * times:
-        return
-    yield case.broken(
-        f"{case.subject.name} counts its regularizers {round(times)} times",
-        f"A strong regularizer was put on {seen.regularizes}, and the loss grew by {round(times)} times what it comes "
-        "to. Keras's own compute_loss adds self.losses, so adding them once more doubles every regularizer and "
-        "add_loss.",
-        evidence=[Evidence("the loss grew by", got), Evidence("the regularizer comes to", wanted)],
-        location=case.where("compute_loss", "train_step", text="losses"),
-        fixes=["Leave self.losses out where super().compute_loss(...) or self.compute_loss(...) is called."],
-    )
-
-
 @contract("step-sample-weight", kinds=STEP, severity="warning", after=(*RUNS, "step-repeatable"))
 def sample_weight(case: Case) -> Iterator[Finding]:
     """Sample weights reach the loss."""
     seen = observed(case)
-    _sure(seen, "_weights")
+    sure(seen, "_weights")
     if seen.weighted is None:
         raise Skip("no step with weights was made")
-    if _different(seen, *seen.weighted, tolerance=1e-4):
+    if different(seen, *seen.weighted, tolerance=1e-4):
         yield case.broken(
             f"The training step of {case.subject.name} ignores sample_weight",
             "Two of four samples had the weight 0; when their targets were exchanged, the update was another one. "
