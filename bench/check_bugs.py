@@ -39,6 +39,7 @@ HALVES = (
     "tenth",
     "eleventh",
     "twelfth",
+    "thirteenth",
     "own",
 )
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}

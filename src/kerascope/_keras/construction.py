@@ -99,7 +99,9 @@ def differing(one: Sequence[tuple[str, Any]], other: Sequence[tuple[str, Any]]) 
         if is_variable(a) or is_variable(b):
             continue
         first, second = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
-        if first.shape == second.shape and not np.array_equal(first, second):
+        if first.shape == second.shape and not np.array_equal(
+            first, second, equal_nan=first.dtype.kind == "f" == second.dtype.kind
+        ):
             names.append(name)
     return list(dict.fromkeys(names))
 

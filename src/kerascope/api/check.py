@@ -89,7 +89,8 @@ def check(
 
     Args:
         subject: an object, a function, or a class (made without arguments, or with values told from their names). Of a
-            compiled model its train step is tested too.
+            compiled model its train step is tested too. A function that takes nothing is taken for one that makes what
+            is to be checked.
         *inputs: what it is called with: arrays, shapes such as (32, 10), `keras.Input`, lists and dicts of them. The
             first axis is the batch. None at all: shapes are found by trying.
         allow: names of contracts that are broken on purpose.
@@ -134,7 +135,7 @@ def checked(
         )
     start = time.monotonic()
     with isolated(seed):
-        choices, kinds = prepared(subject, inputs, kwargs, make, seed)
+        choices, kinds = prepared(subject, inputs, kwargs, make)
         about, outcome, another = _best(subject, choices, kinds, budget=budget, seed=seed, **options)
         left = budget - (time.monotonic() - start)
         progress = options.get("progress")

@@ -18,13 +18,26 @@ def prepared(
     inputs: Sequence[Any],
     kwargs: Mapping[str, Any],
     make: Callable[[], Any] | None = None,
-    seed: int = 0,
 ) -> tuple[list[Subject], tuple[str, ...]]:
     """Returns the subjects to check, one for each guess at the inputs, and the kinds of the object.
 
     Raises:
         UsageError: it is nothing that can be checked, cannot be made, or takes none of the shapes that were tried.
     """
+    if (
+        objects.kind_of(obj) == "function"
+        and inputs
+        and not _needs_arguments(obj)
+        and (made := _made(obj)) is not None
+    ):
+        subjects, kinds = _prepared(made, inputs, kwargs, obj)
+        return [dataclasses.replace(one, name=getattr(obj, "__name__", one.name)) for one in subjects], kinds
+    return _prepared(obj, inputs, kwargs, make)
+
+
+def _prepared(
+    obj: Any, inputs: Sequence[Any], kwargs: Mapping[str, Any], make: Callable[[], Any] | None
+) -> tuple[list[Subject], tuple[str, ...]]:
     kind, name = objects.kind_of(obj), getattr(obj, "__name__", None) or type(obj).__name__
     supposed: Mapping[str, Any] = {}
     if isinstance(obj, type) and kind != "class":
@@ -62,6 +75,15 @@ def prepared(
         return [Subject(kind, name, make, known, {}, run)], kinds
     found = _guessed(obj, make, kind, name, supposed)
     return [Subject(kind, name, make, args, {}, run, guessed=True) for args in found], kinds
+
+
+def _made(function: Callable[[], Any]) -> Any:
+    """Returns what a function that takes nothing makes, None where it is nothing that inputs can be given to."""
+    try:
+        made = function()
+    except Exception:  # said by the first contract
+        return None
+    return made if objects.kind_of(made) in ("layer", "model", "loss", "metric") else None
 
 
 def _step_alone(model: Any, name: str, inputs: Sequence[Any]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from kerascope._keras import objects
 BATCH = "B"
 _MOST_WEIGHTS = 20_000_000
 _MOST_AMOUNT = 1e6
+_HOLES = 0.25
 STAND_INS = {43: "N", 53: "M", 71: "L"}
 """Sizes given to unknown axes behind the first, and the names they are shown by: primes that are seldom a real size.
 
@@ -33,6 +34,7 @@ class InputSpec:
     "positive" (between 0 and 1), "amounts" (between 0 and `high`), "binary" (zeros and ones, as in a mask) or
     "probabilities" (positive, the last axis adds up to 1). Integers that are `places` are numbers of samples, such as
     the ends of the edges of a graph: none is as large as the batch. Amounts that are `whole` are counts, 0 among them.
+    Floats with `holes` are NaN here and there.
     """
 
     shape: tuple[int | str, ...]
@@ -42,6 +44,7 @@ class InputSpec:
     like: str = "normal"
     places: bool = False
     whole: bool = False
+    holes: bool = False
 
     def array(self, batch: int, random: np.random.Generator) -> np.ndarray:
         """Returns made-up values for a batch of this size."""
@@ -65,6 +68,9 @@ class InputSpec:
                 values = np.floor(values)
             if self.like == "probabilities":
                 values = values / values.sum(-1, keepdims=True)
+        if self.holes and values.size:
+            values[random.uniform(size=shape) < _HOLES] = np.nan
+            values.flat[0] = 0.5 if np.isnan(values.flat[0]) else values.flat[0]
         # NumPy has no bfloat16; the tensor made of it is cast by Keras on the way in.
         return values.astype(self.dtype if self.dtype in ("float16", "float32", "float64") else "float32")
 
@@ -214,7 +220,11 @@ def _spec(value: Any, batch: Any) -> InputSpec:
         else:
             shape.append(size if isinstance(size, int) else _stand_in(axis))
     values = tensors.array_of(value)
-    low, high, like, places, whole = 0, 2, "normal", False, False
+    low, high, like, places, whole, holes = 0, 2, "normal", False, False, False
+    if values is not None and values.dtype.kind == "f":
+        known = ~np.isnan(values)
+        holes = bool(known.any() and not known.all())
+        values = np.where(known, values, values[known][0]) if holes else values
     if values is not None and values.size:
         if values.dtype.kind in "iu":
             low, high = int(values.min()), int(values.max()) + 1
@@ -229,4 +239,4 @@ def _spec(value: Any, batch: Any) -> InputSpec:
                 like = "binary"
             if rows:
                 like = "probabilities"
-    return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like, places, whole)
+    return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like, places, whole, holes)

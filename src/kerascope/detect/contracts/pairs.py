@@ -81,6 +81,20 @@ class Pair(NamedTuple):
         hard = self.hard()
         return self if hard is None or self.classes else self._replace(y_true=hard)
 
+    def with_outcomes(self, outcomes: Sequence[tuple[int, int]]) -> Pair:
+        """Returns the pair with these (target, answer) in its first samples, where both are a yes or no for each.
+
+        A few samples drawn at random may have no false alarm among them, and what counts those is then not seen.
+        """
+        yes_or_no = self.like == self.true_like == "positive" and self.y_true.shape == self.y_pred.shape
+        if not yes_or_no or self.y_pred.size != len(self.y_pred) or len(self.y_pred) < len(outcomes):
+            return self
+        y_true, y_pred = self.y_true.copy(), self.y_pred.copy()
+        for row, (target, answer) in enumerate(outcomes):
+            y_true[row] = target
+            y_pred[row] = np.where((y_pred[row] > 0.5) == bool(answer), y_pred[row], 1 - y_pred[row])
+        return self._replace(y_true=y_true, y_pred=y_pred)
+
     def with_hits(self, every: int) -> Pair:
         """Returns the pair with predictions that hit the target now and then, where both are numbers of one kind."""
         numbers = self.like == self.true_like and self.like in ("normal", "amounts")
