@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerascope.api import target
+from kerascope.api import checking, target
 
 pytestmark = pytest.mark.backend
 
@@ -24,3 +24,18 @@ def test_a_file_is_executed_up_to_its_first_training(tmp_path):
     module = target.load_module(str(tmp_path / "trains_at_once.py"))
     assert target.lookup(module, "model").optimizer.iterations == 0
     assert not hasattr(module, "trained")
+
+
+def test_a_file_of_a_package_finds_its_neighbours(tmp_path, monkeypatch):
+    folder = tmp_path / "kept_layers" / "inner"
+    folder.mkdir(parents=True)
+    (tmp_path / "kept_layers" / "__init__.py").touch()
+    (folder / "__init__.py").write_text("FACTOR = 3")
+    (folder / "scaling.py").write_text(
+        "import keras\n\nfrom . import FACTOR\n\n\nclass Twice(keras.layers.Identity):\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    module = target.load_module(str(folder / "scaling.py"))
+    assert (module.__name__, module.FACTOR) == ("kept_layers.inner.scaling", 3)
+    (one,) = checking.check_target("kept_layers.inner.scaling:Twice", inputs=["4,3"], fixes=False)
+    assert one.subject == "Twice" and one.ok

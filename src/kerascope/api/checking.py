@@ -6,15 +6,13 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from kerascope.api import target as targets
 from kerascope.api.check import BUDGET, Check, checked
-from kerascope.errors import KerascopeError, ScriptError, UsageError
+from kerascope.errors import KerascopeError, UsageError
 
 KINDS = ("layer", "model", "loss", "metric", "optimizer")
 
@@ -43,7 +41,7 @@ def check_target(
     """Yields the check of each object: of `FILE.py:NAME` one, of `FILE.py`, a module or a package all that it defines.
 
     Args:
-        target: what is checked.
+        target: what is checked; `module:NAME` is one object, too.
         inputs: shapes, see `target.parse_input`; only for one object.
         arguments: of the constructor, such as "units=4"; only for one object.
         allow: names of contracts that are broken on purpose.
@@ -145,14 +143,7 @@ def _one(
 
 def modules_of(name: str, say: Callable[[str], None]) -> Iterator[ModuleType]:
     """Yields a module and, of a package, all modules in it; those that cannot be imported are said."""
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        module = importlib.import_module(name)
-    except ImportError as error:
-        raise ScriptError(
-            f"There is no such file, module or package: {error}. Received: {name!r}. Give FILE.py, FILE.py:NAME or "
-            "the name of a package that Python can import."
-        ) from error
+    module = targets.imported(name)
     yield module
     for info in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
         if info.name.rsplit(".", 1)[-1].startswith(("test", "__main__")) or ".tests" in info.name:

@@ -26,11 +26,14 @@ _INPUT = re.compile(r"^(?P<shape>[^:<]+)(?::(?P<dtype>\w+))?(?:<(?P<high>\d+))?$
 
 
 def split(target: str) -> tuple[str, str | None]:
-    """Splits "layers.py:MyLayer" into file and name; the name is None for a script that is to be run."""
+    """Splits "layers.py:MyLayer" or "package.layers:MyLayer"; the name is None for a script that is to be run."""
     file, colon, name = target.rpartition(":")
-    if colon and file.endswith(".py") and all(part.isidentifier() for part in name.split(".")):
-        return file, name
-    return target, None
+    found = file.endswith(".py") or _dotted(file)
+    return (file, name) if colon and found and _dotted(name) else (target, None)
+
+
+def _dotted(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
 
 
 def choose_backend(say: Callable[[str], None]) -> None:
@@ -87,24 +90,30 @@ def until_fit(say: Callable[[str], None] = lambda text: None) -> Iterator[Reache
 def load_module(file: str) -> ModuleType:
     """Executes a file as a module of its own name, so that what stands under `if __name__ == "__main__"` does not run.
 
+    The name of a module is imported.
+
     Raises:
         ScriptError: there is no such file, or executing it fails.
     """
     path = Path(file)
+    if not file.endswith(".py") and _dotted(file):
+        return imported(file)
     if not path.is_file():
         raise ScriptError(
             f"There is no such file. Received: {file!r}. Give FILE.py:NAME; the current folder is {os.getcwd()}."
         )
-    name = path.stem
-    if name in sys.modules:
-        name = f"_kerascope_{name}"
+    name, folder = _module_name(path.absolute())
+    if "." in name and name in sys.modules:
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path.absolute())
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.absolute().parent))
+    sys.path.insert(0, str(folder))
     try:
         with until_fit():
+            if package := name.rpartition(".")[0]:
+                importlib.import_module(package)
+            sys.modules[name] = module
             spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ScriptError(
@@ -119,6 +128,35 @@ def load_module(file: str) -> ModuleType:
             'module to find the name in it; put what trains under `if __name__ == "__main__"`.'
         ) from error
     return module
+
+
+def imported(name: str) -> ModuleType:
+    """Imports a module or package, also one in the current folder.
+
+    Raises:
+        ScriptError: Python does not find it.
+    """
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ScriptError(
+            f"There is no such file, module or package: {error}. Received: {name!r}. Give FILE.py, FILE.py:NAME or "
+            "the name of a package that Python can import."
+        ) from error
+
+
+def _module_name(path: Path) -> tuple[str, Path]:
+    """Returns the name to import a file by, and the folder to import it from.
+
+    That of a package's file is dotted, since what it imports by `from .` is not found otherwise.
+    """
+    folder = path.parent
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    parts = path.relative_to(folder).with_suffix("").parts
+    name = ".".join(parts[:-1] if path.name == "__init__.py" else parts)
+    return (f"_kerascope_{name}" if "." not in name and name in sys.modules else name), folder
 
 
 def lookup(module: ModuleType, name: str) -> Any:

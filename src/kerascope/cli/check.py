@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 HELP = "test a layer, loss, metric or model on its own, or all of a package"
 
 _EPILOG = """\
-TARGET is FILE.py:NAME (one object or class), FILE.py, or the name of a module or package (all that they define).
+TARGET is FILE.py:NAME or MODULE:NAME (one object or class), FILE.py, or the name of a module or package (all
+that they define).
 Without --input, shapes are found by trying.
 
 examples:
@@ -37,7 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `check`."""
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("target", metavar="TARGET", help="FILE.py:NAME, FILE.py, or a module or package")
+    parser.add_argument(
+        "target", metavar="TARGET", help="FILE.py:NAME, MODULE:NAME, FILE.py, or a module or package"
+    )
     parser.add_argument(
         "--input", action="append", default=[], metavar="SHAPE", help="an argument of the call"
     )
