@@ -1010,3 +1010,13 @@ def numpy_on_sizes():
         tensor(4, 3),
         tensor(4, 3),
     )
+
+
+@healthy
+def numpy_on_constants():
+    def call(x):
+        angles = np.linspace(0.0, 1.0, 6, dtype="float32")
+        table = np.sin(angles)
+        return x + ops.convert_to_tensor(np.maximum(table, angles))
+
+    return Run(call)(tensor(4, 6))
