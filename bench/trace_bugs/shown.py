@@ -243,7 +243,10 @@ class TabSoupNet(keras.Model):
 """,
         named=("self.bn = layers.BatchNormalization()", "layers.BatchNormalization()", "self.bn"),
         also=(
-            ("        super().__init__()\n        self.bn", "        super().__init__(name=None)\n        self.bn"),
+            (
+                "        super().__init__()\n        self.bn",
+                "        super().__init__(name=None)\n        self.bn",
+            ),
             (
                 "        super().__init__()\n        self.bn",
                 '        super().__init__(name="tab_soup_net")\n        self.bn',
@@ -433,7 +436,10 @@ class DuelHeadQ(layers.Layer):
         named=("self.fc3(self.fc2(self.fc1(obs)))",),
         also=(
             ("value, adv = ops.split(z, [1], axis=-1)", "value, adv = z[:, :1], z[:, 1:]"),
-            ("value, adv = ops.split(z, [1], axis=-1)", "adv, value = ops.split(z, [self.n_actions], axis=-1)"),
+            (
+                "value, adv = ops.split(z, [1], axis=-1)",
+                "adv, value = ops.split(z, [self.n_actions], axis=-1)",
+            ),
         ),
     ),
     Case(
@@ -575,7 +581,9 @@ class StudentTClusters(layers.Layer):
         base_config = super(StudentTClusters, self).get_config()
         return dict(list(base_config.items()) + list(config.items()))
 ''',
-        named=('self.add_weight("clusters", shape=(self.n_clusters, input_dim), initializer="glorot_uniform")',),
+        named=(
+            'self.add_weight("clusters", shape=(self.n_clusters, input_dim), initializer="glorot_uniform")',
+        ),
         also=(
             (
                 'name="clusters", shape=(self.n_clusters, input_dim), initializer="glorot_uniform"',
@@ -657,7 +665,10 @@ class BirdsongFrontEnd(layers.Layer):
 """,
         named=("ops.stft",),
         also=(
-            ("sequence_length=self.win, sequence_stride=self.hop, fft_length=self.nfft", "self.win, self.hop, self.nfft"),
+            (
+                "sequence_length=self.win, sequence_stride=self.hop, fft_length=self.nfft",
+                "self.win, self.hop, self.nfft",
+            ),
             (
                 "sequence_length=self.win, sequence_stride=self.hop, fft_length=self.nfft",
                 "self.win, self.hop, self.nfft, center=False",
@@ -1154,7 +1165,11 @@ class FoldedHeadAttention(keras.layers.Layer):
         y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (batch, length, self.embed_dim))
         return self.o_proj(y)
 ''',
-        named=("self.to_heads(self.q_proj(x))", "self.to_heads(self.k_proj(x))", "self.to_heads(self.v_proj(x))"),
+        named=(
+            "self.to_heads(self.q_proj(x))",
+            "self.to_heads(self.k_proj(x))",
+            "self.to_heads(self.v_proj(x))",
+        ),
         also=(
             (
                 (

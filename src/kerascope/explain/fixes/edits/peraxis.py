@@ -53,14 +53,24 @@ def _split(context: Context, call: ast.Call, value: ast.Tuple | ast.List) -> Ite
     sizes = [integer(e) for e in value.elts]
     shape = context.shape(call.args[0]) or ()
     known = [size for size in sizes if size is not None and size > 0]
-    if (
-        len(known) == len(sizes) > 1
-        and sum(known) in shape
-        and context.parameters(call)[1:2] != ["split_size_or_sections"]
-    ):
-        text = context.text(value)
+    if len(sizes) < 2 or context.parameters(call)[1:2] == ["split_size_or_sections"]:
+        return
+    text = context.text(value)
+    if len(known) == len(sizes) and sum(known) in shape:
         between = ", ".join(str(sum(known[:count])) for count in range(1, len(known)))
-        yield context.swap(0.3, value, f"{text[0]}{between}{text[-1]}")
+    elif _names_for(context, call) == len(sizes):  # between n sizes are n - 1 places
+        parts = [context.text(e) for e in value.elts[:-1]]
+        between = ", ".join(" + ".join(parts[: count + 1]) for count in range(len(parts)))
+    else:
+        return
+    yield context.swap(0.3, value, f"{text[0]}{between}{text[-1]}")
+
+
+def _names_for(context: Context, call: ast.Call) -> int:
+    """Returns how many names the result of a call is taken apart into; 0 where it is not."""
+    parent = context.parents.get(call)
+    target = parent.targets[0] if isinstance(parent, ast.Assign) else None
+    return len(target.elts) if isinstance(target, ast.Tuple) else 0
 
 
 def _taken_apart(context: Context, value: ast.Tuple | ast.List) -> Iterator[Proposal]:
