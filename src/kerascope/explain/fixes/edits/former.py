@@ -21,6 +21,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _backend(context, node)
     elif isinstance(node, ast.Attribute):
         yield from _member(context, node)
+        yield from _one_of_two(context, node, node.value, ("values", "indices"), node.attr)
     elif isinstance(node, ast.Subscript):
         yield from _values_alone(context, node)
 
@@ -117,18 +118,25 @@ def _member(context: Context, node: ast.Attribute) -> Iterator[Proposal]:
 def _values_alone(context: Context, node: ast.Subscript) -> Iterator[Proposal]:
     """`ops.max(x, axis=1)[0]` and `self.attention(x, x)[0]`, as where values come with their places or weights."""
     call, place = node.value, integer(node.slice)
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or place not in (0, 1):
+    yield from _one_of_two(context, node, call, (0, 1), place)
+    if not isinstance(call, ast.Call) or place != 0 or context.shape(call) is None or context.parts(call):
         return
-    if context.shape(call) is None or context.parts(call):
-        return  # it did give several
+    apart = any(k.arg in _KEPT_APART for k in call.keywords)
+    if context.text(call.func).startswith("self.") and not apart:
+        yield context.swap(0.7, node, context.text(call))
+
+
+def _one_of_two(
+    context: Context, node: ast.expr, call: ast.expr, both: tuple[object, object], which: object
+) -> Iterator[Proposal]:
+    """The values, or the places, of a function that gives the values alone."""
     name = called(call)
-    if context.kind(call.func.value) is None:
-        layer = context.text(call.func).startswith("self.")
-        if layer and place == 0 and not any(k.arg in _KEPT_APART for k in call.keywords):
-            yield context.swap(0.7, node, context.text(call))
-    elif name in _WITH_PLACES and place == 0:
-        yield context.swap(0.6, node, context.text(call))
-    elif _WITH_PLACES.get(name):
-        text = context.text(call)
-        head = context.text(call.func)
+    if which not in both or name not in _WITH_PLACES or not isinstance(call, ast.Call) or context.parts(call):
+        return
+    if not isinstance(call.func, ast.Attribute) or context.kind(call.func.value) not in ("ops", "jnp"):
+        return
+    text, head = context.text(call), context.text(call.func)
+    if which == both[0]:
+        yield context.swap(0.6, node, text)
+    elif _WITH_PLACES[name]:
         yield context.swap(0.6, node, f"{head[: -len(name)]}{_WITH_PLACES[name]}{text[len(head) :]}")

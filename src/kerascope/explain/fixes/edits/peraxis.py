@@ -12,6 +12,8 @@ _PER_AXIS = ("pad", "tile", "strided_slice", "constant_pad", "roll")
 _NESTED = ("tensordot", "dot", "Dot")
 _RESHAPING = ("reshape", "view", "Reshape")
 _NEUTRAL = {"1", "(0,0)", "[0,0]", "0"}
+_SIZES = ("sizes", "splits", "dims", "widths", "lengths")
+"""How lists of sizes are called."""
 _MOST = 5
 
 
@@ -20,6 +22,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if not isinstance(node, ast.Call):
         return
     values = [*node.args, *(k.value for k in node.keywords)]
+    if called(node) == "split":
+        yield from _split_by_name(context, node)
     for value in values:
         if not isinstance(value, (ast.Tuple, ast.List)):
             continue
@@ -64,6 +68,16 @@ def _split(context: Context, call: ast.Call, value: ast.Tuple | ast.List) -> Ite
     else:
         return
     yield context.swap(0.3, value, f"{text[0]}{between}{text[-1]}")
+
+
+def _split_by_name(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """The same for sizes that are kept in a list: `ops.split(x, self.sizes, axis=-1)`."""
+    value = call.args[1] if len(call.args) > 1 else None
+    if not isinstance(value, (ast.Name, ast.Attribute)) or not context.text(value).endswith(_SIZES):
+        return
+    counted = hasattr(context.names.get("np"), "cumsum")
+    if counted and context.parameters(call)[1:2] != ["split_size_or_sections"]:
+        yield context.swap(0.8, value, f"[int(n) for n in np.cumsum({context.text(value)})[:-1]]")
 
 
 def _names_for(context: Context, call: ast.Call) -> int:

@@ -144,12 +144,13 @@ def _all_of_them(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if isinstance(t, ast.Tuple)
     ]
     for value in (*call.args[1:], *(k.value for k in call.keywords)):
-        if isinstance(value, (ast.List, ast.Tuple)):
-            for part in value.elts if all(isinstance(e, ast.Name) for e in value.elts) else ():
-                yield context.swap(1.1, value, context.text(part))
-        for names in together if isinstance(value, ast.Name) else ():
-            states = names[1:] if len(names) > 2 else names
-            if context.text(value) in states and len(states) > 1:
+        listed = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
+        given = [e.id for e in listed if isinstance(e, ast.Name)]
+        if listed != [value] and len(given) == len(listed):
+            yield from (context.swap(1.1, value, name) for name in given)
+        for names in together if given else ():
+            states = [n for n in (names[1:] if len(names) > 2 else names) if n != "_"]
+            if set(given) < set(states):
                 yield context.swap(0.7, value, f"[{', '.join(states)}]")
 
 
