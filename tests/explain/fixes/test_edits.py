@@ -103,7 +103,7 @@ def tried(source, seen=SHAPES, words=()):
         hooks += ["propose"] if isinstance(node, ast.expr) else []
         for family in FAMILIES:
             for propose in (getattr(family, hook) for hook in hooks if hasattr(family, hook)):
-                for proposal in propose(context, node):
+                for proposal in (p for p in propose(context, node) if p.cost <= MOST):
                     text = splice(source, proposal.edits)
                     found[text] = min(proposal.cost, found.get(text, 9.0))
     return found
@@ -137,19 +137,22 @@ class Pair(keras.Model):
         source, target = inputs["source"], inputs["target"]
         _, h, c = self.encoder(source)
         y = self.decoder(target, initial_state=[h, c])
+        return self.attend(y, z)
+
+    def near(self, y, a, b):
         value, rest = ops.split(y, [1], axis=-1)
-        a, b = source[:, :, 1:], target[:, :, 1:]
-        near = ops.minimum(ops.expand_dims(a, 2), ops.expand_dims(b, 1))
         best = ops.max(y, axis=1)
         at = ops.argmax(y, axis=1)
-        z = self.left(y)
+        return ops.minimum(ops.expand_dims(a, 2), ops.expand_dims(b, 1))
+
+    def spread(self, z):
         mean = ops.mean(z, axis=1, keepdims=True)
-        spread = ops.var(z, axis=1, keepdims=True)
-        places = inputs["places"]
-        picked = ops.take_along_axis(y, places[:, None, None], axis=1)
+        return mean + ops.var(z, axis=1, keepdims=True)
+
+    def picked(self, y, z, places):
         products = ops.matmul(y, ops.swapaxes(z, -1, -2))
         frames = ops.stft(value, sequence_length=8, sequence_stride=4, fft_length=8)
-        return self.attend(y, z)
+        return ops.take_along_axis(y, places[:, None, None], axis=1)
 """
 OF_MODEL = {
     "y": ("B", 4, 8),
