@@ -25,6 +25,7 @@ from trace_bugs.newest import CASES as NEWEST
 from trace_bugs.ordinary import CASES as ORDINARY
 from trace_bugs.plain import CASES as PLAIN
 from trace_bugs.second import CASES as SECOND
+from trace_bugs.shown import CASES as SHOWN
 from trace_bugs.unseen import CASES as UNSEEN
 from trace_bugs.usual import CASES as USUAL
 
@@ -50,6 +51,7 @@ ALL: tuple[Case, ...] = (
         *USUAL,
         *COMMON,
         *ORDINARY,
+        *SHOWN,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

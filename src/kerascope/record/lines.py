@@ -202,3 +202,23 @@ def badness(facts: TensorFacts) -> tuple[float, float]:
     low, high = abs(facts.min), abs(facts.max)
     largest = max(low if low < math.inf else 0.0, high if high < math.inf else 0.0)
     return 0.0 if facts.finite is None else 1.0 - facts.finite, largest
+
+
+def cancelled(node: ast.AST) -> str | None:
+    """Returns the name that a sum of at least three terms both adds and takes away: `z` of `z + q - z`."""
+    found = list(summands(node))
+    held = [(ast.unparse(t), sign) for t, sign in found if isinstance(t, (ast.Name, ast.Attribute))]
+    if len(found) < 3:
+        return None
+    return next((name for name, sign in held if sign > 0 and (name, -1) in held), None)
+
+
+def summands(node: ast.AST, sign: int = 1) -> Iterator[tuple[ast.AST, int]]:
+    """Yields what a sum adds up, each with its sign."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+        yield from summands(node.left, sign)
+        yield from summands(node.right, -sign if isinstance(node.op, ast.Sub) else sign)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield from summands(node.operand, -sign)
+    else:
+        yield node, sign

@@ -1010,3 +1010,31 @@ def numpy_on_sizes():
         tensor(4, 3),
         tensor(4, 3),
     )
+
+
+@healthy
+def numpy_on_constants():
+    def call(x):
+        angles = np.linspace(0.0, 1.0, 6, dtype="float32")
+        table = np.sin(angles)
+        return x + ops.convert_to_tensor(np.maximum(table, angles))
+
+    return Run(call)(tensor(4, 6))
+
+
+@faulty("disconnected-gradient", "ops.stop_gradient(z + q - z)")
+def nothing_passes_through():
+    def call(z):
+        q = ops.round(z)
+        return ops.stop_gradient(z + q - z) * z
+
+    return Run(call)(tensor(4, 6))
+
+
+@healthy
+def rounding_by_a_large_number():
+    def call(x):
+        large = 2.0**20
+        return x + large - large + ops.mean(x, axis=-1, keepdims=True)
+
+    return Run(call)(tensor(4, 6))

@@ -88,21 +88,22 @@ MOST = 1.5
 """An edit that costs more comes after nearly all that is usual."""
 
 
-def tried(source):
+def tried(source, seen=SHAPES, words=()):
     """Returns each changed source with its cost."""
     tree = ast.parse(source)
     nodes = [n for n in ast.walk(tree) if isinstance(n, ast.expr)]
-    shapes = {position(n): SHAPES[text] for n in nodes if (text := ast.unparse(n)) in SHAPES}
+    shapes = {position(n): seen[text] for n in nodes if (text := ast.unparse(n)) in seen}
+    keys = {position(n): words for n in nodes if isinstance(n, ast.Name) and n.id == "inputs" and words}
     block = type("Block", (layers.Layer,), {})
     names = {"keras": keras, "layers": layers, "ops": ops, "Block": block}
-    context = Context(source, tree, names, shapes, {}, 4)
+    context = Context(source, tree, names, shapes, {}, 4, frozenset(keys), keys)
     found = {}
     for node in ast.walk(tree):
         hooks = {ast.FunctionDef: ["of_function"], ast.ClassDef: ["of_class"]}.get(type(node), [])
         hooks += ["propose"] if isinstance(node, ast.expr) else []
         for family in FAMILIES:
             for propose in (getattr(family, hook) for hook in hooks if hasattr(family, hook)):
-                for proposal in propose(context, node):
+                for proposal in (p for p in propose(context, node) if p.cost <= MOST):
                     text = splice(source, proposal.edits)
                     found[text] = min(proposal.cost, found.get(text, 9.0))
     return found
@@ -113,3 +114,95 @@ def test_undoing_a_slip_is_tried(good, bad):
     assert SOUND.count(good) == 1
     found = tried(SOUND.replace(good, bad))
     assert found.get(SOUND, 9.0) <= MOST
+
+
+# -- slips of which more is known: the words of a dict, tensors that come together ------------------------------------
+
+MODEL = """
+class Pair(keras.Model):
+    def __init__(self, units=8):
+        super().__init__()
+        self.encoder = layers.LSTM(units, return_state=True)
+        self.decoder = layers.LSTM(units, return_sequences=True)
+        self.attend = layers.MultiHeadAttention(2, units)
+        self.left = layers.Conv1D(units, 2, padding="causal", dilation_rate=2)
+        self.right = layers.Conv1D(units, 2, dilation_rate=2, padding="causal")
+        self.last = layers.Conv1D(units, 1)
+
+    def build(self, input_shape):
+        image_shape, text_shape = input_shape
+        self.kernel = self.add_weight(shape=(4, image_shape[-1], text_shape[-1]))
+
+    def call(self, inputs):
+        source, target = inputs["source"], inputs["target"]
+        _, h, c = self.encoder(source)
+        y = self.decoder(target, initial_state=[h, c])
+        return self.attend(y, z)
+
+    def near(self, y, a, b):
+        value, rest = ops.split(y, [1], axis=-1)
+        best = ops.max(y, axis=1)
+        at = ops.argmax(y, axis=1)
+        return ops.minimum(ops.expand_dims(a, 2), ops.expand_dims(b, 1))
+
+    def spread(self, z):
+        mean = ops.mean(z, axis=1, keepdims=True)
+        return mean + ops.var(z, axis=1, keepdims=True)
+
+    def picked(self, y, z, places):
+        products = ops.matmul(y, ops.swapaxes(z, -1, -2))
+        frames = ops.stft(value, sequence_length=8, sequence_stride=4, fft_length=8)
+        return ops.take_along_axis(y, places[:, None, None], axis=1)
+"""
+OF_MODEL = {
+    "y": ("B", 4, 8),
+    "z": ("B", 6, 8),
+    "a": ("B", 6, 5),
+    "b": ("B", 4, 5),
+    "places[:, None]": ("B", 1),
+    "ops.max(y, axis=1)": ("B", 8),
+    "self.attend(y, z)": ("B", 4, 8),
+}
+SLIPS_OF_MODEL = (
+    ('inputs["source"]', 'inputs["src"]'),
+    ('inputs["source"]', "inputs[0]"),
+    ('inputs["source"], inputs["target"]', "inputs"),
+    ("initial_state=[h, c]", "initial_state=h"),
+    ("initial_state=[h, c]", "initial_state=[h]"),
+    ("units, return_state=True", "units"),
+    ("[1], axis=-1", "[1, self.units], axis=-1"),
+    ("ops.minimum(ops.expand_dims(a, 2), ops.expand_dims(b, 1))", "ops.minimum(a, b)"),
+    ("best = ops.max(y, axis=1)", "best = ops.max(y, axis=1)[0]"),
+    ("best = ops.max(y, axis=1)", "best = ops.max(y, axis=1).values"),
+    ("at = ops.argmax(y, axis=1)", "at = ops.max(y, axis=1)[1]"),
+    ("self.attend(y, z)", "self.attend(y, z)[0]"),
+    ('dilation_rate=2, padding="causal"', "dilation_rate=2"),
+    ("ops.mean(z, axis=1", "ops.mean(z, axis=0"),
+    ("places[:, None, None]", "places[:, None]"),
+    ("ops.matmul(y, ops.swapaxes(z, -1, -2))", "K.batch_dot(y, z, axes=[2, 2])"),
+    ("sequence_length=8, sequence_stride=4", "frame_length=8, frame_step=4"),
+    ("image_shape[-1], text_shape[-1]", "image_shape[-1], image_shape[-1]"),
+)
+LOSS = """
+class Cost(keras.losses.Loss):
+    def __init__(self, name="cost"):
+        super().__init__(reduction="sum", name=name)
+"""
+
+
+@pytest.mark.parametrize(("good", "bad"), SLIPS_OF_MODEL, ids=[bad for _, bad in SLIPS_OF_MODEL])
+def test_undoing_a_slip_with_several_tensors_is_tried(good, bad):
+    assert MODEL.count(good) == 1
+    found = tried(MODEL.replace(good, bad), OF_MODEL, ("source", "target", "places"))
+    plain = {"".join(text.split()): cost for text, cost in found.items()}
+    assert plain.get("".join(MODEL.split()), 9.0) <= MOST
+
+
+def test_a_member_of_a_class_that_is_gone_becomes_a_word():
+    found = tried(LOSS.replace('"sum"', "keras.losses.Reduction.SUM"), {})
+    assert found.get(LOSS, 9.0) <= MOST
+
+
+def test_the_axis_of_the_same_tensors_variance_comes_first():
+    found = tried(MODEL.replace("ops.mean(z, axis=1", "ops.mean(z, axis=0"), OF_MODEL)
+    assert found[MODEL] < found[MODEL.replace("ops.mean(z, axis=1", "ops.mean(z, axis=-1")]

@@ -46,6 +46,13 @@ class MisspelledType(layers.Layer):
         return ops.cast(inputs, "flaot32")
 
 
+class NoSuchEntry(layers.Layer):
+    """A dict of inputs is asked for one that it does not have."""
+
+    def call(self, features):
+        return features["ids"] * ops.cast(features["mask"], "float32")
+
+
 class NumpyTanh(layers.Layer):
     """NumPy inside call."""
 
@@ -277,6 +284,13 @@ CASES = {
         'ops.cast(inputs, "flaot32")',
         ("flaot32", "float32"),
         kind="dtype-mismatch",
+    ),
+    "no such entry": Case(
+        NoSuchEntry,
+        ({"ids": x(2, 5), "attention_mask": x(2, 5)},),
+        'features["mask"]',
+        ("'mask'", "'attention_mask'"),
+        kind="index-out-of-range",
     ),
     "numpy tanh": Case(
         NumpyTanh,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import types
 
+import numpy as np
+
 from kerascope.detect.smells import names
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
 from kerascope.record.lines import Site
@@ -31,6 +33,8 @@ def judge(moment: Moment) -> Verdict:
     away = isinstance(module, types.ModuleType) and module.__name__.split(".")[0] in _OUTSIDE
     if not away or not moment.event.facts.dtype.startswith(("float", "bfloat")):
         return CLEAR
+    if isinstance(moment.value, (np.ndarray, np.generic)):
+        return CLEAR  # a constant, such as a filter bank or a table of positions
     return Hit(
         "numpy-in-call",
         "fault",

@@ -27,6 +27,7 @@ from kerascope.detect.smells import (
     several,
     shapes,
     spread,
+    through,
     turns,
     twice,
 )
@@ -65,6 +66,7 @@ RULES = (
     Rule(("wrong-argument",), twice.concerns, twice.judge, 1.0),
     Rule(("wrong-argument",), several.concerns, several.judge, 1.0),
     Rule(("disconnected-gradient",), cuts.concerns, cuts.judge, 0.9),
+    Rule(("disconnected-gradient",), through.concerns, through.judge, 0.9),
     Rule(("logits-mismatch",), logits.concerns, logits.judge, 0.9),
 )
 KINDS = tuple(dict.fromkeys(kind for rule in RULES for kind in rule.kinds))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 
@@ -16,14 +17,18 @@ from kerascope.explain.fixes.edits import (
     counting,
     definitions,
     einsum,
+    entries,
+    former,
     given,
     idiom,
     idle_state,
+    keywords,
     kin,
     layout,
     moving,
     names,
     operands,
+    pairing,
     peraxis,
     picking,
     python,
@@ -65,6 +70,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     definitions,
     structure,
     unknown,
+    keywords,
     python,
     moving,
     results,
@@ -80,12 +86,16 @@ FAMILIES: tuple[ModuleType, ...] = (
     signatures,
     scope,
     construct,
+    former,
+    entries,
+    pairing,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, peraxis, shapes, operands, slopes, python, casts)
 _MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
 _LOOKED_AT = (*_MADE_BEFORE, "call")
 """What is looked at of a class that ran in part; `call` may not even have begun."""
+_KEY = re.compile(r"\['([^']+)'\]")
 _MOST_PLACES = 4
 _TOGETHER = 0.2
 """Added to the cost of a change that is made in several places at once."""
@@ -105,12 +115,14 @@ class Candidate:
 @dataclasses.dataclass
 class Seen:
     """Shape and data type of each expression of a file by its place, the places of what yielded several tensors at
-    once, and the batch size of the first run. Sizes that differ between runs with other batch sizes are in terms of B.
+    once (with the words of a dict in `keys`), and the batch size of the first run. Sizes that differ between runs with
+    other batch sizes are in terms of B.
     """
 
     shapes: dict[Position, Shape] = dataclasses.field(default_factory=dict)
     types: dict[Position, str] = dataclasses.field(default_factory=dict)
     several: set[Position] = dataclasses.field(default_factory=set)
+    keys: dict[Position, dict[str, None]] = dataclasses.field(default_factory=dict)
     batch: int | None = None
 
 
@@ -126,6 +138,8 @@ def seen_in(file: str, logs: Sequence[LineLog]) -> Seen:
             place = site.position
             if path:
                 seen.several.add(place)
+                if word := _KEY.fullmatch(path):
+                    seen.keys.setdefault(place, {}).setdefault(word.group(1))
                 continue
             seen.types.setdefault(place, row.last.facts.dtype)
             known = seen.shapes.get(place)
@@ -223,8 +237,9 @@ def candidates(
 def _context(program: Program, logs: Sequence[LineLog]) -> Context:
     seen = seen_in(program.file, logs)
     several = frozenset(seen.several)
+    keys = {place: tuple(words) for place, words in seen.keys.items()}
     return Context(
-        program.source, program.tree, program.names(), seen.shapes, seen.types, seen.batch, several
+        program.source, program.tree, program.names(), seen.shapes, seen.types, seen.batch, several, keys
     )
 
 

@@ -232,14 +232,19 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
 
 
 def _usual_axis(context: Context, call: ast.Call) -> int | None:
-    """Returns the axis that at least two other calls of the function name, where no other one is named so often."""
+    """Returns the axis that at least two other calls of the function name, where no other one is named so often.
+
+    One is enough where it reduces the same tensor, as a mean and a variance do.
+    """
     function = context.function(call)
+    first = context.text(call.args[0]) if call.args else ""
     found: dict[int, int] = {}
     for node in ast.walk(function) if function is not None else ():
         if isinstance(node, ast.Call) and node is not call:
             axis = next((integer(k.value) for k in node.keywords if k.arg in AXES), None)
+            same = {called(node), called(call)} <= REDUCTIONS and first in map(context.text, node.args[:1])
             if axis is not None:
-                found[axis] = found.get(axis, 0) + 1
+                found[axis] = found.get(axis, 0) + (2 if same else 1)
     most = [axis for axis, count in found.items() if count > 1]
     return most[0] if len(most) == 1 else None
 

@@ -61,7 +61,7 @@ class Context:
 
     `shapes` has the shape of each expression by its place, with "B" or "2·B" where it follows the batch; `types` its
     data type; `names` are the file's global names; `batch` is the batch size of the call that was traced; `several`
-    are the places of what yielded several tensors at once.
+    are the places of what yielded several tensors at once, `keys` the words by which those of a dict are asked for.
     """
 
     def __init__(
@@ -73,9 +73,11 @@ class Context:
         types_: Mapping[Position, str],
         batch: int | None,
         several: frozenset[Position] = frozenset(),
+        keys: Mapping[Position, tuple[str, ...]] | None = None,
     ) -> None:
         self.source, self.tree, self.names, self.batch = source, tree, names, batch
         self._several = several
+        self._keys = keys or {}
         self.unread: dict[ast.ClassDef, dict[str, ast.expr]] = {}  # filled by `idle_state`
         self._shapes, self._types = shapes, types_
         self._lines = source.encode().splitlines(keepends=True)
@@ -133,6 +135,10 @@ class Context:
     def parts(self, node: ast.AST) -> bool:
         """Tells whether an expression yielded several tensors at once, such as a tuple."""
         return position(node) in self._several
+
+    def keys(self, node: ast.AST) -> tuple[str, ...]:
+        """Returns the words by which the tensors of a dict are asked for; empty for anything else."""
+        return self._keys.get(position(node), ())
 
     def function(self, node: ast.AST) -> ast.FunctionDef | None:
         """Returns the function a node stands in."""
@@ -214,6 +220,7 @@ class Context:
             for name in parameters[:2]:
                 for index in ("-1", "1", "2"):
                     found.setdefault(f"{name}[{index}]")
+            found.update(dict.fromkeys(f"{name}[-1]" for name in _shapes_in(function)))
         elif function.name == "__init__":
             for name, default in _defaults(function):
                 if integer(default) is not None or default is None:
@@ -339,6 +346,22 @@ def _defaults(function: ast.FunctionDef) -> list[tuple[str, ast.expr | None]]:
     arguments = function.args.args[1:]
     values: list[ast.expr | None] = [None] * (len(arguments) - len(function.args.defaults))
     return list(zip([a.arg for a in arguments], [*values, *function.args.defaults], strict=False))
+
+
+def _shapes_in(function: ast.FunctionDef) -> list[str]:
+    """Returns the names of shapes that a function takes another one apart into: those with one that is indexed."""
+    indexed = {
+        n.value.id
+        for n in ast.walk(function)
+        if isinstance(n, ast.Subscript) and isinstance(n.value, ast.Name)
+    }
+    found = []
+    for target in (t for n in ast.walk(function) if isinstance(n, ast.Assign) for t in n.targets):
+        names = (
+            [e.id for e in target.elts if isinstance(e, ast.Name)] if isinstance(target, ast.Tuple) else []
+        )
+        found += names if indexed & set(names) else []
+    return found
 
 
 def _kind(value: Any) -> str | None:

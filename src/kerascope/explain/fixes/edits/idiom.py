@@ -134,8 +134,11 @@ def _is_known(context: Context, value: ast.expr, there: ast.Call, here: ast.Call
 
 
 def _lacking(context: Context, call: ast.Call, others: list[ast.Call]) -> Iterator[Proposal]:
-    """What every other layer of the same class is given, and this one is not."""
+    """What the other layers of the same class are given, and this one is not; those most like it are asked."""
     given = {k.arg for k in call.keywords}
+    likeness = [len(given & {k.arg for k in o.keywords}) for o in others]
+    if called(call)[:1].isupper():
+        others = [o for o, count in zip(others, likeness, strict=True) if count == max(likeness)]
     if not others or not called(call)[:1].isupper():
         beside = [o for o in others if context.function(o) is context.function(call)]
         for keyword in (k for o in beside for k in o.keywords if k.arg not in (None, "name", *given)):

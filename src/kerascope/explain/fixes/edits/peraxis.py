@@ -12,6 +12,8 @@ _PER_AXIS = ("pad", "tile", "strided_slice", "constant_pad", "roll")
 _NESTED = ("tensordot", "dot", "Dot")
 _RESHAPING = ("reshape", "view", "Reshape")
 _NEUTRAL = {"1", "(0,0)", "[0,0]", "0"}
+_SIZES = ("sizes", "splits", "dims", "widths", "lengths")
+"""How lists of sizes are called."""
 _MOST = 5
 
 
@@ -20,6 +22,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if not isinstance(node, ast.Call):
         return
     values = [*node.args, *(k.value for k in node.keywords)]
+    if called(node) == "split":
+        yield from _split_by_name(context, node)
     for value in values:
         if not isinstance(value, (ast.Tuple, ast.List)):
             continue
@@ -53,14 +57,34 @@ def _split(context: Context, call: ast.Call, value: ast.Tuple | ast.List) -> Ite
     sizes = [integer(e) for e in value.elts]
     shape = context.shape(call.args[0]) or ()
     known = [size for size in sizes if size is not None and size > 0]
-    if (
-        len(known) == len(sizes) > 1
-        and sum(known) in shape
-        and context.parameters(call)[1:2] != ["split_size_or_sections"]
-    ):
-        text = context.text(value)
+    if len(sizes) < 2 or context.parameters(call)[1:2] == ["split_size_or_sections"]:
+        return
+    text = context.text(value)
+    if len(known) == len(sizes) and sum(known) in shape:
         between = ", ".join(str(sum(known[:count])) for count in range(1, len(known)))
-        yield context.swap(0.3, value, f"{text[0]}{between}{text[-1]}")
+    elif _names_for(context, call) == len(sizes):  # between n sizes are n - 1 places
+        parts = [context.text(e) for e in value.elts[:-1]]
+        between = ", ".join(" + ".join(parts[: count + 1]) for count in range(len(parts)))
+    else:
+        return
+    yield context.swap(0.3, value, f"{text[0]}{between}{text[-1]}")
+
+
+def _split_by_name(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """The same for sizes that are kept in a list: `ops.split(x, self.sizes, axis=-1)`."""
+    value = call.args[1] if len(call.args) > 1 else None
+    if not isinstance(value, (ast.Name, ast.Attribute)) or not context.text(value).endswith(_SIZES):
+        return
+    counted = hasattr(context.names.get("np"), "cumsum")
+    if counted and context.parameters(call)[1:2] != ["split_size_or_sections"]:
+        yield context.swap(0.8, value, f"[int(n) for n in np.cumsum({context.text(value)})[:-1]]")
+
+
+def _names_for(context: Context, call: ast.Call) -> int:
+    """Returns how many names the result of a call is taken apart into; 0 where it is not."""
+    parent = context.parents.get(call)
+    target = parent.targets[0] if isinstance(parent, ast.Assign) else None
+    return len(target.elts) if isinstance(target, ast.Tuple) else 0
 
 
 def _taken_apart(context: Context, value: ast.Tuple | ast.List) -> Iterator[Proposal]:

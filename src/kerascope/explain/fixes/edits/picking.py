@@ -17,6 +17,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     yield from _flags(context, node)
     if isinstance(node, ast.Call):
         yield from _as_list(context, node)
+        yield from _as_many_axes(context, node)
+        yield from _all_of_them(context, node)
 
 
 # -- entries of each row ----------------------------------------------------------------------------------------------
@@ -46,6 +48,21 @@ def _per_row(context: Context, node: ast.expr) -> Iterator[Proposal]:
             text = context.spell("squeeze", node, text, str(axis))
         if text is not None:
             yield context.swap(0.9, node, text)
+
+
+def _as_many_axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`take_along_axis(x, places)` of places with fewer axes than there are: those that they lack, at the end."""
+    if called(call) not in ("take_along_axis", "take_along_dim") or len(call.args) < 2:
+        return
+    shape, asked = context.shape(call.args[0]) or (), context.shape(call.args[1]) or ()
+    missing = len(shape) - len(asked)
+    if missing < 1 or not asked or context.shape(call) is not None:
+        return
+    indices, more = call.args[1], ", ".join(["None"] * missing)
+    if isinstance(indices, ast.Subscript) and isinstance(indices.slice, ast.Tuple):
+        yield context.swap(0.7, indices.slice, f"{context.text(indices.slice)}, {more}")
+    else:
+        yield context.swap(0.7, indices, f"{context.atom(indices)}[..., {more}]")
 
 
 def _picked(context: Context, node: ast.expr) -> tuple[ast.expr, ast.expr, int] | None:
@@ -112,6 +129,29 @@ def _as_list(context: Context, call: ast.Call) -> Iterator[Proposal]:
     own = context.text(call.func).startswith("self.")
     if own and len(listed) > 1 and any(context.shape(e) is not None for e in listed):
         yield context.swap(1.1, args[0], ", ".join(map(context.text, listed)))
+
+
+def _all_of_them(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`initial_state=h` after `_, h, c = encoder(x)`: all states that came together, or the one of a list of them."""
+    if context.shape(call) is not None or context.parts(call):
+        return  # it did work
+    function = context.function(call)
+    together = [
+        [e.id for e in t.elts if isinstance(e, ast.Name)]
+        for n in (ast.walk(function) if function is not None else ())
+        if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call) and n.lineno < call.lineno
+        for t in n.targets
+        if isinstance(t, ast.Tuple)
+    ]
+    for value in (*call.args[1:], *(k.value for k in call.keywords)):
+        listed = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
+        given = [e.id for e in listed if isinstance(e, ast.Name)]
+        if listed != [value] and len(given) == len(listed):
+            yield from (context.swap(1.1, value, name) for name in given)
+        for names in together if given else ():
+            states = [n for n in (names[1:] if len(names) > 2 else names) if n != "_"]
+            if set(given) < set(states):
+                yield context.swap(0.7, value, f"[{', '.join(states)}]")
 
 
 def _flags(context: Context, node: ast.expr) -> Iterator[Proposal]:

@@ -18,6 +18,8 @@ _NOTHING = (
     "on_train_begin",
 )
 """Methods that give nothing back."""
+_RECURRENT = ("GRU", "LSTM", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D")
+_ATTENDING, _SCORES = ("MultiHeadAttention", "GroupQueryAttention"), "return_attention_scores"
 
 
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
@@ -29,6 +31,7 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
             yield from _changed(context, function, statement)
         if isinstance(statement, ast.Assign):
             yield from _taken_apart(context, statement)
+            yield from _asked_for(context, function, statement)
 
 
 def _taken_apart(context: Context, statement: ast.Assign) -> Iterator[Proposal]:
@@ -42,6 +45,25 @@ def _taken_apart(context: Context, statement: ast.Assign) -> Iterator[Proposal]:
     for part in value.args[1:2]:
         if integer(part) not in (None, count):
             yield context.swap(0.5, part, str(count))
+
+
+def _asked_for(context: Context, function: ast.FunctionDef, statement: ast.Assign) -> Iterator[Proposal]:
+    """`out, h = self.gru(x)` of a layer that gives its states, or its weights, only when it is asked to."""
+    target, call, owner = statement.targets[0], statement.value, context.owner(function)
+    if not isinstance(target, ast.Tuple) or not isinstance(call, ast.Call) or context.parts(call):
+        return
+    made = [
+        n.value
+        for n in (ast.walk(owner) if owner is not None else ())
+        if isinstance(n, ast.Assign) and any(context.text(t) == context.text(call.func) for t in n.targets)
+    ]
+    read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    used = any(isinstance(e, ast.Name) and e.id in read for e in target.elts[1:])
+    for maker in made:
+        for place, names, word in ((maker, _RECURRENT, "return_state"), (call, _ATTENDING, _SCORES)):
+            asked = isinstance(place, ast.Call) and any(k.arg == word for k in place.keywords)
+            if called(maker) in names and isinstance(place, ast.Call) and not asked and used:
+                yield context.insert(0.5, place, f"{word}=True")
 
 
 def _given_back(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:

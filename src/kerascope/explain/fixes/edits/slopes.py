@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.arguments import AXES
 from kerascope.explain.fixes.edits.context import Context, Proposal, called
 from kerascope.explain.fixes.edits.guards import prefix_of
+from kerascope.record.lines import cancelled, summands
 
 _ROUNDED = ("round", "floor", "ceil", "trunc", "rint")
+_STOPPING = ("stop_gradient", "detach")
 _ABOVE = ("greater", "greater_equal", "gt", "ge")
 _BELOW = ("less", "less_equal", "lt", "le")
 
@@ -22,6 +24,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _chosen(context, node)
         yield from _compared(context, node)
         yield from _alone(context, node)
+    if isinstance(node, ast.BinOp):
+        yield from _passed_by(context, node)
 
 
 def _rounded(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -114,3 +118,19 @@ def _alone(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if called(call) == "softmax" and shape and shape[-1] == 1 and prefix is not None:
         cost = 0.9 if len(shape) == 2 else 1.6
         yield context.swap(cost, call, f"{prefix}.sigmoid({context.text(call.args[0])})")
+
+
+def _passed_by(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`stop_gradient(z + q - z)`, `z + (q - z)`: only the difference is kept from the gradient."""
+    name, outer = cancelled(node), context.parents.get(node)
+    if name is None or (isinstance(outer, ast.BinOp) and isinstance(outer.op, (ast.Add, ast.Sub))):
+        return
+    positive = [context.atom(t) for t, sign in summands(node) if sign > 0]
+    negative = [context.atom(t) for t, sign in summands(node) if sign < 0]
+    positive.remove(name)
+    prefix = next((p for p in context.prefixes() if p.split(".")[-1] in ("ops", "tf")), None)
+    if prefix is None:
+        return
+    text = f"{name} + {prefix}.stop_gradient({' - '.join([' + '.join(positive), *negative])})"
+    whole = outer if isinstance(outer, ast.Call) and called(outer) in _STOPPING else node
+    yield context.swap(0.4, whole, text)

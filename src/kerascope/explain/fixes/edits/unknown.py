@@ -1,16 +1,15 @@
-"""Edits of what is not there: names without `self.`, functions and keywords as other libraries have them."""
+"""Edits of what is not there: names without `self.`, functions as other libraries have them."""
 
 from __future__ import annotations
 
 import ast
 import builtins
 import difflib
-import inspect
 import types
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, called
+from kerascope.explain.fixes.edits.context import Context, Proposal
 from kerascope.explain.fixes.edits.parameters import end_of_parameters
 from kerascope.explain.fixes.patch import Edit
 
@@ -37,12 +36,6 @@ _ELSEWHERE = {
 """Functions of tensors as other libraries call them, and as Keras does."""
 _METHODS = {"add_variable": "add_weight", "add_parameter": "add_weight", "register_buffer": "add_weight"}
 """What other libraries call the methods of a layer."""
-_WORDS = {
-    "dim": "axis", "dims": "axes", "axes": "axis", "axis": "dim", "perm": "axes", "keepdim": "keepdims",
-    "keep_dims": "keepdims", "keepdims": "keepdim", "depth": "num_classes", "newshape": "shape", "input": "x",
-    "filters": "units", "units": "filters", "stride": "strides", "kernel": "kernel_size", "size": "shape",
-    "prob": "rate", "p": "rate", "std": "stddev", "init": "initializer",
-}  # fmt: skip
 _RANDOM = ast.parse("keras.random", mode="eval").body
 _ALIKE = 0.7
 _MODES = ("training", "mask", "sample_weight")
@@ -57,8 +50,6 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     elif isinstance(node, ast.Attribute):
         yield from _of_self(context, node)
     elif isinstance(node, ast.Call):
-        yield from _keywords(context, node)
-        yield from _by_place(context, node)
         yield from _method(context, node)
 
 
@@ -271,124 +262,3 @@ def _method(context: Context, call: ast.Call) -> Iterator[Proposal]:
                 yield context.swap(
                     0.6, call, f"{prefix}.{name}({', '.join([context.text(func.value), *given])})"
                 )
-
-
-# -- keywords ---------------------------------------------------------------------------------------------------------
-
-
-def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """Keywords that what is called does not take: as it calls them itself."""
-    taken, open_ = _taken(context, call)
-    if not taken:
-        return
-    given = [k for k in call.keywords if k.arg is not None]
-    edits: list[Edit] = []
-    shown = []
-    free = [name for name in taken if name not in {k.arg for k in given}][len(call.args) :]
-    for keyword in given:
-        if keyword.arg is None or keyword.arg in taken:
-            continue
-        others = _meant(keyword.arg, free)
-        if not others:
-            continue
-        new = others[0]
-        place = (keyword.lineno, keyword.lineno, keyword.col_offset, keyword.col_offset + len(keyword.arg))
-        edits += context.replace(0, place, keyword.arg, new).edits
-        shown.append(f"{keyword.arg}= -> {new}=")
-    if edits:
-        yield Proposal(0.4, ", ".join(shown), tuple(edits))
-    strange = [k for k in given if k.arg not in taken] if not open_ else []
-    if strange and not edits:
-        yield from _left_out(context, call, strange)
-    twice = [name for name in taken[: len(call.args)] if name in {k.arg for k in given}]
-    first = call.args[0] if call.args else None
-    if twice and "name" in taken and isinstance(first, ast.Constant) and isinstance(first.value, str):
-        yield context.swap(0.3, first, f"name={context.text(first)}")
-
-
-def _meant(word: str, free: list[str]) -> list[str]:
-    """Returns the parameters that a keyword may be meant for: `act` for `activation`, `heads` for `num_heads`."""
-    if (new := _WORDS.get(word, "")) in free:
-        return [new]
-    near = difflib.get_close_matches(word, free, 1, _ALIKE)
-    begun = [name for name in free if len(word) > 1 and (name.startswith(word) or word.startswith(name))]
-    parts = set(word.split("_"))
-    shared = [name for name in free if parts & set(name.split("_")) or (len(word) > 3 and word in name)]
-    return [*near, *begun, *shared]
-
-
-def _by_place(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """`add_weight("w", (3, 4), "ones")`, as it was once written: what each argument is says what it is for."""
-    if called(call) not in ("add_weight", "add_variable") or not call.args:
-        return
-    words: list[str] = []
-    taken = {k.arg for k in call.keywords}
-    for argument in call.args:
-        text = context.text(argument)
-        name = "initializer"
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-            name = "dtype" if argument.value.startswith(("float", "int")) else name
-            name = "name" if "name" not in taken and not words else name
-        elif isinstance(argument, (ast.Tuple, ast.List)) or "shape" in text:
-            name = "shape"
-        if name in taken:
-            return
-        taken.add(name)
-        words.append(f"{name}={text}")
-    words += [context.text(k) for k in call.keywords]
-    if len(call.args) > 1 or "shape" not in words[0]:
-        yield context.swap(0.3, call, f"{context.text(call.func)}({', '.join(words)})")
-
-
-def _left_out(context: Context, call: ast.Call, strange: list[ast.keyword]) -> Iterator[Proposal]:
-    """Keywords of other libraries for what is written otherwise here, or not at all."""
-    rest = [context.text(a) for a in call.args]
-    words = [f"{k.arg}={context.text(k.value)}" for k in call.keywords if k not in strange]
-    head = context.text(call.func)
-    names = {k.arg: k.value for k in strange}
-    for index, word in enumerate(("transpose_a", "transpose_b")):
-        value = names.get(word)
-        if index < len(rest) and isinstance(value, ast.Constant) and value.value is True:
-            rest[index] = context.spell("swap", call, rest[index]) or rest[index]
-    last = ""
-    if names.keys() & {"direction", "descending", "reverse"} and rest:
-        if head.endswith("argsort"):
-            rest[0] = f"-{context.atom(call.args[0])}"
-        else:
-            last = ", axis=-1)"
-    text = f"{head}({', '.join([*rest, *words])})"
-    prefix = head.rpartition(".")[0]
-    yield context.swap(0.4, call, f"{prefix}.flip({text}{last}" if last else text)
-
-
-_OF_EVERY_LAYER = (
-    "name",
-    "dtype",
-    "trainable",
-    "autocast",
-    "activity_regularizer",
-    "input_shape",
-    "input_dim",
-    "weights",
-)
-
-
-def _taken(context: Context, call: ast.Call) -> tuple[list[str], bool]:
-    """Returns the names of the parameters of what is called, and whether it takes others too."""
-    value = context.resolve(call.func)
-    if isinstance(call.func, ast.Attribute) and call.func.attr == "add_weight":
-        value = getattr(context.names.get("keras"), "Layer", None)
-        value = getattr(value, "add_weight", None)
-    if value is None or not callable(value):
-        return [], False
-    try:
-        parameters = inspect.signature(value).parameters.values()
-    except (TypeError, ValueError):
-        return [], False
-    open_ = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    if open_ and not (isinstance(value, type) or call.keywords):
-        return [], False
-    named = [
-        p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name != "self"
-    ]
-    return [*named, *(_OF_EVERY_LAYER if open_ else ())], open_

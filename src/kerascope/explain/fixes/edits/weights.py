@@ -159,8 +159,9 @@ def _elements(context: Context, call: ast.Call, shape: ast.Tuple | ast.List) -> 
                 yield context.swap(1.05 if at else 1.15, shape.elts[at], part)
     for at, part in enumerate(parts):
         for name in sizes:
-            if name != part:
-                yield context.swap(1.2, shape.elts[at], name)
+            if name != part:  # a size that stands there twice is likelier wrong in one of the two places
+                twice = 0.1 if parts.count(part) > 1 and name.endswith("[-1]") and name not in parts else 0.0
+                yield context.swap(1.2 - twice, shape.elts[at], name)
         if integer(shape.elts[at]) is None:
             yield context.swap(1.35, shape.elts[at], f"2 * {context.atom(shape.elts[at])}")
             made = context.shape(call)
