@@ -323,11 +323,12 @@ def test_labels_encoded_apart_are_named_before_memorising(judge):
     assert found["train-val-mismatch"].levers[0][0].argument == "validation_data[1]"
 
 
-@pytest.mark.parametrize("ahead", [-1, 0])
-def test_a_target_that_is_part_of_its_own_window(judge, ahead):
-    series = np.sin(np.arange(420) / 4) + RNG.normal(size=420) / 3
-    windows = np.stack([series[i : i + 6] for i in range(400)]).astype("float32")
-    wanted = np.array([series[i + 6 + ahead] for i in range(400)]).astype("float32")
+@pytest.mark.parametrize(("ahead", "rows"), [(-1, 400), (-6, 400), (0, 400), (-1, 6000), (0, 6000)])
+def test_a_target_that_is_part_of_its_own_window(judge, ahead, rows):
+    """Of many rows only a part is looked at, in which most have no neighbour."""
+    series = np.sin(np.arange(rows + 6) / 4) + RNG.normal(size=rows + 6) / 3
+    windows = np.stack([series[i : i + 6] for i in range(rows)]).astype("float32")
+    wanted = series[6 + ahead :][:rows].astype("float32")
     found = judge(Program(MSE, "linear", 1, wanted, x=windows)).get("data-leakage")
     assert (found is not None) == (ahead < 0)
     assert found is None or (found.levers[0][0].target, found.levers[0][0].argument) == ("choice", "y")

@@ -273,3 +273,14 @@ def test_the_guess_of_few_labels_is_not_too_good():
             net.batch(step, {"name": "y", "shape": [16], "classes": classes})
         found.append(constant_guess(net).loss)
     assert np.mean(found) == pytest.approx(math.log(10), rel=0.008)
+
+
+@pytest.mark.parametrize(
+    ("first", "rate", "wrong"), [(2.4, 0.5, True), (2.4, 0.001, False), (9.0, 0.5, False), (0.0, 0.5, False)]
+)
+def test_a_loss_that_leaps_above_a_guess_and_stays_there_tells_of_too_long_steps(judge, first, rate, wrong):
+    """However high its accuracy gets; what stands that high from the first batch on has something added to it."""
+    losses = flat(400, 9.0, 0.1) if first else falling(400)
+    losses[0] = first or losses[0]
+    net = Net(losses, optimizer="RMSprop", rates=rate).labels().accuracy(np.linspace(0.1, 0.5, 8))
+    assert ("lr-too-high" in judge(net)) == wrong

@@ -125,3 +125,9 @@ def test_many_suspicions_are_notes_behind_the_first_few():
     assert [each.severity for each in ranked] == ["fault"] * 4 + ["note"] * 3
     ranked = rank([finding("a", confidence=0.95), finding("b", "warning", confidence=0.5)])
     assert [each.severity for each in ranked] == ["fault", "note"]
+
+
+def test_a_layer_that_lets_nothing_through_explains_weights_that_do_not_move():
+    dead = [finding("lr-too-low", confidence=0.92), finding("wrong-hidden-activation", confidence=0.75)]
+    assert kinds(rank([*dead, finding("normalisation-misuse", confidence=0.97)])) == ["normalisation-misuse"]
+    assert kinds(rank([*dead, finding("normalisation-misuse", confidence=0.6)]))[0] == "lr-too-low"

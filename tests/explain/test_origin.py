@@ -310,6 +310,22 @@ RAW = {
         (a, b), (c, d) = split(x, income)  # here
         model.fit(a, b, validation_data=(c, d))
         """,
+    "where another name is given to it": """
+        sales = read() * 3
+        mean, std = sales.mean(), sales.std()
+        scaled = (sales - mean) / std
+        def windows(series, target):
+            return cut(series), np.array([target[i + 3] for i in range(9)])
+        target = sales  # here
+        x, y = windows(scaled, target)
+        model.fit(x, y)
+        """,
+    "where a column is taken, and not in a quotient of its own": """
+        table = read()
+        x = (table[:, :3] - table[:, :3].mean(0)) / 5
+        price = table[:, 3]  # here
+        model.fit(x, price)
+        """,
 }
 
 

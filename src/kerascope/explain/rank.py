@@ -74,7 +74,8 @@ _HIDES: dict[str, tuple[str, ...]] = {
     "lr-too-low": ("too-few-epochs", "wrong-optimizer", "insufficient-capacity"),
     "insufficient-capacity": _SLOWNESS,
     "missing-activation": _SLOWNESS,
-    "normalisation-misuse": ("batch-size", "overfitting", "insufficient-capacity", "too-few-epochs"),
+    # What lets nothing through, or next to nothing, leaves the layers behind it as dead as any other trouble would.
+    "normalisation-misuse": ("batch-size", "overfitting", *_OBJECTIVE),
     "wrong-hidden-activation": _SLOWNESS,
 }
 

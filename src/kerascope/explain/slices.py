@@ -96,20 +96,20 @@ def thrown_away(modules: Mapping[str, Module], module: Module, node: ast.expr) -
 
 def raw_instead(modules: Mapping[str, Module], places: list[Place]) -> list[Place]:
     """Returns the places that take something raw of which a scaled copy was made under another name."""
-    made: dict[str, ast.Call] = {}
+    made: dict[str, ast.expr] = {}
     for module in modules.values():
         for node in ast.walk(module.tree):
             if not isinstance(node, ast.Assign):
                 continue
+            kept = {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
             for part in ast.walk(node.value):
-                if isinstance(part, ast.Call) and scopes.called(part) in _SCALING and part.args:
-                    kept = {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-                    names = {n.id for n in ast.walk(part.args[0]) if isinstance(n, ast.Name)}
+                if (raw := _scaled(part)) is not None and isinstance(part, ast.expr):
+                    names = {n.id for n in ast.walk(raw) if isinstance(n, ast.Name)}
                     made |= {name: part for name in names - kept}
     return [
         (module, node)
         for module, node in places
-        if not isinstance(node, ast.Name)
+        if (not isinstance(node, ast.Name) or isinstance(module.parents.get(node), ast.Assign))
         and any(
             isinstance(part, ast.Name) and part.id in made and not _inside(part, made[part.id])
             for part in ast.walk(node)
@@ -118,8 +118,18 @@ def raw_instead(modules: Mapping[str, Module], places: list[Place]) -> list[Plac
     ]
 
 
-def _inside(node: ast.AST, call: ast.Call) -> bool:
-    return any(part is node for part in ast.walk(call))
+def _scaled(node: ast.AST) -> ast.expr | None:
+    """Returns what an expression brings to scale: the argument of such a call, or `a` in `(a - b) / c`."""
+    if isinstance(node, ast.Call) and scopes.called(node) in _SCALING and node.args:
+        return node.args[0]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.left, ast.BinOp):
+        difference = node.left
+        return difference.left if isinstance(difference.op, ast.Sub) else None
+    return None
+
+
+def _inside(node: ast.AST, scaled: ast.expr) -> bool:
+    return any(part is node for part in ast.walk(scaled))
 
 
 def picked_apart(modules: Mapping[str, Module], module: Module) -> list[Place]:

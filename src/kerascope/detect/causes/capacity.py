@@ -141,7 +141,7 @@ def _normalised(situation: Situation) -> Iterator[Finding]:
             yield cause(
                 situation,
                 "normalisation-misuse",
-                0.9,
+                0.97,
                 f"`{node.path}` normalises over an axis of one number",
                 "One number minus its own mean is 0, whatever it was: nothing passes this layer.",
                 (Lever("layer", None, None, node.path),),

@@ -20,6 +20,7 @@ from kerascope.detect.causes.common import (
 )
 from kerascope.detect.causes.scales import unscaled
 from kerascope.detect.causes.shortened import shortened
+from kerascope.detect.chance import constant_guess
 from kerascope.detect.context import adversarial, rate_is_zero
 from kerascope.detect.node import NUMERIC
 from kerascope.detect.reading import Samples, listing, mapping, number, plural, show, whole
@@ -30,6 +31,7 @@ from kerascope.record.reader import RunView
 from kerascope.values import Evidence, Finding, Lever
 
 _HARM = 0.15
+_ABOUT, _FAR = 1.5, 1.5  # times the loss of a constant guess
 _PLAIN = ("SGD",)
 _SURGE = 20.0
 _FAST = {"adaptive": 0.03, "plain": 0.5}
@@ -91,9 +93,10 @@ def _too_high(situation: Situation) -> Finding | None:
     moves = situation.trend
     rose = moves is not None and moves.rose(0.5)
     ratio = _early_ratio(situation)
-    if not (damage > _HARM or broken(situation)):
+    lost = fast(situation) and _worse_than_a_guess(situation)
+    if not (damage > _HARM or broken(situation) or lost):
         return None
-    ran_away = grew > _SURGE or rose
+    ran_away = grew > _SURGE or rose or lost
     if not ran_away and ratio < _USUAL:
         return None  # whatever the rate, the steps are short: gradients are clipped, or next to nothing
     if not (ran_away or fast(situation) or ratio > 0.1):
@@ -131,6 +134,18 @@ def _too_high(situation: Situation) -> Finding | None:
         on("optimizer", "clipnorm", "1.0"),
         evidence=[*evidence, *curve(situation), *standing_evidence(worst(situation))],
     )
+
+
+def _worse_than_a_guess(situation: Situation) -> bool:
+    """Tells whether the loss began at the level of a constant guess and stays far above it: sure of wrong answers.
+
+    A loss that has something added to it stands that high from the first batch on.
+    """
+    guess, losses = constant_guess(situation.model), situation.losses[np.isfinite(situation.losses)]
+    if guess is None or not guess.classes or not guess.loss > 0 or len(losses) < 4:
+        return False
+    late = float(np.quantile(losses[-(len(losses) // 2) :], 0.25))
+    return float(losses[0]) < _ABOUT * guess.loss and late > _FAR * (guess.loss + 3 * guess.error)
 
 
 def _large_targets(situation: Situation) -> bool:

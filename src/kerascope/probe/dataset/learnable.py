@@ -23,6 +23,7 @@ _STEPS = 8
 _COPIES = 16
 _GAP = 5.0
 _LEAST_FEATURES = 4
+_OVERLAP, _SEEN = 0.4, 10
 
 
 def learnable(train: Part, validation: Part | None, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -37,6 +38,7 @@ def learnable(train: Part, validation: Part | None, rng: np.random.Generator) ->
     table, other = _tables([a for _, a in inputs], [b for _, b in held] if same else None, rng)
     targets = dict(validation.arrays("y")) if validation is not None and same else {}
     names_seen = [name for name, _ in train.arrays("y")]
+    sampled = len(train.index) / max(1, train.rows)
     found = []
     for index, (name, labels) in enumerate(train.arrays("y")):
         if labels.ndim > 2 or not np.isfinite(labels.astype(np.float64)).all():
@@ -46,16 +48,18 @@ def learnable(train: Part, validation: Part | None, rng: np.random.Generator) ->
             own = list(targets.values())[index]
         copies = any(labels.shape == a.shape and np.array_equal(labels, a) for _, a in inputs)
         facts = {"name": name, "copies": copies, **_scores(table, labels, other, own, rng)}
-        if not copies and (inside := _inside(inputs, labels)) is not None:
+        if not copies and (inside := _inside(inputs, labels, sampled)) is not None:
             facts["inside"] = inside
         found.append(facts)
     return found
 
 
-def _inside(inputs: list[tuple[str, np.ndarray]], labels: np.ndarray) -> dict[str, Any] | None:
+def _inside(
+    inputs: list[tuple[str, np.ndarray]], labels: np.ndarray, sampled: float
+) -> dict[str, Any] | None:
     """Returns where a window over a series holds the measured number that is asked for; None where none does.
 
-    Windows overlap: what stands at one place of one row stands at the place before in another. By chance or by design
+    Windows overlap: what stands at one place of one row stands at another place in others. By chance or by design
     (a first item that is to be remembered) a label may well be a column of the inputs, but hardly of such ones.
     """
     for column, wanted in enumerate(labels.reshape(len(labels), -1).T[:_STEPS]):
@@ -67,11 +71,23 @@ def _inside(inputs: list[tuple[str, np.ndarray]], labels: np.ndarray) -> dict[st
             steps = array[:, :, None] if array.ndim == 2 else array
             for step, feature in np.argwhere(np.isclose(steps[0], wanted[0], rtol=1e-6, atol=0)):
                 series = steps[:, :, feature]
-                near = step + 1 if step + 1 < series.shape[1] else step - 1
                 equal = np.allclose(series[:, step], wanted, rtol=1e-6, atol=0)
-                if equal and np.isin(series[:, near], series[:, step]).mean() > 0.8:
+                if equal and _overlap(series, max(1, int(step)), sampled):
                     return {"input": name, "step": int(step), "steps": series.shape[1], "column": column}
     return None
+
+
+def _overlap(series: np.ndarray, step: int, sampled: float) -> bool:
+    """Tells whether the rows are windows that overlap: two numbers in a row stand so elsewhere in other rows, too.
+
+    Of the rows only the share `sampled` is known, so the neighbours of most may be missing.
+    """
+    pairs = series[:, :-1] + 1j * series[:, 1:]
+    here, others = pairs[:, step - 1], np.delete(pairs, step - 1, axis=1)
+    by_chance = np.isin(here.real + 1j * np.roll(here.imag, 1), others).mean()
+    expected = 1 - (1 - sampled) ** others.shape[1]
+    seen = float(np.isin(here, others).mean() - by_chance)
+    return seen > _OVERLAP * expected and seen * len(series) >= _SEEN
 
 
 def _by_heart(train: Part) -> list[dict[str, Any]]:
