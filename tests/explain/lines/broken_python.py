@@ -290,7 +290,7 @@ CASES = {
         ({"ids": x(2, 5), "attention_mask": x(2, 5)},),
         'features["mask"]',
         ("'mask'", "'attention_mask'"),
-        kind="index-out-of-range",
+        kind="unknown-name",
     ),
     "numpy tanh": Case(
         NumpyTanh,

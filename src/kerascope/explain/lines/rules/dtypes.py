@@ -34,7 +34,9 @@ def _list(tensors: list[Tensor]) -> str:
     "one_hot",
 )
 def indices(operation: Operation) -> Broken | None:
-    """Positions are integers."""
+    """Positions are integers; the entries of a dict are asked for by words."""
+    if isinstance(getattr(operation.node, "slice", None), ast.Constant):
+        return None
     picked = (
         operation.tensors[:1] if operation.site.name in ("embedding", "one_hot") else operation.tensors[1:]
     )

@@ -12,8 +12,6 @@ from kerascope.explain.lines.rules.registry import Broken, first, on
 from kerascope.record.lines import Site
 
 KIND = "index-out-of-range"
-_MOST_KEYS = 8
-"""How many entries of a dict are told."""
 
 
 def _reach(tensor: Tensor | None, fallback: Any = MISSING) -> tuple[int, int] | None:
@@ -91,8 +89,6 @@ def subscript(operation: Operation) -> Broken | None:
     node = operation.node
     if not isinstance(node, ast.Subscript):
         return None
-    if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-        return _no_such_entry(operation, node, node.slice.value)
     tensors = operation.tensors_in(node.value)
     if len(tensors) != 1:
         return _too_short(operation, node)
@@ -124,16 +120,6 @@ def subscript(operation: Operation) -> Broken | None:
             )
             return Broken("shape-mismatch", text, (tensor, mask[0]))
     return None
-
-
-def _no_such_entry(operation: Operation, node: ast.Subscript, word: str) -> Broken | None:
-    """A dict is asked for an entry that it does not have."""
-    held = operation.found(node.value)
-    if not isinstance(held, dict) or word in held:
-        return None
-    has = ", ".join(repr(key) for key in list(held)[:_MOST_KEYS]) or "nothing"
-    text = f"`{ast.unparse(node.value)}` has no entry {word!r}: it has {has}."
-    return Broken(KIND, text, tuple(operation.tensors_in(node.value)))
 
 
 def _counted(operation: Operation, index: ast.expr) -> Site | None:
