@@ -39,4 +39,14 @@ def _each_with_each(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) 
     edits = (*context.swap(0, a, left).edits, *context.swap(0, b, right).edits)
     # Two lengths of a sequence are rather a slip of one of them; features never meet features so.
     cost = 0.9 if axis < len(one) - 1 else 1.2
+    if _cut(a) & _cut(b):  # windows of one tensor, of which one is cut wrongly
+        cost = 2.0
     yield Proposal(cost, f"{context.text(node)[:50]} -> each with each", edits)
+
+
+def _cut(node: ast.expr) -> set[str]:
+    """Returns what slices are taken of in an expression."""
+    cut = [n for n in ast.walk(node) if isinstance(n, ast.Subscript)]
+    return {
+        ast.unparse(n.value) for n in cut if any(isinstance(part, ast.Slice) for part in ast.walk(n.slice))
+    }
