@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from kerascope.probe.dataset import order as order_module
 from kerascope.probe.dataset.facts import data_facts
 
 RNG = np.random.default_rng(0)
@@ -75,3 +78,32 @@ def test_codes_that_were_numbered_apart():
 
     assert agree(held) > 0.9
     assert agree((held + 3) % 6) < 0.9
+
+
+def test_large_pictures_are_not_copied():
+    pictures = np.broadcast_to(RNG.normal(size=(1, 96, 96, 3)).astype("float32"), (4000, 96, 96, 3))
+    labels = np.repeat(np.arange(400) % 3, 10)
+    tracemalloc.start()
+    try:
+        order(x=pictures, y=labels)
+        order(x=pictures, y=RNG.integers(0, 3, 4000))
+        assert tracemalloc.get_traced_memory()[1] < pictures.nbytes / 2
+    finally:
+        tracemalloc.stop()
+
+
+def test_codes_of_a_large_table_are_told_from_some_rows(monkeypatch):
+    seen = []
+
+    def codes(inputs, *rest):
+        seen.append(len(inputs[0][1]))
+        return told(inputs, *rest)
+
+    told = order_module._codes
+    monkeypatch.setattr(order_module, "_codes", codes)
+    x, held = (RNG.integers(0, 17, (rows, 8)).astype("float32") for rows in (30_000, 6_000))
+    means = RNG.normal(size=17)
+    y, answers = means[x[:, 5].astype(int)], -means[held[:, 5].astype(int)]
+    (found,) = order(x=x, y=y, validation_data=(held, answers))["codes"]
+    assert found["column"] == 5
+    assert seen[0] <= 5000

@@ -20,7 +20,6 @@ from kerascope.probe.dataset.rows import Part, parts
 
 _ROWS = 1500
 _VALIDATION_ROWS = 600
-_ELEMENTS = 4_000_000
 _FEATURES = 512
 _CLASSES = 200
 _HASHED = 100_000_000  # bytes
@@ -49,7 +48,7 @@ def data_facts(
     samples: dict[str, Part] = {}
     for name, part, most in (("train", train, _ROWS), ("validation", validation, _VALIDATION_ROWS)):
         if part is not None and part.rows:
-            samples[name] = part.sample(_affordable(part, most), rng)
+            samples[name] = part.sample(part.affordable(most), rng)
             facts[name] = _part_facts(part, samples[name])
     if "train" in samples and "validation" in samples and train is not None and validation is not None:
         weighed = _counting(train, arguments.get("sample_weight"))
@@ -104,16 +103,6 @@ def _try(facts: dict[str, Any], key: str, look: Callable[[], Any]) -> None:
         facts[key] = look()
     except Exception as error:
         facts[key] = {"error": f"{type(error).__name__}: {error}"[:300]}
-
-
-def _affordable(part: Part, most: int) -> int:
-    """Returns how many rows keep the sample within `_ELEMENTS`."""
-    width = sum(int(np.prod(array.shape[1:])) for _, array in _first(part).arrays("x"))
-    return max(16, min(most, _ELEMENTS // max(1, width)))
-
-
-def _first(part: Part) -> Part:
-    return Part(part.x, part.y, part.index[:1], 1)
 
 
 def _part_facts(part: Part, sample: Part) -> dict[str, Any]:
@@ -285,7 +274,7 @@ def _overlap(train: Part, validation: Part) -> float:
 
 def _hashes(part: Part) -> set[bytes] | None:
     """Returns a hash of each row's inputs; None when there is too much of it."""
-    arrays = _first(part).arrays("x")
+    arrays = part.first().arrays("x")
     width = sum(array.nbytes for _, array in arrays)
     if not width or width * len(part.index) > _HASHED:
         return None

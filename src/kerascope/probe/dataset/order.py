@@ -5,6 +5,7 @@ All of it shows only in the order in which rows are given, before anything shuff
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,10 +19,10 @@ _ABOVE, _BELOW = 0.5, 0.2
 """Shares of what there is to gain over chance: what simple methods reach in another order, and in the given one."""
 _GROUPED, _MIXED = 3.0, 1.5
 """Ratios of variance between groups and within them: rows of one recording, and rows that were put together."""
-_GROUPED_ROWS, _TIMES = 20_000, 64
-_WINDOW, _SERIES, _COLUMNS = 20, 3000, 64
+_GROUPED_ROWS, _CHUNK, _GROUPED_ELEMENTS, _TIMES = 20_000, 500, 40_000_000, 64
+_WINDOW, _SERIES, _COLUMNS, _WIDE = 20, 3000, 64, 1000
 _EXACT, _FROM_THE_PAST, _PART = 1e-6, 1e-4, 0.02
-_CODES, _EACH, _TELLS, _CERTAIN = 100, 8, 0.05, 8.0
+_CODES, _EACH, _TELLS, _CERTAIN, _CODED_ROWS = 100, 8, 0.05, 8.0, 5000
 
 
 def order_facts(train: Part, validation: Part | None, known: Any, rng: np.random.Generator) -> dict[str, Any]:
@@ -34,16 +35,21 @@ def order_facts(train: Part, validation: Part | None, known: Any, rng: np.random
         rng: draws samples.
     """
     found: dict[str, Any] = {}
-    labels, inputs = train.arrays("y"), train.arrays("x")
-    if len(labels) != 1 or not inputs or not _LEAST <= len(labels[0][1]) <= _MOST:
+    if len(train.first().arrays("y")) != 1 or not train.width() or train.width("y") > _COLUMNS:
         return found
-    wanted = labels[0][1]
-    if not _related(known) and (turned := _turned(train, validation, wanted, rng)) is not None:
+    if not _LEAST <= len(train.index) <= _MOST:
+        return found
+    labels = train.arrays("y")[0][1]
+    if not _related(known) and (turned := _turned(train, validation, labels, rng)) is not None:
         found["turned"] = turned
-    if (knows := _knows_later(inputs, wanted)) is not None:
+    if train.width() > _WIDE:
+        return found
+    if (knows := _knows_later(train.first(_SERIES).arrays("x"), labels)) is not None:
         found["knows_later"] = knows
-    if validation is not None and len(validation.arrays("y")) == 1:
-        found["codes"] = list(_codes(inputs, wanted, validation.arrays("x"), validation.arrays("y")[0][1]))
+    if validation is not None and len(validation.first().arrays("y")) == 1:
+        ours, theirs = train.sample(_CODED_ROWS, rng), validation.sample(_CODED_ROWS, rng)
+        (_, own), (_, held) = ours.arrays("y")[0], theirs.arrays("y")[0]
+        found["codes"] = list(_codes(ours.arrays("x"), own, theirs.arrays("x"), held))
     return found
 
 
@@ -56,7 +62,7 @@ def _turned(
     """Returns in which other order the labels would go with their rows; None where they go with them, or in none."""
     if labels.ndim > 2:
         return None
-    sample = train.sample(_ROWS, rng)
+    sample = train.sample(train.affordable(_ROWS), rng)
     if (grouped := _in_groups(train, held)) is not None:
         return grouped
     rows = np.searchsorted(train.index, sample.index)
@@ -110,7 +116,12 @@ def _in_groups(train: Part, held: Part | None) -> dict[str, Any] | None:
     count = len(flat) // around if around else blocks
     if not 2 <= count <= _TIMES or len(flat) // count < 10:
         return None
-    looks = _looks([array for _, array in train.arrays("x")])
+    if len(flat) * train.width() > _GROUPED_ELEMENTS:
+        return None
+    pieces = [
+        dataclasses.replace(train, index=train.index[at : at + _CHUNK]) for at in range(0, len(flat), _CHUNK)
+    ]
+    looks = np.concatenate([_looks([array for _, array in piece.arrays("x")]) for piece in pieces])
     numbers = np.arange(len(flat))
     together, apart = numbers // count, numbers % (len(flat) // count)
     if not around:

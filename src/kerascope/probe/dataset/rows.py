@@ -10,6 +10,8 @@ import numpy as np
 
 _WHOLE = 50_000_000
 """Elements up to which something that cannot be indexed by rows is converted as a whole."""
+_ELEMENTS = 4_000_000
+"""Elements of a sample that may be copied."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,18 @@ class Part:
             return self
         chosen = np.sort(rng.choice(len(self.index), most, replace=False))
         return dataclasses.replace(self, index=self.index[chosen])
+
+    def first(self, most: int = 1) -> Part:
+        """Returns the first rows."""
+        return dataclasses.replace(self, index=self.index[:most])
+
+    def width(self, which: str = "x") -> int:
+        """Returns how many numbers one row of "x" or "y" has."""
+        return sum(int(np.prod(array.shape[1:])) for _, array in self.first().arrays(which))
+
+    def affordable(self, most: int) -> int:
+        """Returns how many rows, at most so many, can be copied at little cost."""
+        return max(16, min(most, _ELEMENTS // max(1, self.width())))
 
     def arrays(self, which: str) -> list[tuple[str, np.ndarray]]:
         """Returns name and rows of every array of "x" or "y"; strings and objects are left out."""
