@@ -125,6 +125,14 @@ def test_function_that_makes_a_model_is_given_its_inputs():
     assert kerascope.check(sound, *inputs, only=only, fixes=False).ok
 
 
+def test_function_that_makes_nothing_says_why():
+    def broken():
+        raise ValueError("no such data set")
+
+    (found,) = kerascope.check(broken, (4, 3), fixes=False).findings
+    assert "raises ValueError" in found.title
+
+
 class Joins(keras.layers.Layer):
     """Takes its argument apart by name."""
 

@@ -19,9 +19,11 @@ trained = True
 """
 
 
-def test_a_file_is_executed_up_to_its_first_training(tmp_path):
-    (tmp_path / "trains_at_once.py").write_text(SCRIPT)
-    module = target.load_module(str(tmp_path / "trains_at_once.py"))
+@pytest.mark.parametrize("name", ["trains_at_once.py", "trains_when_imported"])
+def test_a_file_is_executed_up_to_its_first_training(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{name.removesuffix('.py')}.py").write_text(SCRIPT)
+    module = target.load_module(name)
     assert target.lookup(module, "model").optimizer.iterations == 0
     assert not hasattr(module, "trained")
 

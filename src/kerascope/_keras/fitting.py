@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import types
-from collections.abc import Iterator
+import traceback
 from typing import Any
 
 import keras
@@ -25,7 +24,7 @@ class Fitting:
 
 def fitting(error: BaseException) -> Fitting | None:
     """Returns the training that an exception left, while its frames are alive; None where it left none."""
-    for frame in _frames(error):
+    for frame, _ in traceback.walk_tb(error.__traceback__):
         seen = frame.f_locals
         function, args = seen.get("fn"), seen.get("args")
         if getattr(function, "__name__", "") not in _METHODS or not isinstance(args, tuple) or not args:
@@ -38,13 +37,6 @@ def fitting(error: BaseException) -> Fitting | None:
                 return Fitting(args[0], None, None)
             return Fitting(args[0], tuple(None if n is None else int(n) for n in shape[1:]), _whole(label))
     return None
-
-
-def _frames(error: BaseException) -> Iterator[types.FrameType]:
-    entry = error.__traceback__
-    while entry is not None:
-        yield entry.tb_frame
-        entry = entry.tb_next
 
 
 def _label(x: Any, y: Any) -> Any:

@@ -24,14 +24,15 @@ def prepared(
     Raises:
         UsageError: it is nothing that can be checked, cannot be made, or takes none of the shapes that were tried.
     """
-    if (
-        objects.kind_of(obj) == "function"
-        and inputs
-        and not _needs_arguments(obj)
-        and (made := _made(obj)) is not None
-    ):
-        subjects, kinds = _prepared(made, inputs, kwargs, obj)
-        return [dataclasses.replace(one, name=getattr(obj, "__name__", one.name)) for one in subjects], kinds
+    if objects.kind_of(obj) == "function" and inputs and not _needs_arguments(obj):
+        made = _made(obj)
+        if made is not None:
+            subjects, kinds = _prepared(made, inputs, kwargs, obj)
+            return [
+                dataclasses.replace(one, name=getattr(obj, "__name__", one.name)) for one in subjects
+            ], kinds
+        if not inspect.signature(obj).parameters:
+            return _prepared(obj, (), {}, make)  # which says why it makes nothing
     return _prepared(obj, inputs, kwargs, make)
 
 

@@ -90,14 +90,14 @@ def until_fit(say: Callable[[str], None] = lambda text: None) -> Iterator[Reache
 def load_module(file: str) -> ModuleType:
     """Executes a file as a module of its own name, so that what stands under `if __name__ == "__main__"` does not run.
 
-    The name of a module is imported.
+    The name of a module stands for its file.
 
     Raises:
-        ScriptError: there is no such file, or executing it fails.
+        ScriptError: there is no such file or module, or executing it fails.
     """
-    path = Path(file)
     if not file.endswith(".py") and _dotted(file):
-        return imported(file)
+        file = _file_of(file)
+    path = Path(file)
     if not path.is_file():
         raise ScriptError(
             f"There is no such file. Received: {file!r}. Give FILE.py:NAME; the current folder is {os.getcwd()}."
@@ -140,10 +140,28 @@ def imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ScriptError(
-            f"There is no such file, module or package: {error}. Received: {name!r}. Give FILE.py, FILE.py:NAME or "
-            "the name of a package that Python can import."
-        ) from error
+        raise _not_found(name, error) from error
+
+
+def _file_of(name: str) -> str:
+    """Returns the file of a module, also of one in the current folder."""
+    sys.path.insert(0, str(Path.cwd()))
+    spec = None
+    try:
+        with until_fit():  # what lies above it is imported
+            spec = importlib.util.find_spec(name)
+    except ImportError as error:
+        raise _not_found(name, error) from error
+    if spec is None or spec.origin is None:
+        raise _not_found(name, ModuleNotFoundError(f"No module named {name!r}"))
+    return spec.origin
+
+
+def _not_found(name: str, error: ImportError) -> ScriptError:
+    return ScriptError(
+        f"There is no such file, module or package: {error}. Received: {name!r}. Give FILE.py, FILE.py:NAME or "
+        "the name of a package that Python can import."
+    )
 
 
 def _module_name(path: Path) -> tuple[str, Path]:

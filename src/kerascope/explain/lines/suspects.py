@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+import traceback
 from typing import Any
 
 from kerascope._keras import objects
@@ -157,9 +158,8 @@ def _misnamed(error: BaseException) -> Site | None:
     """Returns a method whose name is nearly that of one that Keras calls, where the class lacks that one."""
     if not isinstance(error, (NotImplementedError, AttributeError)):
         return None
-    entry = error.__traceback__
-    while entry is not None:
-        obj = entry.tb_frame.f_locals.get("self")
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        obj = frame.f_locals.get("self")
         file = _file_of(type(obj))
         if file is not None:
             owner = source.class_named(file, f"{type(obj).__name__}.x")
@@ -168,7 +168,6 @@ def _misnamed(error: BaseException) -> Site | None:
             for method in own:
                 if meant(type(obj), method.name, names):
                     return _site(file, method, f"{type(obj).__name__}.{method.name}")
-        entry = entry.tb_next
     return None
 
 
@@ -187,15 +186,13 @@ def meant(cls: type, name: str, own: set[str]) -> list[str]:
 def _files(error: BaseException) -> list[str]:
     """Returns the user's files that the frames of an exception, and the objects in them, come from."""
     found: dict[str, None] = {}
-    entry = error.__traceback__
-    while entry is not None:
-        file = entry.tb_frame.f_code.co_filename
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
         if is_users(file):
             found.setdefault(file)
-        held = _file_of(type(entry.tb_frame.f_locals.get("self")))
+        held = _file_of(type(frame.f_locals.get("self")))
         if held is not None:
             found.setdefault(held)
-        entry = entry.tb_next
     return list(found)
 
 
