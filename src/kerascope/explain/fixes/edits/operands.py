@@ -157,7 +157,9 @@ def _adds_up(context: Context, node: ast.AST) -> bool:
     function = context.function(node)
     made = [n for n in ast.walk(function) if isinstance(n, ast.Call)] if function is not None else []
     names = {
-        called(n).removeprefix("reduce_") for n in made if any(k.arg in ("axis", "dim") for k in n.keywords)
+        called(n).removeprefix("reduce_")
+        for n in made
+        if any(k.arg in ("axis", "dim") and context.text(k.value) == "-1" for k in n.keywords)
     }
     return "sum" in names and "mean" not in names
 

@@ -37,16 +37,7 @@ def _each_with_each(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) 
     if left is None or right is None:
         return
     edits = (*context.swap(0, a, left).edits, *context.swap(0, b, right).edits)
-    # Two lengths of a sequence are rather a slip of one of them; features never meet features so.
-    cost = 0.9 if axis < len(one) - 1 else 1.2
-    if _cut(a) & _cut(b):  # windows of one tensor, of which one is cut wrongly
-        cost = 2.0
+    # Two lengths of a sequence are rather a slip of one of them; features never meet features so. What is added or
+    # multiplied by an operator is mostly made of the other, or cut out of the same: a residual, a gate, a window.
+    cost = 2.0 if isinstance(node, ast.BinOp) else 0.9 if axis < len(one) - 1 else 1.2
     yield Proposal(cost, f"{context.text(node)[:50]} -> each with each", edits)
-
-
-def _cut(node: ast.expr) -> set[str]:
-    """Returns what slices are taken of in an expression."""
-    cut = [n for n in ast.walk(node) if isinstance(n, ast.Subscript)]
-    return {
-        ast.unparse(n.value) for n in cut if any(isinstance(part, ast.Slice) for part in ast.walk(n.slice))
-    }

@@ -76,10 +76,11 @@ def _is_method(context: Context, function: ast.FunctionDef) -> bool:
 
 def _taken_apart(context: Context, statement: ast.Assign, target: ast.Tuple) -> Iterator[Proposal]:
     """`n, d = input_shape` of three sizes, `h, c = cell(x)` of three tensors: one name more, or one fewer."""
-    if any(isinstance(e, ast.Starred) for e in target.elts):
+    value = statement.value
+    written = isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts)  # `a, b = b_of, a_of`
+    if written or any(isinstance(e, ast.Starred) for e in target.elts):
         return
     names = [context.text(e) for e in target.elts]
-    value = statement.value
     shape = context.text(value).split(".")[-1] in _SHAPES or called(value) == "shape"
     if not shape and not isinstance(value, (ast.Call, ast.Name, ast.Tuple)):
         return
