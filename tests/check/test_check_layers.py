@@ -154,12 +154,15 @@ def test_what_is_given_stays_as_it_is():
 def test_nothing_compiled_for_a_check_is_left_for_the_program():
     """A check compiles lightly, and the last bits of a sum may differ then."""
     import jax
+    from keras.src.backend.jax import trainer
 
-    lightly = []
+    lightly, without_fusions = [], []
+    jax_jit = getattr(trainer, "jit", None)  # older versions of Keras have no such name
 
     @jax.jit
     def doubled(x):
         lightly.append(jax.config.read("jax_disable_most_optimizations"))
+        without_fusions.append(getattr(trainer, "jit", None) is not jax_jit)
         return 2 * x
 
     class Doubles(keras.layers.Layer):
@@ -169,8 +172,9 @@ def test_nothing_compiled_for_a_check_is_left_for_the_program():
     x = numbers(3, 6)
     kerascope.check(Doubles(), x)
     assert any(lightly)
+    assert any(without_fusions) == (jax_jit is jax.jit and jax.devices()[0].platform == "cpu")
     doubled(jax.numpy.asarray(x))
-    assert not lightly[-1]
+    assert not lightly[-1] and not without_fusions[-1]
 
 
 def test_constructor_that_fails_is_a_finding():

@@ -62,9 +62,9 @@ def _pure(function: Callable[..., Any], variables: list[Any]) -> Callable[..., A
 
 
 def _compiled_jax(function: Callable[..., Any], variables: list[Any]) -> Callable[..., Any]:
-    import jax
+    from kerascope._backends.jax_quick import jit
 
-    fast = jax.jit(_pure(function, variables))
+    fast = jit(_pure(function, variables))
 
     def run(*args: Any, **kwargs: Any) -> Any:
         result, new = fast([v.value for v in variables], args, kwargs)
@@ -126,6 +126,8 @@ def differentiated(
         )
     import jax
 
+    from kerascope._backends.jax_quick import jit
+
     others = [v for v in variables if not any(v is one for one in wanted)]
 
     def pure(leaves: list[Any], state: list[Any], tensors: list[Any]) -> Any:
@@ -135,7 +137,7 @@ def differentiated(
         ):
             return function(*merged(tensors, some))
 
-    fast = jax.jit(jax.value_and_grad(pure))
+    fast = jit(jax.value_and_grad(pure))
 
     def run(tensors: Sequence[Any]) -> Any:
         leaves = [v.value for v in wanted] + chosen(tensors)
@@ -207,7 +209,9 @@ def backend_state() -> Iterator[None]:
             stack.enter_context(_without_warnings())
             stack.enter_context(_seeds_kept())
         if name() == "jax":
-            stack.enter_context(_quick_compilations())
+            from kerascope._backends.jax_quick import quick_compilations
+
+            stack.enter_context(quick_compilations())
         yield
 
 
@@ -240,32 +244,6 @@ def _seeds_kept() -> Iterator[None]:
             setattr(context, attribute, value)
         if kept["_rng"] is not None:
             kept["_rng"].setstate(state)
-
-
-@contextlib.contextmanager
-def _quick_compilations() -> Iterator[None]:
-    """Has XLA compile without most of its optimisations: what is compiled here runs a few times, on a few numbers.
-
-    Its results may differ in their last bits, and JAX would use the same compiled code again in the user's program. It
-    looks compiled code up by the default device, too: naming the one that is used anyway keeps ours apart.
-    """
-    import jax
-
-    option = "jax_disable_most_optimizations"
-    try:
-        before = jax.config.read(option)  # a flag, which is no attribute of the configuration
-    except AttributeError:  # not every version has it
-        yield
-        return
-    if before or jax.config.jax_default_device is not None:  # there is nothing to keep ours apart by
-        yield
-        return
-    jax.config.update(option, True)
-    try:
-        with jax.default_device(jax.devices()[0]):
-            yield
-    finally:
-        jax.config.update(option, before)
 
 
 def set_seed(seed: int) -> None:

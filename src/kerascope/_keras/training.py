@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -192,6 +192,21 @@ def given_loss(model: Any, x: Any, y: Any) -> Any:
     """Returns the loss that was given to `compile`, in training; None where there is none."""
     given = getattr(model, "_compile_loss", None)
     return None if given is None else given(y, model(x, training=True))
+
+
+@contextlib.contextmanager
+def steps_compiled_by(jit: Callable[..., Any], instead_of: Callable[..., Any]) -> Iterator[None]:
+    """Has Keras's trainer on JAX compile its steps with one function, if it uses the other (it does not with NNX)."""
+    from keras.src.backend.jax import trainer
+
+    if getattr(trainer, "jit", None) is not instead_of:
+        yield
+        return
+    trainer.jit = jit
+    try:
+        yield
+    finally:
+        trainer.jit = instead_of
 
 
 def iterations(model: Any) -> int:
