@@ -11,7 +11,7 @@ it does not; then changes are tried. Columns:
 - first, top three: the first fix (one of the three shown) makes the class compute what the healthy twin computes,
   with the same weights and inputs, on three batch sizes
 - tried: changes tried in all; seconds: until the first change that passes was known
-- alarm: something was found wrong with the healthy twin
+- alarm: something was found wrong with the healthy twin, or a warning was given of it
 
 The cases called held out (`trace_bugs/last.py`) are run only to score, never looked at while the search is tuned.
 """
@@ -78,9 +78,14 @@ def score(case: Any, folder: Path, seconds: float) -> Score:
             if any(same(load(case, patch.after, folder), twin) for twin in twins):
                 result.right = rank
                 break
+    elif finding is not None:
+        result.noticed = True
+        place = finding.location
+        result.culprit = place.line in case.changed_lines() or place.expression in case.named
+        result.detail = f"{place.line}: {place.expression}"
     healthy = load(case, case.healthy(), folder)
     subject, failure, finding = diagnose(healthy)
-    result.alarm = failure is not None
+    result.alarm = failure is not None or finding is not None
     return result
 
 
@@ -95,7 +100,10 @@ def repaired(subject: Any, failure: Any, finding: Any, seconds: float) -> Any:
 
 
 def diagnose(loaded: Any) -> tuple[Any, Any, Any]:
-    """Returns the subject, what is wrong with it (None when nothing is) and the finding that says so."""
+    """Returns the subject, what is wrong with it and the finding that says so; None for each where there is none.
+
+    What is only said, as changes cannot be tried for it, has a finding and nothing else.
+    """
     from kerascope.api import silent
     from kerascope.detect.smells import Smells
     from kerascope.explain.fixes.misbehave import misbehaviour
@@ -119,7 +127,9 @@ def diagnose(loaded: Any) -> tuple[Any, Any, Any]:
             return what, *explain(error, recorder, what)
     found = misbehaviour(what)
     if found is None:
-        return what, *(silent.failure_of(what, smells.findings()) or (None, None))
+        findings = smells.findings()
+        told = next((f for f in findings if f.severity != "note"), None)
+        return what, *(silent.failure_of(what, findings) or (None, told))
     return what, found, found.finding
 
 

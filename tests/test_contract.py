@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
         "_backends.grads",
         "_backends.tensors",
         "_backends.uncompiled",
+        "_keras.alone",
         "_keras.objects",
         "_keras.optimizing",
         "_keras.trial",

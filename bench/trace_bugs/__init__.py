@@ -15,6 +15,7 @@ from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
 from trace_bugs.further import CASES as FURTHER
 from trace_bugs.held import CASES as HELD
+from trace_bugs.kept import CASES as KEPT
 from trace_bugs.last import CASES as LAST
 from trace_bugs.late import CASES as LATE
 from trace_bugs.layers import CASES as LAYERS
@@ -52,6 +53,7 @@ ALL: tuple[Case, ...] = (
         *COMMON,
         *ORDINARY,
         *SHOWN,
+        *KEPT,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kerascope.explain.fixes.outcome import Trial, quiet
+from kerascope.explain.fixes.steep import breaks
 from kerascope.values import Finding
 
 if TYPE_CHECKING:
@@ -24,8 +26,11 @@ KINDS = (
     "numpy-in-call",
     "disconnected-gradient",
     "softmax-one-unit",
+    "scale-mismatch",
 )
 """The faults for which there are edits."""
+_WARNED = ("disconnected-gradient", "scale-mismatch")
+"""Of these a warning is enough."""
 
 
 def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviour, Finding] | None:
@@ -36,15 +41,19 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
     from kerascope.explain.fixes import retrace
     from kerascope.explain.fixes.misbehave import Misbehaviour
 
-    finding = next((f for f in findings if _counts(f)), None)
-    if finding is None or about.make is None or about.kind not in ("layer", "model", "loss", "metric"):
+    if about.make is None or about.kind not in ("layer", "model", "loss", "metric"):
         return None
     trial = Trial(about)
+    finding = next((f for f in findings if _counts(f)), None)
     with quiet():
-        logs = tuple(retrace.probes(trial, 2))
-        shown = _shown(trial, None, finding.kind)
-    culprit = _site(logs, finding)
-    if shown is None or culprit is None:
+        if finding is None:
+            finding = _steepest(trial, findings)
+            shown = finding
+        else:
+            shown = _shown(trial, None, finding.kind)
+        logs = tuple(retrace.probes(trial, 2)) if shown is not None else ()
+    culprit = _site(logs, finding) if finding is not None else None
+    if finding is None or culprit is None:
         return None
     failure = Misbehaviour(None, None, None, culprit=culprit, logs=logs, reason=finding.title)
     return failure, finding
@@ -53,18 +62,48 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import guards, slopes
+    from kerascope.explain.fixes.edits import factors, guards, nonlinear, slopes
     from kerascope.explain.fixes.search import repair
 
+    if not _counts(finding):
+        return repair(
+            about, failure, seconds=seconds, trial=_Steady(about), wrong=finding.title, families=(guards,)
+        )
     trial = _Silenced(about, finding.kind)
-    more = {"disconnected-gradient": (slopes,), "softmax-one-unit": (slopes,), "nan-operation": (guards,)}
-    families = (*FAMILIES, *more.get(finding.kind, ()))
+    more = {
+        "disconnected-gradient": (slopes,),
+        "softmax-one-unit": (slopes,),
+        "nan-operation": (guards,),
+        "logits-mismatch": (nonlinear,),
+    }
+    families = (factors,) if finding.kind == "scale-mismatch" else (*FAMILIES, *more.get(finding.kind, ()))
     return repair(about, failure, seconds=seconds, trial=trial, wrong=finding.title, families=families)
 
 
 def _counts(finding: Finding) -> bool:
-    """Tells whether a finding is one to mend. Of a layer it is never sure that a gradient is wanted: it is said so."""
-    return finding.kind in KINDS and (finding.severity == "fault" or finding.kind == "disconnected-gradient")
+    """Tells whether a finding is one to mend."""
+    return finding.kind in KINDS and (finding.severity == "fault" or finding.kind in _WARNED)
+
+
+def _steepest(trial: Trial, findings: Sequence[Finding]) -> Finding | None:
+    """Returns what is said to have no finite derivative, where the gradient of the object is none on made-up inputs."""
+    finding = next((f for f in findings if f.kind == "nan-operation"), None)
+    if finding is None:
+        return None
+    with contextlib.suppress(
+        Exception
+    ):  # the user's code, differentiated: nothing is concluded from its failing
+        return finding if breaks(trial) else None
+    return None
+
+
+class _Steady(Trial):
+    """What a change has to pass: the usual conditions, and that the gradient is a number."""
+
+    def lasting(self, program: Callable[[], Program]) -> str:
+        """Returns what is still wrong; "" when nothing is."""
+        del program
+        return "the gradient is not finite" if breaks(self) else ""
 
 
 class _Silenced(Trial):

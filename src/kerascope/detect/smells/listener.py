@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerascope.detect.smells import (
+    alignment,
     attention,
     axes,
     cancellation,
@@ -52,6 +53,7 @@ class Rule:
 RULES = (
     Rule(("scale-mismatch",), scales.concerns, scales.judge, 0.5),
     Rule(("broadcast-shape",), shapes.concerns, shapes.judge, 1.0),
+    Rule(("broadcast-shape",), alignment.concerns, alignment.judge, 1.0),
     Rule(("nan-operation",), domains.concerns, domains.judge),
     Rule(("saturated-activation", "softmax-one-unit"), saturation.concerns, saturation.judge, 0.9),
     Rule(("float16-overflow",), overflow.concerns_float16, overflow.judge_float16),

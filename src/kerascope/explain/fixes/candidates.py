@@ -28,6 +28,7 @@ from kerascope.explain.fixes.edits import (
     moving,
     names,
     operands,
+    orders,
     pairing,
     peraxis,
     picking,
@@ -56,6 +57,7 @@ from kerascope.record.lines import LineLog, Position
 
 FAMILIES: tuple[ModuleType, ...] = (
     arguments,
+    orders,
     peraxis,
     einsum,
     operands,
@@ -91,7 +93,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     pairing,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
-_REPEATED = (arguments, peraxis, shapes, operands, slopes, python, casts)
+_REPEATED = (arguments, orders, peraxis, shapes, operands, slopes, python, casts)
 _MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
 _LOOKED_AT = (*_MADE_BEFORE, "call")
 """What is looked at of a class that ran in part; `call` may not even have begun."""

@@ -66,7 +66,10 @@ def _lost_once(trial: Trial, reason: str, seed: int) -> Site | None:
             results.append(arrays(trial.subject.call(instance, *arguments)))
         followers.append(follower)
         named[0].assign(_drawn(random, named[0]))
-    return None if differs(results[1], results[0]) else _died(*followers)
+    if differs(results[1], results[0]):
+        return None
+    died = _died(*followers)
+    return None if died is None else _emptied(followers[0], died) or died
 
 
 def _drawn(random: np.random.Generator, weight: Any) -> np.ndarray:
@@ -90,3 +93,26 @@ def _died(one: _Followed, two: _Followed) -> Site | None:
         elif operands & changed and site.kind not in ("name", "attribute") and a.dtype.kind == "f":
             found = site
     return found
+
+
+def _emptied(run: _Followed, died: Site) -> Site | None:
+    """Returns the expression that gave nothing but zeros, of others than zeros, for what a weight is multiplied by."""
+    values: dict[Site, np.ndarray] = {}
+    behind: dict[Site, set[Site]] = {}
+    named: dict[str, Site] = {}
+    for site, path, array, operands in run.seen:
+        if array is None or path:
+            continue
+        values[site] = array
+        behind[site] = {named.get(o.source, o) if o.kind == "name" else o for o in operands}
+        named |= dict.fromkeys(site.targets, site)
+
+    def empty(site: Site) -> bool:
+        return site in values and values[site].size > 1 and not values[site].any()
+
+    found = None
+    ways = [site for site in behind.get(died, ()) if empty(site)]
+    while ways:
+        found = ways.pop()
+        ways = [site for site in behind[found] if empty(site) and site is not found]
+    return found if found is not None and found.kind not in ("name", "attribute", "arguments") else None

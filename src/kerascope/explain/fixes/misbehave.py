@@ -141,12 +141,7 @@ def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
                 args, kwargs = arguments()
                 subject.call(subject.make(), args, kwargs)
             except Exception as error:
-                failure, finding = explain(error, recorder, subject)
-                return Misbehaviour(
-                    **{f.name: getattr(failure, f.name) for f in dataclasses.fields(failure)},
-                    reason=outcome.reason,
-                    finding=finding,
-                )
+                return _of_failure(*explain(error, recorder, subject), outcome.reason)
     return reused
 
 
@@ -161,13 +156,14 @@ def _reused(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
                 args, kwargs = trial.inputs(batch)
                 subject.call(instance, args, kwargs)
             except Exception as error:
-                failure, finding = explain(error, recorder, None)
-                return Misbehaviour(
-                    **{f.name: getattr(failure, f.name) for f in dataclasses.fields(failure)},
-                    reason=outcome.reason,
-                    finding=finding,
-                )
-    return Misbehaviour(outcome.error, None, None, reason=outcome.reason)
+                return _of_failure(*explain(error, recorder, None), outcome.reason)
+        assert outcome.error is not None
+        return _of_failure(*explain(outcome.error, recorder, None), outcome.reason)
+
+
+def _of_failure(failure: Failure, finding: Finding | None, reason: str) -> Misbehaviour:
+    told = {f.name: getattr(failure, f.name) for f in dataclasses.fields(failure)}
+    return Misbehaviour(**told, reason=reason, finding=finding)
 
 
 # -- where rows are mixed ---------------------------------------------------------------------------------------------

@@ -113,7 +113,15 @@ def _of_no_expression(
         explanation=broken.text,
         location=SourceSpan(file, made.lineno, made.lineno, f"def {made.name}"),
     )
-    return dataclasses.replace(failure, marks=((file, place),)), finding
+    culprit = Site(
+        file,
+        (made.lineno, made.lineno, made.col_offset, made.col_offset),
+        f"def {made.name}",
+        "statement",
+        "",
+        made,
+    )
+    return dataclasses.replace(failure, culprit=culprit, marks=((file, place),)), finding
 
 
 def _of_a_definition(

@@ -43,7 +43,6 @@ _ALONG = {
 _STEPWISE = {"cumsum", "cumprod", "cummax", "flip", "roll", "diff", "associative_scan", "take"}
 _ONES = {"squeeze", "concatenate", "concat", "cat", "stack", "expand_dims", "unsqueeze", "repeat"}
 _LAST_BY_DEFAULT = {"softmax", "log_softmax", "normalize"}
-_PERMUTING = {"transpose", "permute", "Permute", "permute_dims"}
 _KEEP = {"ops": "keepdims", "jnp": "keepdims", "tf": "keepdims", "torch": "keepdim"}
 _SWITCHES = {
     "return_sequences",
@@ -63,7 +62,6 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     yield from _axes(context, node)
     yield from _missing_axis(context, node)
     yield from _keep(context, node)
-    yield from _orders(context, node)
     yield from _switches(context, node)
     yield from _words(context, node)
 
@@ -310,47 +308,6 @@ def _let_go(
     for cost, new in _other_axes(context, call, axis, rank_of(context, call)):
         edits = (*context.swap(0, axis, new).edits, *context.swap(0, kept, "False").edits)
         yield Proposal(cost + 0.6, f"{context.text(axis)} -> {new}, True -> False", edits)
-
-
-def _orders(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    name = called(call)
-    if name not in _PERMUTING:
-        return
-    rank = rank_of(context, call)
-    slots = [
-        v for v in (*call.args, *(k.value for k in call.keywords)) if isinstance(v, (ast.Tuple, ast.List))
-    ]
-    for value in slots:
-        text = context.text(value)
-        for cost, inner in _permuted(value.elts, name):
-            yield context.swap(cost, value, f"{text[0]}{inner}{text[-1]}")
-    if not slots and len(call.args) > 1:  # `x.permute(0, 2, 1)`
-        first, last = call.args[0], call.args[-1]
-        place = (first.lineno, last.end_lineno or last.lineno, first.col_offset, last.end_col_offset or 0)
-        for cost, inner in _permuted(call.args, name):
-            yield context.replace(cost, place, ", ".join(context.text(a) for a in call.args), inner)
-    method = isinstance(call.func, ast.Attribute) and context.kind(call.func.value) is None
-    if not slots and len(call.args) == 1 and rank > 2 and not method and name == "transpose":
-        word = "perm" if "perm" in context.parameters(call) else "axes"
-        for order in itertools.permutations(range(1, rank)):
-            if list(order) != list(range(1, rank)):
-                text = ", ".join(map(str, (0, *order)))
-                yield context.insert(1.2, call, f"{word}=({text})")
-
-
-def _permuted(axes: list[ast.expr], name: str) -> Iterator[tuple[float, str]]:
-    """Yields the other orders of literal axes, those that leave the batch in front first."""
-    now = [integer(x) for x in axes]
-    if None in now:
-        return
-    for order in itertools.permutations([x for x in now if x is not None]):
-        if list(order) != now:
-            moved = sum(a != b for a, b in zip(order, now, strict=True))
-            kept = order[0] == 0 or name == "Permute"
-            nothing = (
-                -0.5 if now == sorted(x for x in now if x is not None) else 0.0
-            )  # as it is, it does nothing
-            yield (1.0 if kept else 1.8) + 0.1 * moved + nothing, ", ".join(map(str, order))
 
 
 def _switches(context: Context, call: ast.Call) -> Iterator[Proposal]:

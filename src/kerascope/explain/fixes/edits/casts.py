@@ -20,6 +20,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         text = context.spell("index", node, context.text(node.slice))
         if text is not None:
             yield context.swap(0.6, node.slice, text)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv) and context.shape(node):
+        yield context.swap(0.7, node, f"{context.text(node.left)} / {context.text(node.right)}")
     yield from _casts(context, node)
 
 

@@ -16,6 +16,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _guarded(context, node)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         yield from _divided(context, node)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        yield from _cancelling(context, node)
 
 
 def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -60,6 +62,36 @@ def _divided(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
         )
     added = context.swap(1.1, divisor, f"({context.text(divisor)} + {_SMALL})")
     yield Proposal(1.1, f"add {_SMALL} to the divisor {short(context.text(divisor))}", added.edits)
+
+
+def _cancelling(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`mean(x * x) - mean(x) ** 2`, which may come out negative: the variance as it is computed well."""
+    mean = node.left
+    if not isinstance(mean, ast.Call) or called(mean) != "mean" or not mean.args:
+        return
+    inner, prefix = squared(mean.args[0]), prefix_of(context, mean)
+    centre = squared(node.right)
+    if inner is None or centre is None or prefix is None:
+        return
+    given = [context.text(a) for a in mean.args[1:]]
+    given += [f"{k.arg}={context.text(k.value)}" for k in mean.keywords]
+    one, two = context.shape(inner), context.shape(centre)
+    if one is not None and two is not None and len(one) == len(two):
+        spread = f"{prefix}.square({context.atom(inner)} - {context.atom(centre)})"
+        yield context.swap(-0.1, node, f"{context.text(mean.func)}({', '.join([spread, *given])})")
+    elif prefix.split(".")[-1] != "tf":
+        yield context.swap(-0.1, node, f"{prefix}.var({', '.join([context.text(inner), *given])})")
+
+
+def squared(node: ast.expr) -> ast.expr | None:
+    """Returns what is squared in `square(x)`, `x ** 2` or `x * x`; None where nothing is."""
+    if isinstance(node, ast.Call) and called(node) == "square" and len(node.args) == 1:
+        return node.args[0]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        return node.left if isinstance(node.right, ast.Constant) and node.right.value == 2 else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return node.left if ast.dump(node.left) == ast.dump(node.right) else None
+    return None
 
 
 def prefix_of(context: Context, call: ast.Call) -> str | None:

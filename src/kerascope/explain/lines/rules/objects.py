@@ -72,7 +72,8 @@ def unprepared(error: BaseException) -> tuple[str, ast.FunctionDef, Broken] | No
     None of the user's expressions has failed then.
     """
     inner = underlying(error)
-    if not _FORGOTTEN.search(str(inner)):
+    missed = _FORGOTTEN.search(str(inner)) is not None
+    if not missed and not _is_inner(inner):
         return None
     trail = inner.__traceback__
     while trail is not None:
@@ -80,10 +81,14 @@ def unprepared(error: BaseException) -> tuple[str, ast.FunctionDef, Broken] | No
         file = _file_of(obj) if obj is not None else None
         owner = _class_of(obj) if file is not None and is_users(file) else None
         made = source.method_named(owner, "__init__") if owner is not None else None
-        if file is not None and owner is not None and made is not None:
+        if file is not None and owner is not None and made is not None and (missed or not _prepares(made)):
             return file, made, _without_super(owner, made, "is missing")
         trail = trail.tb_next
     return None
+
+
+def _prepares(made: ast.FunctionDef) -> bool:
+    return any(isinstance(node, ast.Call) and _is_super_init(node) for node in ast.walk(made))
 
 
 def _is_inner(error: BaseException) -> bool:

@@ -1,0 +1,29 @@
+"""Edits of a term that drowns another one: without the large number that it is multiplied by."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal
+
+_LARGE = 10.0
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if not isinstance(node, ast.BinOp):
+        return
+    if isinstance(node.op, ast.Mult):
+        for factor, rest in ((node.left, node.right), (node.right, node.left)):
+            if (number := _number(factor)) is not None and abs(number) >= _LARGE:
+                yield context.swap(0.5, node, context.atom(rest))
+    elif isinstance(node.op, ast.Div):
+        number = _number(node.right)
+        if number is not None and 0 < abs(number) <= 1 / _LARGE:
+            yield context.swap(0.5, node, context.atom(node.left))
+
+
+def _number(node: ast.expr) -> float | None:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return float(value) if isinstance(value, (int, float)) else None
