@@ -140,7 +140,8 @@ def named(case: Any, failure: Any, faulty: Any) -> tuple[bool, str]:
     blamed = [s for s in sites if s is not None and s.file == str(faulty.path)]
     text = " | ".join(f"{s.line}: {s.source}" for s in blamed)
     for site in blamed:
-        if lines & set(range(site.position[0], site.position[1] + 1)) or site.source in case.named:
+        known = site.source in case.named or any(n.startswith(f"{site.source}(") for n in case.named)
+        if known or lines & set(range(site.position[0], site.position[1] + 1)):
             return True, text
     return False, text or f"{type(failure.error).__name__}"
 

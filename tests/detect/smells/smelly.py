@@ -952,6 +952,46 @@ def spread_over_the_same_axes():
     return Run(call)(tensor(4, 5, 3))
 
 
+@faulty("broadcast-shape", "ops.sum(e, axis=-1)")
+def rows_divided_by_other_rows():
+    def call(e):
+        total = ops.sum(e, axis=-1)
+        return e / total
+
+    return Run(call)(ops.abs(tensor(5, 5)))
+
+
+@healthy
+def columns_divided_by_columns():
+    edges = ops.abs(tensor(5, 5))
+    return Run(lambda x: ops.matmul(x, edges / ops.sum(edges, axis=0)))(tensor(4, 5))
+
+
+@healthy
+def degrees_on_both_sides():
+    edges = ops.abs(tensor(5, 5))
+
+    def call(x):
+        degree = ops.rsqrt(ops.sum(edges, axis=-1))
+        return ops.matmul(x, edges * degree * degree[:, None])
+
+    def other(x):
+        degree = ops.sum(edges, axis=-1)
+        return ops.matmul(x, edges / degree / ops.expand_dims(degree, 1))
+
+    return Run(call)(tensor(4, 5)), Run(other)(tensor(4, 5))
+
+
+@healthy
+def degrees_of_a_symmetric_matrix():
+    def call(a):
+        both = a + ops.transpose(a)
+        degree = ops.sum(both, axis=1)
+        return both / degree
+
+    return Run(call)(ops.abs(tensor(5, 5)))
+
+
 @faulty("wrong-argument", "h[:, :3]")
 def half_taken_twice():
     def call(h):

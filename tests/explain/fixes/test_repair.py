@@ -35,6 +35,10 @@ QUICK = (
     "SmoothedTargets", "BoxOverlapLoss", "WaveDecoder", "LargestError", "ThreeSenses", "LatentDraw", "PointerScores",
     # a hard choice, an argument that a call lacks, class numbers, a name that is set wrongly and read twice
     "ExpertBlend", "EncoderBlock", "SparseFocal", "QuantileLoss",
+    # two axes for a transposition, softmax twice, a variance that cancels, whole numbers divided, a gradient that is no
+    # number, rows' sums that meet columns, a term that drowns the other
+    "TokenMixer2", "TopicHead", "BarometerScale", "RampBias", "DetectionFocal", "MarkerDistances", "LabelNoiseMap",
+    "BoxSizeLoss",
 )  # fmt: skip
 SLIPS = (
     ("GraphConvolution", "ops.matmul(adjacency, ops.matmul(nodes", "ops.matmul(nodes, ops.matmul(nodes"),

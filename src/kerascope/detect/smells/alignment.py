@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from kerascope.detect.smells import flow, names
+from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict, array
 from kerascope.record.lines import Event, Site
 from kerascope.values import Evidence
@@ -38,7 +38,7 @@ def judge(moment: Moment) -> Verdict:
         return None
     if axis == 0 or len(after) != len(before) - 1 or not _of_one(whole, of, moment):
         return CLEAR
-    if _is_symmetric(whole) or _turned_elsewhere(event.site, moment):
+    if _is_symmetric(whole) or _turned_elsewhere(event.site):
         return CLEAR
     return _hit(moment, whole, event, axis, before, after)
 
@@ -84,11 +84,10 @@ def _is_symmetric(whole: Operand) -> bool:
     return bool(np.allclose(values, np.swapaxes(values, -1, -2)))
 
 
-def _turned_elsewhere(site: Site, moment: Moment) -> bool:
+def _turned_elsewhere(site: Site) -> bool:
     """Whoever gives it an axis in another place knows that it lacks one: `a * d * d[:, None]`."""
-    wanted = set(site.targets)
-    for other in moment.activation.last:
-        node = other.node
+    wanted, scope = set(site.targets), source.function(site)
+    for node in ast.walk(scope) if scope is not None and wanted else ():
         turning = isinstance(node, ast.Subscript) or names.called(node) in _TURNING
         if turning and any(isinstance(n, ast.Name) and n.id in wanted for n in ast.walk(node)):
             return True
