@@ -27,6 +27,7 @@ from trace_bugs.ordinary import CASES as ORDINARY
 from trace_bugs.plain import CASES as PLAIN
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.shown import CASES as SHOWN
+from trace_bugs.spare import CASES as SPARE
 from trace_bugs.unseen import CASES as UNSEEN
 from trace_bugs.usual import CASES as USUAL
 
@@ -54,6 +55,7 @@ ALL: tuple[Case, ...] = (
         *ORDINARY,
         *SHOWN,
         *KEPT,
+        *SPARE,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )
