@@ -27,9 +27,10 @@ KINDS = (
     "disconnected-gradient",
     "softmax-one-unit",
     "scale-mismatch",
+    "cancellation",
 )
 """The faults for which there are edits."""
-_WARNED = ("disconnected-gradient", "scale-mismatch")
+_WARNED = ("disconnected-gradient", "scale-mismatch", "cancellation")
 """Of these a warning is enough."""
 
 
@@ -62,12 +63,17 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import factors, guards, nonlinear, slopes
+    from kerascope.explain.fixes.edits import factors, guards, nonlinear, roots, slopes
     from kerascope.explain.fixes.search import repair
 
     if not _counts(finding):
         return repair(
-            about, failure, seconds=seconds, trial=_Steady(about), wrong=finding.title, families=(guards,)
+            about,
+            failure,
+            seconds=seconds,
+            trial=_Steady(about),
+            wrong=finding.title,
+            families=(roots, guards),
         )
     trial = _Silenced(about, finding.kind)
     more = {
@@ -76,7 +82,8 @@ def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds
         "nan-operation": (guards,),
         "logits-mismatch": (nonlinear,),
     }
-    families = (factors,) if finding.kind == "scale-mismatch" else (*FAMILIES, *more.get(finding.kind, ()))
+    only = {"scale-mismatch": (factors,), "cancellation": (guards,)}
+    families = only.get(finding.kind) or (*FAMILIES, *more.get(finding.kind, ()))
     return repair(about, failure, seconds=seconds, trial=trial, wrong=finding.title, families=families)
 
 

@@ -39,6 +39,10 @@ QUICK = (
     # number, rows' sums that meet columns, a term that drowns the other
     "TokenMixer2", "TopicHead", "BarometerScale", "RampBias", "DetectionFocal", "MarkerDistances", "LabelNoiseMap",
     "BoxSizeLoss",
+    # a name that is `cls`, a table without an axis, letters of a weight, layers in a list, sizes of two inputs, another
+    # size, a power of what may be negative, half precision, digits lost
+    "ClsTokenHeron", "TokenTableWren", "CapsuleVotesNewt", "StackedBlocksEgret", "BilinearPairRuff", "OneHotLookupRail",
+    "GemPoolSiskin", "HalfEnergyPetrel", "PressureSpreadGodwit",
 )  # fmt: skip
 SLIPS = (
     ("GraphConvolution", "ops.matmul(adjacency, ops.matmul(nodes", "ops.matmul(nodes, ops.matmul(nodes"),

@@ -53,8 +53,10 @@ def _plain_names(tree: ast.Module) -> frozenset[str]:
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             bound.add(node.name)
     assigned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    assigned |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-    return frozenset((bound | _NEVER_TENSORS) - (assigned - {"self", "cls"}))
+    given = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+    return frozenset(
+        (bound | _NEVER_TENSORS) - assigned - (given - {"self", "cls"})
+    )  # `cls = self.class_token`
 
 
 def position(node: ast.AST) -> Position:

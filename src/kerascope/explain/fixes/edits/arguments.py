@@ -269,8 +269,10 @@ def _missing_axis(context: Context, call: ast.Call) -> Iterator[Proposal]:
     ):
         return  # `x.sum(1)`
     rank = rank_of(context, call) + (name == "stack")
+    # Without one `take` takes from all in a row; a table that nothing else is made of is looked up by its rows.
+    rows = name == "take" and rank > 1 and (context.shape(_first(call)) or ("B",))[0] != "B"
     for cost, axis in _choices(context, call, rank, None):
-        yield context.insert(1.1 + cost, call, f"{word}={axis}")
+        yield context.insert(0.4 if rows and axis == 0 else 1.1 + cost, call, f"{word}={axis}")
     if name in REDUCTIONS and "keepdims" in names and not any(k.arg == "keepdims" for k in call.keywords):
         yield context.insert(1.15, call, f"{word}=-1, keepdims=True")
     if name in REDUCTIONS and rank > 2:

@@ -49,7 +49,10 @@ def _variants(
             new = term[:at] + letter + term[at + 1 :]
             if len(set(new)) == len(new):
                 # A letter of a size that the axis has where its own letter has not is the likeliest.
-                yield 1.1 if _misfits(terms, shapes, index, at) else 1.4, _with(terms, index, new), right
+                cost = 1.1 if _misfits(terms, shapes, index, at) else 1.4
+                # What no longer meets the other operand in an axis that stays in the result is seldom meant.
+                parted = term[at] in right and letter in right and sum(term[at] in t for t in terms) > 1
+                yield cost + 0.3 * parted, _with(terms, index, new), right
     if len(right) <= _MOST_LETTERS:
         for order in itertools.permutations(right):
             moved = sum(a != b for a, b in zip(order, right, strict=True))

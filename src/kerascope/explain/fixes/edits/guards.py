@@ -12,8 +12,11 @@ _SMALL = "1e-6"
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Constant) and node.value == "float16":
+        yield context.swap(0.3, node, f"{context.text(node)[0]}float32{context.text(node)[0]}")
     if isinstance(node, ast.Call):
         yield from _guarded(context, node)
+        yield from _raised(context, node)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         yield from _divided(context, node)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
@@ -43,6 +46,23 @@ def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:
     yield Proposal(1.0, f"add {_SMALL} inside {name}", added.edits)
     limited = context.swap(1.1, inner, f"{prefix}.maximum({context.text(inner)}, {_SMALL})")
     yield Proposal(1.1, f"at least {_SMALL} inside {name}", limited.edits)
+
+
+def _raised(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A power with an exponent that is no literal: what is given to the function may be negative."""
+    prefix = prefix_of(context, call)
+    if called(call) not in ("power", "pow") or len(call.args) != 2 or prefix is None:
+        return
+    base, exponent = call.args
+    if isinstance(exponent, ast.Constant) and isinstance(exponent.value, int):
+        return
+    function = context.function(call)
+    given = (
+        isinstance(base, ast.Name) and function is not None and base.id in (a.arg for a in function.args.args)
+    )
+    limited = context.swap(1.0, base, f"{prefix}.maximum({context.text(base)}, {_SMALL})")
+    text = f"at least {_SMALL} for {short(context.text(base))} in the power"
+    yield Proposal(0.2 if given else 0.9, text, limited.edits)
 
 
 def _arguments(context: Context, call: ast.Call) -> str:

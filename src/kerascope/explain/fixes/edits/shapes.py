@@ -332,6 +332,9 @@ def _of_several_inputs(context: Context, node: ast.Subscript, number: int | None
         for index in ("0", "1"):
             text = f"{node.value.id}[{index}][{number}]"
             yield context.swap(1.2 + 0.1 * (index == "1"), node, text)
+        if not isinstance(context.parents.get(node), ast.Subscript):
+            last = context.swap(1.3, node, f"{context.text(node)}[-1]")
+            yield dataclasses.replace(last, kind="last size of an input")
 
 
 def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:

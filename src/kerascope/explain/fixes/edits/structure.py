@@ -30,6 +30,7 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
         yield from _one_list(context, function)
     if function.name in ("call", "update_state", "__call__"):
         yield from _parameters(function)
+    yield from _each_in_turn(context, function)
 
 
 def _super(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
@@ -94,6 +95,30 @@ def _one_list(context: Context, call: ast.FunctionDef) -> Iterator[Proposal]:
             gap = (first.lineno, second.lineno, first.col_offset, second.col_offset)
             edits = (Edit(position(plain[0]), names), Edit(gap, ""))
             yield Proposal(0.9, f"call(self, {plain[0].arg}) -> call(self, {names})", edits)
+
+
+def _each_in_turn(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """`x = self.blocks(x)` where the blocks are kept in a list: one is called after the other."""
+    owner = context.owner(function)
+    listed = {
+        context.text(t)
+        for s in ast.walk(owner or function)
+        if isinstance(s, ast.Assign) and isinstance(s.value, (ast.List, ast.ListComp, ast.Tuple))
+        for t in s.targets
+    }
+    for statement in ast.walk(function):
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if not isinstance(value, ast.Call) or context.text(value.func) not in listed or not value.args:
+            continue
+        target, first = context.text(statement.targets[0]), context.text(value.args[0])  # type: ignore[attr-defined]
+        rest = "".join(f", {context.text(a)}" for a in (*value.args[1:], *value.keywords))
+        indent = " " * statement.col_offset  # type: ignore[attr-defined]
+        begin = "" if target == first else f"{target} = {first}\n{indent}"
+        loop = (
+            f"{begin}for layer in {context.text(value.func)}:\n{indent}    {target} = layer({target}{rest})"
+        )
+        place = position(statement)
+        yield Proposal(0.3, f"call the layers of {context.text(value.func)} in turn", (Edit(place, loop),))
 
 
 def _parameters(function: ast.FunctionDef) -> Iterator[Proposal]:

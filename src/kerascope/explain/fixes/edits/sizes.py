@@ -1,0 +1,29 @@
+"""Edits of sizes that a function of tensors is given: another one of those that the object keeps."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.explain.fixes.edits.context import Context, Proposal, called
+
+_TAKING = {"one_hot": 1, "arange": 0, "eye": 0, "bincount": 1, "segment_sum": 2, "top_k": 1, "multi_hot": 1}
+"""Functions that take a size, and its place."""
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    place = _TAKING.get(called(node))
+    if place is None or not isinstance(node, ast.Call):
+        return
+    given = [
+        *node.args[place : place + 1],
+        *(k.value for k in node.keywords if k.arg in ("num_classes", "k")),
+    ]
+    for value in given:
+        text = context.text(value)
+        if not isinstance(value, (ast.Name, ast.Attribute)) or context.shape(value) is not None:
+            continue
+        for name in context.sizes_near(node):
+            if name != text:
+                yield context.swap(0.9, value, name)
