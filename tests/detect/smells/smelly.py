@@ -952,6 +952,20 @@ def spread_over_the_same_axes():
     return Run(call)(tensor(4, 5, 3))
 
 
+@healthy
+def layer_called_norm_over_zeros():
+    class Normed(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.scale = keras.layers.Dense(5, activation="relu")
+            self.norm = keras.layers.LayerNormalization()
+
+        def call(self, x):
+            return x + self.norm(self.scale(x))
+
+    return Normed()(tensor(16, 5))
+
+
 @faulty("broadcast-shape", "ops.sum(e, axis=-1)")
 def rows_divided_by_other_rows():
     def call(e):

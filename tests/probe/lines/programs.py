@@ -191,6 +191,11 @@ class Methods(layers.Layer):
         return self.absolute(inputs) + self.rate  # > (2, 5) (5,)
 
 
+def class_token(x, w):
+    cls = ops.ones((1, 5))  # > (1, 5)
+    return ops.concatenate([cls, x], axis=0)  # > (1, 5) (3, 5)
+
+
 def chains(x, w):
     return ops.reshape(x, (-1,))[None, :][0][:2], x[:, 1:][..., None]  # > (10,) (1, 10) (2,) (2, 4) (2, 4, 1)
 
@@ -306,8 +311,8 @@ def singled(x, w):
 
 FUNCTIONS = [
     closure, decorated, loop, comprehensions, recursion, caught, generators, unassigned, lambdas, operators,
-    several_lines, bindings, chains, partials, stars, containers, managed, matching, names, class_bodies, augmented,
-    conditions, scopes, late, singled,
+    several_lines, bindings, class_token, chains, partials, stars, containers, managed, matching, names, class_bodies,
+    augmented, conditions, scopes, late, singled,
 ]  # fmt: skip
 LAYERS = [Halving, UsesSuper, Mangled, Nested, Methods]
 stored_before = [lambda v: ops.relu(v) + 1.0, lambda v: stored_before[0](v) * 2.0]

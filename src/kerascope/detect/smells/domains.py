@@ -34,8 +34,10 @@ _AT_ZERO = {"sqrt": "1 / (2·sqrt(x))", "power": "p·x^(p-1)", "norm": "x / norm
 
 
 def concerns(site: Site) -> bool:
-    """Everything that can make a finite number infinite or undefined."""
+    """Everything that can make a finite number infinite or undefined; what an object keeps as `norm` is a layer."""
     if isinstance(site.node, ast.AugAssign):
+        return False
+    if isinstance(site.node, ast.Call) and ast.unparse(site.node.func).startswith("self."):
         return False
     return names.called(site.node) in _OF_ONE | _OF_TWO
 
