@@ -966,6 +966,18 @@ def layer_called_norm_over_zeros():
     return Normed()(tensor(16, 5))
 
 
+if keras.backend.backend() == "torch":  # the others fail
+
+    @faulty("wrong-axis", "ops.squeeze(x, axis=1)")
+    def squeezed_in_vain():
+        return Run(lambda x: ops.squeeze(x, axis=1))(tensor(4, 5, 1))
+
+
+@healthy
+def squeezed():
+    return Run(lambda x: ops.squeeze(x, axis=-1))(tensor(4, 5, 1))
+
+
 @faulty("broadcast-shape", "ops.sum(e, axis=-1)")
 def rows_divided_by_other_rows():
     def call(e):

@@ -183,11 +183,70 @@ SLIPS_OF_MODEL = (
     ("sequence_length=8, sequence_stride=4", "frame_length=8, frame_step=4"),
     ("image_shape[-1], text_shape[-1]", "image_shape[-1], image_shape[-1]"),
 )
+WRITTEN = """
+class Written(layers.Layer):
+    def __init__(self, units=8):
+        super().__init__()
+        self.units = units
+        self.dense = layers.Dense(units, activation="relu")
+        self.table = layers.Embedding(9, 4)
+
+    def call(self, x, y):
+        steps = x.shape[1]
+        pooled = ops.mean(x, axis=(1, 2))
+        padded = ops.pad(x, ((0, 0), (2, 0), (0, 0)))
+        between = (x > 0) & (x < 2)
+        kept = ops.where(x > 0, x, 0.0)
+        small = ops.image.resize(x, (4, 4))
+        step = x[:, 1:] - x[:, :-1]
+        square = x + ops.eye(x.shape[-1])
+        state = ops.zeros((ops.shape(x)[0], self.units))
+        wide = int(self.units * 1.5)
+        turned = ops.transpose(small, (0, 2, 1, 3))
+        joined = ops.concatenate([ops.repeat(y, x.shape[1], axis=1), x], axis=-1)
+        pairs = ops.expand_dims(state, 2) * ops.expand_dims(state, 1)
+        return self.dense(x), ops.concatenate([x, z], axis=-1)
+"""
+OF_WRITTEN = {
+    "x": ("B", 6, 8),
+    "y": ("B", 1, 8),
+    "z": ("B", 6, 5),
+    "state": ("B", 8),
+    "small": ("B", 4, 4, 8),
+    "ops.zeros((self.units,))": (8,),
+}
+SLIPS_OF_WRITTEN = (
+    ("x.shape[1]\n", "len(x)\n"),
+    ("ops.mean(x, axis=(1, 2))", "ops.mean(x, 1, 2)"),
+    ("((0, 0), (2, 0), (0, 0))", "((2, 0), (0, 0))"),
+    ("((0, 0), (2, 0), (0, 0))", "(2, 0)"),
+    ("(x > 0) & (x < 2)", "x > 0 & x < 2"),
+    ("ops.where(x > 0, x, 0.0)", "ops.where(x > 0, x)"),
+    ("(4, 4)", "4"),
+    ("x[:, 1:] - x[:, :-1]", "x[:, 1:] - x"),
+    ("ops.eye(x.shape[-1])", "ops.eye(x)"),
+    ("(ops.shape(x)[0], self.units)", "(self.units,)"),
+    ("int(self.units * 1.5)", "self.units * 1.5"),
+    ("(0, 2, 1, 3)", "(0, 2, 1)"),
+    ("ops.repeat(y, x.shape[1], axis=1)", "y"),
+    ("ops.expand_dims(state, 2) * ops.expand_dims(state, 1)", "ops.outer(state, state)"),
+    ("ops.concatenate([x, z], axis=-1)", "x + z"),
+    ("return self.dense(x)", 'return self.dense(x, activation="relu")'),
+    ("return self.dense(x)", "return self.dense(x.numpy())"),
+    ("layers.Embedding(9, 4)", "layers.Embedding(4, 9)"),
+)
 LOSS = """
 class Cost(keras.losses.Loss):
     def __init__(self, name="cost"):
         super().__init__(reduction="sum", name=name)
 """
+
+
+@pytest.mark.parametrize(("good", "bad"), SLIPS_OF_WRITTEN, ids=[bad for _, bad in SLIPS_OF_WRITTEN])
+def test_undoing_what_was_written_too_short_is_tried(good, bad):
+    assert WRITTEN.count(good) == 1
+    found = tried(WRITTEN.replace(good, bad), OF_WRITTEN)
+    assert found.get(WRITTEN, 9.0) <= MOST
 
 
 @pytest.mark.parametrize(("good", "bad"), SLIPS_OF_MODEL, ids=[bad for _, bad in SLIPS_OF_MODEL])

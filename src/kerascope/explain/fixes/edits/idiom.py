@@ -212,6 +212,7 @@ def _turned(context: Context, call: ast.Call) -> Iterator[Proposal]:
             *context.swap(0, two, context.text(one)).edits,
         )
         numbers = (integer(one) is not None) + (integer(two) is not None)
+        numbers = 0 if called(call) == "Embedding" else numbers  # which comes first is seldom remembered
         description = f"{context.text(one)}, {context.text(two)} -> the other way round"
         yield Proposal(1.0 + 0.3 * numbers, description, edits)
     if context.shape(one) is not None and context.shape(two) is not None:

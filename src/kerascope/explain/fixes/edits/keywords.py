@@ -24,6 +24,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node, ast.Call):
         yield from _keywords(context, node)
         yield from _by_place(context, node)
+        yield from _of_the_maker(context, node)
 
 
 def _keywords(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -129,6 +130,37 @@ def _left_out(context: Context, call: ast.Call, strange: list[ast.keyword]) -> I
     text = f"{head}({', '.join([*rest, *words])})"
     prefix = head.rpartition(".")[0]
     yield context.swap(0.4, call, f"{prefix}.flip({text}{last}" if last else text)
+
+
+def _of_the_maker(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`self.dense(x, activation="relu")`: a word for the one who makes the layer."""
+    held, owner = context.text(call.func), context.owner(call)
+    if (
+        not held.startswith("self.")
+        or owner is None
+        or context.shape(call) is not None
+        or context.parts(call)
+    ):
+        return
+    made = next(
+        (
+            s.value
+            for s in ast.walk(owner)
+            if isinstance(s, ast.Assign)
+            and isinstance(s.value, ast.Call)
+            and held in map(context.text, s.targets)
+        ),
+        None,
+    )
+    taken, _ = _taken(context, made) if made is not None else ([], False)
+    for keyword in call.keywords:
+        if made is None or keyword.arg not in taken or not call.args:
+            continue
+        kept = [context.text(a) for a in (*call.args, *(k for k in call.keywords if k is not keyword))]
+        edits = context.swap(0, call, f"{held}({', '.join(kept)})").edits
+        if keyword.arg not in {k.arg for k in made.keywords}:
+            edits = (*edits, *context.insert(0, made, context.text(keyword)).edits)
+        yield Proposal(0.4, f"give {context.text(keyword)} where the layer is made", edits)
 
 
 _OF_EVERY_LAYER = (

@@ -7,13 +7,13 @@ import itertools
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called
+from kerascope.explain.fixes.edits.joins import JOINS
 
 MATMULS = {"matmul", "dot", "bmm", "mm", "matvec"}
 _ELEMENTWISE = {
     "add", "subtract", "multiply", "divide", "true_divide", "maximum", "minimum", "where", "equal", "power", "mul",
     "sub", "div", "not_equal", "greater", "less", "squared_difference", "logical_and", "logical_or",
 }  # fmt: skip
-_JOINS = {"concatenate", "concat", "cat", "stack"}
 _SHAPING = {
     "squeeze",
     "expand_dims",
@@ -50,7 +50,6 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         assert isinstance(node.func, ast.Attribute)
         yield from lined_up(context, node, node.func.value, node.args[0])
     if isinstance(node, ast.Call):
-        yield from _joined(context, node)
         yield from _unwrapped(context, node)
         yield from _renamed(context, node)
         yield from _operand_axes(context, node)
@@ -264,44 +263,6 @@ def _elementwise(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
             yield context.swap(0.8 if sure else 2.0, node, text)
 
 
-def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    if called(call) not in _JOINS or not call.args or not isinstance(call.args[0], (ast.List, ast.Tuple)):
-        return
-    parts = call.args[0].elts
-    shapes = [context.shape(part) for part in parts]
-    rank = max((len(s) for s in shapes if s is not None), default=0)
-    yield from _repeated(context, call, parts, shapes)
-    for part, shape in zip(parts, shapes, strict=True):
-        if shape is None or len(shape) >= rank:
-            continue
-        for axis in (*range(1, rank), 0):
-            text = context.spell("expand", call, context.text(part), _axis(axis, rank))
-            if text is not None:
-                yield context.swap(1.2 + 0.1 * (axis == 0), part, text)
-        full = parts[next(i for i, s in enumerate(shapes) if s is not None and len(s) == rank)]
-        inner = context.spell("expand", call, context.text(part), "1")
-        if inner is not None and rank == len(shape) + 1:
-            count = f"{context.atom(full)}.shape[1]"
-            text = context.spell("repeat", call, inner, "1", count)
-            if text is not None:
-                yield context.swap(1.7, part, text)
-
-
-def _repeated(
-    context: Context, call: ast.Call, parts: list[ast.expr], shapes: list[Shape | None]
-) -> Iterator[Proposal]:
-    """A part of one row, such as a weight, that is joined to what has a row for each of the batch."""
-    whole = next((p for p, s in zip(parts, shapes, strict=True) if s and s[0] == "B"), None)
-    if whole is None:
-        return
-    rows = context.spell("rows", call, context.text(whole))
-    for part, shape in zip(parts, shapes, strict=True):
-        if shape and shape[0] == 1 and len(shape) == len(context.shape(whole) or ()) and rows is not None:
-            text = context.spell("repeat", call, context.text(part), "0", rows)
-            if text is not None:
-                yield context.swap(0.8, part, text)
-
-
 def _unwrapped(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """A call that changes only the shape may be one too many."""
     if called(call) in _SHAPING:
@@ -355,7 +316,7 @@ def _joined_instead(context: Context, call: ast.Call, edit: Proposal) -> Iterato
 
 def _operand_axes(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """An argument that is a tensor: one axis more or less, or its last two turned."""
-    if called(call) in _JOINS | MATMULS | {"einsum", "zeros", "ones", "cast"}:
+    if called(call) in JOINS | MATMULS | {"einsum", "zeros", "ones", "cast"}:
         return
     arguments = call.args[:2]
     for index, argument in enumerate(arguments):

@@ -62,6 +62,8 @@ def _completed(axes: list[ast.expr], rank: int) -> Iterator[tuple[float, str]]:
     now = [axis % rank for x in axes if rank and (axis := integer(x)) is not None]
     if len(now) != len(axes) or len(now) >= rank or len(set(now)) != len(now):
         return
+    if sorted(now) == list(range(len(now))) and now[0] == 0:  # as it was before another axis came in
+        yield 0.45, ", ".join(map(str, (*now, *range(len(now), rank))))
     if len(now) == 2:
         turned = {now[0]: now[1], now[1]: now[0]}
         yield 0.5 if 0 not in now else 1.1, ", ".join(str(turned.get(axis, axis)) for axis in range(rank))

@@ -31,6 +31,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             yield context.swap(0.4, node, f"{prefix}.logical_not({context.text(node.operand)})")
     elif isinstance(node, ast.Compare) and len(node.ops) > 1:
         yield from _chain(context, node, prefix)
+        yield from _bound(context, node)
     elif isinstance(node, ast.IfExp) and _holds_tensor(context, node.test):
         parts = (node.test, node.body, node.orelse)
         yield context.swap(0.4, node, f"{prefix}.where({', '.join(context.text(p) for p in parts)})")
@@ -141,6 +142,24 @@ def _chain(context: Context, node: ast.Compare, prefix: str) -> Iterator[Proposa
         for a, sign, b in zip(sides, symbols, sides[1:], strict=False)
     ]
     yield context.swap(0.4, node, _folded(f"{prefix}.logical_and", parts))
+
+
+def _bound(context: Context, node: ast.Compare) -> Iterator[Proposal]:
+    """`x > 0 & x < 2`, which Python reads as `x > (0 & x) < 2`."""
+    middle = node.comparators[0]
+    if (
+        len(node.ops) != 2
+        or not isinstance(middle, ast.BinOp)
+        or not isinstance(middle.op, (ast.BitAnd, ast.BitOr))
+    ):
+        return
+    one, two = (_SYMBOLS.get(type(op)) for op in node.ops)
+    if one is None or two is None:
+        return
+    sign = "&" if isinstance(middle.op, ast.BitAnd) else "|"
+    left = f"({context.text(node.left)} {one} {context.text(middle.left)})"
+    right = f"({context.text(middle.right)} {two} {context.text(node.comparators[1])})"
+    yield context.swap(0.2, node, f"{left} {sign} {right}")
 
 
 def _folded(function: str, parts: list[str]) -> str:

@@ -373,7 +373,7 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
                 yield context.swap(0.9 if at == 0 and shape[0] == "B" else 1.5, element, ":")
             if context.text(element) == ":":
                 for new in ("1:", ":-1"):
-                    yield context.swap(1.45, element, new)
+                    yield context.swap(1.75, element, new)
         elif context.text(element) == "None" and len(parts) > 1:
             yield context.swap(1.3, index, ", ".join(parts[:at] + parts[at + 1 :]))
 
