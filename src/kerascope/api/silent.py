@@ -62,7 +62,7 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import factors, guards, nonlinear, slopes
+    from kerascope.explain.fixes.edits import copied, factors, guards, nonlinear, slopes
     from kerascope.explain.fixes.search import repair
 
     if not _counts(finding):
@@ -75,6 +75,7 @@ def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds
         "softmax-one-unit": (slopes,),
         "nan-operation": (guards,),
         "logits-mismatch": (nonlinear,),
+        "wrong-argument": (copied,),
     }
     families = (factors,) if finding.kind == "scale-mismatch" else (*FAMILIES, *more.get(finding.kind, ()))
     return repair(about, failure, seconds=seconds, trial=trial, wrong=finding.title, families=families)
