@@ -99,6 +99,37 @@ def two_losses():
     return as_loss(loss, tensor(32, 1), tensor(32, 1))
 
 
+def pixels_and_edges(first, second=1.0):
+    def loss(y_true, y_pred):
+        pixel = ops.mean(ops.square(first * y_true - first * y_pred), axis=-1)
+        edge = ops.mean(
+            ops.square(second * ops.diff(y_true, axis=-1) - second * ops.diff(y_pred, axis=-1)), axis=-1
+        )
+        return pixel + edge
+
+    return as_loss(loss, tensor(32, 6), tensor(32, 6))
+
+
+@faulty("scale-mismatch", "pixel + edge")
+def two_losses_of_each_row():
+    return pixels_and_edges(255.0)
+
+
+@healthy
+def two_losses_of_one_scale():
+    return pixels_and_edges(255.0, 255.0), pixels_and_edges(1.0)
+
+
+@healthy
+def more_of_the_same_loss():
+    def loss(y_true, y_pred):
+        error = ops.mean(ops.square(y_true - y_pred), axis=-1)
+        large = ops.mean(ops.square(255.0 * y_true - 255.0 * y_pred), axis=-1)
+        return large + error
+
+    return as_loss(loss, tensor(32, 6), tensor(32, 6))
+
+
 def gradient_of(scale):
     return [tensor(20, 4, scale=scale), tensor(4, scale=scale)]
 
