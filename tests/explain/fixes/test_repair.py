@@ -39,6 +39,8 @@ QUICK = (
     # number, rows' sums that meet columns, a term that drowns the other
     "TokenMixer2", "TopicHead", "BarometerScale", "RampBias", "DetectionFocal", "MarkerDistances", "LabelNoiseMap",
     "BoxSizeLoss",
+    # a weight that nothing reads, one name on both sides, a factor in two places
+    "BiasedDenseMerlin", "PearsonLossHobby", "PixelEdgeSerin",
 )  # fmt: skip
 SLIPS = (
     ("GraphConvolution", "ops.matmul(adjacency, ops.matmul(nodes", "ops.matmul(nodes, ops.matmul(nodes"),
