@@ -63,7 +63,7 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import factors, guards, nonlinear, roots, slopes
+    from kerascope.explain.fixes.edits import copied, factors, guards, nonlinear, roots, slopes
     from kerascope.explain.fixes.search import repair
 
     if not _counts(finding):
@@ -81,6 +81,7 @@ def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds
         "softmax-one-unit": (slopes,),
         "nan-operation": (guards,),
         "logits-mismatch": (nonlinear,),
+        "wrong-argument": (copied,),
     }
     only = {"scale-mismatch": (factors,), "cancellation": (guards,)}
     families = only.get(finding.kind) or (*FAMILIES, *more.get(finding.kind, ()))

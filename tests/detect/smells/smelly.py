@@ -99,6 +99,37 @@ def two_losses():
     return as_loss(loss, tensor(32, 1), tensor(32, 1))
 
 
+def pixels_and_edges(first, second=1.0):
+    def loss(y_true, y_pred):
+        pixel = ops.mean(ops.square(first * y_true - first * y_pred), axis=-1)
+        edge = ops.mean(
+            ops.square(second * ops.diff(y_true, axis=-1) - second * ops.diff(y_pred, axis=-1)), axis=-1
+        )
+        return pixel + edge
+
+    return as_loss(loss, tensor(32, 6), tensor(32, 6))
+
+
+@faulty("scale-mismatch", "pixel + edge")
+def two_losses_of_each_row():
+    return pixels_and_edges(255.0)
+
+
+@healthy
+def two_losses_of_one_scale():
+    return pixels_and_edges(255.0, 255.0), pixels_and_edges(1.0)
+
+
+@healthy
+def more_of_the_same_loss():
+    def loss(y_true, y_pred):
+        error = ops.mean(ops.square(y_true - y_pred), axis=-1)
+        large = ops.mean(ops.square(255.0 * y_true - 255.0 * y_pred), axis=-1)
+        return large + error
+
+    return as_loss(loss, tensor(32, 6), tensor(32, 6))
+
+
 def gradient_of(scale):
     return [tensor(20, 4, scale=scale), tensor(4, scale=scale)]
 
@@ -1024,6 +1055,46 @@ def half_taken_twice():
         a = h[:, :3]
         b = h[:, :3]
         return a * ops.sigmoid(b)
+
+    return Run(call)(tensor(4, 6))
+
+
+@faulty("wrong-argument", "ops.sum(ops.square(t), axis=-1) * ops.sum(ops.square(t), axis=-1)")
+def one_of_two_on_both_sides():
+    def correlation(y_true, y_pred):
+        t = y_true - ops.mean(y_true, axis=-1, keepdims=True)
+        p = y_pred - ops.mean(y_pred, axis=-1, keepdims=True)
+        norm = ops.sum(ops.square(t), axis=-1) * ops.sum(ops.square(t), axis=-1)
+        return 1.0 - ops.sum(t * p, axis=-1) / ops.sqrt(norm + 1e-8)
+
+    return as_loss(correlation, tensor(6, 5), tensor(6, 5))
+
+
+@faulty("wrong-argument", "ops.multiply(ops.norm(y_true, axis=-1), ops.norm(y_true, axis=-1))")
+def targets_on_both_sides():
+    def cosine(y_true, y_pred):
+        norms = ops.multiply(ops.norm(y_true, axis=-1), ops.norm(y_true, axis=-1))
+        return 1.0 - ops.sum(y_true * y_pred, axis=-1) / norms
+
+    return as_loss(cosine, tensor(6, 5), tensor(6, 5))
+
+
+@healthy
+def each_with_itself():
+    """Squares, of both; of one alone where the other is not used beside it; noise that is drawn twice."""
+
+    def call(x):
+        a = x - ops.mean(x, axis=-1, keepdims=True)
+        b = x - ops.min(x, axis=-1, keepdims=True)
+        c = ops.tanh(x)
+        d = ops.tanh(a)
+        both = ops.abs(a) * ops.abs(a) + ops.abs(b) * ops.abs(b) + a * b
+        one = ops.exp(d) * ops.exp(d) + c
+        lagged = ops.sum(c[:, 1:] * c[:, :-1], axis=-1) / (ops.norm(c, axis=-1) * ops.norm(c, axis=-1))
+        e = x + 1.0
+        f = x + 1.0
+        drawn = keras.random.normal(ops.shape(e)) - keras.random.normal(ops.shape(e))
+        return both + one + e * f + drawn, lagged
 
     return Run(call)(tensor(4, 6))
 

@@ -35,6 +35,11 @@ SILENT = [
     ("LargestError", "split into batches", "self.worst.assign(ops.max(error))"),
     ("TwoSteps", "nothing uses what", "self.first(inputs)"),
     ("WeightedAccuracy", "weight 0", "ops.sum(hit)"),
+    (
+        "BiasedDenseMerlin",
+        "nothing reads the weight `self.bias`",
+        'self.add_weight(shape=(self.units,), initializer="random_normal", name="bias")',
+    ),
     ("MaxPieces", "not a row for each row", "ops.reshape(self.dense(x), (-1, self.pieces))"),
 ]
 
@@ -63,6 +68,57 @@ def test_what_a_single_row_breaks_is_placed(tmp_path):
 )
 def test_healthy_twin_is_silent(name, tmp_path):
     assert found_in(name, "healthy", tmp_path) is None
+
+
+MAKER = """
+import keras
+from keras import ops
+
+class Scaled(keras.layers.Layer):
+    def build(self, shape):
+        self.gain = self.add_weight(shape=(shape[-1],), initializer="random_normal", name="gain")
+    {more}
+    def call(self, x):
+        return {result}
+"""
+READ = {
+    "by another name": ("def held(self): return getattr(self, 'ga' + 'in')", ""),
+    "from a list": ("def held(self): return self.trainable_weights", ""),
+    "by a function": ("", "def penalty(layer): return ops.sum(layer.gain)"),
+    "by a subclass": ("", "class More(Scaled):\n    def call(self, x): return x * self.gain"),
+    "by the loss": ("def penalty(self): self.add_loss(ops.sum(self.gain))", ""),
+    "": ("", "class Other:\n    def all(self): return self.gain"),
+}
+"""Ways to read a weight, also one without an effect on what comes out; the last is another class's."""
+
+
+def scaled(name, more, result, after, tmp_path, monkeypatch):
+    (tmp_path / f"{name}.py").write_text(MAKER.format(more=more, result=result) + after)
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module(name).Scaled
+    sys.modules.pop(name)
+    return made
+
+
+@pytest.mark.parametrize("how", READ)
+def test_a_weight_that_is_read_somewhere_is_told_from_others(how, tmp_path, monkeypatch):
+    from kerascope.explain.fixes import unread
+
+    more, after = READ[how]
+    made = scaled(f"scaled_{how.replace(' ', '_')}", more, "x", after, tmp_path, monkeypatch)
+    assert unread.is_read(made, "gain") == bool(how)
+
+
+@pytest.mark.catalogue
+def test_a_weight_that_only_a_loss_of_the_call_reads_is_left_alone(tmp_path, monkeypatch):
+    import keras
+
+    from kerascope.explain.fixes.misbehave import misbehaviour
+    from kerascope.explain.subject import subject
+
+    result = "(self.add_loss(ops.sum(ops.square(self.gain))), x)[1]"
+    made = scaled("scaled_with_loss", "", result, "", tmp_path, monkeypatch)
+    assert misbehaviour(subject(made(), (keras.ops.ones((4, 3)),), {})) is None
 
 
 def test_a_fault_of_other_batch_sizes_is_explained(tmp_path):

@@ -43,6 +43,8 @@ QUICK = (
     # size, a power of what may be negative, half precision, digits lost
     "ClsTokenHeron", "TokenTableWren", "CapsuleVotesNewt", "StackedBlocksEgret", "BilinearPairRuff", "OneHotLookupRail",
     "GemPoolSiskin", "HalfEnergyPetrel", "PressureSpreadGodwit",
+    # a weight that nothing reads, one name on both sides, a factor in two places
+    "BiasedDenseMerlin", "PearsonLossHobby", "PixelEdgeSerin",
 )  # fmt: skip
 SLIPS = (
     ("GraphConvolution", "ops.matmul(adjacency, ops.matmul(nodes", "ops.matmul(nodes, ops.matmul(nodes"),

@@ -68,6 +68,7 @@ RULES = (
     Rule(("wrong-axis",), squeezed.concerns, squeezed.judge, 1.0),
     Rule(("numpy-in-call",), leaving.concerns, leaving.judge),
     Rule(("wrong-argument",), twice.concerns, twice.judge, 1.0),
+    Rule(("wrong-argument",), twice.concerns_sides, twice.judge_sides, 1.0),
     Rule(("wrong-argument",), several.concerns, several.judge, 1.0),
     Rule(("disconnected-gradient",), cuts.concerns, cuts.judge, 0.9),
     Rule(("disconnected-gradient",), through.concerns, through.judge, 0.9),

@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from kerascope.detect.smells import flow, names, origin, summands, weights
+from kerascope.detect.smells import flow, names, origin, roles, summands, weights
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, is_variable, rms
 from kerascope.detect.smells.summands import Term
 from kerascope.values import Evidence
@@ -24,6 +24,8 @@ SUMS = 100.0
 INTENDED = 10.0
 """Weights that differ by more than this say that the terms are meant to count differently."""
 
+SAME, SAME_LOSS = 0.9, 0.99
+"""Terms that point the same way so closely are taken for more of the same."""
 
 concerns = summands.concerns
 
@@ -57,7 +59,9 @@ def _matters(moment: Moment, terms: Pair, sizes: tuple[float, float]) -> bool:
         or all(term.node is not None and origin.is_gradient(term.node, moment.site) for term in terms)
     )
     larger = terms[int(sizes[1] > sizes[0])]
-    if max(sizes) / min(sizes) <= _limit(moment, mixed, sizes, larger) or not _unrelated(a, b):
+    if max(sizes) / min(sizes) <= _limit(moment, mixed, sizes, larger):
+        return False
+    if not _unrelated(a, b, moment.role):
         return False
     if _is_running(moment, terms):
         return False
@@ -104,10 +108,19 @@ def _is_mask(values: np.ndarray) -> bool:
     return bool(values.size > 2 and two)
 
 
-def _unrelated(a: np.ndarray, b: np.ndarray) -> bool:
-    """Adding some more of the same loses nothing."""
-    cosine = float(np.dot(a, b)) / (np.linalg.norm(a) * np.linalg.norm(b))
-    return a.size == 1 or bool(abs(cosine) < 0.9)
+def _unrelated(a: np.ndarray, b: np.ndarray, role: roles.Role) -> bool:
+    """Adding some more of the same loses nothing.
+
+    The terms of a loss are mostly above zero, and point the same way by that alone: of these only what is left around
+    the mean says something, and large errors are large by any measure.
+    """
+    if a.size == 1:
+        return True
+    same = SAME
+    if role == "loss":
+        a, b, same = a - a.mean(), b - b.mean(), SAME_LOSS
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return lengths == 0 or abs(float(np.dot(a, b))) / lengths < same
 
 
 def _is_running(moment: Moment, terms: Pair) -> bool:

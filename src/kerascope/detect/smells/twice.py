@@ -1,11 +1,18 @@
-"""One part of a tensor taken twice under two names, and the rest of it never: a copied line that was not changed."""
+"""What stands there twice, where one of two was meant to be another: a copied line or call that was not changed.
+
+One part of a tensor is taken twice under two names, and the rest of it never; or both sides of an operator are one call
+of one name, while another name is made in the same way and used beside it.
+"""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+
+import numpy as np
 
 from kerascope.detect.smells import source
-from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -84,3 +91,103 @@ def _number(index: ast.expr) -> tuple[int | None, int]:
         return None, 0
     plain = all(isinstance(p, ast.Slice) and p.lower is None and p.upper is None for p in parts[:-1])
     return (axis if plain else None), sign * last.value
+
+
+# -- both sides of an operator -----------------------------------------------------------------------------------------
+
+
+def concerns_sides(site: Site) -> bool:
+    """The same call on both sides of an operator, which is never made of the other of two names."""
+    return _other(site) is not None
+
+
+def judge_sides(moment: Moment) -> Verdict:
+    """What is drawn at random differs on the two sides, though the source does not."""
+    terms, names = moment.terms(), _other(moment.site)
+    if terms is None or names is None:
+        return None
+    left, right = (array(term.value) for term in terms)
+    if left is None or right is None or not np.array_equal(left, right):
+        return CLEAR
+    (name, other), (side, _) = names, _sides(moment.node)
+    text = "" if side is None else ast.unparse(side)
+    return Hit(
+        "wrong-argument",
+        "fault",
+        0.9,
+        f"`{text}` stands on both sides, and nowhere is the same done with `{other}`",
+        f"`{name}` and `{other}` are made in the same way and used beside each other, but here both sides are computed "
+        f"from `{name}`. One of them was copied and is of `{other}` perhaps; if it is meant to be a square, write one.",
+        (Evidence("both sides", text),),
+    )
+
+
+def _sides(node: ast.AST) -> tuple[ast.expr, ast.expr] | tuple[None, None]:
+    if isinstance(node, ast.BinOp):
+        return node.left, node.right
+    if isinstance(node, ast.Call) and len(node.args) == 2:
+        return node.args[0], node.args[1]
+    return None, None
+
+
+def _other(site: Site) -> tuple[str, str] | None:
+    """Returns the name that both sides are computed from, and the one that is missing."""
+    left, right = _sides(site.node)
+    scope = source.function(site)
+    if not isinstance(left, ast.Call) or right is None or not isinstance(scope, ast.FunctionDef):
+        return None
+    text = ast.unparse(left)
+    if ast.unparse(right) != text:
+        return None
+    calls = {ast.unparse(n) for n in ast.walk(scope) if isinstance(n, ast.Call)}
+    read = [n.id for n in ast.walk(left) if isinstance(n, ast.Name)]
+    made = _definitions(scope)
+    for name in (name for name in made if read.count(name) == 1):
+        alike = [other for other in made if other != name and made[other] == made[name] and other not in read]
+        for other in alike:
+            if _with(left, name, other) not in calls and (name, other) in _beside(scope):
+                return name, other
+    return None
+
+
+def _definitions(scope: ast.FunctionDef) -> dict[str, str]:
+    """Returns the names that a function sets once, each with the form of what it is set to; targets and predictions."""
+    stored = [n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    found = {a.arg: "" for a in scope.args.args if a.arg in ("y_true", "y_pred") and a.arg not in stored}
+    for statement in ast.walk(scope):
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, (ast.Call, ast.BinOp)):
+            target = statement.targets[0]
+            if isinstance(target, ast.Name) and stored.count(target.id) == 1 and len(statement.targets) == 1:
+                found[target.id] = _form(statement.value)
+    return found
+
+
+def _form(node: ast.AST) -> str:
+    """Returns an expression without the names of what it is made of; functions keep theirs."""
+    text = ast.parse(ast.unparse(node), mode="eval")
+    functions = {id(n) for call in ast.walk(text) if isinstance(call, ast.Call) for n in ast.walk(call.func)}
+    for each in ast.walk(text):
+        own = isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "self"
+        if own:
+            each.attr = "_"  # type: ignore[attr-defined]
+        elif isinstance(each, ast.Name) and id(each) not in functions:
+            each.id = "_"
+    return ast.unparse(text)
+
+
+def _with(node: ast.AST, name: str, other: str) -> str:
+    text = ast.parse(ast.unparse(node), mode="eval")
+    for each in ast.walk(text):
+        if isinstance(each, ast.Name) and each.id == name:
+            each.id = other
+    return ast.unparse(text)
+
+
+def _beside(scope: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    """Yields the pairs of names that an operator or a call combines."""
+    for node in ast.walk(scope):
+        sides = [side for side in _sides(node) if isinstance(side, ast.Name)]
+        if isinstance(node, ast.Call) and not sides:
+            sides = [a for a in node.args if isinstance(a, ast.Name)]
+        names = [side.id for side in sides]
+        yield from ((a, b) for a in names for b in names)

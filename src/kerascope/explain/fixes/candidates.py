@@ -18,6 +18,7 @@ from kerascope.explain.fixes.edits import (
     definitions,
     einsum,
     entries,
+    factors,
     former,
     given,
     idiom,
@@ -99,7 +100,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     pairing,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
-_REPEATED = (arguments, orders, peraxis, shapes, operands, slopes, python, casts)
+_REPEATED = (arguments, orders, peraxis, shapes, operands, slopes, python, casts, factors)
 _MADE_BEFORE = ("__init__", "build", "compute_output_shape", "get_config")
 _LOOKED_AT = (*_MADE_BEFORE, "call")
 """What is looked at of a class that ran in part; `call` may not even have begun."""

@@ -35,7 +35,8 @@ def lost(trial: Trial, reason: str) -> Site | None:
     """Returns the expression at which the effect of a weight is lost; None where it may have one after all.
 
     All weights are set to other numbers first: one that is multiplied by another one that begins at zero has an effect
-    as soon as that has been trained. What only counts in training is not looked at.
+    as soon as that has been trained, and what `add_loss` is given comes out too. What only counts in training is not
+    looked at.
     """
     found = None
     for seed in _SEEDS:
@@ -59,11 +60,12 @@ def _lost_once(trial: Trial, reason: str, seed: int) -> Site | None:
         return None
     for weight in weights:
         weight.assign(_drawn(random, weight))
+    named[0].regularizer = None  # else it would count in the losses below, whatever the call does
     results, followers = [], []
     for _ in range(2):
         follower = _Followed()
         with recording(statistics=False, listeners=[follower]):
-            results.append(arrays(trial.subject.call(instance, *arguments)))
+            results.append(arrays((trial.subject.call(instance, *arguments), list(instance.losses))))
         followers.append(follower)
         named[0].assign(_drawn(random, named[0]))
     if differs(results[1], results[0]):

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
-from kerascope.explain.fixes import effect, kept
+from kerascope.explain.fixes import effect, kept, unread
 from kerascope.explain.fixes.demerits import TURNED, UNWEIGHTED, weighed
 from kerascope.explain.fixes.odd import ADDING, in_vain, is_size, over_the_batch, without_effect
 from kerascope.explain.fixes.outcome import (
@@ -60,11 +60,15 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     with quiet():
         outcome = trial.check()
         odd = _odd(outcome)
-        if outcome.passed and not odd:
+        idle = unread.weight(trial, outcome.demerits) if outcome.passed else None
+        if outcome.passed and not odd and idle is None:
             return None
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, outcome.reason)
+    if idle is not None and (site := unread.made(logs, idle)) is not None:
+        reason = f"nothing reads the weight `self.{idle}`"
+        return Misbehaviour(None, None, None, culprit=site, logs=tuple(logs), reason=reason)
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
         return None  # such as the similarities of all samples, which is what comes out
     # Odd, but right in some objects: said only when the trace shows why.

@@ -12,13 +12,13 @@ from kerascope.explain.fixes.edits.context import Context, Proposal
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
     """Yields what statements of one form have around them, put around one that lacks it; or taken off."""
     values = [s.value for s in ast.walk(function) if isinstance(s, ast.Assign) and len(s.targets) == 1]
-    forms = {id(value): _form(value) for value in values}
+    forms = {id(value): form(value) for value in values}
     for value in values:
         wrapped: Counter[str] = Counter()
         for other in values:
             if other is value or not isinstance(other, ast.Call):
                 continue
-            inner = next((a for a in other.args if _form(a) == forms[id(value)]), None)
+            inner = next((a for a in other.args if form(a) == forms[id(value)]), None)
             if inner is None or not isinstance(value, ast.Call):
                 continue
             whole, part = context.text(other), context.text(inner)
@@ -28,14 +28,14 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
             yield context.swap(0.6 if count > 1 else 0.8, value, text)
 
 
-def _form(node: ast.AST) -> str:
+def form(node: ast.AST) -> str:
     """Returns the shape of an expression: what is called and how, without the names of attributes and variables."""
     if isinstance(node, ast.Name):
         return "name"
     if isinstance(node, ast.Attribute):
         held = isinstance(node.value, ast.Name) and node.value.id == "self"
-        return "self." if held else f"{_form(node.value)}.{node.attr}"
+        return "self." if held else f"{form(node.value)}.{node.attr}"
     if isinstance(node, ast.Call):
-        given = [*map(_form, node.args), *(f"{k.arg}={_form(k.value)}" for k in node.keywords)]
-        return f"{_form(node.func)}({', '.join(given)})"
-    return type(node).__name__ + "".join(map(_form, ast.iter_child_nodes(node)))
+        given = [*map(form, node.args), *(f"{k.arg}={form(k.value)}" for k in node.keywords)]
+        return f"{form(node.func)}({', '.join(given)})"
+    return type(node).__name__ + "".join(map(form, ast.iter_child_nodes(node)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal
@@ -17,11 +18,16 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node.op, ast.Mult):
         for factor, rest in ((node.left, node.right), (node.right, node.left)):
             if (number := _number(factor)) is not None and abs(number) >= _LARGE:
-                yield context.swap(0.5, node, context.atom(rest))
+                yield _without(number, context.swap(0.5, node, context.atom(rest)))
     elif isinstance(node.op, ast.Div):
         number = _number(node.right)
         if number is not None and 0 < abs(number) <= 1 / _LARGE:
-            yield context.swap(0.5, node, context.atom(node.left))
+            yield _without(number, context.swap(0.5, node, context.atom(node.left)))
+
+
+def _without(number: float, proposal: Proposal) -> Proposal:
+    """What is scaled in several places, such as both sides of a difference, is left as it is in all of them."""
+    return dataclasses.replace(proposal, kind=f"without {number}")
 
 
 def _number(node: ast.expr) -> float | None:

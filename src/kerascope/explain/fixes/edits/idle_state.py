@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called
 
@@ -17,6 +18,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     function = context.function(node)
     if function is None or function.name == "__init__":
         return
+    if function.name != "build" and isinstance(node, (ast.Call, ast.BinOp)):
+        yield from _with_weight(context, node)
     if isinstance(node, ast.Attribute) and _on_self(node) and isinstance(node.ctx, ast.Load):
         now = _made(context, node, node.attr)
         for name, value in unread(context, node).items():
@@ -34,6 +37,41 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             held = "weight" if function.name == "call" and isinstance(parent, ast.Call) else "given"
             if _sort(value) in (held, "given"):
                 yield context.swap(0.8, node, f"self.{name}")
+
+
+def _with_weight(context: Context, node: ast.Call | ast.BinOp) -> Iterator[Proposal]:
+    """A weight that nothing reads, added to what has its size, or multiplied by it: first where another weight is used.
+
+    What it begins with tells how it is meant: zeros are added, ones are multiplied.
+    """
+    shape, parent = context.shape(node), context.parents.get(node)
+    for name, value in unread(context, node).items() if shape else ():
+        size = context.shape(value)
+        if _sort(value) != "weight" or not size or shape is None or shape[-len(size) :] != size:
+            continue
+        parts = [*ast.iter_child_nodes(node)]
+        weighed = any(_sort(_made(context, node, n.attr)) == "weight" for n in parts if _is_own(n))
+        whole = isinstance(parent, (ast.Assign, ast.Return))
+        if not weighed and not whole:
+            continue
+        for cost, operator in _operators(name, value):
+            plain = operator == "+" and isinstance(node, ast.BinOp)
+            text = f"{context.text(node) if plain else context.atom(node)} {operator} self.{name}"
+            text = text if isinstance(parent, (ast.Assign, ast.Return, ast.Call)) else f"({text})"
+            yield context.swap(cost + 0.3 * (not weighed), node, text)
+
+
+def _operators(name: str, value: ast.expr) -> list[tuple[float, str]]:
+    begins = ast.unparse(value)
+    if "zeros" in begins.lower() or any(word in name for word in ("bias", "beta", "shift", "offset")):
+        return [(0.4, "+")]
+    if "ones" in begins.lower() or any(word in name for word in ("scale", "gamma", "gain")):
+        return [(0.4, "*")]
+    return [(0.5, "+"), (0.6, "*")]
+
+
+def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and _on_self(node)
 
 
 def _sizes(context: Context, node: ast.Attribute) -> Iterator[Proposal]:

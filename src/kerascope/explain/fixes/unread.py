@@ -1,0 +1,103 @@
+"""Weights that an object makes, keeps in an attribute, and that no code reads again."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import re
+import sys
+import types
+from collections.abc import Iterator, Mapping, Sequence
+
+from kerascope.explain.fixes.outcome import Trial
+from kerascope.record.lines import LineLog, Site
+from kerascope.whose import is_users
+
+_ATTRIBUTES = frozenset(
+    {
+        "__dict__",
+        "__getattribute__",
+        "attrgetter",
+        "get_weights",
+        "trainable_variables",
+        "trainable_weights",
+        "variables",
+        "weights",
+    }
+)
+_FUNCTIONS = frozenset({"attrgetter", "getattr", "vars"})
+"""What is read through one of these cannot be told from the source."""
+
+
+def weight(trial: Trial, demerits: Mapping[str, float]) -> str | None:
+    """Returns the attribute that holds a weight without effect which nothing reads; None where there is none.
+
+    Nobody makes a weight to leave it alone, while one that is read and without effect may be so in sound layers, as
+    the bias before a softmax is.
+    """
+    without = [text for text in demerits if text.startswith("weight ") and text.endswith("has no effect")]
+    if not without or trial.subject.make is None or trial.subject.kind not in ("layer", "model"):
+        return None
+    instance = trial.subject.make()
+    args, kwargs = trial.inputs(trial.sizes[0])
+    trial.subject.call(instance, args, kwargs)
+    idle = {
+        id(w) for w in instance.trainable_weights if any(t.startswith(f"weight {w.name!r} ") for t in without)
+    }
+    held = [name for name, value in vars(instance).items() if id(value) in idle]
+    return next((name for name in held if not is_read(type(instance), name)), None)
+
+
+def made(logs: Sequence[LineLog], name: str) -> Site | None:
+    """Returns the expression that an attribute of the object is set to."""
+    return next((site for site, _ in logs[0].rows if f"self.{name}" in site.targets), None)
+
+
+def is_read(cls: type, name: str) -> bool:
+    """Tells whether an attribute may be read, by the class, by one related to it, or from outside of any."""
+    lineage = {base.__name__ for base in cls.__mro__}
+    own = {base.__name__ for base in cls.__mro__ if is_users(_file(base))}
+    files = {_file(base) for base in cls.__mro__ if base is not object} - {""}
+    others = {str(getattr(m, "__file__", None) or "") for m in list(sys.modules.values())}
+    if not own or any(not linecache.getlines(_file(base)) for base in cls.__mro__ if base.__name__ in own):
+        return True
+    for file in files | {file for file in others if is_users(file)}:
+        text = "".join(linecache.getlines(file))
+        if not re.search(rf"\b{name}\b", text) and not (file in files and is_users(file)):
+            continue
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError):
+            return True
+        if any(_reads(tree, name, lineage, own, hidden=is_users(file))):
+            return True
+    return False
+
+
+def _file(cls: type) -> str:
+    """Returns the file a class stands in, also a notebook's cell; "" where it has no code."""
+    functions = (inspect.unwrap(f) for f in vars(cls).values() if isinstance(f, types.FunctionType))
+    return next((f.__code__.co_filename for f in functions), "")
+
+
+def _reads(tree: ast.Module, name: str, lineage: set[str], own: set[str], *, hidden: bool) -> Iterator[bool]:
+    """Yields for each expression whether it may read the attribute; `hidden` asks for reading by another name too."""
+    todo: list[tuple[ast.AST, bool, bool]] = [(tree, True, False)]
+    while todo:
+        node, related, inside = todo.pop()
+        if isinstance(node, ast.ClassDef):
+            bases = {_last(base) for base in node.bases}
+            inside = node.name in own
+            related = inside or node.name in lineage or bool(bases & own)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            on_self = isinstance(node.value, ast.Name) and node.value.id == "self"
+            yield node.attr == name and (related or not on_self)
+            yield hidden and inside and node.attr in _ATTRIBUTES
+        elif isinstance(node, ast.Name):
+            yield hidden and inside and node.id in _FUNCTIONS
+        todo += [(child, related, inside) for child in ast.iter_child_nodes(node)]
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
