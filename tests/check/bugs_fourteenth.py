@@ -419,8 +419,10 @@ class FourierFeatures(layers.Layer):
 
     def build(self, shape):
         self.B = self.add_weight(
-            shape=(shape[-1], self.n), initializer=keras.initializers.RandomNormal(stddev=self.scale),
-            trainable=False, name="B",
+            shape=(shape[-1], self.n),
+            initializer=keras.initializers.RandomNormal(stddev=self.scale),
+            trainable=False,
+            name="B",
         )
 
     def call(self, x):
@@ -448,7 +450,9 @@ class WarmupAdapter(layers.Layer):
 
     def build(self, shape):
         self.adapter.build(shape)
-        self.steps = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="steps")
+        self.steps = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False, name="steps"
+        )
 
     def strength(self):
         return ops.where(self.steps < self.warmup, 0.1, 1.0)
@@ -557,14 +561,18 @@ def text_model():
     ids = keras.Input((6,), dtype="int32")
     x = layers.Embedding(20, 8)(ids)
     x = AddPositions(6, 8)(x)
-    return keras.Model(ids, layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.Dense(8, activation="relu")(x))))
+    return keras.Model(
+        ids, layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.Dense(8, activation="relu")(x)))
+    )
 
 
 def text_model_b():
     ids = keras.Input((6,), dtype="int32")
     x = layers.Embedding(20, 8)(ids)
     x = x + layers.Embedding(6, 8)(ops.arange(6))
-    return keras.Model(ids, layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.Dense(8, activation="relu")(x))))
+    return keras.Model(
+        ids, layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.Dense(8, activation="relu")(x)))
+    )
 
 
 # Temporal shift module, one step along the frames for a quarter of the channels
@@ -943,7 +951,7 @@ class ErrorSpread(keras.metrics.Metric):
 class ErrorSpreadB(ErrorSpread):
     def merge_state(self, metrics):
         for m in metrics:
-            for mine, theirs in zip(self.variables, m.variables):
+            for mine, theirs in zip(self.variables, m.variables, strict=False):
                 mine.assign_add(theirs)
 
 
@@ -991,7 +999,7 @@ class Youden(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y, p = ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1,))
         counts = self.count(y, p, row_weights(p, sample_weight))
-        for v, c in zip((self.tp, self.tn, self.p, self.n), counts):
+        for v, c in zip((self.tp, self.tn, self.p, self.n), counts, strict=False):
             v.assign_add(c)
 
     def result(self):
@@ -1053,7 +1061,7 @@ class Autoencoder(keras.Model):
         with tf.GradientTape() as tape:
             loss = self.compute_loss(x, y, self(x, training=True), sw)
         variables = self.learnt()
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=False))
         for m in self.metrics:
             if m.name == "loss":
                 m.update_state(loss)
@@ -1157,7 +1165,7 @@ class ClippedNet(Small):
             y_pred = self.forward(x)
             loss = self.compute_loss(x, y, y_pred, sw)
         grads, _ = tf.clip_by_global_norm(tape.gradient(loss, self.trainable_variables), 5.0)
-        self.optimizer.apply_gradients(zip(grads, self.trainable_variables))
+        self.optimizer.apply_gradients(zip(grads, self.trainable_variables, strict=False))
         self._loss_tracker.update_state(loss)
         return self.compute_metrics(x, y, y_pred, sw)
 
@@ -1224,7 +1232,9 @@ class TwoTrackers(Small):
         with tf.GradientTape() as tape:
             y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, sw)
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights))
+        self.optimizer.apply_gradients(
+            zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=False)
+        )
         self.loss_tracker.update_state(loss)
         self.mae_metric.update_state(y, y_pred, sample_weight=sw)
         return {"loss": self.loss_tracker.result(), "mae": self.mae_metric.result()}
@@ -1371,15 +1381,24 @@ BUGS = {
         lambda: PriceHeadB(), lambda: PriceHead(), "batch-sizes", "shapes-agree", inputs=one(6, 5)
     ),
     "zero times minus infinity in float16": bug(
-        lambda: CausalSelfAttentionB(6), lambda: CausalSelfAttention(6), "mixed-precision", inputs=one(4, 5, 6),
+        lambda: CausalSelfAttentionB(6),
+        lambda: CausalSelfAttention(6),
+        "mixed-precision",
+        inputs=one(4, 5, 6),
         backends=("jax", "tensorflow"),  # PyTorch multiplies halves in float32: no 0 * inf there
     ),
     "seed generator in a helper": bug(
-        lambda: SpecAugmentB(0.3, 5), lambda: SpecAugment(0.3, 5), "tracked-state", "training-noise",
+        lambda: SpecAugmentB(0.3, 5),
+        lambda: SpecAugment(0.3, 5),
+        "tracked-state",
+        "training-noise",
         inputs=one(4, 5, 12),
     ),
     "running mean moves in inference": bug(
-        RunningCenterB, RunningCenter, "deterministic-inference", "batch-independence",
+        RunningCenterB,
+        RunningCenter,
+        "deterministic-inference",
+        "batch-independence",
         inputs=lambda: (1.0 + numbers(8, 4),),
     ),
     "buffers are trainable": bug(
@@ -1390,14 +1409,19 @@ BUGS = {
     ),
     "straight-through in brackets": bug(lambda: FSQB(), lambda: FSQ(), "gradients-reach", inputs=one(8, 6)),
     "root at zero": bug(
-        EuclideanDistanceB, EuclideanDistance, "gradients-finite",
+        EuclideanDistanceB,
+        EuclideanDistance,
+        "gradients-finite",
         inputs=lambda: ([numbers(6, 4), numbers(6, 4, seed=1)],),
     ),
     "one token more than the mask": bug(PrependCLSB, PrependCLS, "masks", inputs=one(4, 5, 6)),
     "mask upside down": bug(AttentionPoolB, AttentionPool, "masks", inputs=one(4, 6, 5)),
     "wrapped layer stays a dict": bug(
-        lambda: ResidualB(layers.Dense(5, activation="relu")), lambda: Residual(layers.Dense(5, activation="relu")),
-        "config", "save-and-load", inputs=one(6, 5),
+        lambda: ResidualB(layers.Dense(5, activation="relu")),
+        lambda: Residual(layers.Dense(5, activation="relu")),
+        "config",
+        "save-and-load",
+        inputs=one(6, 5),
     ),
     "config holds what was derived": bug(
         lambda: EwmB(4), lambda: Ewm(4), "config", "save-and-load", inputs=one(4, 7, 2)
@@ -1406,35 +1430,62 @@ BUGS = {
         FourierFeaturesB, FourierFeatures, "tracked-state", "config", "save-and-load", inputs=one(6, 3)
     ),
     "if on a variable": bug(
-        lambda: WarmupAdapterB(4), lambda: WarmupAdapter(4), "compiled", "in-models", "shapes-agree", inputs=one(6, 4),
+        lambda: WarmupAdapterB(4),
+        lambda: WarmupAdapter(4),
+        "compiled",
+        "in-models",
+        "shapes-agree",
+        inputs=one(6, 4),
         backends=("jax", "tensorflow"),
     ),
     "centre in an attribute": bug(
         DinoCenterB, DinoCenter, "python-state", "tracked-state", "compiled", inputs=one(6, 5)
     ),
     "normed once in build": bug(
-        lambda: WeightNormDenseB(4), lambda: WeightNormDense(4), "gradients-reach", "tracked-state", "in-models", inputs=one(6, 5)
+        lambda: WeightNormDenseB(4),
+        lambda: WeightNormDense(4),
+        "gradients-reach",
+        "tracked-state",
+        "in-models",
+        inputs=one(6, 5),
     ),
     "positions are baked": bug(
-        text_model_b, text_model, "baked-weights", "tracked-state", "in-models", inputs=lambda: (classes(20, 4, 6),)
+        text_model_b,
+        text_model,
+        "baked-weights",
+        "tracked-state",
+        "in-models",
+        inputs=lambda: (classes(20, 4, 6),),
     ),
     "roll without axis": bug(TemporalShiftB, TemporalShift, "batch-independence", inputs=one(4, 5, 8)),
     "cell hands the old state on": bug(
-        lambda: layers.RNN(MinimalCellB(4)), lambda: layers.RNN(MinimalCell(4)), "gradients-reach",
+        lambda: layers.RNN(MinimalCellB(4)),
+        lambda: layers.RNN(MinimalCell(4)),
+        "gradients-reach",
         inputs=one(4, 6, 3),
     ),
     "saliency normed over the batch": bug(
-        SaliencyKLDB, SaliencyKLD, "loss-batch-independence", inputs=lambda: (shares(5, 4, 4), shares(5, 4, 4, seed=1))
+        SaliencyKLDB,
+        SaliencyKLD,
+        "loss-batch-independence",
+        inputs=lambda: (shares(5, 4, 4), shares(5, 4, 4, seed=1)),
     ),
     "one-hot of a column": bug(
-        SparseFocalB, SparseFocal, "loss-targets", "loss-per-sample",
+        SparseFocalB,
+        SparseFocal,
+        "loss-targets",
+        "loss-per-sample",
         inputs=lambda: (classes(4, 9), softmaxed(9, 4)),
     ),
     "loss overrides __call__": bug(
         CharbonnierB, Charbonnier, "loss-sample-weight", "loss-per-sample", inputs=pair(8, 3)
     ),
-    "log of one plus exp": bug(LogitBCEB, LogitBCE, "loss-finite", inputs=lambda: (labels(8, 3), numbers(8, 3))),
-    "counts hits in the loss": bug(F1LossB, F1Loss, "loss-gradient", inputs=lambda: (labels(8, 6), shares(8, 6))),
+    "log of one plus exp": bug(
+        LogitBCEB, LogitBCE, "loss-finite", inputs=lambda: (labels(8, 3), numbers(8, 3))
+    ),
+    "counts hits in the loss": bug(
+        F1LossB, F1Loss, "loss-gradient", inputs=lambda: (labels(8, 6), shares(8, 6))
+    ),
     "quantile not in config": bug(
         lambda: QuantileB(0.9), lambda: Quantile(0.9), "loss-config", inputs=pair(8, 3)
     ),
@@ -1443,7 +1494,9 @@ BUGS = {
     "result resets": bug(BiasB, Bias, "metric-repeatable", inputs=pair(15, 3)),
     "divides by the count, not the weights": bug(SmapeB, Smape, "metric-sample-weight", inputs=pair(15, 3)),
     "minimum reset to zero": bug(
-        LowestConfidenceB, LowestConfidence, "metric-reset",
+        LowestConfidenceB,
+        LowestConfidence,
+        "metric-reset",
         inputs=lambda: (classes(4, 14), softmaxed(14, 4)),
     ),
     "welford merged by adding": bug(ErrorSpreadB, ErrorSpread, "metric-merge", inputs=lambda: shifted(20)),
@@ -1451,19 +1504,34 @@ BUGS = {
         Top1B, Top1, "metric-targets", inputs=lambda: (classes(4, 14), softmaxed(14, 4))
     ),
     "metric leaves for numpy": bug(
-        YoudenB, Youden, "metric-compiled", inputs=lambda: (labels(20), shares(20)), backends=("jax", "tensorflow")
+        YoudenB,
+        Youden,
+        "metric-compiled",
+        inputs=lambda: (labels(20), shares(20)),
+        backends=("jax", "tensorflow"),
     ),
     "decoder left out": bug(
-        compiled(AutoencoderB), compiled(Autoencoder), "step-updates",
-        inputs=lambda: (numbers(24, 5), numbers(24, 5)), backends=("tensorflow",),
+        compiled(AutoencoderB),
+        compiled(Autoencoder),
+        "step-updates",
+        inputs=lambda: (numbers(24, 5), numbers(24, 5)),
+        backends=("tensorflow",),
     ),
     "gradients never cleared": bug(
-        compiled(TorchLoopB), compiled(TorchLoop), "step-repeatable", "step-learns", inputs=rows(),
+        compiled(TorchLoopB),
+        compiled(TorchLoop),
+        "step-repeatable",
+        "step-learns",
+        inputs=rows(),
         backends=("torch",),
     ),
     "regularizer left out": bug(compiled(RidgeNetB), compiled(RidgeNet), "step-added-losses", inputs=rows(2)),
     "steps in inference mode": bug(
-        compiled(ClippedNetB), compiled(ClippedNet), "step-training-mode", inputs=rows(), backends=("tensorflow",)
+        compiled(ClippedNetB),
+        compiled(ClippedNet),
+        "step-training-mode",
+        inputs=rows(),
+        backends=("tensorflow",),
     ),
     "logs half of the loss": bug(
         compiled(QuietNetB), compiled(QuietNet), "step-logs", inputs=rows(), backends=("torch",)
@@ -1493,6 +1561,7 @@ def shifted(n):
 
 
 # -- sound, if unusual ---------------------------------------------------------------------------------------------
+
 
 @register
 class GroupedBatchNorm(layers.Layer):
@@ -1598,7 +1667,9 @@ class SeenCounter(layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.rows = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="rows")
+        self.rows = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False, name="rows"
+        )
 
     def call(self, x, training=False):
         if training:
@@ -1628,7 +1699,9 @@ class EmaCodebook(layers.Layer):
             still = ops.stop_gradient(h)
             n = ops.sum(pick, axis=0)
             mass = self.decay * self.mass + (1 - self.decay) * n
-            total = self.decay * self.mass[:, None] * book + (1 - self.decay) * ops.matmul(ops.transpose(pick), still)
+            total = self.decay * self.mass[:, None] * book + (1 - self.decay) * ops.matmul(
+                ops.transpose(pick), still
+            )
             self.book.assign(total / ops.maximum(mass, 1e-3)[:, None])
             self.mass.assign(mass)
         q = ops.matmul(pick, book)
@@ -1790,9 +1863,13 @@ class HistogramKS(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y = ops.reshape(ops.cast(y_true, "float32"), (-1,))
         p = ops.reshape(ops.cast(y_pred, "float32"), (-1,))
-        at = ops.one_hot(ops.cast(ops.clip(p * self.bins, 0, self.bins - 1), "int32"), self.bins, dtype="float32")
+        at = ops.one_hot(
+            ops.cast(ops.clip(p * self.bins, 0, self.bins - 1), "int32"), self.bins, dtype="float32"
+        )
         at = at * row_weights(y, sample_weight)[:, None]
-        self.hist.assign_add(ops.stack([ops.sum(at * (1 - y)[:, None], axis=0), ops.sum(at * y[:, None], axis=0)]))
+        self.hist.assign_add(
+            ops.stack([ops.sum(at * (1 - y)[:, None], axis=0), ops.sum(at * y[:, None], axis=0)])
+        )
 
     def result(self):
         h = ops.convert_to_tensor(self.hist)
@@ -1901,7 +1978,8 @@ SOUND = {
     "two optimizers": good(compiled(TwoRates), rows(), backends=("tensorflow",)),
     "denoising autoencoder": good(compiled(DenoisingAE), lambda: (numbers(24, 5), numbers(24, 5))),
     "accumulates gradients": good(
-        compiled(RidgeNet, optimizer=lambda: keras.optimizers.Adam(0.02, gradient_accumulation_steps=2)), rows(2)
+        compiled(RidgeNet, optimizer=lambda: keras.optimizers.Adam(0.02, gradient_accumulation_steps=2)),
+        rows(2),
     ),
     "a dict of columns": good(lambda: TableInput(5), table_rows),
     "lion": good(Lion),
