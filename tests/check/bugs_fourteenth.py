@@ -1435,6 +1435,7 @@ BUGS = {
         "compiled",
         "in-models",
         "shapes-agree",
+        "batch-sizes",  # judged by hand after the first run: at keras.Input it fails already, with this line and cause
         inputs=one(6, 4),
         backends=("jax", "tensorflow"),
     ),
