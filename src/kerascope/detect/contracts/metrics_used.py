@@ -57,8 +57,9 @@ def targets(case: Case) -> Iterator[Finding]:
         return
     if pair.classes:
         one_by_one, at_once = updated(case.fresh(), pair, (1,) * SAMPLES), updated(case.fresh(), pair)
-        severity = "warning" if close(one_by_one, at_once) else "fault"
-        what = "class numbers (B, 1)" if pair.y_true.ndim == column.y_true.ndim else "class numbers (B,)"
+        sound = close(one_by_one, at_once)  # in the shape that was given, so that it is the other one
+        severity = "warning" if sound else "fault"
+        what = f"class numbers {'(B, 1)' if (pair.y_true.ndim == column.y_true.ndim) != sound else '(B,)'}"
         words = "(B,) == (B, 1) gives (B, B), every class against every prediction"
         fix = "y_true = ops.reshape(y_true, (-1,))"
     else:
