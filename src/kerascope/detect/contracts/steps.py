@@ -196,13 +196,15 @@ def compiled(case: Case) -> Iterator[Finding]:
 def logs(case: Case) -> Iterator[Finding]:
     """The loss in the logs is the loss that is made smaller."""
     seen = observed(case)
-    if seen.driven and len(seen.driven[0][1]) == 1:
+    logged, made = seen.logs[0].get("loss"), seen.driven[0][1] if seen.driven else []
+    if logged is not None and len(made) == 1:
         yield from _unlike_driven(case, seen)
         return
     sure(seen, "_loss")
-    logged = seen.logs[0].get("loss")
-    if seen.loss is None or logged is None or _close(logged, [*seen.driven[0][1], sum(seen.driven[0][1])]):
+    if seen.loss is None or logged is None:
         raise Skip("the step has a loss of its own, or logs none")
+    if made and _close(logged, [*made, sum(made), sum(made) / len(made)]):
+        return
     if not _close(logged, [seen.loss]):
         yield _other_loss(
             case,
