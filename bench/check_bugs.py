@@ -40,6 +40,7 @@ HALVES = (
     "eleventh",
     "twelfth",
     "thirteenth",
+    "fourteenth",
     "own",
 )
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 from bug import Bug, labels, numbers, shares
+from bugs_steps import Steps
 from keras import layers, ops
 
 OUTSIDE = keras.Variable(numbers(4, 4), name="outside")
@@ -396,11 +397,63 @@ class Climbs(KeepsSmallIndeed):
         return -super().compute_loss(x, y, y_pred, sample_weight)
 
 
-def _ready(cls):
+class Drops(keras.Model):
+    """Its optimizer gathers the gradients of three batches before it moves a weight."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = layers.Dense(8, activation="tanh", kernel_regularizer=keras.regularizers.L2(0.01))
+        self.drop = layers.Dropout(0.3)
+        self.outer = layers.Dense(2)
+
+    def call(self, x, training=None):
+        return self.outer(self.drop(self.inner(x), training=training))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return super().compute_loss(x, y, y_pred, self.weighed(sample_weight), training)
+
+    def weighed(self, sample_weight):
+        return sample_weight
+
+
+class DropsWeights(Drops):
+    def weighed(self, sample_weight):
+        return None
+
+
+class Modest(Steps):
+    """Adds to the loss in its step what compute_loss does not know of."""
+
+    def penalty(self, y_pred):
+        return 0.5 * ops.mean(ops.square(y_pred))
+
+    def loss_of(self, x, y, y_pred, sample_weight, added):
+        return self.compute_loss(x, y, y_pred, sample_weight) + self.penalty(y_pred)
+
+
+class ModestUnsaid(Modest):
+    def logs_of(self, logs, y_pred):
+        return {**logs, "loss": logs["loss"] - self.penalty(y_pred)}
+
+
+class Magnified(Modest):
+    """Differentiates a multiple of its loss, as for half precision, and logs the loss."""
+
+    def loss_of(self, *args):
+        return 64 * super().loss_of(*args)
+
+    def gradients_of(self, gradients):
+        return [gradient / 64 for gradient in gradients]
+
+    def logs_of(self, logs, y_pred):
+        return {**logs, "loss": logs["loss"] / 64}
+
+
+def _ready(cls, gathers=None):
     def make():
         keras.utils.set_random_seed(0)
         model = cls()
-        model.compile(keras.optimizers.SGD(0.01), "mse")
+        model.compile(keras.optimizers.SGD(0.01, gradient_accumulation_steps=gathers), "mse")
         return model
 
     return make
@@ -453,10 +506,13 @@ BUGS = {
     "MaximumWithZeros": _bug(MaximumWithZeros, MaximumWithout, "masks", inputs=lambda: ((4, 6, 8),)),
     "TinyEpsilon": _bug(TinyEpsilon, FairEpsilon, "mixed-precision", inputs=lambda: ((4, 8),)),
     "KeepsSmall": _bug(_ready(KeepsSmall), _ready(KeepsSmallIndeed), "step-added-losses", inputs=_rows),
+    "DropsWeights": _bug(_ready(DropsWeights, 3), _ready(Drops, 3), "step-sample-weight", inputs=_rows),
+    "ModestUnsaid": _bug(_ready(ModestUnsaid), _ready(Modest), "step-logs", inputs=_rows),
     "Climbs": _bug(_ready(Climbs), _ready(KeepsSmallIndeed), "step-learns", inputs=_rows),
 }
 SOUND = {
     "Experts": _bug(None, Experts),
+    "Magnified": _bug(None, _ready(Magnified), inputs=_rows),
     "Alike": _bug(None, Alike, inputs=lambda: (labels(8, 1), 3 * shares(8, 1))),
     "LogVariance": _bug(None, LogVariance, inputs=lambda: (numbers(8, 1), numbers(8, 2))),
     "Asymmetric": _bug(None, Asymmetric, inputs=lambda: (numbers(8, 3), numbers(8, 3, seed=1))),

@@ -26,9 +26,14 @@ ARGUMENTS = {
 ABSTRACT = {"Loss", "Metric", "MeanMetricWrapper", "Optimizer", "LossScaleOptimizer", "MultiOptimizer"}
 """Classes to derive from, and optimizers that hold others."""
 
-TRUE = {("CategoricalGeneralizedCrossEntropy", "loss-finite"), ("CosineSimilarity", "loss-config")}
-"""What is found and true, on every backend: the gradient of 1 - p ** q is infinite at p = 0, and the configuration of
-CosineSimilarity is that of its base class, without `axis`."""
+TRUE = {
+    ("CategoricalGeneralizedCrossEntropy", "loss-finite"),
+    ("CategoricalGeneralizedCrossEntropy", "loss-targets"),
+    ("CosineSimilarity", "loss-config"),
+}
+"""What is found and true, on every backend: the gradient of 1 - p ** q is infinite at p = 0, the one-hot code of class
+numbers (B, 1) meets every prediction, and the configuration of CosineSimilarity is that of its base class, without
+`axis`."""
 
 FAMILIES = {
     "losses": keras.losses.Loss,

@@ -140,6 +140,11 @@ def is_variable(value: Any) -> bool:
     return isinstance(value, keras.Variable)
 
 
+def is_computed_from_weights(value: Any) -> bool:
+    """Tells whether a tensor remembers that it was computed from something trainable, as PyTorch's do."""
+    return not is_variable(value) and getattr(value, "grad_fn", None) is not None
+
+
 def missing_weights(layer: Any, model: Any) -> list[str]:
     """Returns the names of a layer's trainable weights that a model does not know of."""
     known = {id(weight) for weight in model.weights}

@@ -12,7 +12,7 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._keras import alone, holdings, objects
-from kerascope.detect.contracts.case import BATCH, Case
+from kerascope.detect.contracts.case import BATCH, Arguments, Case
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import CALLS, LAYERS, base, flat, rebuilt, restore
 from kerascope.values import Evidence, Finding
@@ -171,12 +171,27 @@ def _unknown(case: Case, instance: Any) -> Iterator[Finding]:
         ),
     ) as found:
         case.cache["symbolic"] = symbolic(case, instance)
-    yield from found
+    if found:
+        yield _without_values(case, instance, found[0])
 
 
-def symbolic(case: Case, instance: Any) -> Any:
+def _without_values(case: Case, instance: Any, found: Finding) -> Finding:
+    """Returns the finding in other words where it is not the size that is missing, but the values."""
+    try:
+        symbolic(case, instance, case.subject.shapes(BATCH))
+    except Exception:  # it fails with a size, too
+        return dataclasses.replace(
+            found,
+            title=f"{case.subject.name} fails on inputs that have no values yet",
+            explanation="It was called on what keras.Input gives, as a functional model or a model's first step does, "
+            "and fails there with a known batch size, too.",
+        )
+    return found
+
+
+def symbolic(case: Case, instance: Any, arguments: Arguments | None = None) -> Any:
     """Returns what the object yields for inputs whose batch size is not known; no declared shape is believed."""
-    args, kwargs = case.subject.symbolic()
+    args, kwargs = arguments or case.subject.symbolic()
 
     if not alone.supports_compiling(instance):
         return instance(*args, **kwargs)

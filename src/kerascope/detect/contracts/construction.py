@@ -33,7 +33,10 @@ def baked_weights(case: Case) -> Iterator[Finding]:
         found += [*_layers(case, model, calls, constants), *_variables(case, model, constants)]
     yield from found
     if not found and any(construction.constants(model) for model in models):
-        yield from _read(case, models, reads)
+        found += _read(case, models, reads)
+        yield from found
+    if not found and construction.is_model(case.original):
+        yield from _remembered(case)
 
 
 def _in_functions(case: Case, model: Any) -> Iterator[Finding]:
@@ -83,6 +86,20 @@ def _read(case: Case, models: Sequence[Any], reads: Sequence[construction.Read])
             ],
         )
         return
+
+
+def _remembered(case: Case) -> Iterator[Finding]:
+    """Yields a finding when a constant of a model that was given as it is still knows what it was computed from."""
+    constants = construction.constants(case.original)
+    if names := [name for name, value in constants if construction.is_computed_from_weights(value)]:
+        yield case.broken(
+            f"A value of trainable weights is baked into the graph of {case.subject.name}",
+            "A tensor of PyTorch was computed from weights that are trained, by a layer or an operation on values "
+            "alone, before it was used between the layers. In the model it is a constant: those weights are never "
+            "trained through it, and not saved with it.",
+            evidence=[Evidence("constants in the graph of", ", ".join(dict.fromkeys(names)))],
+            fixes=[_FIX],
+        )
 
 
 def _drawn(case: Case, names: Sequence[str]) -> Finding:

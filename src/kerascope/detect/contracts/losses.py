@@ -161,8 +161,11 @@ def targets(case: Case) -> Iterator[Finding]:
         return
     if pair.classes:
         alone = np.mean([float(np.mean(reduced(loss, pair.rows(i + 1, i)))) for i in range(BATCH)])
-        severity = "note" if close(np.asarray(alone), np.asarray(np.mean(reduced(loss, pair)))) else "fault"
-        what = "class numbers (B, 1)" if pair.y_true.ndim == column.y_true.ndim else "class numbers (B,)"
+        sound = close(
+            np.asarray(alone), np.asarray(np.mean(reduced(loss, pair)))
+        )  # in the shape that was given
+        severity = "warning" if sound else "fault"
+        what = f"class numbers {'(B, 1)' if (pair.y_true.ndim == column.y_true.ndim) != sound else '(B,)'}"
         explanation = (
             "The same classes were given in two shapes, and in one of them every sample met every other: a comparison "
             "or product of (B,) and (B, 1) gives (B, B). The labels of keras.datasets.cifar10 are (B, 1), others (B,)."

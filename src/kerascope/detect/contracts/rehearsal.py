@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from kerascope._backends import alone as backend
+from kerascope._backends.driven import losses_differentiated
 from kerascope._keras import alone, objects, training
 from kerascope.detect.contracts import rehearsal_losses
 from kerascope.detect.contracts.case import Case, arrays
@@ -39,7 +41,10 @@ class Observed:
     own changes. `used` tells of each variable that is frozen, though it was made to be trained, whether the output of a
     call in training hangs on it. `shape` is that of what `compute_loss` returns. `scaled` are the values after a step,
     and after one in which the losses that layers add are far larger; `along` is how far the loss goes the way of the
-    one given to `compile`, from 1 to -1.
+    one given to `compile`, from 1 to -1. `stride` is how many steps it takes to move a trainable variable: several
+    where gradients are gathered or the learning rate begins at 0. `strode` are the values after so many; `reseeded`,
+    `weighted`, `regularized` and `scaled` are those after so many, too. `driven` has, for steps line by line, the loss
+    in the logs and the numbers that were differentiated.
     """
 
     paths: list[str]
@@ -72,6 +77,9 @@ class Observed:
     running: list[dict[str, float]] = dataclasses.field(default_factory=list)
     scaled: tuple[Values, Values] | None = None
     along: float | None = None
+    stride: int = 1
+    strode: Values = dataclasses.field(default_factory=list)
+    driven: list[tuple[float, list[float]]] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
     def moved(self) -> list[bool]:
@@ -179,8 +187,40 @@ class Rehearsal:
 
     def step(self, x: Any = None, y: Any = None, sample_weight: Any = None) -> Values:
         x, y = (self.x if x is None else x), (self.y if y is None else y)
-        self.seen.logs.append(training.step(self.model, x, y, sample_weight))
+        self.seen.logs.append(self._step(x, y, sample_weight))
         return self._values()
+
+    def _step(self, x: Any, y: Any, sample_weight: Any = None, *, first: bool = True) -> dict[str, float]:
+        if not self.model.run_eagerly:
+            return training.step(self.model, x, y, sample_weight, first=first)
+        with losses_differentiated() as values:
+            logs = training.step(self.model, x, y, sample_weight, first=first)
+        if first and sample_weight is None and "loss" in logs:
+            self.seen.driven.append((logs["loss"], values))
+        return logs
+
+    def stride(self, y: Any = None, sample_weight: Any = None) -> Values:
+        """Makes as many steps as it takes to move a trainable variable, line by line."""
+        training.begin(self.model, compiled=False)
+        for _ in range(self.seen.stride):
+            values = self.step(y=y, sample_weight=sample_weight)
+        return values
+
+    def _measure_stride(self) -> None:
+        seen = self.seen
+        seen.strode = seen.eager[0]
+        for number, values in enumerate(self._one_by_one(), 1):
+            if any(t and did for t, did in zip(seen.trainable, seen.changed(values), strict=True)):
+                seen.stride, seen.strode = number, values
+                return
+
+    def _one_by_one(self) -> Iterator[Values]:
+        yield from self.seen.eager
+        self.reset()
+        for number in range(1, STEPS + 1):
+            values = self.step()
+            if number > len(self.seen.eager):
+                yield values
 
     def _lines(self) -> None:
         """Two steps line by line, and the first of them again."""
@@ -198,6 +238,7 @@ class Rehearsal:
         if self.calls:
             self.model(self.x, training=True)
         self.seen.called = self._values()
+        self._measure_stride()
         self._used()
 
     def _used(self) -> None:
@@ -227,7 +268,9 @@ class Rehearsal:
         value, found, _ = backend.gradients(lambda: training.loss(model, self.x, self.y), trainable)
         self.seen.loss, self.seen.gradients = float(value), self.filled(found)
         self.reset()
-        _, found, _ = backend.gradients(lambda: _probe(model(self.x, training=True)), trainable)
+        _, found, _ = backend.gradients(
+            lambda: rehearsal_losses.probe(model(self.x, training=True)), trainable
+        )
         self.seen.reach = self.filled(found)
 
     def _given(self) -> None:
@@ -244,8 +287,7 @@ class Rehearsal:
         if len(usual) != 1 or np.array_equal(usual[0], arrays(self.model(self.x, training=True))[0]):
             return
         self._reseed()
-        training.begin(self.model, compiled=False)
-        self.seen.reseeded = self.step()
+        self.seen.reseeded = self.stride()
 
     def _reseed(self) -> None:
         """Does what `_reset` does, with other random numbers."""
@@ -269,22 +311,20 @@ class Rehearsal:
         if self.y is None:
             return
         weights = objects.to_tensor(np.array([0, 0] + [1] * (SIZE - 2), "float32"))
-        other = objects.map_structure(_first_two_rolled, self.y)
-        training.begin(self.model, compiled=False)
-        first = self.step(sample_weight=weights)
+        other = objects.map_structure(rehearsal_losses.first_two_rolled, self.y)
+        first = self.stride(sample_weight=weights)
         self.reset()
-        self.seen.weighted = first, self.step(y=other, sample_weight=weights)
+        self.seen.weighted = first, self.stride(y=other, sample_weight=weights)
 
     def _regularizer(self) -> None:
         variable = next((v for v in self.model.trainable_variables if v.regularizer is not None), None)
         if variable is None:
             return
-        training.begin(self.model, compiled=False)
         found = []
         for regularizer in (None, training.strong_regularizer()):
             self.reset()
             with training.regularized(variable, regularizer):
-                found.append(self.step())
+                found.append(self.stride())
         self.seen.regularized, self.seen.regularizes = (found[0], found[1]), variable.path
         if self.seen.uses_compute_loss and self.calls:
             self._added(variable)
@@ -320,13 +360,13 @@ class Rehearsal:
         training.begin(self.model, compiled=False)
         counted = {id(v) for v in self.model.metrics_variables}
         weights = [(v, x) for v, x in zip(self.variables, self.values, strict=True) if id(v) not in counted]
-        other = objects.map_structure(_first_two_rolled, self.y)
+        other = objects.map_structure(rehearsal_losses.first_two_rolled, self.y)
         for targets in ((self.y,), (other,), (self.y, other), (other, self.y)):
             for number, y in enumerate(targets):
                 alone.assign(*map(list, zip(*weights, strict=True)))
                 alone.set_seed(self.case.seed)
                 backend.set_seed(self.case.seed)
-                logs = training.step(self.model, self.x, y, first=number == 0)
+                logs = self._step(self.x, y, first=number == 0)
             self.seen.running.append(logs)
         self.seen.idle = training.idle_metrics(self.model)
 
@@ -353,23 +393,3 @@ class Rehearsal:
             if abs(other - after) > 1e-3 * abs(after):
                 return  # the loss is another one after the steps, as one of which a share grows with them
         self.seen.losses = self.seen.loss, after
-
-
-def _probe(structure: Any) -> Any:
-    """Returns a scalar that hangs on every number of an output, with uneven shares."""
-    from kerascope._keras import pairs
-
-    def weighed(leaf: Any) -> Any:
-        shares = np.random.default_rng(0).uniform(0.5, 1.5, tuple(leaf.shape)).astype("float32")
-        return leaf * objects.to_tensor(shares)
-
-    return pairs.total(objects.map_structure(weighed, structure))
-
-
-def _first_two_rolled(leaf: Any) -> Any:
-    array = objects.to_numpy(leaf).copy()
-    if array.dtype.kind in "iu":
-        array[:2] = (array[:2] + 1) % (array.max() + 1)
-    else:
-        array[:2] = 1 - array[:2]
-    return objects.to_tensor(array)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerascope._backends import alone as backend
-from kerascope._keras import objects, training
+from kerascope._keras import objects, pairs, training
 
 if TYPE_CHECKING:
     from kerascope.detect.contracts.case import Case
@@ -64,9 +64,8 @@ def added(rehearsal: Rehearsal) -> None:
     steps = []
     for factor in (1.0, _FACTOR):
         rehearsal.reset()
-        training.begin(model, compiled=False)
         with training.added_losses_scaled(factor):
-            steps.append(rehearsal.step())
+            steps.append(rehearsal.stride())
     rehearsal.seen.scaled = steps[0], steps[1]
 
 
@@ -86,3 +85,23 @@ def against(rehearsal: Rehearsal) -> None:
     )
     sizes = float(np.linalg.norm(ours) * np.linalg.norm(theirs))
     seen.along = float(ours @ theirs) / sizes if sizes else None
+
+
+def probe(structure: Any) -> Any:
+    """Returns a scalar that hangs on every number of an output, with uneven shares."""
+
+    def weighed(leaf: Any) -> Any:
+        shares = np.random.default_rng(0).uniform(0.5, 1.5, tuple(leaf.shape)).astype("float32")
+        return leaf * objects.to_tensor(shares)
+
+    return pairs.total(objects.map_structure(weighed, structure))
+
+
+def first_two_rolled(leaf: Any) -> Any:
+    """Returns targets with others in the place of the first two."""
+    array = objects.to_numpy(leaf).copy()
+    if array.dtype.kind in "iu":
+        array[:2] = (array[:2] + 1) % (array.max() + 1)
+    else:
+        array[:2] = 1 - array[:2]
+    return objects.to_tensor(array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -196,19 +196,49 @@ def compiled(case: Case) -> Iterator[Finding]:
 def logs(case: Case) -> Iterator[Finding]:
     """The loss in the logs is the loss that is made smaller."""
     seen = observed(case)
+    logged, made = seen.logs[0].get("loss"), seen.driven[0][1] if seen.driven else []
+    if logged is not None and len(made) == 1:
+        yield from _unlike_driven(case, seen)
+        return
     sure(seen, "_loss")
-    logged = seen.logs[0].get("loss")
     if seen.loss is None or logged is None:
         raise Skip("the step has a loss of its own, or logs none")
-    if abs(logged - seen.loss) > 1e-3 * max(abs(seen.loss), 1e-3):
-        yield case.broken(
-            f"{case.subject.name} logs a loss that is not the loss",
-            "The first step's logs were compared with what compute_loss returns for the same weights, batch and "
-            "seeds. Early stopping, checkpoints and curves go by the logs.",
-            evidence=[Evidence("in the logs", logged), Evidence("compute_loss", seen.loss)],
-            location=_where(case, "loss"),
-            fixes=["self._loss_tracker.update_state(loss), or return {'loss': loss} with that value."],
+    if made and _close(logged, [*made, sum(made), sum(made) / len(made)]):
+        return
+    if not _close(logged, [seen.loss]):
+        yield _other_loss(
+            case,
+            logged,
+            Evidence("compute_loss", seen.loss),
+            "what compute_loss returns for the same weights, batch and seeds",
         )
+
+
+def _close(logged: float, values: Sequence[float]) -> bool:
+    return any(abs(logged - value) <= 1e-3 * max(abs(value), 1e-3) for value in values)
+
+
+def _unlike_driven(case: Case, seen: Observed) -> Iterator[Finding]:
+    """Yields a finding when the logs have another number than the one that was differentiated, nor a multiple of it."""
+    logged, (made,) = seen.driven[0]
+    if _close(logged, [made]):
+        return
+    # A loss that is scaled, as for half precision or by the number of batches gathered, is the same share each time.
+    shares = [one / values[0] for one, values in seen.driven if len(values) == 1 and values[0]]
+    if not shares or max(shares) - min(shares) > 1e-4 * abs(shares[0]):
+        yield _other_loss(
+            case, logged, Evidence("differentiated", made), "the number whose gradient that step takes"
+        )
+
+
+def _other_loss(case: Case, logged: float, wanted: Evidence, what: str) -> Finding:
+    return case.broken(
+        f"{case.subject.name} logs a loss that is not the loss",
+        f"The first step's logs were compared with {what}. Early stopping, checkpoints and curves go by the logs.",
+        evidence=[Evidence("in the logs", logged), wanted],
+        location=_where(case, "loss"),
+        fixes=["self._loss_tracker.update_state(loss), or return {'loss': loss} with that value."],
+    )
 
 
 @contract("step-metrics", kinds=STEP, after=(*RUNS, "step-repeatable"))
@@ -338,8 +368,8 @@ def training_mode(case: Case) -> Iterator[Finding]:
 
 
 def _other_step(seen: Observed, values: Values) -> bool:
-    """Tells whether a first step came to other weights, or where it moves none to other gradients that it gathers."""
-    first = seen.eager[0]
+    """Tells whether steps came to other weights, or where they move none to other gradients that they gather."""
+    first = seen.strode
     moves = any(t and did for t, did in zip(seen.trainable, seen.changed(first), strict=True))
     counts = seen.trainable if moves else [not seed for seed in seen.seeds]
     return any(c and not np.array_equal(a, b) for c, a, b in zip(counts, first, values, strict=True))

@@ -19,6 +19,8 @@ def added_losses(case: Case) -> Iterator[Finding]:
     left_out = seen.scaled is not None and not different(seen, *seen.scaled, tolerance=1e-4)
     if seen.regularized is None and seen.scaled is None:
         raise Skip("no weight has a regularizer, and nothing is added to the loss")
+    if not any(may and did for may, did in zip(seen.trainable, seen.changed(seen.strode), strict=True)):
+        raise Skip("its steps move no weight")
     if left_out or (seen.regularized is not None and not different(seen, *seen.regularized, tolerance=1e-4)):
         what = "add_loss" if left_out else "its regularizers"
         how = (
