@@ -6,6 +6,8 @@ suite is run once under each. All other tests need no backend and run once.
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import subprocess
 import sys
@@ -27,6 +29,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERASCOPE_EXPERIMENTS"] = "0"
 _keras_home = tempfile.TemporaryDirectory(prefix="keras-home-")
 os.environ["KERAS_HOME"] = _keras_home.name
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Sets the libraries' objects aside, before any test module is imported.
+
+    A trace looks for the user's functions among all objects that the collector knows. Those of Keras and its backend,
+    most of a million, hold none of them.
+    """
+    controls = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if controls or "not backend" in config.option.markexpr:
+        return
+    importlib.import_module("keras")
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
