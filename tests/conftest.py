@@ -6,6 +6,8 @@ suite is run once under each. All other tests need no backend and run once.
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+WATCH = ROOT / "tests" / "watch"
 
 # Before anything imports Keras: which backend, no chatter, and no keras.json of the person who runs the tests.
 BACKENDS = ("jax", "tensorflow", "torch")
@@ -29,6 +32,22 @@ _keras_home = tempfile.TemporaryDirectory(prefix="keras-home-")
 os.environ["KERAS_HOME"] = _keras_home.name
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Sets the libraries' objects aside, before any test module is imported.
+
+    A trace looks for the user's functions among all objects that the collector knows. Those of Keras and its backend,
+    most of a million, hold none of them.
+    """
+    controls = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if controls or "not backend" in config.option.markexpr:
+        return
+    importlib.import_module("keras")
+    if hasattr(config, "workerinput"):  # `keras.utils.set_random_seed` would do it later, under every backend
+        importlib.import_module("tensorflow")
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in tests/watch trains on a backend; the cases of a catalogue take turns.
 
@@ -37,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     cases: Counter[str] = Counter()
     for item in items:
-        if (ROOT / "tests" / "watch") in item.path.parents:
+        if WATCH in item.path.parents:
             item.add_marker(pytest.mark.backend)
         if item.get_closest_marker("catalogue"):
             test = item.nodeid.partition("[")[0]
@@ -45,6 +64,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             cases[test] += 1
             if BACKENDS[turn] != BACKEND:
                 item.add_marker(pytest.mark.table)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Lets XLA optimise only where the last bits count: most of a test on JAX is spent compiling its small programs.
+
+    A watched training is compared to the bit with one that is not, and what is fused could tell them apart.
+    """
+    jax = sys.modules.get("jax")
+    if BACKEND == "jax" and jax is not None:
+        jax.config.update("jax_disable_most_optimizations", WATCH not in item.path.parents)
 
 
 def pytest_report_header() -> str:
@@ -65,9 +95,12 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def subprocess_env(clean_env: dict[str, str]) -> dict[str, str]:
-    """An environment for subprocesses, the test's own to change."""
-    return dict(clean_env)
+def subprocess_env(clean_env: dict[str, str], request: pytest.FixtureRequest) -> dict[str, str]:
+    """An environment for subprocesses, the test's own to change; on another backend TensorFlow is hidden."""
+    env = dict(clean_env)
+    if request.node.get_closest_marker("backend"):
+        env["PYTHONPATH"] += f"{os.pathsep}{ROOT / 'tests' / 'lean'}"
+    return env
 
 
 @pytest.fixture(scope="session")

@@ -58,12 +58,13 @@ def test_what_is_no_backend(text):
 
 @pytest.mark.table
 @pytest.mark.backend
-def test_the_command(kerascope, tmp_path):
+def test_the_command(kerascope, clean_env, tmp_path):
     (tmp_path / "mine.py").write_text(
         "import keras\n\n\nclass Mine(keras.losses.Loss):\n    def call(self, y_true, y_pred):\n"
         "        return keras.ops.mean(y_true - y_pred)\n"
     )
-    done = kerascope("check", "mine.py:Mine", "--backends", "all")
+    everything = clean_env["PYTHONPATH"]  # TensorFlow too
+    done = kerascope("check", "mine.py:Mine", "--backends", "all", PYTHONPATH=everything)
     assert done.returncode == 1, done.stderr
     assert all(f"{backend} " in done.stdout for backend in ("jax", "tensorflow", "torch"))
     assert "one value for the whole batch" in done.stdout

@@ -16,6 +16,7 @@ import pytest
 
 BACKEND = os.environ.get("KERAS_BACKEND", "jax")
 SRC = Path(__file__).parents[2] / "src"
+LEAN = Path(__file__).parents[1] / "lean"
 
 TRAIN = """
 import keras, numpy as np
@@ -38,7 +39,7 @@ MINIMAL = "import sys, os; print(__name__, sys.argv, os.path.basename(__file__),
 
 def environment(**extra):
     env = {**os.environ, "KERAS_BACKEND": BACKEND, "TF_CPP_MIN_LOG_LEVEL": "3", "NO_COLOR": "1", **extra}
-    env["PYTHONPATH"] = os.pathsep.join([str(SRC), *filter(None, [env.get("PYTHONPATH")])])
+    env["PYTHONPATH"] = os.pathsep.join([str(SRC), *filter(None, [env.get("PYTHONPATH")]), str(LEAN)])
     return {name: value for name, value in env.items() if value is not None}
 
 
