@@ -25,6 +25,7 @@ from trace_bugs.more import CASES as MORE
 from trace_bugs.newest import CASES as NEWEST
 from trace_bugs.ordinary import CASES as ORDINARY
 from trace_bugs.plain import CASES as PLAIN
+from trace_bugs.reserve import CASES as RESERVE
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.shown import CASES as SHOWN
 from trace_bugs.spare import CASES as SPARE
@@ -56,6 +57,7 @@ ALL: tuple[Case, ...] = (
         *SHOWN,
         *KEPT,
         *SPARE,
+        *RESERVE,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )
