@@ -1009,6 +1009,49 @@ def squeezed():
     return Run(lambda x: ops.squeeze(x, axis=-1))(tensor(4, 5, 1))
 
 
+class Gated(keras.layers.Layer):
+    def __init__(self, activation, twice):
+        super().__init__()
+        self.gate = keras.layers.Dense(4, activation=activation)
+        self.twice = twice
+
+    def call(self, x):
+        gate = self.gate(x)
+        return ops.sigmoid(gate) * x if self.twice else gate * x
+
+
+@faulty("logits-mismatch", "ops.sigmoid(gate)")
+def sigmoid_of_a_sigmoid():
+    return Gated("sigmoid", True)(tensor(8, 4))
+
+
+@healthy
+def sigmoid_of_scores():
+    return Gated(None, True)(tensor(8, 4)), Gated("sigmoid", False)(tensor(8, 4))
+
+
+class Denoise(keras.losses.Loss):
+    def __init__(self, rough):
+        super().__init__()
+        self.rough = rough
+
+    def call(self, y_true, y_pred):
+        error = ops.mean(ops.square(y_true - y_pred), axis=(1, 2))
+        steps = ops.abs(y_pred[:, 1:] - y_pred[:, :-1])
+        rough = ops.sum(steps, axis=(1, 2)) if self.rough == "sum" else ops.mean(steps, axis=(1, 2))
+        return error + 0.1 * rough
+
+
+@faulty("scale-mismatch", "error + 0.1 * rough")
+def sum_over_an_image_beside_a_mean():
+    return Denoise("sum")(tensor(4, 64, 64), tensor(4, 64, 64))
+
+
+@healthy
+def two_means_over_an_image():
+    return Denoise("mean")(tensor(4, 64, 64), tensor(4, 64, 64))
+
+
 @faulty("broadcast-shape", "ops.sum(e, axis=-1)")
 def rows_divided_by_other_rows():
     def call(e):

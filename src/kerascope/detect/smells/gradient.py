@@ -19,6 +19,8 @@ _COMPARING = {
 }  # fmt: skip
 _CUTTING = CHOOSING | _STEPS | _COMPARING | {"convert_to_numpy", "numpy"}
 _SELECTING = {"where": 0, "take": 1, "gather": 1, "take_along_axis": 1, "embedding_lookup": 1, "gather_nd": 1}
+_OF_A_SHAPE = {"shape", "ndim", "size", "dtype", "len", "zeros_like", "ones_like", "full_like"}
+"""What depends on the shape of a tensor alone."""
 _FLOATS = ("float", "bfloat", "complex")
 
 
@@ -56,7 +58,7 @@ class Walk:
             ranked = [child for child in site.children if _ranks(child)]
             if ranked:
                 return any([self._any(child) for child in ranked])
-        if what == "detach":
+        if what == "detach" or what in _OF_A_SHAPE or getattr(site.node, "attr", "") in _OF_A_SHAPE:
             return False  # says what it does
         whole_numbers = event is not None and not event.facts.dtype.startswith(_FLOATS)
         if what in _CUTTING or (whole_numbers and site.kind not in ("name", "attribute")):

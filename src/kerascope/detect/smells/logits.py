@@ -27,6 +27,8 @@ def judge(moment: Moment) -> Verdict:
     """Compares what the loss says it expects with the values that it gets."""
     if names.called(moment.node) in ("softmax", "log_softmax"):
         return _twice(moment)
+    if names.called(moment.node) == "sigmoid":
+        return _squashed_twice(moment)
     expected = _expected(moment)
     if expected is None:
         return None
@@ -114,6 +116,31 @@ def _twice(moment: Moment) -> Verdict:
         "already are probabilities",
         "A softmax of probabilities is nearly flat",
     )
+
+
+def _squashed_twice(moment: Moment) -> Verdict:
+    """What goes into a sigmoid comes out of one: by its values alone that cannot be told."""
+    operand = moment.part(moment.argument(0, "x", "input"))
+    values = None if operand is None else array(operand.value)
+    if operand is None or values is None or values.dtype.kind != "f":
+        return None
+    site = operand.event.site
+    known = moment.activation.definitions.get(site.source) if site.kind == "name" else None
+    node = site.node if known is None else known.site.node
+    squashing = isinstance(node, ast.Call) and (
+        names.called(node) == "sigmoid" or _ends_in_sigmoid(node, moment)
+    )
+    if not squashing or values.min() < 0 or values.max() > 1:
+        return CLEAR
+    why = "A sigmoid of what is between 0 and 1 already only gives numbers from 0.5 to 0.73"
+    return _hit(moment, operand, values, "fault", 0.9, "already is the result of a sigmoid", why)
+
+
+def _ends_in_sigmoid(call: ast.Call, moment: Moment) -> bool:
+    """Tells whether a layer is called whose activation is a sigmoid."""
+    callee = names.find(call.func, moment.frame)
+    activation = getattr(callee, "activation", None) if callee is not None else None
+    return getattr(activation, "__name__", "") == "sigmoid"
 
 
 def _is_flat(values: np.ndarray) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from kerascope.detect.smells import flow, names, origin, roles, summands, weights
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, is_variable, rms
 from kerascope.detect.smells.summands import Term
+from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
 Pair = tuple[Term, Term]
@@ -51,15 +52,19 @@ def _matters(moment: Moment, terms: Pair, sizes: tuple[float, float]) -> bool:
     """Tells whether terms of so different a size are not meant to be so."""
     a, b = terms[0].values, terms[1].values
     factors = weights.coefficients((terms[0].node, terms[1].node), moment.frame, moment.activation)
-    if _intended(factors, sizes) or any(_is_mask(term) for term in (a, b)):
+    large = int(sizes[1] > sizes[0])
+    larger, smaller = terms[large], terms[1 - large]
+    summed = _summed_up(moment, larger, smaller)
+    # A sum that is the larger although it is to count for less has its weight in vain.
+    held_back = summed and (factors[large] or 1.0) < (factors[1 - large] or 1.0)
+    if (_intended(factors, sizes) and not held_back) or any(_is_mask(term) for term in (a, b)):
         return False
     mixed = (
         None not in factors
         or names.called(moment.node) in ("mean", "average")
         or all(term.node is not None and origin.is_gradient(term.node, moment.site) for term in terms)
     )
-    larger = terms[int(sizes[1] > sizes[0])]
-    if max(sizes) / min(sizes) <= _limit(moment, mixed, sizes, larger):
+    if max(sizes) / min(sizes) <= _limit(moment, mixed, sizes, larger, summed):
         return False
     if not _unrelated(a, b, moment.role):
         return False
@@ -76,18 +81,34 @@ def _intended(factors: tuple[float | None, float | None], sizes: tuple[float, fl
     return max(first, second) / min(first, second) >= INTENDED
 
 
-def _limit(moment: Moment, mixed: bool, sizes: tuple[float, float], larger: Term) -> float:
+def _limit(moment: Moment, mixed: bool, sizes: tuple[float, float], larger: Term, summed: bool) -> float:
     role = moment.role
     if role == "metric":
         return float("inf")
     if role == "loss" or larger.values.size == 1:
-        if min(sizes) >= 0.1 and _sum_of_all(larger):
+        if min(sizes) >= 0.1 and (_sum_of_all(larger) or summed):
             return SUMS
         # A term near zero has been learnt, or is about to be; only an informative one can be drowned.
         return LOSSES if min(sizes) >= 0.1 and max(sizes) >= 1e3 else float("inf")
     if mixed:
         return MIXED
     return PLAIN if role == "layer" else float("inf")  # elsewhere it is a state and what is added to it
+
+
+def _summed_up(moment: Moment, larger: Term, smaller: Term) -> bool:
+    """Tells a sum over an image, say, beside a mean over it: it grows with how many entries there are."""
+    if larger.event is None or smaller.event is None or moment.role != "loss":
+        return False
+    reached = [flow.sources(term.event, moment.activation).sites for term in (larger, smaller) if term.event]
+    summed, averaged = (_axes(sites, what) for sites, what in zip(reached, ("sum", "mean"), strict=True))
+    return bool(summed & averaged)
+
+
+def _axes(sites: list[Site], what: str) -> set[str]:
+    """Returns the lists of axes that a reduction is taken over, as they are written."""
+    calls = [s.node for s in sites if isinstance(s.node, ast.Call) and names.called(s.node) == what]
+    given = [k.value for call in calls for k in call.keywords if k.arg in ("axis", "dim")]
+    return {ast.unparse(value) for value in given if isinstance(value, (ast.Tuple, ast.List))}
 
 
 def _sum_of_all(term: Term) -> bool:

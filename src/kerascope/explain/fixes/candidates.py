@@ -14,6 +14,7 @@ from kerascope.explain.fixes.edits import (
     arguments,
     casts,
     construct,
+    copied,
     counting,
     definitions,
     einsum,
@@ -98,6 +99,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     former,
     entries,
     pairing,
+    copied,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, orders, peraxis, shapes, operands, slopes, python, casts, factors)

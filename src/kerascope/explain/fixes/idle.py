@@ -34,13 +34,26 @@ def idle(function: ast.FunctionDef) -> list[Idle]:
             target = statement.targets[0]
             if isinstance(target, ast.Name):
                 if target.id not in live and isinstance(statement.value, ast.Call):
-                    found.append(Idle(target.id, statement.value, takers.get(target.id, returned)))
+                    taker = takers.get(target.id) or _copy(body, statement) or returned
+                    found.append(Idle(target.id, statement.value, taker))
                 takers[target.id] = statement.value
                 live.discard(target.id)
         elif isinstance(statement, _BRANCHES):
             takers = {}
         live |= _read([statement])
     return found
+
+
+def _copy(body: Sequence[ast.stmt], statement: ast.stmt) -> ast.expr | None:
+    """Returns what a later statement sets a second name to, that is the same to the letter as what one is set to."""
+    seen: set[str] = set()
+    for later in body[body.index(statement) + 1 :]:
+        if isinstance(later, ast.Assign):
+            text = ast.unparse(later.value)
+            if text in seen and isinstance(later.value, ast.Call):
+                return later.value
+            seen.add(text)
+    return None
 
 
 def _in_each_round(loop: ast.For) -> list[Idle]:

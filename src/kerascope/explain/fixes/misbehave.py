@@ -14,6 +14,7 @@ from kerascope._backends import tensors
 from kerascope._keras import objects
 from kerascope.explain.fixes import effect, kept, unread
 from kerascope.explain.fixes.demerits import TURNED, UNWEIGHTED, weighed
+from kerascope.explain.fixes.edits.guards import is_spread
 from kerascope.explain.fixes.odd import ADDING, in_vain, is_size, over_the_batch, without_effect
 from kerascope.explain.fixes.outcome import (
     NOT_FINITE,
@@ -217,9 +218,18 @@ def _silent(trial: Trial, reason: str) -> tuple[list[LineLog], Site | None]:
 
 
 def _not_finite(follower: _Follower) -> Site | None:
+    """Returns the first expression that is not finite, or the variance before it that came out negative."""
+    spread = None
     for site, _, values, _ in follower.seen:
-        if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
-            return site
+        if values is None or values.dtype.kind != "f":
+            continue
+        if not np.isfinite(values).all():
+            named = spread is not None and any(
+                isinstance(n, ast.Name) and n.id in spread.targets for n in ast.walk(site.node)
+            )
+            return spread if named else site
+        if (values < 0).any() and isinstance(site.node, ast.BinOp) and is_spread(site.node):
+            spread = site
     return None
 
 

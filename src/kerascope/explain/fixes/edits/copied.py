@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.alike import form
 from kerascope.explain.fixes.edits.context import Context, Proposal
+from kerascope.explain.fixes.idle import idle
 
 _GIVEN = {"y_true": "y_pred", "y_pred": "y_true"}
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
+    yield from _line(context, node)
     sides: list[ast.expr] = []
     if isinstance(node, ast.BinOp):
         sides = [node.right, node.left]
@@ -24,6 +26,24 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         for name in (n for n in ast.walk(side) if isinstance(n, ast.Name)):
             for other in _alike(context, name):
                 yield context.swap(cost, name, other)
+
+
+def _line(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """A line that is the same as one before it, but for the name that it sets: a name that nothing reads yet."""
+    function, statement = context.function(node), context.parents.get(node)
+    if function is None or not isinstance(statement, ast.Assign) or not isinstance(node, ast.Call):
+        return
+    before = [s for s in function.body if isinstance(s, ast.Assign) and s.lineno < statement.lineno]
+    if ast.unparse(node) not in {ast.unparse(s.value) for s in before}:
+        return
+    unread = {item.name for item in idle(function)}
+    lines = {t.id: s.lineno for s in before for t in s.targets if isinstance(t, ast.Name)}
+    read = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in lines]
+    for place, name in enumerate(
+        sorted(read, key=lambda n: -lines[n.id])
+    ):  # the one set last is the one that differs
+        for other in (o for o in _alike(context, name) if o in unread):
+            yield context.swap(0.2 + 0.1 * place, name, other)
 
 
 def _alike(context: Context, name: ast.Name) -> Iterator[str]:

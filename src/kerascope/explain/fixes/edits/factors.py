@@ -6,13 +6,20 @@ import ast
 import dataclasses
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal
+from kerascope.explain.fixes.edits.context import Context, Proposal, called
 
 _LARGE = 10.0
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
+    if (
+        isinstance(node, ast.Call)
+        and called(node) == "sum"
+        and any(k.arg in ("axis", "dim") for k in node.keywords)
+    ):
+        text = context.text(node.func)
+        yield context.swap(0.4, node.func, f"{text[: len(text) - len('sum')]}mean")
     if not isinstance(node, ast.BinOp):
         return
     if isinstance(node.op, ast.Mult):

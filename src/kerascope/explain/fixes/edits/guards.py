@@ -87,7 +87,7 @@ def _divided(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
 def _cancelling(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
     """`mean(x * x) - mean(x) ** 2`, which may come out negative: the variance as it is computed well."""
     mean = node.left
-    if not isinstance(mean, ast.Call) or called(mean) != "mean" or not mean.args:
+    if not is_spread(node) or not isinstance(mean, ast.Call):
         return
     inner, prefix = squared(mean.args[0]), prefix_of(context, mean)
     centre = squared(node.right)
@@ -101,6 +101,19 @@ def _cancelling(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
         yield context.swap(-0.1, node, f"{context.text(mean.func)}({', '.join([spread, *given])})")
     elif prefix.split(".")[-1] != "tf":
         yield context.swap(-0.1, node, f"{prefix}.var({', '.join([context.text(inner), *given])})")
+
+
+def is_spread(node: ast.BinOp) -> bool:
+    """Tells a variance that is computed as `mean(x * x) - mean(x) ** 2`."""
+    mean = node.left
+    return (
+        isinstance(node.op, ast.Sub)
+        and isinstance(mean, ast.Call)
+        and called(mean).removeprefix("reduce_") == "mean"
+        and bool(mean.args)
+        and squared(mean.args[0]) is not None
+        and squared(node.right) is not None
+    )
 
 
 def squared(node: ast.expr) -> ast.expr | None:

@@ -148,7 +148,15 @@ def lined_up(context: Context, node: ast.expr, left: ast.expr, right: ast.expr) 
             turned = (*shape[:-2], shape[-1], shape[-2])
             text = context.spell("swap", node, context.text(operand))
             if text is not None and _broadcast(turned, target) is not None and turned != shape:
-                yield context.swap(1.4 if 1 not in turned else 1.8, operand, text)
+                given = 0.05 * _is_given(context, operand)  # rather what was computed than what came in
+                yield context.swap((1.4 if 1 not in turned else 1.8) + given, operand, text)
+
+
+def _is_given(context: Context, operand: ast.expr) -> bool:
+    """Tells whether an operand is a parameter of the function that was not set anew."""
+    function = context.function(operand)
+    given = function is not None and isinstance(operand, ast.Name) and not context.given(operand)
+    return given and operand.id in {a.arg for a in function.args.args}  # type: ignore[union-attr,attr-defined]
 
 
 def _adds_up(context: Context, node: ast.AST) -> bool:

@@ -30,6 +30,9 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             continue
         if integer(part.lower) is not None and integer(part.upper) is not None:
             continue
+        inner = _inner(context, node, part)
+        if inner is not None:
+            yield context.swap(0.75, part, inner)
         lower, upper = (None if b is None else context.text(b) for b in (part.lower, part.upper))
         # Half that is taken twice, and half that is never taken.
         plain = integer(part.lower) is not None or integer(part.upper) is not None
@@ -44,6 +47,24 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
                 yield context.swap(0.8, part, f"{bound}:{upper or ''}")
             if upper is not None and bound not in (lower, upper):
                 yield context.swap(0.9, part, f"{lower or ''}:{bound}")
+
+
+def _inner(context: Context, node: ast.Subscript, part: ast.Slice) -> str | None:
+    """`u[:, 1:]` beside `u[:, 2:]` and `u[:, :-2]`: what lies between them, as long as they are."""
+    low, high = integer(part.lower), integer(part.upper)
+    count = low if low is not None and part.upper is None else -(high or 0) if part.lower is None else None
+    if not count or count < 1:
+        return None
+    statement: ast.AST | None = node
+    while statement is not None and not isinstance(statement, ast.stmt):
+        statement = context.parents.get(statement)
+    beside = {
+        "".join(context.text(p).split())
+        for n in ast.walk(statement or node)
+        if isinstance(n, ast.Subscript) and context.text(n.value) == context.text(node.value)
+        for p in (n.slice.elts if isinstance(n.slice, ast.Tuple) else [n.slice])
+    }
+    return f"{count}:-{count}" if {f"{2 * count}:", f":-{2 * count}"} & beside else None
 
 
 def _rounds(context: Context, call: ast.Call) -> Iterator[Proposal]:
