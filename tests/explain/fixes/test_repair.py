@@ -45,8 +45,8 @@ QUICK = (
     "GemPoolSiskin", "HalfEnergyPetrel", "PressureSpreadGodwit",
     # a weight that nothing reads, one name on both sides, a factor in two places
     "BiasedDenseMerlin", "PearsonLossHobby", "PixelEdgeSerin",
-    # what lies between two slices, a sigmoid twice, a threshold beside shapes, a sum beside a mean, a variance that comes
-    # out negative, a line that was copied
+    # what lies between two slices, a sigmoid twice, a threshold beside shapes, a sum beside a mean, a variance that
+    # comes out negative, a line that was copied
     "DaphneHeatStep", "VioletHighway", "LupinDice", "BrackenDenoiseLoss", "TeaselBarometer", "SnapdragonTriplet",
 )  # fmt: skip
 SLIPS = (
