@@ -1009,6 +1009,26 @@ def squeezed():
     return Run(lambda x: ops.squeeze(x, axis=-1))(tensor(4, 5, 1))
 
 
+@faulty("wrong-axis", "ops.reshape(x, (-1, 3, 20))")
+def channels_first_by_a_reshape():
+    return Run(lambda x: ops.reshape(x, (-1, 3, 20)))(tensor(4, 5, 4, 3))
+
+
+@faulty("wrong-axis", "ops.reshape(x, (-1, 7, 5))")
+def turned_by_a_reshape():
+    return Run(lambda x: ops.reshape(x, (-1, 7, 5)))(tensor(4, 5, 7))
+
+
+@healthy
+def reshaped_in_order():
+    def call(x):
+        steps = ops.reshape(x, (-1, 20, 3))
+        rows = ops.reshape(x, (-1, 5, 12))
+        return steps, rows, ops.reshape(steps, (-1, 5, 4, 3)), ops.reshape(rows, (-1, 10, 6))
+
+    return Run(call)(tensor(4, 5, 4, 3))
+
+
 class Gated(keras.layers.Layer):
     def __init__(self, activation, twice):
         super().__init__()

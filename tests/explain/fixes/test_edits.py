@@ -74,6 +74,7 @@ SLIPS = (
     ("ops.shape(inputs)[1]", "len(inputs)[1]"),
     ("ops.shape(inputs)[1]", "K.int_shape(inputs)[1]"),
     ("ops.relu(x)", "tf.nn.relu(x)"),
+    ('"btd,btd->bt"', '"td,td->t"'),
     ('"btd,btd->bt", x, inputs', '"btd,btd->bt", x'),
     ('"btd,btd->bt", x, inputs', 'x, "btd,btd->bt", inputs'),
     ("ops.sum(x * self.scale, axis=axis)", "ops.sum(x * self.scale)"),
@@ -199,6 +200,8 @@ class Written(layers.Layer):
         kept = ops.where(x > 0, x, 0.0)
         small = ops.image.resize(x, (4, 4))
         step = x[:, 1:] - x[:, :-1]
+        bend = x[:, 2:] - 2.0 * x[:, 1:-1] + x[:, :-2]
+        rolled = ops.roll(x, 1, axis=1)
         square = x + ops.eye(x.shape[-1])
         state = ops.zeros((ops.shape(x)[0], self.units))
         wide = int(self.units * 1.5)
@@ -224,6 +227,8 @@ SLIPS_OF_WRITTEN = (
     ("ops.where(x > 0, x, 0.0)", "ops.where(x > 0, x)"),
     ("(4, 4)", "4"),
     ("x[:, 1:] - x[:, :-1]", "x[:, 1:] - x"),
+    ("x[:, 1:-1]", "x[:, 1:]"),
+    ("ops.roll(x, 1, axis=1)", "ops.roll(x, 1)"),
     ("ops.eye(x.shape[-1])", "ops.eye(x)"),
     ("(ops.shape(x)[0], self.units)", "(self.units,)"),
     ("int(self.units * 1.5)", "self.units * 1.5"),

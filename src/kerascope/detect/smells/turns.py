@@ -25,6 +25,8 @@ def judge(moment: Moment) -> Verdict:
     if moment.role != "layer" or operand is None:
         return None
     before, after = operand.event.facts.shape, moment.event.facts.shape
+    if before and after and _turned(before, after):
+        return _turn(moment, operand.event.site.source, before, after)
     if not before or not after or sorted((len(before), len(after))) != [3, 4]:
         return None
     split = len(after) == 4
@@ -32,6 +34,33 @@ def judge(moment: Moment) -> Verdict:
     if not split and parts[3] == whole[1] != parts[2]:
         return CLEAR  # the channels of an image, of which there are as many as pieces are made
     return _hit(moment, operand.event.site.source, split, whole, parts) if _mixed(whole, parts) else CLEAR
+
+
+def _turned(before: Shape, after: Shape) -> bool:
+    """`(B, T, F)` to `(B, F, T)`, `(B, h, w, c)` to `(B, c, h·w)` or `(B, w, h·c)`: transpositions, by their sizes."""
+    sizes = [size for size in before[1:] if isinstance(size, int) and size > 1]
+    if len(after) != 3 or len(sizes) != len(before) - 1 or len(sizes) not in (2, 3) or before[0] != after[0]:
+        return False
+    for place, size in list(enumerate(sizes))[1:]:
+        others = sizes[:place] + sizes[place + 1 :]
+        if size not in others and after[1:] == (size, math.prod(others)):
+            return True
+    return False
+
+
+def _turn(moment: Moment, text: str, before: Shape, after: Shape) -> Hit:
+    return Hit(
+        "wrong-axis",
+        "fault",
+        0.85,
+        f"`{moment.site.source}` exchanges sizes, not axes",
+        f"A reshape keeps the order of the numbers: the axis of {after[1]} that comes out is not the one that comes "
+        "in, each of its entries holds pieces of several. Transpose, or keep the order of the sizes.",
+        (
+            Evidence(f"shape of `{text}`", str(before).replace("None", "B")),
+            Evidence("shape of the result", str(after).replace("None", "B")),
+        ),
+    )
 
 
 def _mixed(whole: Shape, parts: Shape) -> bool:

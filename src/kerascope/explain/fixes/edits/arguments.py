@@ -37,6 +37,7 @@ _ALONG = {
     "chunk",
     "unbind",
     "unstack",
+    "roll",
     "tensor_split",
     "array_split",
 }

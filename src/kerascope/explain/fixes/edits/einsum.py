@@ -26,6 +26,12 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     shapes = [context.shape(a) for a in node.args[1:]] if called(node) == "einsum" else []
     quote = context.text(first)[0]
     seen = {equation}
+    if shapes and all(
+        shape and len(shape) == len(term) + 1 for shape, term in zip(shapes, terms, strict=False)
+    ):
+        letter = next(c for c in "bnzqwxy" if c not in equation)
+        new = f"{','.join(letter + term for term in terms)}->{letter}{right}"
+        yield context.swap(0.5, first, f"{quote}{new}{quote}")
     alone = _LONE if not _summed_alone(terms, right) else 0.0
     for plain, new_terms, new_right in sorted(_variants(terms, right, shapes), key=lambda v: v[0]):
         cost = plain + (alone if _summed_alone(new_terms, new_right) else 0.0)

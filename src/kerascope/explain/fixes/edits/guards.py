@@ -71,6 +71,7 @@ def _arguments(context: Context, call: ast.Call) -> str:
 
 
 def _divided(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    yield from _by_hand(context, node)
     divisor = node.right
     if isinstance(divisor, ast.Constant):
         return
@@ -125,6 +126,27 @@ def squared(node: ast.expr) -> ast.expr | None:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         return node.left if ast.dump(node.left) == ast.dump(node.right) else None
     return None
+
+
+def _by_hand(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`exp(z) / sum(exp(z), axis=-1, keepdims=True)`, which overflows: a softmax."""
+    top, below = (_behind(context, side) for side in (node.left, node.right))
+    if called(top) != "exp" or called(below).removeprefix("reduce_") != "sum":
+        return
+    assert isinstance(top, ast.Call) and isinstance(below, ast.Call)
+    inner = _behind(context, below.args[0]) if below.args else below
+    prefix = prefix_of(context, top)
+    if prefix is None or not top.args or ast.unparse(inner) != ast.unparse(top):
+        return
+    axis = next((context.text(k.value) for k in below.keywords if k.arg in ("axis", "dim")), "-1")
+    word = "dim" if prefix.split(".")[-1] == "torch" else "axis"
+    yield context.swap(0.1, node, f"{prefix}.softmax({context.text(top.args[0])}, {word}={axis})")
+
+
+def _behind(context: Context, node: ast.expr) -> ast.expr:
+    """Returns what a name is set to, where it is set once."""
+    given = context.given(node) if isinstance(node, ast.Name) else []
+    return given[0] if len(given) == 1 else node
 
 
 def prefix_of(context: Context, call: ast.Call) -> str | None:
