@@ -88,6 +88,8 @@ def _matters(moment: Moment, walk: Walk, cut: Site, lost: set[str]) -> bool:
         return False
     if cut in walk.indices and names.called(cut.node) not in CHOOSING:
         return False  # numbers sorted into bins, which are looked up, are data on their way in
+    if cut in walk.indices and names.called(cut.node) == "argmin" and walk.learning:
+        return False  # the nearest of some codes, which learn
     if not _trains(moment.frame) or type(moment.value).__module__.startswith("tensorflow"):
         return True
     return any(differentiated(names.find(ast.Name(name), moment.frame)) for name in gone)

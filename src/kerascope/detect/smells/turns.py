@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 
-from kerascope.detect.smells import names
+from kerascope.detect.smells import names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
@@ -25,7 +25,7 @@ def judge(moment: Moment) -> Verdict:
     if moment.role != "layer" or operand is None:
         return None
     before, after = operand.event.facts.shape, moment.event.facts.shape
-    if before and after and _turned(before, after):
+    if before and after and _turned(before, after) and _as_it_comes(moment):
         return _turn(moment, operand.event.site.source, before, after)
     if not before or not after or sorted((len(before), len(after))) != [3, 4]:
         return None
@@ -46,6 +46,30 @@ def _turned(before: Shape, after: Shape) -> bool:
         if size not in others and after[1:] == (size, math.prod(others)):
             return True
     return False
+
+
+def _as_it_comes(moment: Moment) -> bool:
+    """Tells whether the sizes are written down or read off a tensor: what is computed may agree with them by chance."""
+    target, scope = moment.argument(1, "newshape", "shape", "size"), source.function(moment.site)
+    if not isinstance(target, (ast.Tuple, ast.List)) or scope is None:
+        return False
+    read = {
+        n.id
+        for s in ast.walk(scope)
+        if isinstance(s, ast.Assign)
+        and "shape" in ast.unparse(s.value)
+        and not isinstance(s.value, ast.BinOp)
+        for t in s.targets
+        for n in ast.walk(t)
+        if isinstance(n, ast.Name)
+    }
+    factors = [f for e in target.elts[1:] for f in ([e.left, e.right] if isinstance(e, ast.BinOp) else [e])]
+    return all(
+        isinstance(f, ast.Constant)
+        or (isinstance(f, ast.Name) and f.id in read)
+        or (isinstance(f, ast.Subscript) and "shape" in ast.unparse(f.value))
+        for f in factors
+    )
 
 
 def _turn(moment: Moment, text: str, before: Shape, after: Shape) -> Hit:
