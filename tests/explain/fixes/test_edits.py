@@ -235,7 +235,6 @@ SLIPS_OF_WRITTEN = (
     ("(0, 2, 1, 3)", "(0, 2, 1)"),
     ("ops.repeat(y, x.shape[1], axis=1)", "y"),
     ("ops.expand_dims(state, 2) * ops.expand_dims(state, 1)", "ops.outer(state, state)"),
-    ("ops.concatenate([x, z], axis=-1)", "x + z"),
     ("return self.dense(x)", 'return self.dense(x, activation="relu")'),
     ("return self.dense(x)", "return self.dense(x.numpy())"),
     ("layers.Embedding(9, 4)", "layers.Embedding(4, 9)"),

@@ -183,7 +183,7 @@ def _other_end(context: Context, piece: ast.Slice) -> str | None:
 
 
 def _side_by_side(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
-    """`x + h` of different widths: joined, where they agree in all other axes."""
+    """`x + h` of different widths: joined, where they agree in all other axes; mostly `h` has the wrong width."""
     one, two = context.shape(node.left), context.shape(node.right)
     prefix = next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None)
     if not isinstance(node.op, ast.Add) or not one or not two or prefix is None:
@@ -195,4 +195,4 @@ def _side_by_side(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
         and 1 not in (one[-1], two[-1])
     ):
         text = f"{prefix}.concatenate([{context.text(node.left)}, {context.text(node.right)}], axis=-1)"
-        yield context.swap(1.35, node, text)
+        yield context.swap(2.0, node, text)

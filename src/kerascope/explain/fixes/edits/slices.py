@@ -64,7 +64,8 @@ def _inner(context: Context, node: ast.Subscript, part: ast.Slice) -> str | None
         if isinstance(n, ast.Subscript) and context.text(n.value) == context.text(node.value)
         for p in (n.slice.elts if isinstance(n.slice, ast.Tuple) else [n.slice])
     }
-    return f"{count}:-{count}" if {f"{2 * count}:", f":-{2 * count}"} & beside else None
+    around, between = {f"{2 * count}:", f":-{2 * count}"}, f"{count}:-{count}"
+    return between if around <= beside and between not in beside else None
 
 
 def _rounds(context: Context, call: ast.Call) -> Iterator[Proposal]:
