@@ -27,6 +27,7 @@ from trace_bugs.ordinary import CASES as ORDINARY
 from trace_bugs.plain import CASES as PLAIN
 from trace_bugs.reserve import CASES as RESERVE
 from trace_bugs.second import CASES as SECOND
+from trace_bugs.settled import CASES as SETTLED
 from trace_bugs.shown import CASES as SHOWN
 from trace_bugs.spare import CASES as SPARE
 from trace_bugs.unseen import CASES as UNSEEN
@@ -58,6 +59,7 @@ ALL: tuple[Case, ...] = (
         *KEPT,
         *SPARE,
         *RESERVE,
+        *SETTLED,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

@@ -24,6 +24,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     values = [*node.args, *(k.value for k in node.keywords)]
     if called(node) == "split":
         yield from _split_by_name(context, node)
+        yield from _as_many_as_names(context, node)
     for value in values:
         if not isinstance(value, (ast.Tuple, ast.List)):
             continue
@@ -78,6 +79,15 @@ def _split_by_name(context: Context, call: ast.Call) -> Iterator[Proposal]:
     counted = hasattr(context.names.get("np"), "cumsum")
     if counted and context.parameters(call)[1:2] != ["split_size_or_sections"]:
         yield context.swap(0.8, value, f"[int(n) for n in np.cumsum({context.text(value)})[:-1]]")
+
+
+def _as_many_as_names(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`i, f, g, o = split(z, units)`: into four."""
+    count, wanted = call.args[1] if len(call.args) > 1 else None, _names_for(context, call)
+    if context.parameters(call)[1:2] == ["split_size_or_sections"] or wanted < 2:
+        return
+    if isinstance(count, (ast.Name, ast.Attribute, ast.Constant)) and integer(count) != wanted:
+        yield context.swap(0.4, count, str(wanted))
 
 
 def _names_for(context: Context, call: ast.Call) -> int:

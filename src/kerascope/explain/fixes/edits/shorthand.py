@@ -54,9 +54,11 @@ def _widths(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if len(parts) == 2 and None not in map(integer, widths.elts):
         parts = [f"({', '.join(parts)})"]
     lacking = rank - len(parts)
-    for front in range(1, lacking + 1) if lacking > 0 else ():
+    # Where the batch is there already, it is the features that are lacking.
+    first = 0 if "".join(parts[0].split()) in ("(0,0)", "[0,0]") else 1
+    for front in range(first, lacking + 1) if lacking > 0 else ():
         every = ["(0, 0)"] * front + parts + ["(0, 0)"] * (lacking - front)
-        yield context.swap(0.5 + 0.1 * (front - 1), widths, f"({', '.join(every)})")
+        yield context.swap(0.5 + 0.1 * (front - first), widths, f"({', '.join(every)})")
 
 
 def _other_outcome(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -12,6 +12,8 @@ from kerascope.explain.fixes.patch import Edit
 from kerascope.explain.lines.suspects import meant
 
 _GIVEN = {"build": "input_shape", "compute_output_shape": "input_shape"}
+_STATES = ("h", "c", "state", "hidden", "memory", "carry")
+"""How states of recurrent layers are called, with or without more behind it."""
 _SHAPES = ("shape", "input_shape", "inputs_shape")
 
 
@@ -86,9 +88,11 @@ def _taken_apart(context: Context, statement: ast.Assign, target: ast.Tuple) -> 
         return
     read = _read_after(context, statement)
     base = 0.7 if shape else 0.9
-    for at in (*range(len(names) + 1),) if shape else (len(names), 0):
+    # Names of states follow on the sequence, which is what nobody has a name for then.
+    ends = (0, len(names)) if names[0].split("_")[0] in _STATES else (len(names), 0)
+    for place, at in enumerate(range(len(names) + 1) if shape else ends):
         new = [*names[:at], "_", *names[at:]]
-        yield context.swap(base + 0.1 * (at if shape else bool(at == 0)), target, ", ".join(new))
+        yield context.swap(base + 0.1 * place, target, ", ".join(new))
     for at, name in enumerate(names):
         rest = names[:at] + names[at + 1 :]
         idle = name not in read

@@ -31,6 +31,7 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
     if function.name in ("call", "update_state", "__call__"):
         yield from _parameters(function)
     yield from _each_in_turn(context, function)
+    yield from _if_given(context, function)
 
 
 def _super(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
@@ -119,6 +120,33 @@ def _each_in_turn(context: Context, function: ast.FunctionDef) -> Iterator[Propo
         )
         place = position(statement)
         yield Proposal(0.3, f"call the layers of {context.text(value.func)} in turn", (Edit(place, loop),))
+
+
+def _if_given(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """A statement that reads a parameter which may be None: only if it is given."""
+    defaults = zip(function.args.args[::-1], function.args.defaults[::-1], strict=False)
+    may_lack = {a.arg for a, value in defaults if isinstance(value, ast.Constant) and value.value is None}
+    may_lack |= {
+        a.arg
+        for a, v in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+        if isinstance(v, ast.Constant) and v.value is None
+    }
+    for statement in function.body:
+        if not isinstance(statement, (ast.Assign, ast.AugAssign)):
+            continue
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        kept = all(
+            isinstance(t, ast.Name) and (t.id in names or isinstance(statement, ast.AugAssign))
+            for t in targets
+        )
+        for name in sorted(names & may_lack):
+            if kept and not context.is_tensor(
+                function, name
+            ):  # without it the name has the value from before
+                inner = context.text(statement).replace("\n", "\n    ")
+                text = f"if {name} is not None:\n{' ' * (statement.col_offset + 4)}{inner}"
+                yield Proposal(0.5, f"only if {name} is given", (Edit(position(statement), text),))
 
 
 def _parameters(function: ast.FunctionDef) -> Iterator[Proposal]:

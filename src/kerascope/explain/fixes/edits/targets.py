@@ -15,6 +15,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _of_layer(context, node)
     elif isinstance(node, ast.Call) and called(node) == "reshape" and len(node.args) == 2:
         yield from _flat(context, node)
+    elif isinstance(node, ast.Call) and called(node) == "Dense" and node.args:
+        yield from _for_a_reshape(context, node)
 
 
 def _of_layer(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -30,6 +32,23 @@ def _of_layer(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if None not in others and product > 0 and math.prod(known) % product == 0:
             last = at == len(values) - 1
             yield context.swap(0.6 if last else 1.0, element, str(math.prod(known) // product))
+
+
+def _for_a_reshape(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`Dense(side * channels)` before a `Reshape((side, side, channels))`: as many units as that takes."""
+    owner, units = context.owner(call), call.args[0]
+    for node in ast.walk(owner) if owner is not None else ():
+        target = (
+            node.args[0] if isinstance(node, ast.Call) and called(node) == "Reshape" and node.args else None
+        )
+        if not isinstance(target, (ast.Tuple, ast.List)) or len(target.elts) < 2:
+            continue
+        sizes = [context.atom(e) for e in target.elts]
+        shared = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+        product = " * ".join(sizes)
+        if "-1" not in sizes and product != context.text(units):
+            near = any(isinstance(n, ast.Name) and n.id in shared for n in ast.walk(units))
+            yield context.swap(0.4 if near else 0.9, units, product)
 
 
 def _given_to(context: Context, call: ast.Call) -> Shape | None:
