@@ -62,8 +62,11 @@ def is_read(cls: type, name: str) -> bool:
     others = {str(getattr(m, "__file__", None) or "") for m in list(sys.modules.values())}
     if not own or any(not linecache.getlines(_file(base)) for base in cls.__mro__ if base.__name__ in own):
         return True
+    known = re.compile(rf"\b(?:{'|'.join(own | {cls.__module__.rpartition('.')[2]})})\b")
     for file in files | {file for file in others if is_users(file)}:
         text = "".join(linecache.getlines(file))
+        if file not in files and not known.search(text):
+            continue  # another file has to do with the class only if it names it, or its module
         if not re.search(rf"\b{name}\b", text) and not (file in files and is_users(file)):
             continue
         try:
