@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.arguments import REDUCTIONS
-from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
 from kerascope.explain.fixes.edits.guards import prefix_of
 
 _SIZES = ("size", "target_size", "crop_size", "shape", "newshape")
@@ -168,12 +168,11 @@ def _rest_of(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
             if not isinstance(piece, ast.Slice):
                 continue
             other = _other_end(context, piece)
-            if other is not None:
-                text, at = context.text(part), context.text(piece)
-                start = text.rindex(f"[{context.text(index)}]")
-                begin = text.index(at, start) if at != ":" else -1
-                if begin > 0:
-                    yield context.swap(0.5, whole, f"{text[:begin]}{other}{text[begin + len(at) :]}")
+            (first, last, start, _), (line, _, begin, end) = position(part), position(piece)
+            if other is not None and first == last == line:
+                text = context.text(part).encode()
+                new = text[: begin - start] + other.encode() + text[end - start :]
+                yield context.swap(0.5, whole, new.decode())
 
 
 def _other_end(context: Context, piece: ast.Slice) -> str | None:
