@@ -158,6 +158,7 @@ def test_nothing_compiled_for_a_check_is_left_for_the_program():
 
     lightly, without_fusions = [], []
     jax_jit = getattr(trainer, "jit", None)  # older versions of Keras have no such name
+    jax.config.update("jax_disable_most_optimizations", False)  # as in a program; the next test sets it again
 
     @jax.jit
     def doubled(x):
