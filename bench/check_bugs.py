@@ -41,6 +41,7 @@ HALVES = (
     "twelfth",
     "thirteenth",
     "fourteenth",
+    "fifteenth",
     "own",
 )
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}

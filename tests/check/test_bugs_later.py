@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bugs_eighth
 import bugs_eleventh
+import bugs_fifteenth
 import bugs_fourteenth
 import bugs_ninth
 import bugs_own
@@ -32,6 +33,7 @@ MODULES = (
     bugs_twelfth,
     bugs_thirteenth,
     bugs_fourteenth,
+    bugs_fifteenth,
     bugs_own,
 )
 

@@ -15,14 +15,15 @@ import numpy as np
 def plain_state(layer: Any) -> dict[str, Any]:
     """Returns what hangs on a layer and its sub-layers of the user's, in a form that shows whether it has changed.
 
-    Variables are left out, and so is what every layer has.
+    Variables are left out, and so is what every layer has, but for whether it is trained.
     """
     usual = set(vars(keras.layers.Layer())) | set(vars(keras.Sequential()))
     found: dict[str, Any] = {}
     for one in layer._flatten_layers():
+        start = "" if one is layer else f"{one.name}."
+        found[f"{start}trainable"] = bool(one.trainable)
         if type(one).__module__.startswith("keras."):
             continue
-        start = "" if one is layer else f"{one.name}."
         for name, value in vars(one).items():
             if name not in usual:
                 found[start + name] = _print(value, 0)

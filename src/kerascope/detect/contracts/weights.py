@@ -20,11 +20,12 @@ def python_state(case: Case) -> Iterator[Finding]:
     one = base(case)
     restore(case)
     before = effects.plain_state(instance)
-    case.run(instance, one.args, one.kwargs, training=True)
-    case.run(instance, one.args, one.kwargs, training=False)
-    changed = sorted(
-        k for k, v in effects.plain_state(instance).items() if before.get(k, v) != v or k not in before
-    )
+    found: set[str] = set()
+    for training in (True, False):  # what one sets the other may set back
+        case.run(instance, one.args, one.kwargs, training=training)
+        after = effects.plain_state(instance)
+        found |= {k for k, v in after.items() if before.get(k, v) != v or k not in before}
+    changed = sorted(found)
     case.cache["changed by call"] = changed
     if changed:
         name = changed[0]
