@@ -9,7 +9,7 @@ from typing import Any
 
 from kerascope._keras.training import steps_compiled_by
 
-# Most of what XLA takes to compile for a processor goes into kernels that fuse operations: a fifth of the time without.
+# Most of what XLA takes to compile for a processor goes into kernels that fuse operations.
 _LIGHT = {"xla_cpu_use_fusion_emitters": False}
 _options: dict[str, bool] = {}
 

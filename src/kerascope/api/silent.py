@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,19 +41,16 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
     from kerascope.explain.fixes import retrace
     from kerascope.explain.fixes.misbehave import Misbehaviour
 
-    if about.make is None or about.kind not in ("layer", "model", "loss", "metric"):
+    finding = next((f for f in findings if _counts(f)), None)
+    finding = finding or next((f for f in findings if f.kind == "nan-operation"), None)
+    if finding is None or about.make is None or about.kind not in ("layer", "model", "loss", "metric"):
         return None
     trial = Trial(about)
-    finding = next((f for f in findings if _counts(f)), None)
     with quiet():
-        if finding is None:
-            finding = _steepest(trial, findings)
-            shown = finding
-        else:
-            shown = _shown(trial, None, finding.kind)
-        logs = tuple(retrace.probes(trial, 2)) if shown is not None else ()
-    culprit = _site(logs, finding) if finding is not None else None
-    if finding is None or culprit is None:
+        shows = _shown(trial, None, finding.kind) is not None if _counts(finding) else _breaks(trial) is True
+        logs = tuple(retrace.probes(trial, 2)) if shows else ()
+    culprit = _site(logs, finding)
+    if culprit is None:
         return None
     failure = Misbehaviour(None, None, None, culprit=culprit, logs=logs, reason=finding.title)
     return failure, finding
@@ -93,16 +89,12 @@ def _counts(finding: Finding) -> bool:
     return finding.kind in KINDS and (finding.severity == "fault" or finding.kind in _WARNED)
 
 
-def _steepest(trial: Trial, findings: Sequence[Finding]) -> Finding | None:
-    """Returns what is said to have no finite derivative, where the gradient of the object is none on made-up inputs."""
-    finding = next((f for f in findings if f.kind == "nan-operation"), None)
-    if finding is None:
+def _breaks(trial: Trial) -> bool | None:
+    """Tells whether the gradient is no number; None where the user's code cannot be differentiated at all."""
+    try:
+        return breaks(trial)
+    except Exception:  # the user's code: that it fails here says nothing of the fault that is looked for
         return None
-    with contextlib.suppress(
-        Exception
-    ):  # the user's code, differentiated: nothing is concluded from its failing
-        return finding if breaks(trial) else None
-    return None
 
 
 class _Steady(Trial):
@@ -111,7 +103,7 @@ class _Steady(Trial):
     def lasting(self, program: Callable[[], Program]) -> str:
         """Returns what is still wrong; "" when nothing is."""
         del program
-        return "the gradient is not finite" if breaks(self) else ""
+        return "" if _breaks(self) is False else "the gradient is not finite"
 
 
 class _Silenced(Trial):

@@ -43,8 +43,8 @@ QUICK = (
     # size, a power of what may be negative, half precision, digits lost
     "ClsTokenHeron", "TokenTableWren", "CapsuleVotesNewt", "StackedBlocksEgret", "BilinearPairRuff", "OneHotLookupRail",
     "GemPoolSiskin", "HalfEnergyPetrel", "PressureSpreadGodwit",
-    # one name on both sides, a factor in two places
-    "PearsonLossHobby", "PixelEdgeSerin",
+    # a weight that nothing reads, one name on both sides, a factor in two places
+    "BiasedDenseMerlin", "PearsonLossHobby", "PixelEdgeSerin",
     # what lies between two slices, a sigmoid twice, a threshold beside shapes, a sum beside a mean, a variance that
     # comes out negative, a line that was copied
     "DaphneHeatStep", "VioletHighway", "LupinDice", "BrackenDenoiseLoss", "TeaselBarometer", "SnapdragonTriplet",

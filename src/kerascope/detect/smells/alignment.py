@@ -8,13 +8,13 @@ import numpy as np
 
 from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict, array
+from kerascope.detect.smells.shapes import Shape, shown
 from kerascope.record.lines import Event, Site
 from kerascope.values import Evidence
 
 _REDUCING = {"sum", "mean", "max", "min", "amax", "amin", "std", "var", "norm", "logsumexp"}
 _ELEMENTWISE = {"divide", "subtract", "multiply", "true_divide"}
 _TURNING = {"expand_dims", "unsqueeze", "reshape", "view", "transpose", "swapaxes"}
-Shape = tuple[int | str | None, ...]
 
 
 def concerns(site: Site) -> bool:
@@ -45,12 +45,7 @@ def judge(moment: Moment) -> Verdict:
 
 def _reduction(event: Event, moment: Moment) -> tuple[Event, Event] | None:
     """Returns the reduction that an operand is, and what it reduces; a name may stand for it."""
-    site = event.site
-    if site.kind == "name":
-        known = moment.activation.definitions.get(site.source)
-        if known is None or known.site.kind == "arguments":
-            return None
-        site = known.site
+    site = flow.behind(event.site, moment.activation)
     node = site.node
     if not isinstance(node, ast.Call) or names.called(node).removeprefix("reduce_") not in _REDUCING:
         return None
@@ -101,15 +96,9 @@ def _hit(moment: Moment, whole: Operand, event: Event, axis: int, before: Shape,
         "fault",
         0.9,
         f"`{text}` meets `{of}` along another axis than the one it was taken over",
-        f"Taken over axis {axis} of {_shown(before)} it has the shape {_shown(after)}. Shapes are lined up from "
+        f"Taken over axis {axis} of {shown(before)} it has the shape {shown(after)}. Shapes are lined up from "
         f"the last axis on, so its entry for row i meets column i, which goes unnoticed as both are of one size. "
         "Keep the axis: keepdims=True.",
-        (Evidence(f"shape of `{of}`", _shown(before)), Evidence(f"shape of `{text}`", _shown(after))),
+        (Evidence(f"shape of `{of}`", shown(before)), Evidence(f"shape of `{text}`", shown(after))),
         site=event.site,
-    )
-
-
-def _shown(shape: Shape) -> str:
-    return (
-        f"({', '.join('B' if size is None else str(size) for size in shape)}{',' if len(shape) == 1 else ''})"
     )

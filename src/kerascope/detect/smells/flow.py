@@ -49,6 +49,12 @@ def sources(event: Event, activation: Activation) -> Sources:
     return found
 
 
+def behind(site: Site, activation: Activation) -> Site:
+    """Returns what a name was set to; any other expression, and an argument, as it is."""
+    known = activation.definitions.get(site.source) if site.kind == "name" else None
+    return site if known is None or known.site.kind == "arguments" else known.site
+
+
 def _definition(site: Site, activation: Activation, found: Sources) -> list[Site]:
     known = activation.definitions.get(site.source)
     if known is None:

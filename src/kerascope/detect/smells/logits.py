@@ -124,9 +124,7 @@ def _squashed_twice(moment: Moment) -> Verdict:
     values = None if operand is None else array(operand.value)
     if operand is None or values is None or values.dtype.kind != "f":
         return None
-    site = operand.event.site
-    known = moment.activation.definitions.get(site.source) if site.kind == "name" else None
-    node = site.node if known is None else known.site.node
+    node = flow.behind(operand.event.site, moment.activation).node
     squashing = isinstance(node, ast.Call) and (
         names.called(node) == "sigmoid" or _ends_in_sigmoid(node, moment)
     )

@@ -92,7 +92,8 @@ def _expands(node: ast.AST) -> bool:
     )
 
 
-def _shown(shape: Shape) -> str:
+def shown(shape: Shape) -> str:
+    """Returns a shape as it is told: "(B, 3)"."""
     parts = ["B" if size is None else str(size) for size in shape]
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
@@ -108,13 +109,13 @@ def _hit(moment: Moment, terms: tuple[Operand, Operand]) -> Hit:
         "broadcast-shape",
         "fault" if judged else "warning",
         0.95 if judged else 0.8,
-        f"{_shown(left.facts.shape)} and {_shown(right.facts.shape)} broadcast to {_shown(result)}",
+        f"{shown(left.facts.shape)} and {shown(right.facts.shape)} broadcast to {shown(result)}",
         f"`{left.site.source}` and `{right.site.source}` have one value per sample each, but every value of one meets "
         "every value of the other. Give both the same shape, with `squeeze` or `expand_dims` on the last axis.",
         (
-            Evidence(f"shape of `{left.site.source}`", _shown(left.facts.shape)),
-            Evidence(f"shape of `{right.site.source}`", _shown(right.facts.shape)),
-            Evidence("shape of the result", _shown(result)),
+            Evidence(f"shape of `{left.site.source}`", shown(left.facts.shape)),
+            Evidence(f"shape of `{right.site.source}`", shown(right.facts.shape)),
+            Evidence("shape of the result", shown(result)),
         ),
         score=float(short[0]) if isinstance(short[0], int) else 1.0,
     )

@@ -54,11 +54,11 @@ def _over(event: Event) -> set[int] | None:
 
 def _subtracted(event: Event, activation: Activation) -> Event | None:
     """Returns the mean in `x - mean`, which may stand under a name."""
-    site = _behind(event.site, activation)
+    site = flow.behind(event.site, activation)
     if not isinstance(site.node, ast.BinOp) or not isinstance(site.node.op, ast.Sub):
         return None
     right = next((c for c in site.children if c.node is site.node.right), None)
-    found = _behind(right, activation) if right is not None else None
+    found = flow.behind(right, activation) if right is not None else None
     reduced = found is not None and names.called(found.node).removeprefix("reduce_") == "mean"
     return activation.last.get(found) if reduced and found is not None else None
 
@@ -87,8 +87,3 @@ def _squares(site: Site) -> bool:
         for c in site.children
         for n in ast.walk(c.node)
     )
-
-
-def _behind(site: Site, activation: Activation) -> Site:
-    known = activation.definitions.get(site.source) if site.kind == "name" else None
-    return site if known is None or known.site.kind == "arguments" else known.site

@@ -73,7 +73,9 @@ def is_read(cls: type, name: str) -> bool:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError):
             return True
-        if any(_reads(tree, name, lineage, own, hidden=is_users(file))):
+        # A class of that name that another file defines is another class.
+        here = {n.name for n in tree.body if isinstance(n, ast.ClassDef)} if file not in files else set()
+        if any(_reads(tree, name, lineage - here, own - here, hidden=is_users(file))):
             return True
     return False
 

@@ -1,4 +1,4 @@
-"""Edits of an operator with the same call on both sides: in one of them another name that is made in the same way."""
+"""Edits of what was copied and not changed, both sides of an operator or a line: another name that is made alike."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import string
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called
@@ -26,10 +27,12 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     shapes = [context.shape(a) for a in node.args[1:]] if called(node) == "einsum" else []
     quote = context.text(first)[0]
     seen = {equation}
-    if shapes and all(
-        shape and len(shape) == len(term) + 1 for shape, term in zip(shapes, terms, strict=False)
-    ):
-        letter = next(c for c in "bnzqwxy" if c not in equation)
+    lacking = len(shapes) == len(terms) and all(
+        shape and shape[0] == "B" and len(shape) == len(term) + 1
+        for shape, term in zip(shapes, terms, strict=True)
+    )
+    letter = next((c for c in f"b{string.ascii_letters}" if c not in equation), None)
+    if lacking and letter is not None:
         new = f"{','.join(letter + term for term in terms)}->{letter}{right}"
         yield context.swap(0.5, first, f"{quote}{new}{quote}")
     alone = _LONE if not _summed_alone(terms, right) else 0.0

@@ -54,9 +54,11 @@ def _repeated(
                 yield context.swap(0.8, part, text)
         for other, full in zip(parts, shapes, strict=True):
             axis = _single_axis(call, shape, full) if other is not part else None
+            if axis is None:
+                continue
             count = f"{context.atom(other)}.shape[{axis}]"
             text = context.spell("repeat", call, context.text(part), str(axis), count)
-            if axis is not None and text is not None:
+            if text is not None:
                 yield context.swap(0.8, part, text)
 
 

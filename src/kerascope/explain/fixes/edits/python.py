@@ -126,6 +126,8 @@ def _builtin(context: Context, call: ast.Call, prefix: str) -> Iterator[Proposal
             yield context.swap(0.6 + 0.1 * index, call, text)
     if func.id == "len" and tensors:
         yield context.swap(0.8, call, f"{prefix}.shape({context.text(call.args[0])})[0]")
+        for cost, at in ((0.7, 1), (0.8, -1)) if len(context.shape(tensors[0]) or ()) > 1 else ():
+            yield context.swap(cost, call, f"{context.atom(tensors[0])}.shape[{at}]")
     if func.id in ("int", "float") and tensors:
         kind = "int32" if func.id == "int" else "float32"
         yield context.swap(0.8, call, f'{prefix}.cast({context.text(call.args[0])}, "{kind}")')

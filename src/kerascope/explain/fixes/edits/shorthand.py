@@ -80,15 +80,11 @@ def _two_sizes(context: Context, call: ast.Call) -> Iterator[Proposal]:
 
 
 def _size_of(context: Context, call: ast.Call) -> Iterator[Proposal]:
-    """`eye(x)`, `len(x)` of a tensor: the size of one of its axes."""
+    """`eye(x)`: the size of one of its axes."""
     for name, value in _named(context, call):
         if name in _COUNTS and context.shape(value):
             yield context.swap(0.6, value, f"{context.atom(value)}.shape[-1]")
             yield context.swap(0.7, value, f"{context.atom(value)}.shape[1]")
-    tensor = call.args[0] if called(call) == "len" and len(call.args) == 1 else None
-    if tensor is not None and len(context.shape(tensor) or ()) > 1:
-        yield context.swap(0.7, call, f"{context.atom(tensor)}.shape[1]")
-        yield context.swap(0.8, call, f"{context.atom(tensor)}.shape[-1]")
 
 
 def _named(context: Context, call: ast.Call) -> list[tuple[str, ast.expr]]:
