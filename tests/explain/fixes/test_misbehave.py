@@ -109,6 +109,33 @@ def test_a_weight_that_is_read_somewhere_is_told_from_others(how, tmp_path, monk
     assert unread.is_read(made, "gain") == bool(how)
 
 
+ABROAD = {
+    "a class of the same name": ("class Scaled:\n    def call(self, x): return x * self.gain", False),
+    "one that takes it": ("from {name} import Scaled\n\ndef gains(layer: Scaled): return layer.gain", True),
+    "a subclass": (
+        "from {name} import Scaled\n\nclass More(Scaled):\n    def call(self, x): return self.gain",
+        True,
+    ),
+    "one that has nothing to do with it": ("def gains(layer): return layer.gain", False),
+}
+
+
+@pytest.mark.parametrize("how", ABROAD)
+def test_another_file_reads_a_weight_only_if_it_has_to_do_with_the_class(how, tmp_path, monkeypatch):
+    from kerascope.explain.fixes import unread
+
+    text, reads = ABROAD[how]
+    name = f"abroad_{how.replace(' ', '_')}"
+    made = scaled(name, "", "x", "", tmp_path, monkeypatch)
+    (tmp_path / f"of_{name}.py").write_text(text.format(name=name))
+    importlib.import_module(f"of_{name}")
+    try:
+        assert unread.is_read(made, "gain") == reads
+    finally:
+        for module in (name, f"of_{name}"):
+            sys.modules.pop(module, None)
+
+
 @pytest.mark.catalogue
 def test_a_weight_that_only_a_loss_of_the_call_reads_is_left_alone(tmp_path, monkeypatch):
     import keras
