@@ -1,4 +1,6 @@
-"""An axis that is squeezed away although it holds more than one entry: PyTorch then does nothing, without a word."""
+"""What is done to axes and changes nothing: the transposition to the order that is there, or, without a word on PyTorch,
+a squeeze of an axis that holds more than one entry.
+"""
 
 from __future__ import annotations
 
@@ -40,3 +42,35 @@ def judge(moment: Moment) -> Verdict:
         "PyTorch does nothing then; JAX and TensorFlow fail.",
         (Evidence(f"shape of `{text}`", shown),),
     )
+
+
+def concerns_order(site: Site) -> bool:
+    """Calls that put the axes into an order that is written down."""
+    return _order(site.node) is not None
+
+
+def judge_order(moment: Moment) -> Verdict:
+    """The order is the one that is there."""
+    order = _order(moment.node)
+    if order is None or order != sorted(order) or order[0] != 0:
+        return CLEAR
+    return Hit(
+        "wrong-axis",
+        "fault",
+        0.95,
+        f"`{moment.site.source}` leaves the axes as they are",
+        f"The order {tuple(order)} is the one that is there already, so nothing is transposed.",
+        (Evidence("order", str(tuple(order))),),
+    )
+
+
+def _order(node: ast.AST) -> list[int] | None:
+    """Returns the order that a transposition is given; None where it is not written down as numbers."""
+    if not isinstance(node, ast.Call) or names.called(node) not in ("transpose", "permute"):
+        return None
+    found = [
+        n for n in [*node.args, *(k.value for k in node.keywords)] if isinstance(n, (ast.Tuple, ast.List))
+    ]
+    values = [getattr(n, "value", None) for n in found[-1].elts] if found else []
+    numbers = [value for value in values if type(value) is int]
+    return numbers if len(numbers) > 1 and len(numbers) == len(values) else None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 from collections.abc import Sequence
 
+from kerascope.explain.lines.blame import Cause, likeliest
 from kerascope.explain.lines.dims import Labels, words
 from kerascope.explain.lines.reading import Tensor, shown
 from kerascope.explain.lines.source import short
@@ -13,16 +13,6 @@ from kerascope.record.lines import Activation, Event, LineLog, Site
 
 _DEEPEST = 60
 _PASSING = ("name", "attribute", "arguments")
-
-
-@dataclasses.dataclass(frozen=True)
-class Cause:
-    """An operation that an operand's shape comes from; `batch` when it is the one that broke the batch axis."""
-
-    event: Event
-    sentence: str
-    flow: str
-    batch: bool
 
 
 def _appends(site: Site | None, name: str) -> bool:
@@ -169,6 +159,20 @@ class Walk:
             event, axis = following[0]
         return None
 
+    def origin_of(self, event: Event, axes: Sequence[int | None]) -> Event | None:
+        """Returns the last of the operations that gave a tensor its sizes on some axes; None for an input."""
+        found = [each for axis in axes if (each := self.origin(event, axis)) is not None]
+        return max(found, key=lambda each: each.number, default=None)
+
+    def made(self, operand: Tensor) -> Event | None:
+        """Returns the operation that an operand with the sizes of an input was named after; None for an input."""
+        event = operand.event
+        line = event.site.line if event is not None else 0
+        while event is not None and (event.site.line == line or event.site.kind in _PASSING):
+            inputs = self.inputs(event)
+            event = inputs[0] if len(inputs) == 1 else None
+        return event
+
     # -- words ---------------------------------------------------------------------------------------------------
 
     def shape(self, event: Event) -> str:
@@ -223,13 +227,24 @@ def _same_size(event: Event, size: int | str | None, axis: int, rank: int) -> in
 
 
 def causes(
-    log: LineLog, labels: Labels, operands: Sequence[Tensor], axes: Sequence[int | None]
+    log: LineLog,
+    labels: Labels,
+    operands: Sequence[Tensor],
+    axes: Sequence[int | None],
+    *,
+    state: bool = False,
 ) -> list[Cause]:
-    """Returns where the shapes of disagreeing operands come from; a broken batch axis comes first, and alone."""
+    """Returns where the shapes of disagreeing operands come from; a broken batch axis comes first, and alone.
+
+    What is kept as `state` has no batch axis to break.
+    """
     walk = Walk(log, labels)
     found: list[Cause] = []
     for operand in operands:
-        event = walk.batch_culprit(operand.event) if operand.event is not None else None
+        event = operand.event
+        if event is not None:
+            of_state = state and not any("B" in size for size in labels.get(event, ("B",)))
+            event = None if of_state else walk.batch_culprit(event)
         if event is not None:
             source = short(event.site.source)
             flow = walk.flow(event)
@@ -241,13 +256,35 @@ def causes(
                     True,
                 )
             ]
-    for operand, axis in zip(operands, axes, strict=True):
-        event = walk.origin(operand.event, axis) if operand.event is not None else None
+    for operand, places in zip(operands, _places(operands, axes), strict=True):
+        event = walk.origin_of(operand.event, places) if operand.event is not None else None
         if event is not None and not any(c.event is event for c in found):
-            flow = walk.flow(event)
-            if event is operand.event:
-                found.append(Cause(event, "", flow, False))
-                continue
-            text = f"{operand.text} comes from line {event.site.line}: `{short(event.site.source)}`: {flow}."
-            found.append(Cause(event, text, flow, False))
-    return found
+            found.append(_cause(walk, operand, event))
+    if len(found) == 1 and len({len(operand.shape) for operand in operands}) == 2:
+        wholes = [(o, walk.origin(o.event, None)) for o in operands if o.event is not None]
+        found += [_cause(walk, o, e) for o, e in wholes if e is not None and e is not found[0].event][:1]
+    if not found and axes[:1] not in ((), (None,)):
+        found += [_cause(walk, o, e) for o, e in zip(operands, map(walk.made, operands), strict=True) if e]
+    return likeliest(found, log)
+
+
+def _cause(walk: Walk, operand: Tensor, event: Event) -> Cause:
+    flow = walk.flow(event)
+    if event is operand.event:
+        return Cause(event, "", flow, False)
+    text = f"{operand.text} comes from line {event.site.line}: `{short(event.site.source)}`: {flow}."
+    return Cause(event, text, flow, False)
+
+
+def _places(operands: Sequence[Tensor], axes: Sequence[int | None]) -> list[list[int | None]]:
+    """Returns the axes on which each operand disagrees: where two meet entry by entry, all of them."""
+    axis = axes[0] if len(axes) == 2 and axes[0] == axes[1] else None
+    if axis is None:
+        return [[axis] for axis in axes]
+    one, two = (operand.shape for operand in operands)
+    apart = [
+        at
+        for at in range(-1, -min(len(one), len(two)) - 1, -1)
+        if at != axis and one[at] != two[at] and 1 not in (one[at], two[at])
+    ]
+    return [[axis, *apart]] * 2

@@ -199,7 +199,7 @@ def _causes(where: Failure, broken: Broken | None, labels: Labels) -> list[Cause
     if broken is None or broken.cause is not None or broken.kind not in _ABOUT_SHAPES:
         return []
     axes = broken.axes if len(broken.axes) == len(broken.tensors) else (None,) * len(broken.tensors)
-    return causes(where.logs[0], labels, broken.tensors, axes)
+    return causes(where.logs[0], labels, broken.tensors, axes, state=broken.state)
 
 
 def _finding(

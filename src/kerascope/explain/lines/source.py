@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from kerascope.probe.lines.install import site_at, twins
 from kerascope.record.lines import Position, Site
 
+MAKERS = ("add_weight", "add_variable", "Variable")
+"""What makes a variable of an object."""
 Place = tuple[int | None, int | None, int | None, int | None]
 
 

@@ -68,11 +68,13 @@ def suspect(failure: Failure, *, shapes: bool, cls: type | None = None) -> Site 
         setting = _setting(site, node)
         if setting is not None and stateless:
             return setting
+        if setting is not None and _is_list(value) and _is_computed_with(site.node, node):
+            return setting
         if setting is not None and (_odd(value) or (_is_shape(value) and _is_part(site.node, node))):
             return setting
         number = isinstance(value, (int, float)) and setting is not None
         if setting is not None and (
-            (number and _is_worked_out(setting.node, node)) or setting.name == "add_weight"
+            (number and _is_worked_out(setting.node, node)) or setting.name in source.MAKERS
         ):
             computed.append(setting)
     return computed[0] if shapes and len({s.position for s in computed}) == 1 else None
@@ -90,6 +92,14 @@ def _odd(value: Any) -> bool:
     if isinstance(value, tuple):
         return len(value) == 1 and getattr(value[0], "shape", None) is not None
     return objects.kind_of(value) in ("layer", "model") or type(value).__name__ in ("method", "function")
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, (int, float)) for v in value)
+
+
+def _is_computed_with(root: ast.AST, node: ast.AST) -> bool:
+    return any(isinstance(n, ast.BinOp) and node in (n.left, n.right) for n in ast.walk(root))
 
 
 def _is_shape(value: Any) -> bool:

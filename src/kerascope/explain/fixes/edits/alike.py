@@ -11,6 +11,7 @@ from kerascope.explain.fixes.edits.context import Context, Proposal
 
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
     """Yields what statements of one form have around them, put around one that lacks it; or taken off."""
+    yield from _as_the_others(context, function)
     values = [s.value for s in ast.walk(function) if isinstance(s, ast.Assign) and len(s.targets) == 1]
     forms = {id(value): form(value) for value in values}
     for value in values:
@@ -26,6 +27,27 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
                 wrapped[whole.replace(part, context.text(value))] += 1
         for text, count in wrapped.items():
             yield context.swap(0.6 if count > 1 else 0.8, value, text)
+
+
+def _as_the_others(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """A call that is given something else than most calls of the same function are, beside their first argument."""
+    given: dict[str, list[ast.Call]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and node.args and context.shape(node.args[0]) is not None:
+            given.setdefault(ast.unparse(node.func), []).append(node)
+    for name, calls in given.items():
+        settings = {call: _settings(context, call) for call in calls}
+        count = Counter(settings.values())
+        for call, own in settings.items():
+            most, times = count.most_common(1)[0]
+            if most and own != most and count[own] == 1 < times:
+                new = ", ".join((context.text(call.args[0]), *most))
+                yield context.swap(0.7, call, f"{name}({new})")
+
+
+def _settings(context: Context, call: ast.Call) -> tuple[str, ...]:
+    named = (f"{k.arg}={context.text(k.value)}" for k in call.keywords if k.arg is not None)
+    return (*(context.text(a) for a in call.args[1:]), *named)
 
 
 def form(node: ast.AST) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from kerascope._keras import objects
 from kerascope.explain.fixes.edits.spelling import MODULES, SPELLINGS
 from kerascope.explain.fixes.patch import Edit
+from kerascope.explain.lines.source import MAKERS
 from kerascope.record.lines import Position
 
 Shape = tuple[int | str | None, ...]
@@ -197,7 +198,7 @@ class Context:
                 found.setdefault(name)
         # Weights that another function of the class made.
         for statement in ast.walk(self.owner(function) or function):
-            if isinstance(statement, ast.Assign) and called(statement.value) == "add_weight":
+            if isinstance(statement, ast.Assign) and called(statement.value) in MAKERS:
                 for target in statement.targets:
                     found.setdefault(self.text(target))
         return list(found)

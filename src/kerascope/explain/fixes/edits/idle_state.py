@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called
+from kerascope.explain.lines.source import MAKERS
 
 _OF_KERAS = ("built", "supports_masking", "input_spec", "trainable", "stateful", "name")
 _MAKES = ("__init__", "build")
@@ -127,7 +128,7 @@ def _sort(value: ast.expr | None) -> str:
     """Tells layers, weights and plain values apart, by what makes them."""
     if value is None:
         return ""
-    if called(value) in ("add_weight", "Variable"):
+    if called(value) in MAKERS:
         return "weight"
     if called(value)[:1].isupper():
         return "layer"

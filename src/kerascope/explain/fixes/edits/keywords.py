@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called
 from kerascope.explain.fixes.patch import Edit
+from kerascope.explain.lines.source import MAKERS
 
 _WORDS = {
     "dim": "axis", "dims": "axes", "axes": "axis", "axis": "dim", "perm": "axes", "keepdim": "keepdims",
@@ -90,7 +91,7 @@ def _meant(word: str, free: list[str]) -> list[str]:
 
 def _by_place(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """`add_weight("w", (3, 4), "ones")`, as it was once written: what each argument is says what it is for."""
-    if called(call) not in ("add_weight", "add_variable") or not call.args:
+    if called(call) not in MAKERS[:2] or not call.args:
         return
     words: list[str] = []
     taken = {k.arg for k in call.keywords}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called, integer
@@ -15,10 +16,30 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     yield from _per_row(context, node)
     yield from _by_steps(context, node)
     yield from _flags(context, node)
+    yield from _chosen(context, node)
     if isinstance(node, ast.Call):
         yield from _as_list(context, node)
         yield from _as_many_axes(context, node)
         yield from _all_of_them(context, node)
+
+
+def _chosen(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """`q * one_hot(action)` without a sum: the one entry that is chosen, between zeros."""
+    if (
+        not isinstance(node, ast.BinOp)
+        or not isinstance(node.op, ast.Mult)
+        or len(context.shape(node) or ()) < 2
+    ):
+        return
+    values = [v for side in (node.left, node.right) for v in (side, *_set_to(context, side))]
+    if any(called(value) == "one_hot" for value in values):
+        text = context.spell("dots", node, context.atom(node.left), y=context.atom(node.right))
+        if text is not None:
+            yield context.swap(0.7, node, re.sub(r", keepdims?=True", "", text))
+
+
+def _set_to(context: Context, side: ast.expr) -> list[ast.expr]:
+    return context.given(side) if isinstance(side, ast.Name) else []
 
 
 # -- entries of each row ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from kerascope.explain.fixes.edits.context import Context, Proposal
 _BUILTINS = {"max": "maximum", "min": "minimum"}
 _SYMBOLS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _SETTING = (ast.Assign, ast.Return)
+_TENSOR = {"ops": "convert_to_tensor", "jnp": "asarray", "torch": "as_tensor"}
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
@@ -17,6 +18,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     prefix = next((p for p in context.prefixes() if p.split(".")[-1] in ("ops", "jnp", "torch")), None)
     if prefix is None:
         return
+    if isinstance(node, ast.Name):
+        yield from _list_of_numbers(context, node, prefix)
     if isinstance(node, ast.Call):
         yield from _builtin(context, node, prefix)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitAnd, ast.BitOr)):
@@ -45,6 +48,40 @@ def _truths(context: Context, sides: tuple[ast.expr, ...], prefix: str) -> Itera
         yield context.swap(0.6, side, f'{prefix}.cast({context.text(side)}, "bool")')
         for value in context.given(side) if isinstance(side, ast.Name) else ():
             yield context.swap(0.5, value, f'{prefix}.cast({context.text(value)}, "bool")')
+
+
+def _list_of_numbers(context: Context, node: ast.Name, prefix: str) -> Iterator[Proposal]:
+    """A list that is computed with: a tensor of its numbers, made where its name is set."""
+    parent = context.parents.get(node)
+    if not isinstance(parent, ast.BinOp) or context.shape(node) is not None:
+        return
+    for value in context.given(node):
+        if _is_list(context, value):
+            yield context.swap(
+                0.4, value, f"{prefix}.{_TENSOR[prefix.split('.')[-1]]}({context.text(value)})"
+            )
+
+
+def _is_list(context: Context, value: ast.expr) -> bool:
+    """Tells what is a list or a tuple, by how it is made: here, or where an attribute is set."""
+    if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name) and value.value.id == "self":
+        owner = context.owner(value)
+        stores = [
+            s.value
+            for s in ast.walk(owner or ast.Module([], []))
+            if isinstance(s, ast.Assign) and any(context.text(t) == context.text(value) for t in s.targets)
+        ]
+        return any(_is_list(context, s) or _is_given_list(context, s) for s in stores)
+    made = (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id in ("list", "tuple")
+    )
+    return made or isinstance(value, (ast.List, ast.Tuple, ast.ListComp))
+
+
+def _is_given_list(context: Context, value: ast.expr) -> bool:
+    return isinstance(value, ast.Name) and any(_is_list(context, v) for v in context.given(value))
 
 
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:

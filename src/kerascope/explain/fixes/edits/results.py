@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
 from kerascope.explain.fixes.patch import Edit
+from kerascope.explain.lines.source import MAKERS
 
 _NOTHING = (
     "__init__",
@@ -122,7 +123,7 @@ def _is_variable(context: Context, function: ast.FunctionDef, name: str) -> bool
     owner = context.owner(function)
     return owner is not None and any(
         isinstance(n, ast.Assign)
-        and called(n.value) in ("add_weight", "add_variable", "Variable")
+        and called(n.value) in MAKERS
         and any(context.text(t) == name for t in n.targets)
         for n in ast.walk(owner)
     )

@@ -217,7 +217,11 @@ def _in_own_words(
     for at in range(1, count):
         for divisor in context.sizes_near(elements[0]):
             if divisor != texts[at]:
-                yield 1.5, [*texts[:at], f"{texts[at]} // {divisor}", *texts[at + 1 :]]
+                # The features are shared out among groups or heads; rows and columns rarely are.
+                yield (
+                    1.5 + 0.1 * (at < count - 1),
+                    [*texts[:at], f"{texts[at]} // {divisor}", *texts[at + 1 :]],
+                )
         for cost, longer in _longer(context, elements[at]):
             yield cost, [*texts[:at], longer, *texts[at + 1 :]]
         for other in _other_targets(context, elements[at]):

@@ -85,6 +85,7 @@ def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
         text = context.spell("dots", node, context.atom(a), y=context.atom(b))
         if text is not None:
             yield context.swap(0.7, node, text)
+            yield context.swap(0.8, node, re.sub(r", keepdims?=True", "", text))
         return
     if (context.shape(node) or ())[:2] != ("B", "B") or called(b) not in ("transpose", "swapaxes", "permute"):
         return

@@ -13,6 +13,8 @@ _TAKING = {"one_hot": 1, "arange": 0, "eye": 0, "bincount": 1, "segment_sum": 2,
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Call) and called(node) == "arange":
+        yield from _half(context, node)
     place = _TAKING.get(called(node))
     if place is None or not isinstance(node, ast.Call):
         return
@@ -27,3 +29,14 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         for name in context.sizes_near(node):
             if name != text:
                 yield context.swap(0.9, value, name)
+
+
+def _half(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """Places up to half a size, as for pairs of features; or up to the whole of one that was halved."""
+    for value in call.args[:2]:
+        if context.shape(value) is not None or isinstance(value, ast.Constant):
+            continue
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.FloorDiv):
+            yield context.swap(1.2, value, context.text(value.left))
+        else:
+            yield context.swap(1.2, value, f"{context.atom(value)} // 2")

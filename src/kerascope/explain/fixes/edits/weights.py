@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, short
+from kerascope.explain.lines.source import MAKERS
 
 _SIZED = {
     "units",
@@ -44,7 +45,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _by_one(context, node)
     if not isinstance(node, ast.Call):
         return
-    if called(node) in ("add_weight", "Variable"):
+    if called(node) in MAKERS:
         yield from _weight(context, node)
     else:
         yield from _numbers(context, node)
@@ -260,8 +261,8 @@ def _sizes(context: Context, value: ast.expr, now: int | None, small: bool) -> I
         if name != text and ("shape" not in name or name.endswith("[-1]")):
             yield context.swap(1.33 if "shape" in name else 1.3, value, name)
     for size in () if small else context.dims:
-        if size != now:
-            yield context.swap(1.35, value, str(size))
+        if size != now:  # a number for one that is worked out fits this input alone
+            yield context.swap(1.65 if isinstance(value, ast.BinOp) else 1.35, value, str(size))
     if now is not None:
         for new in (now // 2, now * 2, now + 1, now - 1):
             if new > 0 and (small or new not in context.dims) and new != now:

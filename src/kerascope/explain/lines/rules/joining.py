@@ -155,4 +155,4 @@ def assigned(operation: Operation) -> Broken | None:
         f"A variable keeps its shape: {variable.text} is {shown(variable.shape)}, {value.text} is "
         f"{shown(value.shape)}."
     )
-    return Broken(KIND, text, (variable, value))
+    return Broken(KIND, text, (variable, value), state=True)

@@ -185,7 +185,7 @@ def _kept(name: str, method: ast.FunctionDef, statement: ast.Assign) -> Broken:
 
 def _is_weight(node: ast.expr) -> bool:
     func = getattr(node, "func", None)
-    return getattr(func, "attr", "") in ("add_weight", "add_variable", "Variable")
+    return getattr(func, "attr", "") in source.MAKERS
 
 
 @last

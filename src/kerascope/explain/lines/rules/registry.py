@@ -18,7 +18,7 @@ class Broken:
     `kind` is the finding's slug, `text` the rule with its terms and numbers. `tensors` are the operands that disagree,
     `axes` where each of them does (as many, or none); where they come from is looked for. `cause` is a line with a
     sentence about it, where the rule itself knows it; `at` the file and statement to point at where that is not the
-    expression that raised.
+    expression that raised. `state` says that the operands are kept beyond the batch, so that none has its axis.
     """
 
     kind: str
@@ -30,6 +30,7 @@ class Broken:
     axes: tuple[int | None, ...] = ()
     at: tuple[str, ast.stmt] | None = None
     culprit: Site | None = None
+    state: bool = False
 
 
 Rule = Callable[[Operation], Broken | None]
