@@ -30,6 +30,7 @@ from trace_bugs.second import CASES as SECOND
 from trace_bugs.settled import CASES as SETTLED
 from trace_bugs.shown import CASES as SHOWN
 from trace_bugs.spare import CASES as SPARE
+from trace_bugs.tried import CASES as TRIED
 from trace_bugs.unseen import CASES as UNSEEN
 from trace_bugs.usual import CASES as USUAL
 
@@ -60,6 +61,7 @@ ALL: tuple[Case, ...] = (
         *SPARE,
         *RESERVE,
         *SETTLED,
+        *TRIED,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

@@ -42,7 +42,7 @@ def judge(moment: Moment) -> Verdict:
     if not made_of.calls() & set(_OF_PLACES) or any("mask" in name for name in made_of.arguments):
         return None
     hidden = scores <= _HIDDEN
-    rows = hidden.all(axis=-1).all(axis=tuple(range(scores.ndim - 2)))
+    rows = hidden.all(axis=-1).reshape(-1, scores.shape[-2]).all(axis=0)
     if not rows.any() or rows.all():
         return CLEAR
     place = int(np.argmax(rows))
@@ -51,8 +51,8 @@ def judge(moment: Moment) -> Verdict:
         "fault",
         0.9,
         f"the mask leaves row {place} of `{operand.event.site.source}` no score",
-        f"Of {rows.size} rows {int(rows.sum())} have no score above {_HIDDEN:g} left, in every sample: the mask is turned "
-        "round, or hides a step from itself. The softmax of such a row is the same everywhere, so that what was to be "
+        f"Of {rows.size} rows {int(rows.sum())} have no score above {_HIDDEN:g} left, in every sample: the mask is "
+        "turned round, or hides a step from itself. The softmax of such a row is the same everywhere, so that what was to be "
         "hidden is seen.",
         (Evidence("rows without a score", ", ".join(map(str, np.flatnonzero(rows)[:6]))),),
     )

@@ -42,8 +42,8 @@ def judge(moment: Moment) -> Verdict:
             "fault",
             0.9,
             f"`{moment.site.source}` scales noise by a variance",
-            f"`{name}` is the log of a variance by its name, so `{scale.source}` is the variance. Noise is scaled by the "
-            f"standard deviation, its root: exp(0.5 * {name}).",
+            f"`{name}` is the log of a variance by its name, so `{scale.source}` is the variance. Noise is scaled by "
+            f"the standard deviation, its root: exp(0.5 * {name}).",
             (Evidence("scale", scale.source),),
             site=scale if scale.kind == "call" else None,
         )

@@ -1,5 +1,5 @@
-"""What is done to axes and changes nothing: the transposition to the order that is there, or, without a word on PyTorch,
-a squeeze of an axis that holds more than one entry.
+"""What is done to axes and changes nothing: the transposition to the order that is there, or, without a word on
+PyTorch, a squeeze of an axis that holds more than one entry.
 """
 
 from __future__ import annotations

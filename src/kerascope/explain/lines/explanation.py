@@ -8,7 +8,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from kerascope.explain.lines import source
-from kerascope.explain.lines.cause import Cause, causes
+from kerascope.explain.lines.blame import Cause
+from kerascope.explain.lines.cause import causes
 from kerascope.explain.lines.dims import Labels, Probes, probes_for, transfer, words
 from kerascope.explain.lines.failure import Failure, locate, said, underlying
 from kerascope.explain.lines.kinds import KINDS

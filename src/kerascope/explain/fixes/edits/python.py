@@ -58,7 +58,7 @@ def _list_of_numbers(context: Context, node: ast.Name, prefix: str) -> Iterator[
     for value in context.given(node):
         if _is_list(context, value):
             yield context.swap(
-                0.4, value, f"{prefix}.{_TENSOR[prefix.split('.')[-1]]}({context.text(value)})"
+                0.4, value, f"{prefix}.{_TENSOR[prefix.rpartition('.')[2]]}({context.text(value)})"
             )
 
 
