@@ -29,6 +29,7 @@ KINDS = (
     "cancellation",
 )
 """The faults for which there are edits."""
+_MENDED = ("layer", "model", "loss", "metric", "function")
 _WARNED = ("disconnected-gradient", "scale-mismatch", "cancellation")
 """Of these a warning is enough."""
 
@@ -43,7 +44,7 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 
     finding = next((f for f in findings if _counts(f)), None)
     finding = finding or next((f for f in findings if f.kind == "nan-operation"), None)
-    if finding is None or about.make is None or about.kind not in ("layer", "model", "loss", "metric"):
+    if finding is None or about.make is None or about.kind not in _MENDED:
         return None
     trial = Trial(about)
     with quiet():
@@ -59,7 +60,7 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import copied, factors, guards, nonlinear, roots, slopes
+    from kerascope.explain.fixes.edits import copied, factors, guards, meant, nonlinear, roots, slopes
     from kerascope.explain.fixes.search import repair
 
     if not _counts(finding):
@@ -77,7 +78,7 @@ def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds
         "softmax-one-unit": (slopes,),
         "nan-operation": (guards,),
         "logits-mismatch": (nonlinear,),
-        "wrong-argument": (copied,),
+        "wrong-argument": (meant, copied),
     }
     only = {"scale-mismatch": (factors,), "cancellation": (guards,)}
     families = only.get(finding.kind) or (*FAMILIES, *more.get(finding.kind, ()))

@@ -52,7 +52,7 @@ def judge(moment: Moment) -> Verdict:
         0.9,
         f"the mask leaves row {place} of `{operand.event.site.source}` no score",
         f"Of {rows.size} rows {int(rows.sum())} have no score above {_HIDDEN:g} left, in every sample: the mask is "
-        "turned round, or hides a step from itself. The softmax of such a row is the same everywhere, so that what was to be "
-        "hidden is seen.",
+        "turned round, or hides a step from itself. The softmax of such a row is the same everywhere, so that what "
+        "was to be hidden is seen.",
         (Evidence("rows without a score", ", ".join(map(str, np.flatnonzero(rows)[:6]))),),
     )

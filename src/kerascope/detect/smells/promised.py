@@ -16,9 +16,9 @@ from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, floats
 from kerascope.record.lines import Activation, Site
 from kerascope.values import Evidence
 
-_LOG_VARIANCE = re.compile(r"log_?var(iance)?s?$|log_?sigma_?(2|sq|squared)$")
+LOG_VARIANCE = re.compile(r"log_?var(iance)?s?$|log_?sigma_?(2|sq|squared)$")
 _DRAWS = ("normal", "randn", "randn_like", "truncated_normal")
-_DIVERGENCE = re.compile(r"(^|_)kld?($|_)|divergence")
+DIVERGENCE = re.compile(r"(^|_)kld?($|_)|divergence")
 _BELOW = -1e-3
 
 
@@ -56,7 +56,7 @@ def _log_variance(site: Site) -> str | None:
         return None
     value = node.args[0] if node.args else getattr(node.func, "value", None)
     text = ast.unparse(value) if isinstance(value, (ast.Name, ast.Attribute)) else ""
-    return text if _LOG_VARIANCE.search(text.lower()) else None
+    return text if LOG_VARIANCE.search(text.lower()) else None
 
 
 def _drawn(site: Site, activation: Activation) -> bool:
@@ -68,7 +68,7 @@ def _drawn(site: Site, activation: Activation) -> bool:
 
 def concerns_divergence(site: Site) -> bool:
     """What is named a divergence, unless its sign is turned where it is read, or it is set again."""
-    named = [t for t in site.targets if _DIVERGENCE.search(t.rpartition(".")[2].lower())]
+    named = [t for t in site.targets if DIVERGENCE.search(t.rpartition(".")[2].lower())]
     scope = source.function(site)
     if len(site.targets) != 1 or not named or scope is None:
         return False

@@ -6,7 +6,10 @@ import ast
 import dataclasses
 from collections import Counter
 
+from kerascope.explain.lines.source import MAKERS
 from kerascope.record.lines import Event, LineLog, Site
+
+_OWN_SIZES = ("zeros", "ones", "full", "eye", "arange", "one_hot", "stft", "fft", "rfft")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +26,12 @@ def likeliest(found: list[Cause], log: LineLog) -> list[Cause]:
     """Returns where two operands that disagree come from, the one more likely to be wrong first."""
     if len(found) != 2:
         return found
+    one, two = sorted(found, key=lambda cause: cause.event.site.name not in MAKERS)
+    weight, other = (cause.event.site for cause in (one, two))
+    if weight.name in MAKERS and other.name not in MAKERS:
+        if _has_sizes_of_its_own(other):
+            return [one, two]
+        return [two, one] if _rank(two.event) < _rank_of_operand(two.event) else found
     one, two = found
     odd = [_unlike_its_likes(cause.event, log) for cause in found]
     if odd[0] != odd[1]:
@@ -31,6 +40,12 @@ def likeliest(found: list[Cause], log: LineLog) -> list[Cause]:
     if lower[1] and not lower[0] and _rank(two.event) < _rank(one.event):
         return [two, one]
     return found
+
+
+def _has_sizes_of_its_own(site: Site) -> bool:
+    """Tells what makes a size by itself: a layer that was given one, a function that has no choice."""
+    own = isinstance(site.node, ast.Call) and ast.unparse(site.node.func).startswith("self.")
+    return own or site.name in _OWN_SIZES
 
 
 def _rank(event: Event) -> int:

@@ -263,9 +263,9 @@ def causes(
     if len(found) == 1 and len({len(operand.shape) for operand in operands}) == 2:
         wholes = [(o, walk.origin(o.event, None)) for o in operands if o.event is not None]
         found += [_cause(walk, o, e) for o, e in wholes if e is not None and e is not found[0].event][:1]
-    if not found and axes[:1] not in ((), (None,)):
+    if not found:
         found += [_cause(walk, o, e) for o, e in zip(operands, map(walk.made, operands), strict=True) if e]
-    return likeliest(found, log)
+    return found if state else likeliest(found, log)
 
 
 def _cause(walk: Walk, operand: Tensor, event: Event) -> Cause:

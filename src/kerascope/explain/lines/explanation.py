@@ -16,7 +16,7 @@ from kerascope.explain.lines.kinds import KINDS
 from kerascope.explain.lines.reading import Operation, Tensor, shown
 from kerascope.explain.lines.rules import Broken, rules_for
 from kerascope.explain.lines.rules.objects import unprepared
-from kerascope.explain.lines.suspects import suspect
+from kerascope.explain.lines.suspects import maker_of, suspect
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Position, Site
@@ -63,14 +63,53 @@ def explain(
     found = _causes(where, broken, labels)
     vague = broken is not None and broken.culprit is None and bool(found) and not found[0].batch
     if broken is not None and broken.culprit is None and found:
-        broken = dataclasses.replace(broken, culprit=found[0].event.site)
+        made = maker_of(found[0].event.site) if not found[0].batch and _of_features(broken) else None
+        if made is not None:
+            text = f" It is made in line {made.line}: `{source.short(made.source)}`."
+            found[0] = dataclasses.replace(found[0], sentence=found[0].sentence + text)
+        broken = dataclasses.replace(broken, culprit=made or found[0].event.site)
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
     known = broken.culprit if broken is not None else None
     shapes = broken is None or broken.kind in _ABOUT_SHAPES
     odd = _odd(failure, subject)
     culprit = odd or known or _several(where) or _odd(failure, subject, shapes=shapes)
-    failure = dataclasses.replace(failure, culprit=culprit, vague=vague, logs=(*failure.logs, *probes.logs))
-    return failure, finding
+    marks = failure.marks
+    early = _coincidence(probes, failure) if odd is None else None
+    if early is not None:
+        culprit, sentence = early
+        marks = (*marks, (culprit.file, culprit.position))
+        finding = dataclasses.replace(finding, explanation=f"{finding.explanation} {sentence}")
+    logs = (*failure.logs, *probes.logs)
+    return dataclasses.replace(failure, culprit=culprit, vague=vague, logs=logs, marks=marks), finding
+
+
+def _of_features(broken: Broken) -> bool:
+    """Tells whether sizes disagree on the last axis of an operand."""
+    return any(
+        axis is not None and axis in (-1, len(tensor.shape) - 1)
+        for axis, tensor in zip(broken.axes, broken.tensors, strict=False)
+    )
+
+
+def _coincidence(probes: Probes, failure: Failure) -> tuple[Site, str] | None:
+    """Returns an expression that failed with no other batch size than this one, and what is said of it.
+
+    A batch as large as another axis lets through what does not fit, and something behind it fails.
+    """
+    passed = {site for site, _ in failure.logs[0].rows}
+    for run, recorder, batch in zip(probes.runs, probes.recorders, probes.batches, strict=True):
+        if not isinstance(run.outcome, Exception):
+            return None
+        there = locate(run.outcome, recorder)
+        if there.site is None or there.site is failure.site or there.site not in passed:
+            continue
+        broken, _ = judge(there)
+        if broken is not None and broken.kind in _ABOUT_SHAPES:
+            return (
+                there.site,
+                f"With a batch of {batch} it fails before, in line {there.site.line}: {broken.text}",
+            )
+    return None
 
 
 def _odd(failure: Failure, subject: Subject | None, *, shapes: bool = False) -> Site | None:

@@ -35,6 +35,7 @@ ABROAD = {"forward": "call", "reset_states": "reset_state", "compute": "result",
 _SIGNATURE = re.compile(r"([\w.]+)\(\) (?:takes|got|missing)")
 _UNNAMED = re.compile(r"missing a required argument|too many positional|multiple values for argument")
 _LIKE = 0.75
+_SIZES = ("units", "filters", "output_dim")
 
 
 def suspect(failure: Failure, *, shapes: bool, cls: type | None = None) -> Site | None:
@@ -78,6 +79,17 @@ def suspect(failure: Failure, *, shapes: bool, cls: type | None = None) -> Site 
         ):
             computed.append(setting)
     return computed[0] if shapes and len({s.position for s in computed}) == 1 else None
+
+
+def maker_of(site: Site) -> Site | None:
+    """Returns where the layer that an expression calls, an attribute, was made with a size of its own."""
+    func = getattr(site.node, "func", None)
+    made = _setting(site, func) if isinstance(func, ast.Attribute) else None
+    call = made.node if made is not None else None
+    if not isinstance(call, ast.Call) or not (call.args or any(k.arg in _SIZES for k in call.keywords)):
+        return None
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    return made if name[:1].isupper() else None
 
 
 def _is_called(root: ast.AST, node: ast.AST) -> bool:

@@ -35,6 +35,7 @@ def _as_the_others(context: Context, function: ast.FunctionDef) -> Iterator[Prop
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and node.args and context.shape(node.args[0]) is not None:
             given.setdefault(ast.unparse(node.func), []).append(node)
+    yield from _with_the_same_added(context, [call for calls in given.values() for call in calls])
     for name, calls in given.items():
         settings = {call: _settings(context, call) for call in calls}
         count = Counter(settings.values())
@@ -43,6 +44,21 @@ def _as_the_others(context: Context, function: ast.FunctionDef) -> Iterator[Prop
             if most and own != most and count[own] == 1 < times:
                 new = ", ".join((context.text(call.args[0]), *most))
                 yield context.swap(0.7, call, f"{name}({new})")
+
+
+def _with_the_same_added(context: Context, calls: list[ast.Call]) -> Iterator[Proposal]:
+    """`log(y_pred) - log(y_true + 1)`: a number that is added in one call and not in the other of the same function."""
+    for call in calls:
+        for other in calls:
+            inner, plain = other.args[0], call.args[0]
+            if (
+                ast.unparse(other.func) == ast.unparse(call.func)
+                and isinstance(inner, ast.BinOp)
+                and isinstance(inner.op, ast.Add)
+                and isinstance(inner.right, ast.Constant)
+                and isinstance(plain, (ast.Name, ast.Attribute))
+            ):
+                yield context.swap(0.5, plain, f"{context.text(plain)} + {context.text(inner.right)}")
 
 
 def _settings(context: Context, call: ast.Call) -> tuple[str, ...]:

@@ -88,7 +88,10 @@ def _choices(context: Context, call: ast.Call, rank: int, now: int | None) -> li
         return []
     current = None if now is None else now % rank if -rank <= now < rank else None
     one_row = called(call) == "repeat" and (context.shape(_first(call)) or ("B",))[0] == 1
-    steps = rank > 2 and _along_steps(context, call)
+    # Who counts the axes without the batch writes 0 for the steps of a sequence.
+    steps = rank > 2 and (
+        _along_steps(context, call) or (rank == 3 and current == 0 and "softmax" not in called(call))
+    )
     shape = context.shape(_first(call)) or ()
     summed = _summed_over(context, call, rank)
     leaving = 0.25 if rank > 1 and current == rank - 1 else 0.0  # -1 is seldom written by mistake
@@ -206,7 +209,10 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
         usual = _usual_axis(context, call)
         for cost, axis in _choices(context, call, rank, now):
             odd = -0.15 if axis == usual else 0.15 if now == usual else 0.0
+            odd -= 0.4 * (not -rank <= now < rank)  # there is no such axis
             yield 1.0 + cost + odd, str(axis)
+        if called(call) in REDUCTIONS and rank > 2 and now in range(1, rank - 1 if rank > 3 else rank):
+            yield 1.0 if rank == 4 else 1.25, f"({', '.join(map(str, range(1, max(rank - 1, 3))))})"
         return
     if isinstance(value, (ast.Tuple, ast.List)):
         current = tuple(integer(x) for x in value.elts)
@@ -217,6 +223,7 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
                     inner = ", ".join(map(str, axes)) + ("," if count == 1 and left == "(" else "")
                     # The batch axis alone taken out of the list.
                     far = 0.0 if (0, *axes) == current else abs(count - len(current)) * 0.2
+                    far += 0.2 * (count < len(current) and current == tuple(range(1, rank - 1)))
                     if axes == tuple(range(1, rank - 1)) and count > 1:
                         far -= 0.15  # all that lie between the batch and the features
                     yield (1.1 if 0 not in axes else 1.7) + far, f"{left}{inner}{right}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kerascope.explain.fixes.edits.context import Context, Proposal, called, short
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, short
 
 _SMALL = "1e-6"
+_BOUNDING = ("relu", "clip", "maximum", "one_hot", "softmax", "sigmoid", "abs", "square", "exp", "softplus")
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
@@ -16,6 +17,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield context.swap(0.3, node, f"{context.text(node)[0]}float32{context.text(node)[0]}")
     if isinstance(node, ast.Call):
         yield from _guarded(context, node)
+        yield from _from_one_on(context, node)
         yield from _raised(context, node)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         yield from _divided(context, node)
@@ -41,11 +43,32 @@ def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:
         and len(context.shape(inner) or ()) > 1
     ):
         # Scores of any sign, where the logarithm of probabilities is wanted.
-        yield context.swap(1.0, call, f"{prefix}.log_softmax({context.text(inner)})")
+        yield context.swap(
+            1.3 if _bounded(context, inner) else 1.0, call, f"{prefix}.log_softmax({context.text(inner)})"
+        )
     added = context.swap(1.0, inner, f"{context.atom(inner)} + {_SMALL}")
     yield Proposal(1.0, f"add {_SMALL} inside {name}", added.edits)
     limited = context.swap(1.1, inner, f"{prefix}.maximum({context.text(inner)}, {_SMALL})")
     yield Proposal(1.1, f"at least {_SMALL} inside {name}", limited.edits)
+
+
+def _from_one_on(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`1 / log2(arange(1, k + 1))`, which begins with the logarithm of one: places are counted from two there."""
+    inner = call.args[0] if called(call).startswith("log") and call.args else None
+    if not isinstance(inner, ast.Call) or called(inner) != "arange" or len(inner.args) < 2:
+        return
+    start, stop = inner.args[:2]
+    if integer(start) in (0, 1):
+        one = context.swap(0.5, start, str((integer(start) or 0) + 1))
+        more = f"{context.text(stop)} + 1"
+        if isinstance(stop, ast.BinOp) and isinstance(stop.op, ast.Add) and integer(stop.right) is not None:
+            more = f"{context.text(stop.left)} + {(integer(stop.right) or 0) + 1}"
+        yield Proposal(0.5, one.description, (*one.edits, *context.swap(0.5, stop, more).edits))
+
+
+def _bounded(context: Context, name: ast.Name) -> bool:
+    """Tells whether a name was set to what is never below zero, as no scores are."""
+    return any(called(n) in _BOUNDING for value in context.given(name) for n in ast.walk(value))
 
 
 def _raised(context: Context, call: ast.Call) -> Iterator[Proposal]:

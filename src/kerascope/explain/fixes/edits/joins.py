@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called, integer
 
+_LITTLE = 3
+"""By how much sizes differ that were halved and doubled again, at most."""
 JOINS = {"concatenate", "concat", "cat", "stack"}
 
 
@@ -23,6 +26,8 @@ def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
     shapes = [context.shape(part) for part in parts]
     rank = max((len(s) for s in shapes if s is not None), default=0)
     yield from _repeated(context, call, parts, shapes)
+    yield from _flattened(context, call, parts, shapes)
+    yield from _cropped(context, call, parts, shapes)
     for part, shape in zip(parts, shapes, strict=True):
         if shape is None or len(shape) >= rank:
             continue
@@ -37,6 +42,45 @@ def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
             text = context.spell("repeat", call, inner, "1", count)
             if text is not None:
                 yield context.swap(1.7, part, text)
+
+
+def _flattened(
+    context: Context, call: ast.Call, parts: list[ast.expr], shapes: list[Shape | None]
+) -> Iterator[Proposal]:
+    """Vectors of several things in each row, joined to one of features: all of a row in one axis."""
+    if not any(shape is not None and len(shape) == 2 for shape in shapes):
+        return
+    for part, shape in zip(parts, shapes, strict=True):
+        sizes = [size for size in (shape or ())[1:] if isinstance(size, int)]
+        if shape is None or len(shape) < 3 or len(sizes) != len(shape) - 1:
+            continue
+        text = context.spell("reshape", call, context.text(part), f"(-1, {math.prod(sizes)})")
+        made = [part, *(context.given(part) if isinstance(part, ast.Name) else ())]
+        embedded = any(
+            isinstance(n, ast.Attribute) and "emb" in n.attr.lower() for m in made for n in ast.walk(m)
+        )
+        if text is not None:
+            yield context.swap(0.9 if embedded else 1.3, part, text)
+
+
+def _cropped(
+    context: Context, call: ast.Call, parts: list[ast.expr], shapes: list[Shape | None]
+) -> Iterator[Proposal]:
+    """Images of which one is larger by a little, as after odd sizes were halved: as much of it as of the other."""
+    for part, shape in zip(parts, shapes, strict=True):
+        for other, less in zip(parts, shapes, strict=True):
+            if other is part or not shape or not less or len(shape) != len(less) or len(shape) not in (3, 4):
+                continue
+            gaps = [
+                a - b
+                for a, b in zip(shape[1:-1], less[1:-1], strict=True)
+                if isinstance(a, int) and isinstance(b, int)
+            ]
+            if len(gaps) == len(shape) - 2 and min(gaps) >= 0 and 0 < max(gaps) <= _LITTLE:
+                within = ", ".join(
+                    f": {context.atom(other)}.shape[{axis}]" for axis in range(1, len(shape) - 1)
+                )
+                yield context.swap(0.8, part, f"{context.atom(part)}[:, {within}]")
 
 
 def _repeated(

@@ -176,7 +176,10 @@ def _target_texts(
     for at in range(count):  # exactly one size left open, the batch first of all
         if "-1" in texts and texts[at] != "-1":
             continue
-        yield (1.3 if no_batch else 1.1 if at == 0 else 1.5), [*texts[:at], "-1", *texts[at + 1 :]]
+        again = 0.1 * (
+            texts[at] in texts[:at]
+        )  # of a size that stands there twice, the second is the wrong one
+        yield (1.3 if no_batch else 1.1 if at == 0 else 1.5) - again, [*texts[:at], "-1", *texts[at + 1 :]]
     if shape is None or no_batch:
         return
     sizes = list(shape[1:]) if shape and shape[0] == "B" else list(shape)

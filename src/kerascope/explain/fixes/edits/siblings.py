@@ -87,6 +87,12 @@ def _row_dots(context: Context, node: ast.expr, a: ast.expr, b: ast.expr) -> Ite
             yield context.swap(0.7, node, text)
             yield context.swap(0.8, node, re.sub(r", keepdims?=True", "", text))
         return
+    if one and two and len(one) == 3 and len(two) == 2 and one[0] == two[0] == "B" and one[2] == two[1]:
+        against = context.spell("expand", node, context.text(b), "1")  # each step against the one of its row
+        text = context.spell("dots", node, context.atom(a), y=against or "")
+        if text is not None and against is not None:
+            yield context.swap(0.7, node, re.sub(r", keepdims?=True", "", text))
+        return
     if (context.shape(node) or ())[:2] != ("B", "B") or called(b) not in ("transpose", "swapaxes", "permute"):
         return
     assert isinstance(b, ast.Call)

@@ -1,0 +1,88 @@
+"""Edits that keep what a name promises or a mask is for: deviations, divergences, masks turned round or too wide."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kerascope.detect.smells.promised import DIVERGENCE, LOG_VARIANCE
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
+from kerascope.explain.fixes.patch import Edit
+
+_HIDDEN = 1e4
+_TRIANGLES = {"tril": -1, "triu": 1}
+"""Masks of places, each with the step by which it is made narrower, so that a step itself is not in it."""
+
+
+def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.Call):
+        yield from _deviation(context, node)
+        yield from _exchanged(context, node)
+        yield from _narrower(context, node)
+    parent = context.parents.get(node)
+    if isinstance(parent, ast.Assign) and parent.value is node:
+        names = [context.text(t).rpartition(".")[2].lower() for t in parent.targets]
+        if any(DIVERGENCE.search(name) for name in names):
+            yield from _signs(context, node)
+
+
+def _deviation(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`exp(log_var)` times noise: the root of it."""
+    if called(call) == "exp" and len(call.args) == 1:
+        name = context.text(call.args[0])
+        if LOG_VARIANCE.search(name.rpartition(".")[2].lower()):
+            yield context.swap(0.2, call.args[0], f"0.5 * {name}")
+
+
+def _exchanged(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`where(keep, -1e9, scores)`: the other way round."""
+    if called(call) != "where" or len(call.args) != 3:
+        return
+    one, two = call.args[1:]
+    if _hides(one) != _hides(two):
+        edits = (Edit(position(one), context.text(two)), Edit(position(two), context.text(one)))
+        yield Proposal(0.2, "the other way round in where", edits)
+
+
+def _hides(node: ast.expr) -> bool:
+    """Tells what masks put in the place of a score."""
+    value = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else None
+    number = getattr(value, "value", None)
+    return isinstance(number, (int, float)) and number >= _HIDDEN
+
+
+def _narrower(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`triu(ones)` as what is hidden: without the diagonal; `tril(ones, -1)` as what is seen: with it."""
+    step = _TRIANGLES.get(called(call))
+    if step is None or not call.args:
+        return
+    given = next((k.value for k in call.keywords if k.arg in ("k", "diagonal")), None)
+    given = given or (call.args[1] if len(call.args) > 1 else None)
+    if given is None:
+        yield context.insert(
+            0.25, call, f"k={step}" if context.kind(getattr(call.func, "value", call)) == "ops" else str(step)
+        )
+    elif integer(given) == -step:
+        yield context.swap(0.25, given, "0")
+    other = next(name for name in _TRIANGLES if name != called(call))
+    yield context.swap(0.4, call.func, context.text(call.func).replace(called(call), other))
+
+
+def _signs(context: Context, value: ast.expr) -> Iterator[Proposal]:
+    """A divergence below zero: its sign turned, or that of a term."""
+    text = context.text(value)
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        yield context.swap(0.3, value, context.text(value.operand))
+    elif (
+        isinstance(value, ast.BinOp)
+        and isinstance(value.op, ast.Mult)
+        and isinstance(value.left, ast.Constant)
+    ):
+        yield context.swap(0.2, value.left, f"-{context.text(value.left)}")
+    else:
+        yield context.swap(0.3, value, f"-{text}" if isinstance(value, ast.Call) else f"-({text})")
+    for part in ast.walk(value):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, (ast.Add, ast.Sub)):
+            sign = "-" if isinstance(part.op, ast.Add) else "+"
+            yield context.swap(0.5, part, f"{context.text(part.left)} {sign} {context.atom(part.right)}")
