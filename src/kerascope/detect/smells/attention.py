@@ -68,4 +68,8 @@ def _softmax(site: Site, activation: Activation) -> Site | None:
 def _compares(site: Site, activation: Activation) -> bool:
     """Tells whether the scores are products of queries and keys."""
     event = activation.last.get(site)
-    return event is not None and bool(flow.sources(event, activation).calls() & set(_PRODUCTS))
+    if event is None:
+        return False
+    sizes = (event.facts.shape or ())[-2:]
+    square = len(sizes) == 2 and sizes[0] == sizes[1]  # of each step to each, however they came about
+    return square or bool(flow.sources(event, activation).calls() & set(_PRODUCTS))

@@ -15,6 +15,7 @@ from kerascope.detect.smells import (
     attention,
     axes,
     cancellation,
+    causal,
     cuts,
     domains,
     flat,
@@ -32,8 +33,10 @@ from kerascope.detect.smells import (
     spread,
     squeezed,
     through,
+    told,
     turns,
     twice,
+    unmoved,
 )
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict
 from kerascope.record.lines import Event, Site
@@ -69,6 +72,10 @@ RULES = (
     Rule(("wrong-axis",), flat.concerns, flat.judge, 1.0),
     Rule(("wrong-axis",), squeezed.concerns, squeezed.judge, 1.0),
     Rule(("wrong-axis",), squeezed.concerns_order, squeezed.judge_order, 1.0),
+    Rule(("wrong-axis",), unmoved.concerns, unmoved.judge, 1.0),
+    Rule(("wrong-argument",), causal.concerns, causal.judge, 1.0),
+    Rule(("wrong-argument",), told.concerns_mask, told.judge_mask, 1.0),
+    Rule(("logits-mismatch",), told.concerns_threshold, told.judge_threshold, 0.9),
     Rule(("wrong-argument",), masked.concerns, masked.judge, 1.0),
     Rule(("wrong-argument",), promised.concerns, promised.judge, 1.0),
     Rule(("wrong-argument",), promised.concerns_divergence, promised.judge_divergence, 1.0),

@@ -6,8 +6,9 @@ import ast
 import functools
 import itertools
 import linecache
+import re
 from collections.abc import Iterator
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from kerascope.record.lines import Site
 
@@ -198,3 +199,13 @@ def _selects(node: ast.AST) -> TypeGuard[ast.Call]:
     return (
         node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     ) in _SELECTS
+
+
+def words(site: Site) -> str:
+    """Returns the lines of the class, or function, that an expression stands in, comments and docstrings with them."""
+    around = [n for n in above(site) if isinstance(n, (ast.ClassDef, ast.FunctionDef))]
+    if not around:
+        return ""
+    outer: Any = around[-1]
+    text = "".join(linecache.getlines(site.file)[outer.lineno - 1 : outer.end_lineno])
+    return " ".join(re.sub(r"(?m)^\s*#|\"{3}", " ", text).split())

@@ -10,13 +10,13 @@ from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
-_RESHAPING = ("reshape", "view")
+RESHAPING = ("reshape", "view")
 Shape = tuple[int | str | None, ...]
 
 
 def concerns(site: Site) -> bool:
     """Calls that reshape."""
-    return isinstance(site.node, ast.Call) and names.called(site.node) in _RESHAPING
+    return isinstance(site.node, ast.Call) and names.called(site.node) in RESHAPING
 
 
 def judge(moment: Moment) -> Verdict:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from kerascope.detect.smells.promised import DIVERGENCE, LOG_VARIANCE
+from kerascope.detect.smells.told import hides
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
 from kerascope.explain.fixes.patch import Edit
 
@@ -20,6 +21,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _deviation(context, node)
         yield from _exchanged(context, node)
         yield from _narrower(context, node)
+    yield from _mask(context, node)
     parent = context.parents.get(node)
     if isinstance(parent, ast.Assign) and parent.value is node:
         names = [context.text(t).rpartition(".")[2].lower() for t in parent.targets]
@@ -33,6 +35,18 @@ def _deviation(context: Context, call: ast.Call) -> Iterator[Proposal]:
         name = context.text(call.args[0])
         if LOG_VARIANCE.search(name.rpartition(".")[2].lower()):
             yield context.swap(0.2, call.args[0], f"0.5 * {name}")
+
+
+def _mask(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """`mask * -1e9` for `(1 - mask) * -1e9`, and the reverse."""
+    hidden = hides(node)
+    if hidden is None or not isinstance(node, ast.BinOp):
+        return
+    name, of_ones = hidden
+    side = next(
+        s for s in (node.left, node.right) if name in {n.id for n in ast.walk(s) if isinstance(n, ast.Name)}
+    )
+    yield context.swap(0.2, side, f"(1.0 - {name})" if of_ones else name)
 
 
 def _exchanged(context: Context, call: ast.Call) -> Iterator[Proposal]:

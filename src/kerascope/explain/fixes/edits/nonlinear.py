@@ -1,17 +1,21 @@
-"""Edits of activations that are applied twice: one of them is left out."""
+"""Edits of activations that are applied twice, one of them left out, and of scores compared with one half."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
+from kerascope.detect.smells.told import threshold
 from kerascope.explain.fixes.edits.context import Context, Proposal, called
+from kerascope.explain.fixes.edits.guards import prefix_of
 
 _SQUASHING = ("softmax", "sigmoid", "log_softmax")
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
+    if isinstance(node, ast.expr) and (side := threshold(node)) is not None:
+        yield from _middle(context, node, side)
     if not isinstance(node, ast.Call):
         return
     for keyword in node.keywords:
@@ -19,6 +23,15 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             yield context.swap(0.4, keyword.value, "None")
     if called(node) in _SQUASHING and node.args:
         yield context.swap(0.7, node, context.text(node.args[0]))
+
+
+def _middle(context: Context, node: ast.expr, side: ast.expr) -> Iterator[Proposal]:
+    """`logits > 0.5`: the middle of scores is zero."""
+    half = next(n for n in ast.walk(node) if isinstance(n, ast.Constant) and n.value == 0.5)
+    yield context.swap(0.3, half, "0.0")
+    prefix = prefix_of(context, node) if isinstance(node, ast.Call) else next(iter(context.prefixes()), None)
+    if prefix is not None:
+        yield context.swap(0.4, side, f"{prefix}.sigmoid({context.text(side)})")
 
 
 def _squashes(value: ast.expr) -> bool:

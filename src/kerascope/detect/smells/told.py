@@ -1,0 +1,111 @@
+"""What a docstring or comment says and the code does not: which rows a mask keeps, that predictions are scores."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import numpy as np
+
+from kerascope.detect.smells import names, source
+from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, floats, span
+from kerascope.record.lines import Site
+from kerascope.values import Evidence
+
+_KEPT = r"(real|valid|true|actual|token|word|keep|kept|data|present|observed|use|step)"
+_LEFT_OUT = r"(pad|ignore|missing|masked|hidden|hide|empty|left out)"
+_SAYS = r"\b{}\.?0?\s*(?:=|:|->|for|is|are|means|marks?|where)+\s*(?:an? |the )?{}"
+_ONE_IS_KEPT = re.compile(f"{_SAYS.format(1, _KEPT)}|{_SAYS.format(0, _LEFT_OUT)}", re.IGNORECASE)
+_ONE_IS_LEFT_OUT = re.compile(f"{_SAYS.format(1, _LEFT_OUT)}|{_SAYS.format(0, _KEPT)}", re.IGNORECASE)
+_LARGE = 1e4
+_PREDICTED = re.compile(r"y_pred|preds?$|predictions?$|logits?$|scores?$|outputs?$")
+
+
+def concerns_mask(site: Site) -> bool:
+    """`mask * -1e9`, `(1 - mask) * -1e9`: what makes a score too small to count."""
+    return hides(site.node) is not None
+
+
+def judge_mask(moment: Moment) -> Verdict:
+    """The text near it says what a one in the mask stands for."""
+    hidden = hides(moment.node)
+    text = source.words(moment.site)
+    kept, left_out = (bool(said.search(text)) for said in (_ONE_IS_KEPT, _ONE_IS_LEFT_OUT))
+    if hidden is None or kept == left_out:
+        return None
+    name, of_ones = hidden
+    if of_ones != kept:
+        return CLEAR
+    meaning = "kept" if kept else "left out"
+    return Hit(
+        "wrong-argument",
+        "fault",
+        0.9,
+        f"`{moment.site.source}` hides what `{name}` {'keeps' if kept else 'does not leave out'}",
+        f"By the text of the class a one in `{name}` is {meaning}, and here the "
+        f"{'ones' if of_ones else 'zeros'} are made too small to count. Turn the mask round.",
+        (Evidence("a one in the mask is", meaning),),
+    )
+
+
+def hides(node: ast.AST) -> tuple[str, bool] | None:
+    """Returns the mask that a large number below zero is multiplied with, and whether it falls on its ones."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return None
+    for number, other in ((node.left, node.right), (node.right, node.left)):
+        value = (
+            number.operand if isinstance(number, ast.UnaryOp) and isinstance(number.op, ast.USub) else None
+        )
+        if not isinstance(getattr(value, "value", None), (int, float)) or value.value < _LARGE:  # type: ignore[union-attr]
+            continue
+        if isinstance(other, ast.Name) and other.id.endswith("mask"):
+            return other.id, True
+        turned = isinstance(other, ast.BinOp) and isinstance(other.op, ast.Sub)
+        if turned and isinstance(other.left, ast.Constant) and other.left.value == 1:  # type: ignore[attr-defined]
+            right = other.right  # type: ignore[attr-defined]
+            if isinstance(right, ast.Name) and right.id.endswith("mask"):
+                return right.id, False
+    return None
+
+
+def concerns_threshold(site: Site) -> bool:
+    """`y_pred > 0.5`."""
+    return threshold(site.node) is not None
+
+
+def judge_threshold(moment: Moment) -> Verdict:
+    """The text near it says that predictions are scores, and some are below zero."""
+    side = threshold(moment.node)
+    operand = moment.part(side)
+    values = floats(operand.value) if operand is not None else None
+    if side is None or values is None or "logit" not in source.words(moment.site).lower():
+        return None
+    if np.nanmin(values) >= 0:
+        return CLEAR
+    name = ast.unparse(side)
+    return Hit(
+        "logits-mismatch",
+        "fault",
+        0.9,
+        f"`{moment.site.source}` asks scores whether they are above one half",
+        f"One half is the middle of probabilities; `{name}` holds scores (logits), {span(values)}, whose middle is 0. "
+        "Compare with 0, or take the sigmoid first.",
+        (Evidence(f"range of `{name}`", span(values)),),
+    )
+
+
+def threshold(node: ast.AST) -> ast.expr | None:
+    """Returns the prediction that is compared with one half."""
+    if isinstance(node, ast.Compare) and len(node.comparators) == 1:
+        one, two = node.left, node.comparators[0]
+    elif (
+        isinstance(node, ast.Call)
+        and names.called(node) in ("greater", "greater_equal")
+        and len(node.args) == 2
+    ):
+        one, two = node.args
+    else:
+        return None
+    half = isinstance(two, ast.Constant) and two.value == 0.5
+    named = isinstance(one, (ast.Name, ast.Attribute)) and _PREDICTED.search(ast.unparse(one).lower())
+    return one if half and named else None
