@@ -338,13 +338,25 @@ def maker(obj: Any) -> Callable[[], Any] | None:
         compiled = obj.get_compile_config() if is_compiled(obj) else None
 
         def clone() -> Any:
-            other = keras.models.clone_model(obj)
+            other = keras.models.clone_model(obj, clone_function=alike)
             if compiled is not None:
                 other.compile_from_config(compiled)
             return other
 
         return clone
     return objects.maker(obj)
+
+
+def alike(layer: Any) -> Any:
+    """Returns another layer made as this one was; a `Lambda` as it is.
+
+    It has no weights, and Keras loads a Python lambda only where that is allowed, and without its global names.
+    """
+    if isinstance(layer, keras.layers.Lambda):
+        return layer
+    if isinstance(layer, (keras.Sequential, keras.src.models.functional.Functional)):
+        return keras.models.clone_model(layer, clone_function=alike)
+    return type(layer).from_config(layer.get_config())
 
 
 def build_as_loaded(obj: Any, like: Any) -> bool:

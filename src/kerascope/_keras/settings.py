@@ -12,6 +12,7 @@ _WORDS = (
     ("tanh", "sigmoid", "relu"),
     ("same", "valid"),
     ("mean", "sum", "max"),
+    ("sum_over_batch_size", "sum"),
     ("add", "multiply", "concat"),
     ("pre", "post"),
 )

@@ -111,6 +111,8 @@ def single(model: Any) -> Any:
     """Returns a new model like this one in float32, compiled alike; only models that Keras can clone have one."""
 
     def alike(layer: Any) -> Any:
+        if isinstance(layer, keras.layers.Lambda):  # computes in the type of what it is given
+            return layer
         return type(layer).from_config({**layer.get_config(), "dtype": SINGLE})
 
     clone = keras.models.clone_model(model, clone_function=alike)

@@ -124,7 +124,8 @@ def config(case: Case) -> Iterator[Finding]:
         return
     args = tensors_of(pair)
     before, after = (np.asarray(case.outputs(one, args)[0], "float64") for one in (loss, revived))
-    if close(before, after):
+    same = loss.reduction == revived.reduction  # `call` gives one value for each sample, before it is applied
+    if close(before, after) and same:
         yield from _reduction(case, loss)
         yield from _left_out(case, loss)
     else:
@@ -137,7 +138,9 @@ def config(case: Case) -> Iterator[Finding]:
             f"{case.subject.name} forgets {', '.join(lost) or 'something'} in its configuration",
             "The loss revived by `from_config(get_config())` gives other values: a model that is loaded goes on with "
             "another loss, without a word.",
-            evidence=[Evidence("before", short(before)), Evidence("revived", short(after))],
+            evidence=[Evidence("before", short(before)), Evidence("revived", short(after))]
+            if same
+            else [Evidence("before", loss.reduction), Evidence("revived", str(revived.reduction))],
             location=case.where("get_config", "__init__"),
             fixes=[
                 f"Return {{**super().get_config(), {first_of(lost)!r}: self.{first_of(lost)}}} from get_config()."
@@ -155,7 +158,7 @@ def _left_out(case: Case, loss: Any) -> Iterator[Finding]:
             )
         except Exception:  # not a value that it works with
             continue
-        if not close(before, after):
+        if not close(before, after) or (name == "reduction" and pairs.revived(other).reduction != value):
             yield case.broken(
                 f"{case.subject.name} forgets {name} in its configuration",
                 f"Made with {name}={value!r} and revived by `from_config(get_config())` it gives other values: a model "

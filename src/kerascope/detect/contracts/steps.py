@@ -43,6 +43,10 @@ def sure(seen: Observed, part: str) -> None:
         raise Skip(f"its steps failed: {type(error).__name__}: {str(error).strip().splitlines()[0][:120]}")
 
 
+_BATCH = 8
+"""A loss that is smaller by so many times or more is divided by a number of samples."""
+
+
 @contract("step-runs", kinds=STEP)
 def runs(case: Case) -> Iterator[Finding]:
     """A training step runs, line by line and compiled."""
@@ -222,6 +226,11 @@ def _unlike_driven(case: Case, seen: Observed) -> Iterator[Finding]:
     """Yields a finding when the logs have another number than the one that was differentiated, nor a multiple of it."""
     logged, (made,) = seen.driven[0]
     if _close(logged, [made]):
+        # Divided by a number of samples once more, which a step that gathers no gradients has no reason for.
+        times = round(seen.loss / logged) if seen.loss and logged else 1
+        if times >= _BATCH and seen.stride == 1 and _close(logged * times, [seen.loss or 0.0]):
+            what = f"what compute_loss returns, {times} times as much"
+            yield _other_loss(case, logged, Evidence("compute_loss", seen.loss), what)
         return
     # A loss that is scaled, as for half precision or by the number of batches gathered, is the same share each time.
     shares = [one / values[0] for one, values in seen.driven if len(values) == 1 and values[0]]
