@@ -29,6 +29,7 @@ from trace_bugs.reserve import CASES as RESERVE
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.settled import CASES as SETTLED
 from trace_bugs.shown import CASES as SHOWN
+from trace_bugs.slips import CASES as SLIPS
 from trace_bugs.spare import CASES as SPARE
 from trace_bugs.tried import CASES as TRIED
 from trace_bugs.unseen import CASES as UNSEEN
@@ -62,6 +63,7 @@ ALL: tuple[Case, ...] = (
         *RESERVE,
         *SETTLED,
         *TRIED,
+        *SLIPS,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

@@ -10,13 +10,17 @@ CASES = (
         good='self.fc2 = layers.Dense(channels, activation="sigmoid")',
         bad='self.fc2 = layers.Dense(channels // self.ratio, activation="sigmoid")',
         also=(
-            ('self.fc2 = layers.Dense(channels, activation="sigmoid")',
-             'self.fc2 = layers.Dense(input_shape[-1], activation="sigmoid")'),
-            ('self.fc2 = layers.Dense(channels, activation="sigmoid")',
-             'self.fc2 = layers.Dense(units=channels, activation="sigmoid")'),
+            (
+                'self.fc2 = layers.Dense(channels, activation="sigmoid")',
+                'self.fc2 = layers.Dense(input_shape[-1], activation="sigmoid")',
+            ),
+            (
+                'self.fc2 = layers.Dense(channels, activation="sigmoid")',
+                'self.fc2 = layers.Dense(units=channels, activation="sigmoid")',
+            ),
         ),
         named=("x * s", "channels // self.ratio", "self.fc2(self.fc1(s))"),
-        source='''
+        source="""
 class SqueezeExciteHoatzin(layers.Layer):
     def __init__(self, ratio=2, **kwargs):
         super().__init__(**kwargs)
@@ -32,7 +36,7 @@ class SqueezeExciteHoatzin(layers.Layer):
         s = self.pool(x)
         s = self.fc2(self.fc1(s))
         return x * s
-''',
+""",
     ),
     # raises: odd sizes, the upsampled map is one pixel larger than the skip
     Case(
@@ -78,7 +82,7 @@ class TinyUNetKakapo(keras.Model):
             ("mask[:, None, None, :]", "ops.reshape(mask, (-1, 1, 1, t))"),
         ),
         named=("scores + bias", "scores"),
-        source='''
+        source="""
 class MHAQuokka(layers.Layer):
     def __init__(self, num_heads=2, head_dim=3):
         super().__init__()
@@ -97,7 +101,7 @@ class MHAQuokka(layers.Layer):
         attn = ops.softmax(scores + bias, axis=-1)
         out = ops.transpose(ops.matmul(attn, v), (0, 2, 1, 3))
         return self.proj(ops.reshape(out, (-1, t, self.num_heads * self.head_dim)))
-''',
+""",
     ),
     # raises: product with the adjacency matrix the wrong way round
     Case(
@@ -156,11 +160,17 @@ def masked_mape_okapi(y_true, y_pred, mask):
         good="shape=(k, k, input_shape[-1], self.filters)",
         bad="shape=(k, k, self.filters, input_shape[-1])",
         also=(
-            ("shape=(k, k, input_shape[-1], self.filters)", "shape=[k, k, int(input_shape[-1]), self.filters]"),
-            ("shape=(k, k, input_shape[-1], self.filters)", "shape=(*self.kernel_size, input_shape[-1], self.filters)"),
+            (
+                "shape=(k, k, input_shape[-1], self.filters)",
+                "shape=[k, k, int(input_shape[-1]), self.filters]",
+            ),
+            (
+                "shape=(k, k, input_shape[-1], self.filters)",
+                "shape=(*self.kernel_size, input_shape[-1], self.filters)",
+            ),
         ),
-        named=('ops.conv(x, w, strides=1, padding=\'same\')', "self.kernel", "w"),
-        source='''
+        named=("ops.conv(x, w, strides=1, padding='same')", "self.kernel", "w"),
+        source="""
 class WSConv2DTarsier(layers.Layer):
     # weight standardization, https://arxiv.org/abs/1903.10520
     def __init__(self, filters=8, kernel_size=3, **kwargs):
@@ -182,7 +192,7 @@ class WSConv2DTarsier(layers.Layer):
         var = ops.var(self.kernel, axis=(0, 1, 2), keepdims=True)
         w = (self.kernel - mean) / ops.sqrt(var + 1e-5)
         return ops.conv(x, w, strides=1, padding="same") + self.bias
-''',
+""",
     ),
     # raises: weight made for the number of steps, not of features
     Case(
@@ -195,7 +205,7 @@ class WSConv2DTarsier(layers.Layer):
             ("shape=(input_shape[-1], self.units)", "shape=[int(input_shape[-1]), self.units]"),
         ),
         named=("ops.dot(x, self.W)", "ops.dot(x, self.W) + self.b", "self.W"),
-        source='''
+        source="""
 class AttnPoolAxolotl(layers.Layer):
     def __init__(self, units=6, **kwargs):
         super().__init__(**kwargs)
@@ -211,7 +221,7 @@ class AttnPoolAxolotl(layers.Layer):
         ait = ops.dot(uit, self.u)
         a = ops.softmax(ait, axis=1)
         return ops.sum(x * a, axis=1)
-''',
+""",
     ),
     # raises: the first LSTM gives only its last step
     Case(
@@ -221,7 +231,10 @@ class AttnPoolAxolotl(layers.Layer):
         bad="layers.LSTM(8)",
         also=(
             ("layers.LSTM(8, return_sequences=True)", "layers.LSTM(units=8, return_sequences=True)"),
-            ("layers.LSTM(8, return_sequences=True)", "layers.RNN(layers.LSTMCell(8), return_sequences=True)"),
+            (
+                "layers.LSTM(8, return_sequences=True)",
+                "layers.RNN(layers.LSTMCell(8), return_sequences=True)",
+            ),
         ),
         named=("self.lstm2(x)", "self.lstm1(x)"),
         source='''
@@ -252,7 +265,7 @@ class StackedLSTMDikdik(keras.Model):
             ("super().__init__()\n", "super(ResidualMLPPangolin, self).__init__()\n"),
             ("super().__init__()\n", 'super().__init__(name="res_mlp")\n'),
         ),
-        source='''
+        source="""
 class ResidualMLPPangolin(layers.Layer):
     def __init__(self, hidden=10, out=6):
         super().__init__()
@@ -263,7 +276,7 @@ class ResidualMLPPangolin(layers.Layer):
     def call(self, x):
         h = self.d2(self.d1(x))
         return self.norm(x + h)
-''',
+""",
     ),
     # raises: confusion matrix of samples by samples
     Case(
@@ -277,7 +290,7 @@ class ResidualMLPPangolin(layers.Layer):
             ("ops.matmul(ops.transpose(t), p)", "ops.tensordot(t, p, axes=[[0], [0]])"),
         ),
         named=("self.cm.assign_add(cm)",),
-        source='''
+        source="""
 class MeanIoUNarwhal(keras.metrics.Metric):
     def __init__(self, num_classes=3, name="mean_iou", **kwargs):
         super().__init__(name=name, **kwargs)
@@ -295,7 +308,7 @@ class MeanIoUNarwhal(keras.metrics.Metric):
         inter = ops.diagonal(self.cm)
         union = ops.sum(self.cm, axis=0) + ops.sum(self.cm, axis=1) - inter
         return ops.mean(inter / (union + 1e-7))
-''',
+""",
     ),
     # raises: a merging layer wants one list
     Case(
@@ -305,12 +318,16 @@ class MeanIoUNarwhal(keras.metrics.Metric):
         bad="self.concat(f, t)",
         also=(
             ("self.concat([f, t])", "self.concat((f, t))"),
-            (("        self.concat = layers.Concatenate()\n", "self.concat([f, t])"),
-             ("", "ops.concatenate([f, t], axis=-1)")),
-            (("        self.concat = layers.Concatenate()\n", "self.concat([f, t])"),
-             ("", "keras.layers.concatenate([f, t])")),
+            (
+                ("        self.concat = layers.Concatenate()\n", "self.concat([f, t])"),
+                ("", "ops.concatenate([f, t], axis=-1)"),
+            ),
+            (
+                ("        self.concat = layers.Concatenate()\n", "self.concat([f, t])"),
+                ("", "keras.layers.concatenate([f, t])"),
+            ),
         ),
-        source='''
+        source="""
 class LateFusionCapybara(keras.Model):
     def __init__(self, classes=4):
         super().__init__()
@@ -325,7 +342,7 @@ class LateFusionCapybara(keras.Model):
         t = self.tab(meta)
         z = self.concat([f, t])
         return self.head(z)
-''',
+""",
     ),
     # raises: Python's max on a tensor
     Case(
@@ -335,8 +352,14 @@ class LateFusionCapybara(keras.Model):
         bad="max(d_pos - d_neg + self.margin, 0.0)",
         also=(
             ("ops.maximum(d_pos - d_neg + self.margin, 0.0)", "ops.relu(d_pos - d_neg + self.margin)"),
-            ("ops.maximum(d_pos - d_neg + self.margin, 0.0)", "ops.maximum(0.0, self.margin + d_pos - d_neg)"),
-            ("ops.maximum(d_pos - d_neg + self.margin, 0.0)", "keras.activations.relu(d_pos - d_neg + self.margin)"),
+            (
+                "ops.maximum(d_pos - d_neg + self.margin, 0.0)",
+                "ops.maximum(0.0, self.margin + d_pos - d_neg)",
+            ),
+            (
+                "ops.maximum(d_pos - d_neg + self.margin, 0.0)",
+                "keras.activations.relu(d_pos - d_neg + self.margin)",
+            ),
         ),
         source='''
 class TripletMarginFossa(layers.Layer):
@@ -361,12 +384,14 @@ class TripletMarginFossa(layers.Layer):
         good="ops.stack([p3, self.up(p4)], axis=-1)",
         bad="ops.stack([p3, p4], axis=-1)",
         also=(
-            (("        self.up = layers.UpSampling2D(2)\n", "self.up(p4)"),
-             ("", "ops.repeat(ops.repeat(p4, 2, axis=1), 2, axis=2)")),
+            (
+                ("        self.up = layers.UpSampling2D(2)\n", "self.up(p4)"),
+                ("", "ops.repeat(ops.repeat(p4, 2, axis=1), 2, axis=2)"),
+            ),
             ("ops.stack([p3, self.up(p4)], axis=-1)", "ops.stack((p3, self.up(p4)), axis=4)"),
         ),
         named=("self.lat4(c4)",),
-        source='''
+        source="""
 class MiniFPNWombat(keras.Model):
     def __init__(self, width=4):
         super().__init__()
@@ -383,7 +408,7 @@ class MiniFPNWombat(keras.Model):
         # elementwise max over the levels
         levels = ops.stack([p3, self.up(p4)], axis=-1)
         return ops.max(levels, axis=-1)
-''',
+""",
     ),
     # raises: split takes the number of pieces, not their size
     Case(
@@ -395,7 +420,7 @@ class MiniFPNWombat(keras.Model):
             ("ops.split(gates, 2, axis=-1)", "ops.split(gates, [self.units], axis=-1)"),
             ("ops.split(gates, 2, axis=-1)", "gates[:, : self.units], gates[:, self.units :]"),
         ),
-        source='''
+        source="""
 class MinimalGRUCellServal(layers.Layer):
     def __init__(self, units=5, **kwargs):
         super().__init__(**kwargs)
@@ -410,7 +435,7 @@ class MinimalGRUCellServal(layers.Layer):
         z, r = ops.split(gates, 2, axis=-1)
         c = ops.tanh(self.x2c(x) + self.h2c(r * h))
         return (1 - z) * h + z * c
-''',
+""",
     ),
     # raises: sums over the classes where it should sum over the pixels
     Case(
@@ -423,8 +448,13 @@ class MinimalGRUCellServal(layers.Layer):
             ("axes = (1, 2)", "axes = [1, 2]"),
             ("axes = (1, 2)", "axes = (-3, -2)"),
         ),
-        named=("w * dice", "ops.sum(w * dice, axis=-1)", "ops.sum(y_true * y_pred, axis=axes)",
-               "ops.sum(y_true, axis=axes)", "ops.sum(y_pred, axis=axes)"),
+        named=(
+            "w * dice",
+            "ops.sum(w * dice, axis=-1)",
+            "ops.sum(y_true * y_pred, axis=axes)",
+            "ops.sum(y_true, axis=axes)",
+            "ops.sum(y_pred, axis=axes)",
+        ),
         source='''
 def weighted_dice_gharial(y_true, y_pred, class_weights=(0.2, 0.3, 0.5), smooth=1.0):
     """Soft dice per class over the image, weighted mean over classes. channels_last"""
@@ -443,15 +473,21 @@ def weighted_dice_gharial(y_true, y_pred, class_weights=(0.2, 0.3, 0.5), smooth=
         good='ops.one_hot(ops.cast(y_true, "int32"), self.num_classes)',
         bad='ops.cast(y_true, "float32")',
         also=(
-            ('ops.one_hot(ops.cast(y_true, "int32"), self.num_classes)',
-             'ops.cast(ops.arange(self.num_classes) == ops.cast(y_true, "int32")[:, None], "float32")'),
-            ('ops.one_hot(ops.cast(y_true, "int32"), self.num_classes)',
-             'ops.take(ops.eye(self.num_classes), ops.cast(y_true, "int32"), axis=0)'),
-            ('ops.one_hot(ops.cast(y_true, "int32"), self.num_classes)',
-             'ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])'),
+            (
+                'ops.one_hot(ops.cast(y_true, "int32"), self.num_classes)',
+                'ops.cast(ops.arange(self.num_classes) == ops.cast(y_true, "int32")[:, None], "float32")',
+            ),
+            (
+                'ops.one_hot(ops.cast(y_true, "int32"), self.num_classes)',
+                'ops.take(ops.eye(self.num_classes), ops.cast(y_true, "int32"), axis=0)',
+            ),
+            (
+                'ops.one_hot(ops.cast(y_true, "int32"), self.num_classes)',
+                'ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])',
+            ),
         ),
         named=("labels * focal * ops.log(p)", "labels * focal"),
-        source='''
+        source="""
 class FocalLossMarmoset(keras.losses.Loss):
     def __init__(self, gamma=2.0, num_classes=5, name="focal_loss"):
         super().__init__(name=name)
@@ -464,7 +500,7 @@ class FocalLossMarmoset(keras.losses.Loss):
         labels = ops.one_hot(ops.cast(y_true, "int32"), self.num_classes)
         focal = ops.power(1.0 - p, self.gamma)
         return -ops.sum(labels * focal * ops.log(p), axis=-1)
-''',
+""",
     ),
     # raises: the whole table of positions is added to a shorter sequence
     Case(
@@ -477,7 +513,7 @@ class FocalLossMarmoset(keras.losses.Loss):
             ("self.pos_emb[:t]", "self.pos_emb[None, :t, :]"),
             ("self.pos_emb[:t]", "ops.convert_to_tensor(self.pos_emb)[:t]"),
         ),
-        source='''
+        source="""
 class TokenAndPosCoati(layers.Layer):
     def __init__(self, vocab_size=11, max_len=16, embed_dim=8, **kwargs):
         super().__init__(**kwargs)
@@ -490,7 +526,7 @@ class TokenAndPosCoati(layers.Layer):
         t = tokens.shape[1]
         x = self.token_emb(tokens) * 8**0.5
         return x + self.pos_emb[:t]
-''',
+""",
     ),
     # raises: take_along_axis wants indices of the same rank
     Case(
@@ -500,10 +536,14 @@ class TokenAndPosCoati(layers.Layer):
         good="ops.take_along_axis(q_values, actions[:, None], axis=1)[:, 0]",
         bad="ops.take_along_axis(q_values, actions, axis=1)",
         also=(
-            ("ops.take_along_axis(q_values, actions[:, None], axis=1)[:, 0]",
-             "ops.sum(q_values * ops.one_hot(actions, q_values.shape[-1]), axis=1)"),
-            ("ops.take_along_axis(q_values, actions[:, None], axis=1)[:, 0]",
-             "ops.squeeze(ops.take_along_axis(q_values, ops.expand_dims(actions, 1), axis=1), 1)"),
+            (
+                "ops.take_along_axis(q_values, actions[:, None], axis=1)[:, 0]",
+                "ops.sum(q_values * ops.one_hot(actions, q_values.shape[-1]), axis=1)",
+            ),
+            (
+                "ops.take_along_axis(q_values, actions[:, None], axis=1)[:, 0]",
+                "ops.squeeze(ops.take_along_axis(q_values, ops.expand_dims(actions, 1), axis=1), 1)",
+            ),
         ),
         source='''
 def dqn_loss_jerboa(q_values, actions, rewards, next_q, dones, gamma=0.99):
@@ -555,11 +595,13 @@ class LearnableMelLoris(layers.Layer):
         bad="layers.Dense(4 * 8)",
         also=(
             ("layers.Dense(4 * 4 * 8)", "layers.Dense(128)"),
-            (("layers.Dense(4 * 4 * 8)", "self.reshape = layers.Reshape((4, 4, 8))"),
-             ("layers.Dense(4 * 4 * 8)", "self.reshape = layers.Reshape((4, 4, -1))")),
+            (
+                ("layers.Dense(4 * 4 * 8)", "self.reshape = layers.Reshape((4, 4, 8))"),
+                ("layers.Dense(4 * 4 * 8)", "self.reshape = layers.Reshape((4, 4, -1))"),
+            ),
         ),
         named=("layers.Reshape((4, 4, 8))", "self.reshape(x)", "self.fc(z)"),
-        source='''
+        source="""
 class DCGenSaiga(keras.Model):
     def __init__(self):
         super(DCGenSaiga, self).__init__()
@@ -573,7 +615,7 @@ class DCGenSaiga(keras.Model):
         x = self.reshape(x)
         x = ops.leaky_relu(self.deconv1(x))
         return self.deconv2(x)
-''',
+""",
     ),
     # raises: the moving average is shorter than the series it is taken from
     Case(
@@ -582,12 +624,14 @@ class DCGenSaiga(keras.Model):
         good='strides=1, padding="same"',
         bad='strides=1, padding="valid"',
         also=(
-            ('layers.AveragePooling1D(3, strides=1, padding="same")',
-             'layers.AvgPool1D(pool_size=3, padding="same", strides=1)'),
+            (
+                'layers.AveragePooling1D(3, strides=1, padding="same")',
+                'layers.AvgPool1D(pool_size=3, padding="same", strides=1)',
+            ),
             ("self.moving_avg(x)", "ops.average_pool(x, 3, strides=1, padding='same')"),
         ),
         named=("x - trend", "self.moving_avg(x)"),
-        source='''
+        source="""
 class SeriesDecompBinturong(layers.Layer):
     # DLinear style: trend by moving average, remainder is seasonal
     def __init__(self, horizon=3):
@@ -602,7 +646,7 @@ class SeriesDecompBinturong(layers.Layer):
         t = self.linear_trend(ops.transpose(trend, (0, 2, 1)))
         s = self.linear_seasonal(ops.transpose(seasonal, (0, 2, 1)))
         return ops.transpose(t + s, (0, 2, 1))
-''',
+""",
     ),
     # raises: a method of torch tensors (port of a PyTorch module)
     Case(
@@ -615,7 +659,7 @@ class SeriesDecompBinturong(layers.Layer):
             ("ops.transpose(self.norm1(x), (0, 2, 1))", "ops.swapaxes(self.norm1(x), 1, 2)"),
             ("ops.transpose(self.norm1(x), (0, 2, 1))", "layers.Permute((2, 1))(self.norm1(x))"),
         ),
-        source='''
+        source="""
 class TokenMixerAye(layers.Layer):
     def __init__(self, tokens=6, dim=4, hidden=8):
         super().__init__()
@@ -629,7 +673,7 @@ class TokenMixerAye(layers.Layer):
         y = ops.transpose(self.token_mlp(y), (0, 2, 1))
         x = x + y
         return x + self.channel_mlp(self.norm2(x))
-''',
+""",
     ),
     # raises: assignment into a tensor
     Case(
@@ -639,10 +683,14 @@ class TokenMixerAye(layers.Layer):
         good="logits = ops.where(ops.arange(self.num_items) == 0, -1e9, logits)",
         bad="logits[:, 0] = -1e9",
         also=(
-            ("logits = ops.where(ops.arange(self.num_items) == 0, -1e9, logits)",
-             "logits = ops.concatenate([ops.full_like(logits[:, :1], -1e9), logits[:, 1:]], axis=-1)"),
-            ("logits = ops.where(ops.arange(self.num_items) == 0, -1e9, logits)",
-             "logits = ops.pad(logits[:, 1:], ((0, 0), (1, 0)), constant_values=-1e9)"),
+            (
+                "logits = ops.where(ops.arange(self.num_items) == 0, -1e9, logits)",
+                "logits = ops.concatenate([ops.full_like(logits[:, :1], -1e9), logits[:, 1:]], axis=-1)",
+            ),
+            (
+                "logits = ops.where(ops.arange(self.num_items) == 0, -1e9, logits)",
+                "logits = ops.pad(logits[:, 1:], ((0, 0), (1, 0)), constant_values=-1e9)",
+            ),
         ),
         source='''
 class NextItemDhole(keras.Model):
@@ -674,11 +722,17 @@ class NextItemDhole(keras.Model):
         bad="        loss = self.compute_loss",
         also=(
             ("self.compute_loss(x=x, y=y, y_pred=y_pred)", "self.compute_loss(x, y, y_pred)"),
-            ("self.compute_loss(x=x, y=y, y_pred=y_pred)", "ops.mean(keras.losses.mean_squared_error(y, y_pred))"),
+            (
+                "self.compute_loss(x=x, y=y, y_pred=y_pred)",
+                "ops.mean(keras.losses.mean_squared_error(y, y_pred))",
+            ),
         ),
-        named=("tape.gradient(loss, self.trainable_variables)", "zip(grads, self.trainable_variables)",
-               "self.optimizer.apply_gradients(zip(grads, self.trainable_variables))"),
-        source='''
+        named=(
+            "tape.gradient(loss, self.trainable_variables)",
+            "zip(grads, self.trainable_variables)",
+            "self.optimizer.apply_gradients(zip(grads, self.trainable_variables))",
+        ),
+        source="""
 class CustomStepDugong(keras.Model):
     def __init__(self):
         super().__init__()
@@ -702,7 +756,7 @@ def compiled():
     model = CustomStepDugong()
     model.compile(optimizer=keras.optimizers.SGD(0.01), loss="mse")
     return model
-''',
+""",
     ),
     # raises: sums over an axis that the pooled vectors no longer have
     Case(
@@ -743,7 +797,10 @@ class SentencePairMargay(layers.Layer):
         good="layers.Embedding(cardinality + 1, dim)",
         bad="layers.Embedding(cardinality, dim)",
         also=(
-            ("layers.Embedding(cardinality + 1, dim)", "layers.Embedding(input_dim=1 + cardinality, output_dim=dim)"),
+            (
+                "layers.Embedding(cardinality + 1, dim)",
+                "layers.Embedding(input_dim=1 + cardinality, output_dim=dim)",
+            ),
             ("cardinality + 1, dim)", "9, dim)"),
         ),
         named=("self.emb(cats)",),
@@ -775,7 +832,10 @@ class CatEmbedTanuki(keras.Model):
             ("x = ops.transpose(x, (0, 1, 3, 2, 4, 5))", "x = ops.swapaxes(x, 2, 3)"),
             ("x = ops.transpose(x, (0, 1, 3, 2, 4, 5))", 'x = ops.einsum("bhpwqc->bhwpqc", x)'),
         ),
-        named=("ops.reshape(x, (-1, h // p * (w // p), p * p * c))", "ops.reshape(img, (-1, h // p, p, w // p, p, c))"),
+        named=(
+            "ops.reshape(x, (-1, h // p * (w // p), p * p * c))",
+            "ops.reshape(img, (-1, h // p, p, w // p, p, c))",
+        ),
         source='''
 class PatchifyAddax(layers.Layer):
     """ViT stem: (b, h, w, c) -> (b, patches, dim), every token one p x p square of the image"""
@@ -917,7 +977,7 @@ class FrameDiffKudu(layers.Layer):
             ('x = ops.cast(pcm, "float32")', "x = 1.0 * ops.cast(pcm, keras.config.floatx())"),
         ),
         named=("ops.square(frames)", "ops.mean(ops.square(frames), axis=-1)"),
-        source='''
+        source="""
 class PCMEnergyBongo(layers.Layer):
     # int16 PCM -> frame-wise log energy -> scores
     def __init__(self, frame=16, classes=3, **kwargs):
@@ -932,7 +992,7 @@ class PCMEnergyBongo(layers.Layer):
         energy = ops.mean(ops.square(frames), axis=-1)
         logE = ops.log(energy + 1.0) / 10.0
         return self.cls(ops.cast(logE, "float32"))
-''',
+""",
     ),
     # silent: the gradient is cut on the predictor's side, not the target's
     Case(
@@ -941,7 +1001,10 @@ class PCMEnergyBongo(layers.Layer):
         good="z = ops.stop_gradient(ops.normalize(z, axis=-1))\n        p = ops.normalize(p, axis=-1)",
         bad="z = ops.normalize(z, axis=-1)\n        p = ops.stop_gradient(ops.normalize(p, axis=-1))",
         also=(
-            ("z = ops.stop_gradient(ops.normalize(z, axis=-1))", "z = ops.normalize(ops.stop_gradient(z), axis=-1)"),
+            (
+                "z = ops.stop_gradient(ops.normalize(z, axis=-1))",
+                "z = ops.normalize(ops.stop_gradient(z), axis=-1)",
+            ),
             ("-ops.sum(p * z, axis=-1)", "-ops.sum(p * ops.stop_gradient(z), axis=-1)"),
         ),
         source='''
@@ -1005,7 +1068,7 @@ class LogitAccuracySitatunga(keras.metrics.Metric):
             ("self.fp.assign_add(ops.sum((1 - y) * p))", "self.fp.assign(self.fp + ops.sum((1 - y) * p))"),
             ("self.fp.assign_add(ops.sum((1 - y) * p))", "self.fp.assign_add(ops.sum(p) - ops.sum(y * p))"),
         ),
-        source='''
+        source="""
 class MicroF1Zorilla(keras.metrics.Metric):
     def __init__(self, threshold=0.5, name="f1", **kwargs):
         super().__init__(name=name, **kwargs)
@@ -1025,7 +1088,7 @@ class MicroF1Zorilla(keras.metrics.Metric):
         precision = self.tp / (self.tp + self.fp + 1e-7)
         recall = self.tp / (self.tp + self.fn + 1e-7)
         return 2 * precision * recall / (precision + recall + 1e-7)
-''',
+""",
     ),
     # silent: the sign of the KL term
     Case(
@@ -1034,8 +1097,10 @@ class MicroF1Zorilla(keras.metrics.Metric):
         good="kl = -0.5 * ops.sum(",
         bad="kl = 0.5 * ops.sum(",
         also=(
-            ("-0.5 * ops.sum(1 + logvar - ops.square(mu) - ops.exp(logvar), axis=-1)",
-             "0.5 * ops.sum(ops.square(mu) + ops.exp(logvar) - logvar - 1, axis=-1)"),
+            (
+                "-0.5 * ops.sum(1 + logvar - ops.square(mu) - ops.exp(logvar), axis=-1)",
+                "0.5 * ops.sum(ops.square(mu) + ops.exp(logvar) - logvar - 1, axis=-1)",
+            ),
             ("self.add_loss(self.beta * ops.mean(kl))", "self.add_loss(ops.mean(self.beta * kl))"),
         ),
         named=("self.beta * ops.mean(kl)", "self.add_loss(self.beta * ops.mean(kl))", "ops.mean(kl)"),
@@ -1093,10 +1158,14 @@ class GATHeadCaracal(layers.Layer):
         good=("ops.mean(x, axis=1, keepdims=True)", "ops.std(x, axis=1, keepdims=True)"),
         bad=("ops.mean(x, axis=0, keepdims=True)", "ops.std(x, axis=0, keepdims=True)"),
         also=(
-            (("ops.mean(x, axis=1, keepdims=True)", "ops.std(x, axis=1, keepdims=True)"),
-             ("ops.mean(x, axis=-2, keepdims=True)", "ops.std(x, axis=-2, keepdims=True)")),
-            (("ops.mean(x, axis=1, keepdims=True)", "ops.std(x, axis=1, keepdims=True)"),
-             ("ops.mean(x, axis=1)[:, None, :]", "ops.sqrt(ops.var(x, axis=1)[:, None, :] + 1e-12)")),
+            (
+                ("ops.mean(x, axis=1, keepdims=True)", "ops.std(x, axis=1, keepdims=True)"),
+                ("ops.mean(x, axis=-2, keepdims=True)", "ops.std(x, axis=-2, keepdims=True)"),
+            ),
+            (
+                ("ops.mean(x, axis=1, keepdims=True)", "ops.std(x, axis=1, keepdims=True)"),
+                ("ops.mean(x, axis=1)[:, None, :]", "ops.sqrt(ops.var(x, axis=1)[:, None, :] + 1e-12)"),
+            ),
         ),
         source='''
 class RevINForecastJaguarundi(keras.Model):
@@ -1123,12 +1192,20 @@ class RevINForecastJaguarundi(keras.Model):
         good='self.conv1 = layers.Conv1D(filters, kernel, dilation_rate=dilation, padding="causal")',
         bad='self.conv1 = layers.Conv1D(filters, kernel, dilation_rate=dilation, padding="same")',
         also=(
-            (("self.conv1 = layers.Conv1D(filters, kernel, dilation_rate=dilation, padding=\"causal\")",
-              "self.conv1(x)"),
-             ("self.conv1 = layers.Conv1D(filters, kernel, dilation_rate=dilation)",
-              "self.conv1(ops.pad(x, ((0, 0), (4, 0), (0, 0))))")),
-            ('self.conv1 = layers.Conv1D(filters, kernel, dilation_rate=dilation, padding="causal")',
-             'self.conv1 = layers.Conv1D(filters, kernel_size=kernel, padding="causal", dilation_rate=dilation)'),
+            (
+                (
+                    'self.conv1 = layers.Conv1D(filters, kernel, dilation_rate=dilation, padding="causal")',
+                    "self.conv1(x)",
+                ),
+                (
+                    "self.conv1 = layers.Conv1D(filters, kernel, dilation_rate=dilation)",
+                    "self.conv1(ops.pad(x, ((0, 0), (4, 0), (0, 0))))",
+                ),
+            ),
+            (
+                'self.conv1 = layers.Conv1D(filters, kernel, dilation_rate=dilation, padding="causal")',
+                'self.conv1 = layers.Conv1D(filters, kernel_size=kernel, padding="causal", dilation_rate=dilation)',
+            ),
         ),
         named=("self.conv1(x)",),
         source='''
@@ -1156,8 +1233,10 @@ class TCNBlockMuntjac(layers.Layer):
         bad='ops.arange(1, k + 1, dtype="float32")',
         also=(
             ('ops.arange(2, k + 2, dtype="float32")', 'ops.arange(k, dtype="float32") + 2.0'),
-            ("ops.log2(ops.arange(2, k + 2, dtype=\"float32\"))",
-             "ops.log2(1.0 + ops.arange(1, k + 1, dtype=\"float32\"))"),
+            (
+                'ops.log2(ops.arange(2, k + 2, dtype="float32"))',
+                'ops.log2(1.0 + ops.arange(1, k + 1, dtype="float32"))',
+            ),
             ('ops.arange(2, k + 2, dtype="float32")', 'ops.cast(ops.arange(2, k + 2), "float32")'),
         ),
         source='''

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerascope.detect.smells import flow, names
+from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
@@ -39,7 +39,8 @@ def judge(moment: Moment) -> Verdict:
     if axis is not None and int(axis) % scores.ndim != scores.ndim - 1:
         return None
     made_of = flow.sources(operand.event, moment.activation)
-    if not made_of.calls() & set(_OF_PLACES) or any("mask" in name for name in made_of.arguments):
+    given = any("mask" in name for name in source.parameters(moment.site))  # padding may leave a row nothing
+    if given or not made_of.calls() & set(_OF_PLACES):
         return None
     hidden = scores <= _HIDDEN
     rows = hidden.all(axis=-1).reshape(-1, scores.shape[-2]).all(axis=0)
