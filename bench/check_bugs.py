@@ -42,6 +42,7 @@ HALVES = (
     "thirteenth",
     "fourteenth",
     "fifteenth",
+    "sixteenth",
     "own",
 )
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}

@@ -510,9 +510,21 @@ BUGS = {
     "ModestUnsaid": _bug(_ready(ModestUnsaid), _ready(Modest), "step-logs", inputs=_rows),
     "Climbs": _bug(_ready(Climbs), _ready(KeepsSmallIndeed), "step-learns", inputs=_rows),
 }
+
+
+def scaled_by_a_lambda():
+    """Keras loads a Python lambda only where that is allowed."""
+    x = keras.Input((5,))
+    inner = keras.Sequential([keras.Input((4,)), layers.Lambda(lambda z: 2.0 * z), layers.Dense(3)])
+    model = keras.Model(x, inner(layers.Lambda(lambda z: ops.tanh(z))(layers.Dense(4)(x))))
+    model.compile("adam", "mse")
+    return model
+
+
 SOUND = {
     "Experts": _bug(None, Experts),
     "Magnified": _bug(None, _ready(Magnified), inputs=_rows),
+    "two lambdas": _bug(None, scaled_by_a_lambda, inputs=lambda: (numbers(8, 5), numbers(8, 3, seed=1))),
     "Alike": _bug(None, Alike, inputs=lambda: (labels(8, 1), 3 * shares(8, 1))),
     "LogVariance": _bug(None, LogVariance, inputs=lambda: (numbers(8, 1), numbers(8, 2))),
     "Asymmetric": _bug(None, Asymmetric, inputs=lambda: (numbers(8, 3), numbers(8, 3, seed=1))),

@@ -682,7 +682,11 @@ class RecallAtK(keras.metrics.Metric):
         y_pred = ops.convert_to_tensor(y_pred)
         mine = ops.take_along_axis(y_pred, y[:, None], axis=1)
         hit = ops.cast(ops.sum(ops.cast(y_pred > mine, "int32"), axis=1) < self.k, "float32")
-        w = ops.ones_like(hit) if sample_weight is None else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        w = (
+            ops.ones_like(hit)
+            if sample_weight is None
+            else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        )
         self.hits.assign_add(ops.sum(hit * w))
         self.asked.assign_add(ops.sum(w))
 
@@ -712,7 +716,11 @@ class SMAPE(keras.metrics.Metric):
         y = ops.reshape(ops.cast(y_true, "float32"), (-1,))
         p = ops.reshape(ops.cast(y_pred, "float32"), (-1,))
         err = ops.divide_no_nan(2.0 * ops.abs(y - p), ops.abs(y) + ops.abs(p))
-        w = ops.ones_like(err) if sample_weight is None else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        w = (
+            ops.ones_like(err)
+            if sample_weight is None
+            else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        )
         self.total.assign_add(ops.sum(err * w))
         self.count.assign_add(self.how_many(err, w))
 
@@ -742,7 +750,9 @@ class MyMeanIoU(keras.metrics.Metric):
     def result(self):
         inter = ops.diagonal(self.table)
         union = ops.sum(self.table, axis=0) + ops.sum(self.table, axis=1) - inter
-        return ops.divide_no_nan(ops.sum(ops.divide_no_nan(inter, union)), ops.sum(ops.cast(union > 0, "float32")))
+        return ops.divide_no_nan(
+            ops.sum(ops.divide_no_nan(inter, union)), ops.sum(ops.cast(union > 0, "float32"))
+        )
 
     def get_config(self):
         return {**super().get_config(), "n": self.n}
@@ -786,7 +796,9 @@ class KappaB(Kappa):
 
         w = None if sample_weight is None else np.asarray(sample_weight).ravel()
         guess = np.asarray(y_pred).argmax(axis=-1)
-        return confusion_matrix(np.asarray(y_true).ravel(), guess, labels=range(self.n), sample_weight=w).astype("float32")
+        return confusion_matrix(
+            np.asarray(y_true).ravel(), guess, labels=range(self.n), sample_weight=w
+        ).astype("float32")
 
 
 # -- models --------------------------------------------------------------------------------------------------------
@@ -1301,7 +1313,11 @@ class MyPerplexity(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y = ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
         p = ops.take_along_axis(ops.cast(y_pred, "float32"), y, axis=1)[:, 0]
-        w = ops.ones_like(p) if sample_weight is None else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        w = (
+            ops.ones_like(p)
+            if sample_weight is None
+            else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        )
         self.nll.assign_add(-ops.sum(w * ops.log(ops.clip(p, 1e-7, 1.0))))
         self.words.assign_add(ops.sum(w))
 
@@ -1333,7 +1349,9 @@ class Distiller(StepNet):
 
 def siamese():
     left, right = keras.Input((5,)), keras.Input((5,))
-    encoder = keras.Sequential([keras.Input((5,)), layers.Dense(6, activation="tanh"), layers.Dense(3, use_bias=False)])
+    encoder = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(6, activation="tanh"), layers.Dense(3, use_bias=False)]
+    )
     gap = layers.Subtract()([encoder(left), encoder(right)])
     return keras.Model([left, right], layers.Dense(1, activation="sigmoid")(ops.square(gap)))
 
@@ -1411,7 +1429,13 @@ BUGS = {
         inputs=one(4, 5),
     ),
     "DropPath": bug(
-        lambda: DropPathB(0.5), lambda: DropPath(0.5, seed=3), "training-noise", "compiled", "in-models", inputs=one(12, 5), backends=("jax",)
+        lambda: DropPathB(0.5),
+        lambda: DropPath(0.5, seed=3),
+        "training-noise",
+        "compiled",
+        "in-models",
+        inputs=one(12, 5),
+        backends=("jax",),
     ),
     "RingDifference": bug(RingDifferenceB, RingDifference, "batch-independence", inputs=one(4, 6)),
     "AdditivePool": bug(
@@ -1462,11 +1486,13 @@ BUGS = {
         inputs=lambda: (token_ids(4, 6, 20),),
     ),
     "MuteChannel": bug(
-        lambda: MuteChannelB(1), lambda: MuteChannel(1), "inputs-unchanged", inputs=one(4, 5), backends=("torch",)
+        lambda: MuteChannelB(1),
+        lambda: MuteChannel(1),
+        "inputs-unchanged",
+        inputs=one(4, 5),
+        backends=("torch",),
     ),
-    "VNetDice": bug(
-        VNetDiceB, VNetDice, "loss-finite", inputs=lesions
-    ),
+    "VNetDice": bug(VNetDiceB, VNetDice, "loss-finite", inputs=lesions),
     "Brier": bug(BrierB, Brier, "loss-gradient", inputs=lambda: (one_hot(6, 3), distribution(6, 3, seed=1))),
     "StockLoss": bug(
         lambda: StockLossB(3.0, 1.0, reduction="sum"),
@@ -1474,7 +1500,13 @@ BUGS = {
         "loss-config",
         inputs=lambda: (numbers(6, 2), numbers(6, 2, seed=1)),
     ),
-    "FadeIn": bug(FadeInB, FadeIn, "loss-repeatable", "loss-compiled", inputs=lambda: (numbers(6, 2), numbers(6, 2, seed=1))),
+    "FadeIn": bug(
+        FadeInB,
+        FadeIn,
+        "loss-repeatable",
+        "loss-compiled",
+        inputs=lambda: (numbers(6, 2), numbers(6, 2, seed=1)),
+    ),
     "Charbonnier": bug(
         CharbonnierB,
         Charbonnier,
@@ -1529,7 +1561,9 @@ BUGS = {
         inputs=normal_xy(),
         backends=STEPS,
     ),
-    "FineTune": bug(compiled(FineTuneB), compiled(FineTune), "step-frozen", inputs=normal_xy(), backends=STEPS),
+    "FineTune": bug(
+        compiled(FineTuneB), compiled(FineTune), "step-frozen", inputs=normal_xy(), backends=STEPS
+    ),
     "HalvesNet": bug(
         compiled(HalvesNetB), compiled(HalvesNet), "step-iterations", inputs=normal_xy(), backends=STEPS
     ),
@@ -1569,7 +1603,8 @@ SOUND = {
     "ResBlock": good(lambda: ResBlock(3), one(4, 5, 5, 2)),
     "FiLM": good(FiLM, lambda: ([numbers(4, 5), numbers(4, 3, seed=1)],)),
     "DropIds": good(
-        DropIds, lambda: ({"id": numbers(4, 1), "item": numbers(4, 3, seed=1), "user": numbers(4, 2, seed=2)},)
+        DropIds,
+        lambda: ({"id": numbers(4, 1), "item": numbers(4, 3, seed=1), "user": numbers(4, 2, seed=2)},),
     ),
     "Backwards": good(Backwards, one(4, 5, 3)),
     "ResponseNorm": good(ResponseNorm, one(3, 4, 4, 2)),

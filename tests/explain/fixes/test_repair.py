@@ -51,7 +51,7 @@ QUICK = (
     # what a reshape takes, widths of a padding, parts for names, states of a layer, a mask that is not given
     "FluoriteGenerator", "GalenaDelta", "KyaniteLSTMStep", "VarisciteSummary", "XenotimePooling",
     # one unlike its likes, a list computed with, a metric's variable, vectors in one axis,
-    # a batch as large as an axis, what a like call has added, a size written twice, a crop, no such axis, places from one
+    # a batch as large as an axis, what a like call has, a size written twice, a crop, no such axis, places from one
     "TverskyGenet", "QuantileMarten", "ConfusionKowari", "EmbedConcatKouprey",
     "DotAttnMuskox", "LogStepGoa", "MultiHeadBanteng", "TinyUNetKakapo", "SentencePairMargay", "ndcg_potoroo",
     # a choice that is not summed, a mask against its text, scores above one half, variances and divergences, patches
