@@ -80,7 +80,9 @@ def _cropped(
                 within = ", ".join(
                     f": {context.atom(other)}.shape[{axis}]" for axis in range(1, len(shape) - 1)
                 )
-                yield context.swap(0.8, part, f"{context.atom(part)}[:, {within}]")
+                yield context.swap(
+                    0.8 if len(shape) == 4 else 1.5, part, f"{context.atom(part)}[:, {within}]"
+                )
 
 
 def _repeated(
