@@ -45,12 +45,15 @@ def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
 def perturb(obj: Any, seed: int, size: float = 0.1) -> None:
     """Changes every weight a little, so that none has the value it is made with: zeros and ones hide mistakes.
 
-    What is positive stays positive, as variances must. Seeds and integers are left alone.
+    What is positive stays positive, as variances must. Seeds and integers are left alone, but for bytes that are all
+    zero: a quantised layer that is made again has such a kernel, and nothing goes through it.
     """
     draw = np.random.default_rng(seed)
     seeds = {id(variable) for variable in seed_variables(obj, global_too=False)}
     for variable in list(getattr(obj, "weights", ()) or getattr(obj, "variables", ())):
         value = keras.ops.convert_to_numpy(variable.value)
+        if str(variable.dtype) in ("int8", "uint8") and not value.any():
+            variable.assign(draw.integers(1, 127, value.shape).astype(str(variable.dtype)))
         if id(variable) in seeds or not keras.backend.is_float_dtype(variable.dtype):
             continue
         value = np.asarray(value, "float32")

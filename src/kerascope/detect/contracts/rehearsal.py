@@ -11,7 +11,7 @@ import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._backends.driven import losses_differentiated
-from kerascope._keras import alone, objects, training
+from kerascope._keras import alone, modes, objects, training
 from kerascope.detect.contracts import rehearsal_losses
 from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import Skip
@@ -113,11 +113,12 @@ def _observe(case: Case) -> Observed | Skip:
     args, kwargs = case.inputs(SIZE)
     if len(args) != 1 or kwargs:
         return Skip("a training step calls the model with one argument")
-    if training.has_call(model):
-        model(*args)
-    with training.rehearsal(model):
-        y = next(rehearsal_losses.targets(case, model, args[0]), None)
-        return Rehearsal(model, args[0], y, case).run()
+    with modes.forgetful(model):
+        if training.has_call(model):
+            model(*args)
+        with training.rehearsal(model):
+            y = next(rehearsal_losses.targets(case, model, args[0]), None)
+            return Rehearsal(model, args[0], y, case).run()
 
 
 class Rehearsal:
