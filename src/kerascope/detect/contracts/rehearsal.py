@@ -28,7 +28,8 @@ class Observed:
     `eager` and `compiled` hold the values after one step and after two, from the same start, `late` those after `STEPS`
     steps, as some steps gather the gradients of several batches before they move. `again` is a second
     try of the first step. `called` are the values after a call in training, without a step. `gradients` and `reach`
-    are the gradients of the loss and of the output for the trainable variables, zeros where there is none.
+    are the gradients of the loss and of the output for the trainable variables, zeros where there is none; `reached` says
+    which of them the loss has a gradient for, be it zero by chance.
     `losses` are the true loss before and after `STEPS` steps on one batch. `weighted` are the values after a step in
     which two samples weigh 0, for two choices of these samples; `regularized` those after a step without and with a
     strong regularizer, and `regularizes` the name of the variable that had it. `reseeded` are those after one step with
@@ -61,6 +62,7 @@ class Observed:
     shape: tuple[int, ...] = ()
     gradients: Values | None = None
     reach: Values | None = None
+    reached: list[bool] = dataclasses.field(default_factory=list)
     loss: float | None = None
     losses: tuple[float, float] | None = None
     weighted: tuple[Values, Values] | None = None
@@ -268,6 +270,7 @@ class Rehearsal:
         trainable = list(model.trainable_variables)
         value, found, _ = backend.gradients(lambda: training.loss(model, self.x, self.y), trainable)
         self.seen.loss, self.seen.gradients = float(value), self.filled(found)
+        self.seen.reached = rehearsal_losses.reached(self)
         self.reset()
         _, found, _ = backend.gradients(
             lambda: rehearsal_losses.probe(model(self.x, training=True)), trainable

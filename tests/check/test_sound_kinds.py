@@ -1,0 +1,82 @@
+"""Sound code of sorts that were once a false alarm: what cancels out, goes on, or comes without values."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import kerascope
+
+pytestmark = pytest.mark.backend
+register = keras.saving.register_keras_serializable("kerascope_sound_kinds")
+
+
+def broken(found):
+    return {finding.kind for finding in found.findings}
+
+
+def test_a_layer_that_goes_on_where_its_last_call_ended_is_sound():
+    layer = layers.GRU(3, stateful=True, return_sequences=True)
+    names = ("builds", "batch-sizes", "tracked-state", "batch-independence", "masks", "save-and-load")
+    assert kerascope.check(layer, (3, 4, 2), only=names).findings == ()
+    assert layer.stateful  # the user's own stays as it is
+
+
+def test_so_is_a_model_of_such_layers_and_its_step():
+    model = keras.Sequential(
+        [keras.Input((4, 2), batch_size=2), layers.SimpleRNN(3, stateful=True), layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    x, y = np.ones((2, 4, 2), "float32"), np.ones((2, 1), "float32")
+    assert broken(kerascope.check(model, x, y, only=("builds", "batch-sizes", "step-runs"))) == set()
+    assert model.layers[0].stateful
+
+
+class CancelsItsShift(layers.Layer):
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 4))
+        self.shift = self.add_weight(shape=(1,))
+
+    def call(self, x):
+        h = ops.matmul(x, self.kernel) + self.shift
+        return ops.cast(ops.cast(h - ops.flip(h, axis=-1), "float16"), "float32")  # the rounding is gone, too
+
+
+def test_a_shift_that_a_difference_cancels_is_not_left_over():
+    assert broken(kerascope.check(CancelsItsShift(), (3, 6), only=("builds", "gradients-reach"))) == set()
+
+
+class ForgetsItsShift(CancelsItsShift):
+    def call(self, x):
+        return ops.matmul(x, self.kernel)
+
+
+def test_one_that_nothing_uses_is():
+    assert broken(kerascope.check(ForgetsItsShift(), (3, 6), only=("builds", "gradients-reach"))) == {
+        "gradients-reach"
+    }
+
+
+def test_a_quantised_layer_has_a_kernel_when_it_is_made_again():
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4), layers.Dense(2)])
+    for layer in model.layers:
+        layer.quantize("int8")
+    assert broken(kerascope.check(model, (3, 8), only=("builds", "gradients-reach"))) == set()
+
+
+class AbsoluteError(keras.Model):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(ops.abs(y - y_pred))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_that_cancel_out_in_four_samples_are_a_gradient(seed):
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((5,))
+    model = AbsoluteError(inputs, layers.Dense(1)(inputs))
+    model.compile("sgd")
+    draw = np.random.default_rng(seed)
+    x, y = draw.normal(size=(8, 5)).astype("float32"), draw.normal(size=(8, 1)).astype("float32")
+    assert broken(kerascope.check(model, x, y, seed=seed, only=("step-runs", "step-updates"))) == set()
