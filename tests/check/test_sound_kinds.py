@@ -80,3 +80,34 @@ def test_signs_that_cancel_out_in_four_samples_are_a_gradient(seed):
     draw = np.random.default_rng(seed)
     x, y = draw.normal(size=(8, 5)).astype("float32"), draw.normal(size=(8, 1)).astype("float32")
     assert broken(kerascope.check(model, x, y, seed=seed, only=("step-runs", "step-updates"))) == set()
+
+
+NUMBERS = np.random.default_rng(0).uniform(0.05, 0.95, (2, 16)).astype("float32")
+LABELS = np.array([0, 1] * 8, "float32")
+
+
+def error(y_true, y_pred):
+    return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+
+
+def error_of_all(y_true, y_pred):
+    return ops.mean(ops.abs(y_true - y_pred))
+
+
+def test_numbers_without_a_last_axis_are_what_scikit_learn_takes():
+    def crossentropy(y_true, y_pred):
+        assert y_true.ndim == y_pred.ndim == 1
+        return -np.mean(y_true * np.log(y_pred) + (1 - y_true) * np.log(1 - y_pred))
+
+    loss = keras.losses.BinaryCrossentropy()
+    assert kerascope.check(loss, LABELS, NUMBERS[0], reference=crossentropy).findings == ()
+    metric = keras.metrics.MeanSquaredError()
+    found = kerascope.check(metric, *NUMBERS, reference=lambda a, b: np.mean((a - b) ** 2))
+    assert found.findings == ()
+    assert kerascope.check(error, *NUMBERS, reference=lambda a, b: np.abs(a - b)).findings == ()
+
+
+def test_and_what_is_wrong_with_them_is_still_found():
+    assert broken(kerascope.check(error_of_all, *NUMBERS)) == {"loss-per-sample"}
+    found = kerascope.check(error, *NUMBERS, reference=lambda a, b: 2 * np.abs(a - b), fixes=False)
+    assert broken(found) == {"loss-reference"}

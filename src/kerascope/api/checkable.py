@@ -69,8 +69,11 @@ def _prepared(
     if kind == "optimizer" or kinds == ("builder",):
         return [Subject(kind, name, make)], kinds
     if inputs or kwargs:
+        from kerascope.detect.contracts import pairs
+
         described = _described(obj, inputs, kwargs, kinds, make)
-        return [dataclasses.replace(described, kind=kind, name=name, make=make, run=run)], kinds
+        described = dataclasses.replace(described, kind=kind, name=name, make=make, run=run)
+        return [pairs.widened(described) if kind in ("loss", "metric") else described], kinds
     known = alone.input_specs(obj, InputSpec) if make is not None else None
     if known is not None:
         return [Subject(kind, name, make, known, {}, run)], kinds

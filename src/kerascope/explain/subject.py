@@ -83,7 +83,8 @@ class Subject:
     it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `batch` is the batch
     size of the inputs that were given, None where that is open. `unknown` are the sizes that stand for unknown ones
     other than the batch, with their names. `targets` are what a model is trained towards, None where it is not said.
-    `guessed` says that the arguments were found by trying.
+    `guessed` says that the arguments were found by trying, `flat` that targets and predictions were given without their
+    last axis, of size 1.
     """
 
     kind: str
@@ -96,6 +97,7 @@ class Subject:
     unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
     targets: Any = None
     guessed: bool = False
+    flat: bool = False
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments for a batch of this size, as tensors of the backend."""

@@ -208,7 +208,8 @@ def reference(case: Case) -> Iterator[Finding]:
         raise Skip("no reference was given")
     for seed in range(3):
         pair = typical(case, 5, seed)
-        want = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64")
+        given = (array.ravel() if case.subject.flat else array for array in (pair.y_true, pair.y_pred))
+        want = np.asarray(case.reference(*given), "float64")
         got = values(case, pair) if want.ndim else reduced(case.fresh(), pair)
         if got.shape != want.shape or not close(got, want, 1e-3, NOTHING):
             yield case.broken(

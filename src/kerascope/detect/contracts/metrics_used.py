@@ -129,7 +129,8 @@ def reference(case: Case) -> Iterator[Finding]:
         raise Skip("no reference was given")
     for seed in range(3):
         pair = samples(case, seed)
-        wanted = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64").ravel()
+        given = (array.ravel() if case.subject.flat else array for array in (pair.y_true, pair.y_pred))
+        wanted = np.asarray(case.reference(*given), "float64").ravel()
         got = updated(case.fresh(), pair, (4, 2))
         if got.shape != wanted.shape or not close(wanted, got, 1e-3, NOTHING):
             yield case.broken(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from kerascope._keras import objects
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import Skip
 from kerascope.explain.subject import BATCH as B
-from kerascope.explain.subject import InputSpec
+from kerascope.explain.subject import InputSpec, Subject
 from kerascope.values import Severity
 
 LARGE = 100.0
@@ -255,6 +256,37 @@ def guess(make: Callable[[], Any], kind: str) -> tuple[InputSpec, InputSpec]:
         if np.isfinite(value).all() and per_sample:
             return specs
     return runs[0] if runs else CANDIDATES[0]
+
+
+def widened(about: Subject) -> Subject:
+    """Returns the subject of a loss or metric with an axis of size 1 more, where one number a sample was given.
+
+    A model's output has such an axis, and what takes its mean over the last one needs it.
+    """
+    specs = about.args
+    if about.make is None or len(specs) != 2 or any(getattr(one, "shape", ()) != (B,) for one in specs):
+        return about
+    wide = tuple(dataclasses.replace(spec, shape=(B, 1)) for spec in specs)
+    try:
+        if about.kind == "loss":
+            better = _results(about, wide)[0].shape[:1] in ((), (BATCH,))
+        else:
+            better = not close(*_results(about, specs)) and close(*_results(about, wide))
+    except Exception:  # what it raises is for the contracts to say
+        return about
+    return dataclasses.replace(about, args=wide, flat=True) if better else about
+
+
+def _results(about: Subject, specs: Sequence[InputSpec]) -> list[np.ndarray]:
+    """Returns what comes of a batch, and what comes of it in two parts where the object is a metric."""
+    arrays = [spec.array(BATCH, np.random.default_rng(place)) for place, spec in enumerate(specs)]
+    found = []
+    for parts in ((slice(None),), (slice(2), slice(2, None))):
+        assert about.make is not None
+        one = about.make()
+        results = [about.call(one, [objects.to_tensor(a[part]) for a in arrays], {}) for part in parts]
+        found.append(objects.to_numpy(objects.flatten(results[-1])[0]))
+    return found
 
 
 def close(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-4, least: float = 0.0) -> bool:

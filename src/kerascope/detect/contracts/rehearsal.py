@@ -28,8 +28,8 @@ class Observed:
     `eager` and `compiled` hold the values after one step and after two, from the same start, `late` those after `STEPS`
     steps, as some steps gather the gradients of several batches before they move. `again` is a second
     try of the first step. `called` are the values after a call in training, without a step. `gradients` and `reach`
-    are the gradients of the loss and of the output for the trainable variables, zeros where there is none; `reached` says
-    which of them the loss has a gradient for, be it zero by chance.
+    are the gradients of the loss and of the output for the trainable variables, zeros where there is none; `reached`
+    says which of them the loss has a gradient for, be it zero by chance.
     `losses` are the true loss before and after `STEPS` steps on one batch. `weighted` are the values after a step in
     which two samples weigh 0, for two choices of these samples; `regularized` those after a step without and with a
     strong regularizer, and `regularizes` the name of the variable that had it. `reseeded` are those after one step with
