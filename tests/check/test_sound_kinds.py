@@ -108,6 +108,23 @@ def test_numbers_without_a_last_axis_are_what_scikit_learn_takes():
 
 
 def test_and_what_is_wrong_with_them_is_still_found():
-    assert broken(kerascope.check(error_of_all, *NUMBERS)) == {"loss-per-sample"}
+    assert broken(kerascope.check(error_of_all, *NUMBERS, fixes=False)) == {"loss-per-sample"}
     found = kerascope.check(error, *NUMBERS, reference=lambda a, b: 2 * np.abs(a - b), fixes=False)
     assert broken(found) == {"loss-reference"}
+
+
+def test_texts_are_taken_from_those_that_were_given():
+    lookup = layers.StringLookup()
+    lookup.adapt(["mat", "cat", "mat"])
+    found = kerascope.check(lookup, np.array([["cat", "mat"], ["dog", "cat"]]))
+    assert found.findings == ()
+    assert {row.name: row.outcome for row in found.contracts}["builds"] == "kept"
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="no other backend has texts in a model")
+def test_so_they_are_for_a_model_with_a_vocabulary():
+    vectors = layers.TextVectorization(10, output_sequence_length=4)
+    vectors.adapt(["the cat", "the mat"])
+    words = keras.Input((1,), dtype="string")
+    model = keras.Model(words, layers.Embedding(10, 3)(vectors(words)))
+    assert kerascope.check(model, np.array([["the cat"], ["a dog"]])).findings == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -84,9 +85,13 @@ def settle(obj: Any) -> None:
 
 
 def adapted(obj: Any) -> list[Any]:
-    """Returns the layers of an object, itself included, that have an `adapt` and are built."""
+    """Returns the layers of an object, itself included, that have an `adapt`, and are built or have a vocabulary."""
     layers = obj._flatten_layers() if isinstance(obj, keras.layers.Layer) else ()
-    return [one for one in layers if callable(getattr(one, "adapt", None)) and one.built]
+    return [
+        one
+        for one in layers
+        if callable(getattr(one, "adapt", None)) and (one.built or hasattr(one, "get_vocabulary"))
+    ]
 
 
 def adapt_as(made: Any, like: Any) -> None:
@@ -96,7 +101,9 @@ def adapt_as(made: Any, like: Any) -> None:
         return
     learnt = {id(layer) for layer in adapted(like)}
     for one, other in pairs:
-        if id(other) in learnt and (one.built or build_as_loaded(one, other)):
+        if id(other) in learnt and (
+            hasattr(other, "get_vocabulary") or one.built or build_as_loaded(one, other)
+        ):
             _read_again(one, other)
 
 
@@ -105,6 +112,9 @@ def _read_again(layer: Any, source: Any) -> None:
     with contextlib.suppress(Exception):  # saving and loading have a contract of their own
         source.save_own_variables(store)
         layer.load_own_variables({name: keras.ops.convert_to_numpy(value) for name, value in store.items()})
+    with contextlib.suppress(Exception), tempfile.TemporaryDirectory() as folder:  # such as a vocabulary
+        source.save_assets(folder)
+        layer.load_assets(folder)
 
 
 def seed_variables(obj: Any, global_too: bool = True) -> list[Any]:
@@ -342,6 +352,7 @@ def maker(obj: Any) -> Callable[[], Any] | None:
 
         def clone() -> Any:
             other = keras.models.clone_model(obj)
+            adapt_as(other, obj)
             if compiled is not None:
                 other.compile_from_config(compiled)
             return other

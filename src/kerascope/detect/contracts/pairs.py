@@ -277,7 +277,7 @@ def widened(about: Subject) -> Subject:
     return dataclasses.replace(about, args=wide, flat=True) if better else about
 
 
-def _results(about: Subject, specs: Sequence[InputSpec]) -> list[np.ndarray]:
+def _results(about: Subject, specs: Sequence[InputSpec]) -> tuple[np.ndarray, np.ndarray]:
     """Returns what comes of a batch, and what comes of it in two parts where the object is a metric."""
     arrays = [spec.array(BATCH, np.random.default_rng(place)) for place, spec in enumerate(specs)]
     found = []
@@ -286,7 +286,7 @@ def _results(about: Subject, specs: Sequence[InputSpec]) -> list[np.ndarray]:
         one = about.make()
         results = [about.call(one, [objects.to_tensor(a[part]) for a in arrays], {}) for part in parts]
         found.append(objects.to_numpy(objects.flatten(results[-1])[0]))
-    return found
+    return found[0], found[1]
 
 
 def close(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-4, least: float = 0.0) -> bool:
