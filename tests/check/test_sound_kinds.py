@@ -128,3 +128,44 @@ def test_so_they_are_for_a_model_with_a_vocabulary():
     words = keras.Input((1,), dtype="string")
     model = keras.Model(words, layers.Embedding(10, 3)(vectors(words)))
     assert kerascope.check(model, np.array([["the cat"], ["a dog"]])).findings == ()
+
+
+class BaseLayer(layers.Layer):
+    def call(self, x):
+        raise NotImplementedError
+
+
+class BaseLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        raise NotImplementedError("say how far apart they are")
+
+
+class BaseMetric(keras.metrics.Metric):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        raise NotImplementedError()
+
+
+@pytest.mark.parametrize("base", [BaseLayer, BaseLoss, BaseMetric])
+def test_a_class_that_leaves_its_method_to_others_is_noted(base):
+    found = kerascope.check(base)
+    assert found.ok
+    assert "leaves it to the classes derived from it" in found.findings[0].title
+
+
+class NamesWords(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.words = layers.Embedding(50, 6)
+
+    def build(self, shape):
+        self.words.build(shape)
+
+    def call(self, x):
+        return self.words(x)
+
+
+def test_without_inputs_an_embedding_is_given_numbers_of_words():
+    assert broken(kerascope.check(NamesWords, only=("builds", "gradients-finite"))) == set()
+    from kerascope.detect.contracts.inputs import guesses
+
+    assert guesses(NamesWords)[0][0].dtype == "int32"

@@ -250,6 +250,13 @@ def parts_of(obj: Any) -> list[Any]:
     return [obj, *obj._flatten_layers(include_self=False, recursive=True)]
 
 
+def looks_up(obj: Any) -> bool:
+    """Tells whether there is an Embedding in an object: it takes floats, too, and means numbers of words."""
+    return isinstance(obj, keras.layers.Layer) and any(
+        isinstance(layer, keras.layers.Embedding) for layer in obj._flatten_layers()
+    )
+
+
 def is_built(obj: Any) -> bool:
     """Tells whether a layer or model has its weights."""
     return bool(getattr(obj, "built", True))

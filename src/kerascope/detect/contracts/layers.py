@@ -89,8 +89,21 @@ def deterministic_inference(case: Case) -> Iterator[Finding]:
         "the layer was called.",
         evidence=[Evidence("largest difference", apart)],
         location=place(culprit, case),
-        fixes=["Hand the mode on: def call(self, x, training=False) and self.dropout(x, training=training)."],
+        fixes=[_in_training_only(case)],
     )
+
+
+def _in_training_only(case: Case) -> str:
+    """Returns what to do about a call in inference that writes to a weight, or else about one that draws."""
+    instance, one = case.built(), base(case)
+    restore(case)
+    weights = [v for v in getattr(instance, "weights", ()) if str(v.dtype).startswith(("float", "bfloat"))]
+    before = alone.values(weights)
+    case.run(instance, one.args, one.kwargs, training=False)
+    for weight, old, new in zip(weights, before, alone.values(weights), strict=True):
+        if not np.array_equal(old, new, equal_nan=True):
+            return f"Change {weight.name} in training only: def call(self, x, training=False), and `if training:`."
+    return "Hand the mode on: def call(self, x, training=False) and self.dropout(x, training=training)."
 
 
 @contract("batch-independence", kinds=CALLS, after=("builds", "inputs-unchanged", "python-state"))

@@ -163,7 +163,23 @@ def run_contracts(case: Case, only: Sequence[str] | None = None) -> Outcome:
             continue
         _run(one, case, outcome)
     _tidy(outcome)
+    if case.subject.guessed:
+        outcome.findings = [_of_a_base(case, finding) for finding in outcome.findings]
     return outcome
+
+
+def _of_a_base(case: Case, finding: Finding) -> Finding:
+    """Returns the finding, or a note for a class whose own method is there to be overridden."""
+    code = (finding.location.code if finding.location else None) or ""
+    if not _error(finding).startswith("NotImplementedError") or "raise NotImplementedError" not in code:
+        return finding
+    return dataclasses.replace(
+        finding,
+        title=f"{case.subject.name} leaves it to the classes derived from it what it does",
+        explanation="Its own method raises NotImplementedError. What can be checked are those classes.",
+        severity="note",
+        fixes=(),
+    )
 
 
 _STATE = (
