@@ -169,3 +169,32 @@ def test_without_inputs_an_embedding_is_given_numbers_of_words():
     from kerascope.detect.contracts.inputs import guesses
 
     assert guesses(NamesWords)[0][0].dtype == "int32"
+
+
+@register
+class BuildsOneOfTwo(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first, self.second = layers.Dense(4), layers.Dense(4)
+
+    def build(self, shape):
+        self.first.build(shape)
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+@register
+class BuildsBoth(BuildsOneOfTwo):
+    def build(self, shape):
+        super().build(shape)
+        self.second.build((*shape[:-1], 4))
+
+
+def test_a_layer_that_build_leaves_to_the_first_call_is_noted_and_the_rest_judged():
+    names = ("builds", "build-creates-all", "config")
+    found = kerascope.check(BuildsOneOfTwo(), (3, 6), only=names)
+    assert [(one.kind, one.severity) for one in found.findings] == [("build-creates-all", "note")]
+    assert "build second" in found.findings[0].title
+    assert {row.name: row.outcome for row in found.contracts}["config"] == "kept"
+    assert kerascope.check(BuildsBoth(), (3, 6), only=names).findings == ()

@@ -96,6 +96,13 @@ class Outcome:
         """The names of the contracts that were found broken, each once."""
         return list(dict.fromkeys(finding.kind for finding in self.findings))
 
+    @property
+    def in_the_way(self) -> set[str]:
+        """The names of those without which others cannot be judged; what works in a model is none, though noted."""
+        return {
+            one.kind for one in self.findings if (one.kind, one.severity) != ("build-creates-all", "note")
+        }
+
 
 _contracts: dict[str, Contract] = {}
 
@@ -233,7 +240,7 @@ def _reason_to_skip(one: Contract, case: Case, outcome: Outcome, judged: set[str
     if one.name in case.allow:
         return ALLOWED
     for name in one.after:
-        if name in judged and (name in outcome.broken or name in outcome.blocked):
+        if name in judged and (name in outcome.in_the_way or name in outcome.blocked):
             return f"cannot be judged without `{name}`"
     if one.name not in _OF_TEXTS and any(spec.words for spec in case.subject.specs()):
         return "no other texts are made up than those that were given"
