@@ -198,3 +198,42 @@ def test_a_layer_that_build_leaves_to_the_first_call_is_noted_and_the_rest_judge
     assert "build second" in found.findings[0].title
     assert {row.name: row.outcome for row in found.contracts}["config"] == "kept"
     assert kerascope.check(BuildsBoth(), (3, 6), only=names).findings == ()
+
+
+class Draws(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator(1)
+
+
+class DrawsALatentCode(Draws):
+    def call(self, x):
+        mean, log_variance = ops.split(x, 2, axis=-1)
+        return mean + ops.exp(log_variance / 2) * keras.random.normal(
+            ops.shape(mean), seed=self.seed_generator
+        )
+
+
+class AddsNoise(Draws):
+    def call(self, x):
+        return x + 0.1 * keras.random.normal(ops.shape(x), seed=self.seed_generator)
+
+
+class MultipliesByNoise(Draws):
+    def call(self, x):
+        return x * (1 + 0.1 * keras.random.normal(ops.shape(x), seed=self.seed_generator))
+
+
+class MayDropAll(Draws):
+    def call(self, x):
+        kept = keras.random.uniform((ops.shape(x)[0], 1), seed=self.seed_generator) < 0.95
+        return x * ops.cast(kept, x.dtype)
+
+
+@pytest.mark.parametrize(
+    ("layer", "severity"),
+    [(DrawsALatentCode, "note"), (AddsNoise, "fault"), (MultipliesByNoise, "fault"), (MayDropAll, "fault")],
+)
+def test_a_sampler_is_told_from_noise_that_is_left_on(layer, severity):
+    found = kerascope.check(layer(), (3, 6), only=("builds", "deterministic-inference"), fixes=False)
+    assert [(one.kind, one.severity) for one in found.findings] == [("deterministic-inference", severity)]
