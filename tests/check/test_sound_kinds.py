@@ -237,3 +237,15 @@ class MayDropAll(Draws):
 def test_a_sampler_is_told_from_noise_that_is_left_on(layer, severity):
     found = kerascope.check(layer(), (3, 6), only=("builds", "deterministic-inference"), fixes=False)
     assert [(one.kind, one.severity) for one in found.findings] == [("deterministic-inference", severity)]
+
+
+def hits(y_true, y_pred):
+    return ops.cast(ops.equal(y_true, ops.argmax(y_pred, axis=-1)), "float32")
+
+
+def test_a_function_that_is_not_registered_is_what_is_to_be_mended():
+    metric = keras.metrics.MeanMetricWrapper(hits)
+    labels, shares = np.array([0, 1, 2, 1]), np.full((4, 3), 1 / 3, "float32")
+    found = kerascope.check(metric, labels, shares, only=("metric-runs", "metric-config")).findings
+    assert [one.kind for one in found] == ["metric-config"]
+    assert "register_keras_serializable() above the function" in found[0].fixes[0].description

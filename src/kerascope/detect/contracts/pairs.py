@@ -303,6 +303,18 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
     return close(a, b, 1e-6)
 
 
+def to_be_revived(error: Exception) -> str:
+    """Returns what to do about a configuration that nothing can be made of."""
+    if "Could not locate" in str(error):
+        return (
+            "Put @keras.saving.register_keras_serializable() above the function or class that is named here."
+        )
+    return (
+        "Take **kwargs in __init__, hand it to super().__init__(**kwargs), and return your own arguments from "
+        "get_config() beside super().get_config()."
+    )
+
+
 def first_of(names: Sequence[str]) -> str:
     """Returns the first name, or one that stands for it."""
     return names[0] if names else "argument"
