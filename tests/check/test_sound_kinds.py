@@ -249,3 +249,20 @@ def test_a_function_that_is_not_registered_is_what_is_to_be_mended():
     found = kerascope.check(metric, labels, shares, only=("metric-runs", "metric-config")).findings
     assert [one.kind for one in found] == ["metric-config"]
     assert "register_keras_serializable() above the function" in found[0].fixes[0].description
+
+
+def angle(y_true, y_pred):
+    return 1.0 + keras.losses.cosine_similarity(y_true, y_pred, axis=-1)
+
+
+def length(y_true, y_pred):
+    return ops.sqrt(ops.sum(ops.square(y_true - y_pred), axis=-1))
+
+
+def test_an_angle_without_a_slope_at_nothing_is_no_fault():
+    names = ("loss-batch-sizes", "loss-finite")
+    assert not [one for one in kerascope.check(angle, (4, 3), only=names).findings if one.severity == "fault"]
+    assert kerascope.check(length, (4, 3), only=names, fixes=False).findings[0].severity in (
+        "fault",
+        "warning",
+    )
