@@ -118,7 +118,7 @@ def kerascope_check(request: pytest.FixtureRequest) -> Callable[..., Check]:
         result = _checked(request.node, subject, *inputs, **options)
         _as_subtests(request, result)
         if not result.ok:
-            raise CheckFailed(f"\n{result!r}")
+            raise CheckFailed(repr(result).lstrip())  # pytest shows the first line in its summary
         return result
 
     return check

@@ -94,3 +94,14 @@ def test_nothing_is_tried_when_it_is_not_wanted():
     found = kerascope.check(RootOfWhatMayBeZero(), (3, 4), only=["loss-finite"], fixes=False)
     [finding] = found.findings
     assert not any(fix.verified for fix in finding.fixes)
+
+
+def dice_loss(y_true, y_pred):
+    both = ops.sum(y_true * y_pred)
+    return 1 - (2 * both + 1) / (ops.sum(y_true) + ops.sum(y_pred) + 1)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the source is the same everywhere")
+def test_sums_that_belong_together_get_their_axis_together():
+    found = kerascope.check(dice_loss, (8, 6), (8, 6), only=("loss-batch-sizes", "loss-per-sample"))
+    assert patch(found, "loss-per-sample").count("axis=-1") == 3

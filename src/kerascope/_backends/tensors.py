@@ -272,6 +272,19 @@ def array_of(value: Any) -> np.ndarray | None:
     return array.astype(np.float32)
 
 
+def words_of(value: Any) -> tuple[str, ...]:
+    """Returns the different texts in a tensor, none for one of numbers."""
+    inner = unwrapped(value)
+    if "str" not in dtype(inner) and "object" not in dtype(inner):
+        return ()
+    try:
+        found = np.asarray(inner).ravel().tolist()
+    except (TypeError, ValueError, NotImplementedError):  # ragged, or without values
+        return ()
+    words = (one.decode(errors="replace") if isinstance(one, bytes) else one for one in found)
+    return tuple(sorted({one for one in words if isinstance(one, str)}))
+
+
 def _numpy_figures(array: np.ndarray) -> Figures | None:
     size = array.size
     if size == 0:

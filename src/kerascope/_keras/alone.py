@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -45,12 +46,15 @@ def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
 def perturb(obj: Any, seed: int, size: float = 0.1) -> None:
     """Changes every weight a little, so that none has the value it is made with: zeros and ones hide mistakes.
 
-    What is positive stays positive, as variances must. Seeds and integers are left alone.
+    What is positive stays positive, as variances must. Seeds and integers are left alone, but for bytes that are all
+    zero: a quantised layer that is made again has such a kernel, and nothing goes through it.
     """
     draw = np.random.default_rng(seed)
     seeds = {id(variable) for variable in seed_variables(obj, global_too=False)}
     for variable in list(getattr(obj, "weights", ()) or getattr(obj, "variables", ())):
         value = keras.ops.convert_to_numpy(variable.value)
+        if str(variable.dtype) in ("int8", "uint8") and not value.any():
+            variable.assign(draw.integers(1, 127, value.shape).astype(str(variable.dtype)))
         if id(variable) in seeds or not keras.backend.is_float_dtype(variable.dtype):
             continue
         value = np.asarray(value, "float32")
@@ -81,9 +85,13 @@ def settle(obj: Any) -> None:
 
 
 def adapted(obj: Any) -> list[Any]:
-    """Returns the layers of an object, itself included, that have an `adapt` and are built."""
+    """Returns the layers of an object, itself included, that have an `adapt`, and are built or have a vocabulary."""
     layers = obj._flatten_layers() if isinstance(obj, keras.layers.Layer) else ()
-    return [one for one in layers if callable(getattr(one, "adapt", None)) and one.built]
+    return [
+        one
+        for one in layers
+        if callable(getattr(one, "adapt", None)) and (one.built or hasattr(one, "get_vocabulary"))
+    ]
 
 
 def adapt_as(made: Any, like: Any) -> None:
@@ -93,7 +101,9 @@ def adapt_as(made: Any, like: Any) -> None:
         return
     learnt = {id(layer) for layer in adapted(like)}
     for one, other in pairs:
-        if id(other) in learnt and (one.built or build_as_loaded(one, other)):
+        if id(other) in learnt and (
+            hasattr(other, "get_vocabulary") or one.built or build_as_loaded(one, other)
+        ):
             _read_again(one, other)
 
 
@@ -102,6 +112,9 @@ def _read_again(layer: Any, source: Any) -> None:
     with contextlib.suppress(Exception):  # saving and loading have a contract of their own
         source.save_own_variables(store)
         layer.load_own_variables({name: keras.ops.convert_to_numpy(value) for name, value in store.items()})
+    with contextlib.suppress(Exception), tempfile.TemporaryDirectory() as folder:  # such as a vocabulary
+        source.save_assets(folder)
+        layer.load_assets(folder)
 
 
 def seed_variables(obj: Any, global_too: bool = True) -> list[Any]:
@@ -322,53 +335,6 @@ def draw_on(layer: Any, by: int) -> None:
 def tensors_in(result: Any) -> list[Any]:
     """Returns the tensors of a result, in order."""
     return [leaf for leaf in keras.tree.flatten(result) if keras.ops.is_tensor(leaf)]
-
-
-# -- making another ------------------------------------------------------------------------------------------------
-
-
-def maker(obj: Any) -> Callable[[], Any] | None:
-    """Returns a function that makes another object like `obj`; None when there is no way.
-
-    Functional and Sequential models are made again layer by layer.
-    """
-    from kerascope._keras import objects
-
-    if isinstance(obj, (keras.Sequential, keras.src.models.functional.Functional)):
-        compiled = obj.get_compile_config() if is_compiled(obj) else None
-
-        def clone() -> Any:
-            other = keras.models.clone_model(obj, clone_function=alike)
-            if compiled is not None:
-                other.compile_from_config(compiled)
-            return other
-
-        return clone
-    return objects.maker(obj)
-
-
-def alike(layer: Any) -> Any:
-    """Returns another layer made as this one was; a `Lambda` as it is.
-
-    It has no weights, and Keras loads a Python lambda only where that is allowed, and without its global names.
-    """
-    if isinstance(layer, keras.layers.Lambda):
-        return layer
-    if isinstance(layer, (keras.Sequential, keras.src.models.functional.Functional)):
-        return keras.models.clone_model(layer, clone_function=alike)
-    return type(layer).from_config(layer.get_config())
-
-
-def build_as_loaded(obj: Any, like: Any) -> bool:
-    """Builds an object as Keras does when it loads one that was built like `like`; False where that does not work."""
-    try:
-        config = like.get_build_config()
-        if not config:
-            return False
-        obj.build_from_config(config)
-    except Exception:  # loading has a contract of its own
-        return False
-    return bool(obj.built)
 
 
 def is_compiled(model: Any) -> bool:

@@ -33,8 +33,11 @@ class Held:
 
     @property
     def name(self) -> str:
-        """The last name on the path."""
-        return self.path.replace("]", "").replace("[", ".").split(".")[-1].strip("'\"() ") or "layer"
+        """The last name on the path that an attribute may have."""
+        names = self.path.replace("]", "").replace("[", ".").split(".")
+        return next(
+            (name for one in reversed(names) if (name := one.strip("'\"() ")).isidentifier()), "layer"
+        )
 
 
 def untracked(obj: Any) -> list[Held]:

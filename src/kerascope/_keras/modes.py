@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -67,3 +69,32 @@ def any_set(model: Any) -> bool:
             if node.arguments.kwargs.get("training") is not None:
                 return True
     return False
+
+
+def begins_anew(obj: Any) -> Any:
+    """Returns a layer or model whose recurrent layers forget at each call; anything else as it is.
+
+    One with `stateful=True` goes on where its last call ended: then no two calls are alike, and it takes batches of one
+    size only. That is what was asked for; everything else can be judged without.
+    """
+    for layer in _going_on(obj):
+        layer.stateful, layer.states = False, None
+    return obj
+
+
+@contextlib.contextmanager
+def forgetful(obj: Any) -> Iterator[None]:
+    """Has the recurrent layers of an object that is kept forget at each call, within the block."""
+    layers = _going_on(obj)
+    try:
+        for layer in layers:
+            layer.stateful = False
+        yield
+    finally:
+        for layer in layers:
+            layer.stateful = True
+
+
+def _going_on(obj: Any) -> list[Any]:
+    layers = state.layers_of(obj) if isinstance(obj, keras.layers.Layer) else ()
+    return [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.stateful]

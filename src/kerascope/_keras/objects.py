@@ -148,7 +148,12 @@ def curve() -> Callable[[Any], Any]:
 
 
 def to_tensor(array: np.ndarray) -> Any:
-    """Returns the array as a tensor of the backend in use; float64 as Keras's default float type."""
+    """Returns the array as a tensor of the backend in use; float64 as Keras's default float type.
+
+    Texts stay as they are where the backend has none: layers that take them convert them.
+    """
+    if array.dtype.kind == "U" and keras.backend.backend() != "tensorflow":
+        return array
     if array.dtype == np.float64:
         return keras.ops.convert_to_tensor(array, keras.config.floatx())
     return keras.ops.convert_to_tensor(array)
@@ -243,6 +248,13 @@ def parts_of(obj: Any) -> list[Any]:
     if not isinstance(obj, keras.layers.Layer):
         return []
     return [obj, *obj._flatten_layers(include_self=False, recursive=True)]
+
+
+def looks_up(obj: Any) -> bool:
+    """Tells whether there is an Embedding in an object: it takes floats, too, and means numbers of words."""
+    return isinstance(obj, keras.layers.Layer) and any(
+        isinstance(layer, keras.layers.Embedding) for layer in obj._flatten_layers()
+    )
 
 
 def is_built(obj: Any) -> bool:

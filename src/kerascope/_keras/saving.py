@@ -82,7 +82,7 @@ def changed_attributes(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
 
 def numbers_kept(layer: Any) -> dict[str, Any]:
     """Returns the numbers, arrays and tensors that a layer keeps in attributes of its own; no variables."""
-    usual = vars(keras.layers.Layer())
+    usual = {*vars(keras.layers.Layer()), "stateful"}  # which is off in what is made again to be called
     return {
         name: value
         for name, value in vars(layer).items()

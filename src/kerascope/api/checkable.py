@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from kerascope._keras import alone, objects, optimizing, training
+from kerascope._keras import alone, another, objects, optimizing, training
 from kerascope.errors import UsageError
 from kerascope.explain.subject import BATCH, InputSpec, Subject, subject
 
@@ -60,7 +60,7 @@ def _prepared(
         kind, run = "loss", _call
     if kind == "optimizer":
         make = make or optimizing.maker(obj)
-    make = make or (alone.maker(obj) if kind not in ("function",) and run is None else lambda: obj)
+    make = make or (another.maker(obj) if kind not in ("function",) and run is None else lambda: obj)
     kinds: tuple[str, ...] = (kind, "train_step") if kind == "model" and alone.is_compiled(obj) else (kind,)
     if kind == "model" and not training.has_call(obj):
         kinds = _step_alone(obj, name, inputs)
@@ -69,8 +69,11 @@ def _prepared(
     if kind == "optimizer" or kinds == ("builder",):
         return [Subject(kind, name, make)], kinds
     if inputs or kwargs:
+        from kerascope.detect.contracts import pairs
+
         described = _described(obj, inputs, kwargs, kinds, make)
-        return [dataclasses.replace(described, kind=kind, name=name, make=make, run=run)], kinds
+        described = dataclasses.replace(described, kind=kind, name=name, make=make, run=run)
+        return [pairs.widened(described) if kind in ("loss", "metric") else described], kinds
     known = alone.input_specs(obj, InputSpec) if make is not None else None
     if known is not None:
         return [Subject(kind, name, make, known, {}, run)], kinds

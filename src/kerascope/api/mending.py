@@ -211,7 +211,7 @@ class _Contracts(Trial):
     def __init__(self, about: Subject, name: str, outcome: Outcome, case: Callable[..., Case]) -> None:
         super().__init__(about)
         self.name, self.kept, self.case = name, frozenset(outcome.kept), case
-        self.known = frozenset((*outcome.broken, *outcome.skipped))
+        self.broken, self.skipped = frozenset(outcome.broken), frozenset(outcome.skipped)
         # The usual conditions are not for a function that is used as a loss.
         self.usual = about.kind not in _WITHOUT_A_CALL and about.run is None
         self.odd: frozenset[str] | None = None
@@ -244,15 +244,15 @@ class _Contracts(Trial):
                 tried.reason = f"`{self.name}` is broken for other inputs"
                 return
         tried.stage += 1
-        whole = run_contracts(self.case(), [*self.kept, *self.known])
+        whole = run_contracts(self.case(), [*self.kept, *self.broken, *self.skipped])
         now = {f.kind for f in whole.findings if f.severity != "note"}
         worse = sorted(now & (self.kept | {self.name}))
         if worse:
             tried.reason = f"it breaks `{worse[0]}`"
             return
         tried.stage += 1
-        tried.demerits |= {f"breaks `{name}`": 0.4 for name in now - self.known}
-        tried.demerits |= {f"still breaks `{name}`": 0.1 for name in now & self.known}
+        tried.demerits |= {f"breaks `{name}`": 0.4 for name in now - self.broken}
+        tried.demerits |= {f"still breaks `{name}`": 0.1 for name in now & self.broken}
         tried.facts = {"contracts kept": len(whole.kept)}
 
 

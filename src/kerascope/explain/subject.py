@@ -34,7 +34,7 @@ class InputSpec:
     "positive" (between 0 and 1), "amounts" (between 0 and `high`), "binary" (zeros and ones, as in a mask) or
     "probabilities" (positive, the last axis adds up to 1). Integers that are `places` are numbers of samples, such as
     the ends of the edges of a graph: none is as large as the batch. Amounts that are `whole` are counts, 0 among them.
-    Floats with `holes` are NaN here and there.
+    Floats with `holes` are NaN here and there. `words` are what texts are drawn from.
     """
 
     shape: tuple[int | str, ...]
@@ -45,10 +45,13 @@ class InputSpec:
     places: bool = False
     whole: bool = False
     holes: bool = False
+    words: tuple[str, ...] = ()
 
     def array(self, batch: int, random: np.random.Generator) -> np.ndarray:
         """Returns made-up values for a batch of this size."""
         shape = tuple(batch if size == BATCH else int(size) for size in self.shape)
+        if self.words:
+            return np.asarray(random.choice(self.words, shape))
         if self.dtype == "bool":
             return random.integers(0, 2, shape).astype(bool)
         if self.dtype.startswith(("int", "uint")):
@@ -83,7 +86,8 @@ class Subject:
     it gives the function. `args` and `kwargs` have an `InputSpec` in the place of every tensor. `batch` is the batch
     size of the inputs that were given, None where that is open. `unknown` are the sizes that stand for unknown ones
     other than the batch, with their names. `targets` are what a model is trained towards, None where it is not said.
-    `guessed` says that the arguments were found by trying.
+    `guessed` says that the arguments were found by trying, `flat` that targets and predictions were given without their
+    last axis, of size 1.
     """
 
     kind: str
@@ -96,6 +100,7 @@ class Subject:
     unknown: Mapping[int, str] = dataclasses.field(default_factory=dict)
     targets: Any = None
     guessed: bool = False
+    flat: bool = False
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments for a batch of this size, as tensors of the backend."""
@@ -239,4 +244,6 @@ def _spec(value: Any, batch: Any) -> InputSpec:
                 like = "binary"
             if rows:
                 like = "probabilities"
-    return InputSpec(tuple(shape), tensors.dtype(inner) or "float32", low, high, like, places, whole, holes)
+    words = tensors.words_of(value)
+    dtype = "string" if words else tensors.dtype(inner) or "float32"
+    return InputSpec(tuple(shape), dtype, low, high, like, places, whole, holes, words)

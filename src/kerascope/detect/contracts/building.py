@@ -15,7 +15,7 @@ from kerascope._keras import alone, holdings, objects
 from kerascope.detect.contracts.case import BATCH, Arguments, Case
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import CALLS, LAYERS, base, flat, rebuilt, restore
-from kerascope.values import Evidence, Finding
+from kerascope.values import Evidence, Finding, Fix
 
 Spec = tuple[tuple[Any, ...] | None, str]
 
@@ -39,11 +39,12 @@ def builds(case: Case) -> Iterator[Finding]:
                 location=case.where("call", text="return"),
             )
     if guessed and found:
-        whatever = _whatever_it_gets(case, str(found[0].evidence[0].value))
-        other: dict[str, Any] = (
-            {"explanation": ""} if whatever else {"severity": "warning", "confidence": 0.6}
+        found = [_of_a_guess(case, found[0])]
+    if found and "cannot add new elements of state" in _error(found[0]):
+        fix = Fix(
+            "Make the layer or weight in __init__, or in build(self, input_shape), and only use it in call."
         )
-        found = [dataclasses.replace(found[0], **other)]
+        found = [dataclasses.replace(found[0], fixes=(*found[0].fixes, fix))]
     yield from found
     if found:
         yield from _kept(case)
@@ -95,6 +96,17 @@ def _in_training(case: Case) -> Iterator[Finding]:
     ) as found:
         case.run(other, one.args, one.kwargs, training=True)
     yield from found
+
+
+def _error(found: Finding) -> str:
+    return str(found.evidence[0].value) if found.evidence else ""
+
+
+def _of_a_guess(case: Case, found: Finding) -> Finding:
+    """Returns what is said of a failure when nobody said what the object takes: nothing else may be wrong."""
+    if _whatever_it_gets(case, _error(found)):
+        return dataclasses.replace(found, explanation="")
+    return dataclasses.replace(found, severity="warning", confidence=0.6)
 
 
 def _whatever_it_gets(case: Case, error: str) -> bool:

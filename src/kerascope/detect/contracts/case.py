@@ -13,7 +13,7 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._backends.uncompiled import uncompiled
-from kerascope._keras import alone, drawing, effects, objects
+from kerascope._keras import alone, drawing, effects, modes, objects
 from kerascope.budget import Budget
 from kerascope.detect.contracts.registry import SPENT, Contract, Skip, in_users_code
 from kerascope.explain.subject import Subject
@@ -111,7 +111,7 @@ class Case:
         if self.subject.make is None:
             raise Skip(f"there is no way to make another {self.subject.name}")
         set_seed(self.seed if seed is None else seed)
-        return self.subject.make()
+        return modes.begins_anew(self.subject.make())
 
     def built(self) -> Any:
         """Returns one object for all contracts, built by a call, its weights changed a little (see `alone.perturb`).

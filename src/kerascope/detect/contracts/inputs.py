@@ -41,6 +41,8 @@ def candidates(obj: Any) -> Iterator[Args]:
     hinted = [
         spec for words, spec in _HINTS for name in names[:1] if any(word in name.lower() for word in words)
     ]
+    if not hinted and objects.looks_up(obj):
+        hinted = [IDS]
     kinds = list(dict.fromkeys([*hinted, *_ALONE]))
     count = max(1, len(names))
     for spec in kinds:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerascope._backends import tensors
-from kerascope._keras import alone, objects
+from kerascope._keras import alone, effects, objects
 from kerascope.detect.contracts.case import BATCH, Case, arrays
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import (
@@ -26,7 +26,10 @@ from kerascope.detect.contracts.running import (
     unstable,
     watched_apart,
 )
+from kerascope.probe.lines.install import is_users
 from kerascope.values import Evidence, Finding
+
+_DRAWS = 8
 
 
 @contract("inputs-unchanged", kinds=CALLS, after=("builds",))
@@ -73,8 +76,12 @@ def deterministic_inference(case: Case) -> Iterator[Finding]:
     apart = difference(first, second, rtol=1e-5)
     if apart is None:  # what happens in Python shows only where Python runs
         restore(case)
-        third = case.outputs(instance, one.args, one.kwargs, training=False)
-        apart = difference(third, case.outputs(instance, one.args, one.kwargs, training=False), rtol=1e-5)
+        with effects.seeds_drawn(is_users) as drawn:
+            third = case.outputs(instance, one.args, one.kwargs, training=False)
+        for _ in range(_DRAWS if drawn else 1):  # what is kept or dropped as a whole may be kept twice
+            again = case.outputs(instance, one.args, one.kwargs, training=False)
+            if (apart := difference(third, again, rtol=1e-5)) is not None:
+                break
     if apart is None:
         return
 
@@ -83,14 +90,68 @@ def deterministic_inference(case: Case) -> Iterator[Finding]:
 
     restore(case)
     culprit = first_to_differ(watched_apart(run, run), lambda a, b: difference([a], [b]) is not None)
+    samples = culprit is not None and culprit.site.name in _SAMPLERS and _spreads(case, one)
     yield case.broken(
         f"{case.subject.name} gives another result at each call, in inference",
         "It was called twice on the same input with training=False. Predictions then depend on chance, or on how often "
-        "the layer was called.",
+        "the layer was called."
+        + (
+            " One input says where it draws and another one how far around: as a sampler it is right."
+            if samples
+            else ""
+        ),
         evidence=[Evidence("largest difference", apart)],
         location=place(culprit, case),
-        fixes=["Hand the mode on: def call(self, x, training=False) and self.dropout(x, training=training)."],
+        fixes=[_in_training_only(case)],
+        severity="note" if samples else None,
     )
+
+
+_SAMPLERS = ("normal", "truncated_normal", "random_normal")
+
+
+def _spreads(case: Case, one: Any) -> bool:
+    """Tells whether some of the inputs have no part in how far two draws are apart, and others have.
+
+    So it is with `mean + exp(log_variance / 2) * noise`, which is drawn on purpose; what noise is added to or
+    multiplied with plays the same part throughout. Of a single input either half is looked at.
+    """
+    leaves = flat(one.args, one.kwargs)
+    parts = [(i, slice(None)) for i in range(len(leaves))]
+    if len(leaves) == 1 and (array := tensors.array_of(leaves[0])) is not None and array.ndim > 1:
+        half = array.shape[-1] // 2
+        parts = [(0, slice(half)), (0, slice(half, None))]
+    usual = _draws_apart(case, one.args, one.kwargs)
+    plays = set()
+    for i, part in parts:
+        array = tensors.array_of(leaves[i])
+        if array is None or array.dtype.kind != "f" or not array.ndim:
+            continue
+        other = np.array(array)
+        other[..., part] = 0.5 * other[..., part] + 0.25
+        changed = [*leaves[:i], objects.to_tensor(other), *leaves[i + 1 :]]
+        plays.add(difference(usual, _draws_apart(case, *rebuilt(one.args, one.kwargs, changed))) is not None)
+    return len(plays) == 2
+
+
+def _draws_apart(case: Case, args: Any, kwargs: Any) -> list[np.ndarray]:
+    """Returns the difference of the results of two calls."""
+    restore(case)
+    first, second = (case.outputs(case.built(), args, kwargs, training=False) for _ in range(2))
+    return [b - a for a, b in zip(first, second, strict=True) if a.dtype.kind == "f"]
+
+
+def _in_training_only(case: Case) -> str:
+    """Returns what to do about a call in inference that writes to a weight, or else about one that draws."""
+    instance, one = case.built(), base(case)
+    restore(case)
+    weights = [v for v in getattr(instance, "weights", ()) if str(v.dtype).startswith(("float", "bfloat"))]
+    before = alone.values(weights)
+    case.run(instance, one.args, one.kwargs, training=False)
+    for weight, old, new in zip(weights, before, alone.values(weights), strict=True):
+        if not np.array_equal(old, new, equal_nan=True):
+            return f"Change {weight.name} in training only: def call(self, x, training=False), and `if training:`."
+    return "Hand the mode on: def call(self, x, training=False) and self.dropout(x, training=training)."
 
 
 @contract("batch-independence", kinds=CALLS, after=("builds", "inputs-unchanged", "python-state"))

@@ -10,7 +10,16 @@ import numpy as np
 from kerascope._keras import objects, pairs, settings
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.losses import LOSS, RUNS, reduced, values
-from kerascope.detect.contracts.pairs import NOTHING, Pair, close, first_of, short, tensors_of, typical
+from kerascope.detect.contracts.pairs import (
+    NOTHING,
+    Pair,
+    close,
+    first_of,
+    short,
+    tensors_of,
+    to_be_revived,
+    typical,
+)
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.values import Evidence, Finding, Fix
 
@@ -115,12 +124,7 @@ def config(case: Case) -> Iterator[Finding]:
             explanation="`from_config(get_config())` fails, so a model saved with this loss cannot be loaded as it "
             "was compiled.",
         )
-        yield pairs_fix(
-            case,
-            finding,
-            "Take **kwargs in __init__, hand it to super().__init__(**kwargs), and return "
-            "your own arguments from get_config() beside super().get_config().",
-        )
+        yield pairs_fix(case, finding, to_be_revived(error))
         return
     args = tensors_of(pair)
     before, after = (np.asarray(case.outputs(one, args)[0], "float64") for one in (loss, revived))
@@ -211,7 +215,8 @@ def reference(case: Case) -> Iterator[Finding]:
         raise Skip("no reference was given")
     for seed in range(3):
         pair = typical(case, 5, seed)
-        want = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64")
+        given = (array.ravel() if case.subject.flat else array for array in (pair.y_true, pair.y_pred))
+        want = np.asarray(case.reference(*given), "float64")
         got = values(case, pair) if want.ndim else reduced(case.fresh(), pair)
         if got.shape != want.shape or not close(got, want, 1e-3, NOTHING):
             yield case.broken(

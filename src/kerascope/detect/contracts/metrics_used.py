@@ -10,7 +10,14 @@ import numpy as np
 from kerascope._keras import objects, pairs
 from kerascope.detect.contracts.case import Case
 from kerascope.detect.contracts.metrics import METRIC, RUNS, SAMPLES, result, samples, updated
-from kerascope.detect.contracts.pairs import NOTHING, close, first_of, severity_of_shapes, short
+from kerascope.detect.contracts.pairs import (
+    NOTHING,
+    close,
+    first_of,
+    severity_of_shapes,
+    short,
+    to_be_revived,
+)
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.values import Evidence, Finding
 
@@ -91,10 +98,7 @@ def config(case: Case) -> Iterator[Finding]:
             "`from_config(get_config())` fails, so a model saved with this metric cannot be loaded as it was compiled.",
             evidence=finding.evidence,
             location=case.where("__init__"),
-            fixes=[
-                "Take **kwargs in __init__, hand it to super().__init__(**kwargs), and return your own arguments "
-                "from get_config() beside super().get_config()."
-            ],
+            fixes=[to_be_revived(error)],
             severity="warning",
         )
         return
@@ -129,7 +133,8 @@ def reference(case: Case) -> Iterator[Finding]:
         raise Skip("no reference was given")
     for seed in range(3):
         pair = samples(case, seed)
-        wanted = np.asarray(case.reference(pair.y_true, pair.y_pred), "float64").ravel()
+        given = (array.ravel() if case.subject.flat else array for array in (pair.y_true, pair.y_pred))
+        wanted = np.asarray(case.reference(*given), "float64").ravel()
         got = updated(case.fresh(), pair, (4, 2))
         if got.shape != wanted.shape or not close(wanted, got, 1e-3, NOTHING):
             yield case.broken(

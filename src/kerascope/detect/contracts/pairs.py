@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from kerascope._keras import objects
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import Skip
 from kerascope.explain.subject import BATCH as B
-from kerascope.explain.subject import InputSpec
+from kerascope.explain.subject import InputSpec, Subject
 from kerascope.values import Severity
 
 LARGE = 100.0
@@ -257,6 +258,37 @@ def guess(make: Callable[[], Any], kind: str) -> tuple[InputSpec, InputSpec]:
     return runs[0] if runs else CANDIDATES[0]
 
 
+def widened(about: Subject) -> Subject:
+    """Returns the subject of a loss or metric with an axis of size 1 more, where one number a sample was given.
+
+    A model's output has such an axis, and what takes its mean over the last one needs it.
+    """
+    specs = about.args
+    if about.make is None or len(specs) != 2 or any(getattr(one, "shape", ()) != (B,) for one in specs):
+        return about
+    wide = tuple(dataclasses.replace(spec, shape=(B, 1)) for spec in specs)
+    try:
+        if about.kind == "loss":
+            better = _results(about, wide)[0].shape[:1] in ((), (BATCH,))
+        else:
+            better = not close(*_results(about, specs)) and close(*_results(about, wide))
+    except Exception:  # what it raises is for the contracts to say
+        return about
+    return dataclasses.replace(about, args=wide, flat=True) if better else about
+
+
+def _results(about: Subject, specs: Sequence[InputSpec]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what comes of a batch, and what comes of it in two parts where the object is a metric."""
+    arrays = [spec.array(BATCH, np.random.default_rng(place)) for place, spec in enumerate(specs)]
+    found = []
+    for parts in ((slice(None),), (slice(2), slice(2, None))):
+        assert about.make is not None
+        one = about.make()
+        results = [about.call(one, [objects.to_tensor(a[part]) for a in arrays], {}) for part in parts]
+        found.append(objects.to_numpy(objects.flatten(results[-1])[0]))
+    return found[0], found[1]
+
+
 def close(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-4, least: float = 0.0) -> bool:
     """Tells whether two results agree within rounding, or differ by no more than `least`; NaN agrees with NaN."""
     if a.shape != b.shape:
@@ -269,6 +301,18 @@ def close(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-4, least: float = 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Tells whether two results agree but for the last bits."""
     return close(a, b, 1e-6)
+
+
+def to_be_revived(error: Exception) -> str:
+    """Returns what to do about a configuration that nothing can be made of."""
+    if "Could not locate" in str(error):
+        return (
+            "Put @keras.saving.register_keras_serializable() above the function or class that is named here."
+        )
+    return (
+        "Take **kwargs in __init__, hand it to super().__init__(**kwargs), and return your own arguments from "
+        "get_config() beside super().get_config()."
+    )
 
 
 def first_of(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerascope._backends import alone as backend
 from kerascope._backends.driven import losses_differentiated
-from kerascope._keras import alone, objects, training
+from kerascope._keras import alone, modes, objects, training
 from kerascope.detect.contracts import rehearsal_losses
 from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import Skip
@@ -28,7 +28,8 @@ class Observed:
     `eager` and `compiled` hold the values after one step and after two, from the same start, `late` those after `STEPS`
     steps, as some steps gather the gradients of several batches before they move. `again` is a second
     try of the first step. `called` are the values after a call in training, without a step. `gradients` and `reach`
-    are the gradients of the loss and of the output for the trainable variables, zeros where there is none.
+    are the gradients of the loss and of the output for the trainable variables, zeros where there is none; `reached`
+    says which of them the loss has a gradient for, be it zero by chance.
     `losses` are the true loss before and after `STEPS` steps on one batch. `weighted` are the values after a step in
     which two samples weigh 0, for two choices of these samples; `regularized` those after a step without and with a
     strong regularizer, and `regularizes` the name of the variable that had it. `reseeded` are those after one step with
@@ -61,6 +62,7 @@ class Observed:
     shape: tuple[int, ...] = ()
     gradients: Values | None = None
     reach: Values | None = None
+    reached: list[bool] = dataclasses.field(default_factory=list)
     loss: float | None = None
     losses: tuple[float, float] | None = None
     weighted: tuple[Values, Values] | None = None
@@ -113,11 +115,12 @@ def _observe(case: Case) -> Observed | Skip:
     args, kwargs = case.inputs(SIZE)
     if len(args) != 1 or kwargs:
         return Skip("a training step calls the model with one argument")
-    if training.has_call(model):
-        model(*args)
-    with training.rehearsal(model):
-        y = next(rehearsal_losses.targets(case, model, args[0]), None)
-        return Rehearsal(model, args[0], y, case).run()
+    with modes.forgetful(model):
+        if training.has_call(model):
+            model(*args)
+        with training.rehearsal(model):
+            y = next(rehearsal_losses.targets(case, model, args[0]), None)
+            return Rehearsal(model, args[0], y, case).run()
 
 
 class Rehearsal:
@@ -267,6 +270,7 @@ class Rehearsal:
         trainable = list(model.trainable_variables)
         value, found, _ = backend.gradients(lambda: training.loss(model, self.x, self.y), trainable)
         self.seen.loss, self.seen.gradients = float(value), self.filled(found)
+        self.seen.reached = rehearsal_losses.reached(self)
         self.reset()
         _, found, _ = backend.gradients(
             lambda: rehearsal_losses.probe(model(self.x, training=True)), trainable

@@ -87,6 +87,26 @@ def against(rehearsal: Rehearsal) -> None:
     seen.along = float(ours @ theirs) / sizes if sizes else None
 
 
+def reached(rehearsal: Rehearsal) -> list[bool]:
+    """Tells of each variable whether the loss has a gradient for it.
+
+    Those of an absolute difference are 1 and -1, which cancel out in an even number of samples, as they may in four.
+    """
+    model, seen = rehearsal.model, rehearsal.seen
+    assert seen.gradients is not None
+    found = [bool(gradient.any()) for gradient in seen.gradients]
+    if all(got for got, trainable in zip(found, seen.trainable, strict=True) if trainable):
+        return found
+    x, y = (objects.map_structure(_but_the_last, part) for part in (rehearsal.x, rehearsal.y))
+    rehearsal.reset()
+    _, others, _ = backend.gradients(lambda: training.loss(model, x, y), list(model.trainable_variables))
+    return [one or bool(other.any()) for one, other in zip(found, rehearsal.filled(others), strict=True)]
+
+
+def _but_the_last(leaf: Any) -> Any:
+    return leaf if leaf is None else leaf[: SIZE - 1]
+
+
 def probe(structure: Any) -> Any:
     """Returns a scalar that hangs on every number of an output, with uneven shares."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from kerascope._keras import alone, pairs, saving, settings
 from kerascope.detect.contracts.case import Case, arrays, line_by_line, message, set_seed
 from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import LAYERS, base, difference, restore
-from kerascope.values import Evidence, Finding
+from kerascope.values import Evidence, Finding, Fix
 
 _REGISTER = (
     "Put @keras.saving.register_keras_serializable() above the class, and give back every constructor argument: "
@@ -166,7 +167,21 @@ def save_and_load(case: Case) -> Iterator[Finding]:
                     "to Keras."
                 ],
             )
-    yield from found or _set_from_outside(case)
+    yield from [_with_what_to_build(case, one) for one in found] or _set_from_outside(case)
+
+
+def _with_what_to_build(case: Case, found: Finding) -> Finding:
+    """Returns what is said of a model that cannot be loaded, with the way out where a layer in it has no weights."""
+    if "built=False" not in str(found.evidence[0].value):
+        return found
+    names = alone.unbuilt(case.fresh())[:3]
+    builds = "; ".join(f"self.{name}.build(...)" for name in names) or "self.layer.build(...)"
+    return dataclasses.replace(
+        found,
+        explanation=f"{found.explanation} A layer that is loaded is built by its `build` alone, without a call; where "
+        "it has none of its own, Keras tries `call` on floats, and goes on without weights when that fails.",
+        fixes=(Fix(f"def build(self, input_shape): {builds}, each with the shape that it is called with."),),
+    )
 
 
 def _set_from_outside(case: Case) -> Iterator[Finding]:

@@ -80,10 +80,10 @@ def updates(case: Case) -> Iterator[Finding]:
         raise Skip("the step computes a loss of its own, not by compute_loss")
     cut = [
         path
-        for path, used, gradient, trainable in zip(
-            seen.paths, seen.reach, seen.gradients, seen.trainable, strict=True
+        for path, used, reached, trainable in zip(
+            seen.paths, seen.reach, seen.reached, seen.trainable, strict=True
         )
-        if trainable and used.any() and not gradient.any()
+        if trainable and used.any() and not reached
     ]
     if cut:
         yield case.broken(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kerascope._keras import alone, effects, holdings
+from kerascope._keras import alone, another, effects, holdings, pairs
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import contract
 from kerascope.detect.contracts.running import LAYERS, base, restore
@@ -183,7 +183,7 @@ def _made_in_call(case: Case, called: Any) -> Iterator[Finding]:
     """Yields a finding when an object that was built as on loading, by `build` alone, fails in its first call."""
     other = case.fresh()
     from_the_start = alone.unbuilt(other)
-    if not alone.build_as_loaded(other, called):
+    if not another.build_as_loaded(other, called):
         return
     names = [name for name in alone.unbuilt(other) if name not in from_the_start]
     names = [name for name in names if getattr(getattr(called, name, None), "weights", ())]
@@ -199,6 +199,7 @@ def _made_in_call(case: Case, called: Any) -> Iterator[Finding]:
             severity="warning",
         )
         return
+    left = _left_to_the_call(case, other, called, from_the_start)
     args, kwargs = case.subject.symbolic()
     with case.attempt(
         f"{case.subject.name} makes in call what build should make",
@@ -207,4 +208,26 @@ def _made_in_call(case: Case, called: Any) -> Iterator[Finding]:
         ["Make the layer or weight in build, or in __init__, and only use it in call."],
     ) as found:
         other(*args, **kwargs)
-    yield from found
+    yield from found or ([_some_left_out(case, left)] if left else [])
+
+
+def _left_to_the_call(case: Case, built: Any, called: Any, unbuilt: Sequence[str]) -> list[str]:
+    """Returns the layers made in the constructor that a `build` of the class's own leaves without their weights."""
+    if "model" in case.kinds or not alone.overrides(built, "build") or pairs.is_keras_own(type(built)):
+        return []
+    left = [name for name in alone.unbuilt(built) if name in unbuilt]
+    return [name for name in left if getattr(getattr(called, name, None), "weights", ())]
+
+
+def _some_left_out(case: Case, names: Sequence[str]) -> Finding:
+    """Returns what there is to say of layers that only a call builds: it goes well wherever Keras calls the layer."""
+    return case.broken(
+        f"build of {case.subject.name} leaves it to the first call to build {', '.join(names)}",
+        "It was built by `build` alone, as on loading: these layers have no weights then. Keras calls the layers of "
+        "functional and Sequential models before it reads a file; inside a layer or model whose `build` builds this "
+        "one, there is no place for these weights in the file.",
+        evidence=[Evidence("not built", ", ".join(names))],
+        location=case.where("build"),
+        fixes=[f"In build: self.{name}.build(its input shape)" for name in names[:2]],
+        severity="note",
+    )

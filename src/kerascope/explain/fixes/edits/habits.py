@@ -12,6 +12,7 @@ from kerascope.explain.fixes.edits.parameters import end_of_parameters, names_of
 from kerascope.explain.fixes.patch import Edit
 
 _NOT_KEPT = ("self", "name", "dtype", "trainable", "args", "kwargs")
+_REDUCE = ("sum", "mean", "max", "min", "prod")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -21,6 +22,7 @@ def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposa
         yield from _handed_on(context, function)
     if function.name == "get_config":
         yield from _keys(context, function)
+    yield from _all_along_the_last(context, function)
     for statement in ast.walk(function):
         if isinstance(statement, ast.AugAssign):
             yield from _not_in_place(context, function, statement)
@@ -72,6 +74,22 @@ def _let_through(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """What stands in a `stop_gradient`, without it."""
     if called(call) == "stop_gradient" and len(call.args) == 1:
         yield context.swap(0.6, call, context.atom(call.args[0]))
+
+
+def _all_along_the_last(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """`axis=-1` in all of a function's sums and means that have none: one alone is of no use beside the others."""
+    calls = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and called(node) in _REDUCE
+        and prefix_of(context, node) is not None
+        and len(node.args) == 1
+        and not node.keywords
+    ]
+    if len(calls) > 1:
+        edits = tuple(edit for call in calls for edit in context.insert(0.6, call, "axis=-1").edits)
+        yield Proposal(0.6, f"add axis=-1, in {len(calls)} places", edits)
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
