@@ -47,9 +47,17 @@ def judged(
     silent = _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
     if error is None and about is not None and fixes and not findings:
         silent = _guarded("trying changes", lambda: _mended(about, silent, judgement))
-    findings += silent
+    told = [_about(finding) for finding in findings]
+    findings += [finding for finding in silent if _about(finding) not in told]
     judgement.findings = tuple(dataclasses.replace(f, rank=rank) for rank, f in enumerate(findings, 1))
     return judgement
+
+
+def _about(finding: Finding) -> tuple[str, Any, Any, Any]:
+    place = finding.location
+    return finding.kind, *(
+        (place.file, place.line, place.expression) if place is not None else (None, None, None)
+    )
 
 
 def _guarded(what: str, work: Callable[[], list[Finding]]) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import re
 from collections.abc import Sequence
 
 from kerascope.explain.lines import source
@@ -12,7 +13,8 @@ from kerascope.explain.lines.cause import Cause, causes
 from kerascope.explain.lines.dims import Labels, Probes, probes_for, transfer, words
 from kerascope.explain.lines.failure import Failure, locate, said, underlying
 from kerascope.explain.lines.kinds import KINDS
-from kerascope.explain.lines.reading import Operation, Tensor, shown
+from kerascope.explain.lines.operands import Tensor, shown
+from kerascope.explain.lines.reading import Operation
 from kerascope.explain.lines.rules import Broken, rules_for
 from kerascope.explain.lines.rules.objects import unprepared
 from kerascope.explain.lines.suspects import suspect
@@ -24,8 +26,10 @@ from kerascope.values import Evidence, Finding, SourceSpan
 __all__ = ["KINDS", "explain", "explanation_of", "judge", "span"]
 
 _ABOUT_SHAPES = ("shape-mismatch", "wrong-axis", "index-out-of-range")
+_OF_OTHER_TRACES = ("tracer-leak", "untracked-tensor", "missing-super-init", "unknown-name")
 _MOST_OPERANDS = 6
 _TITLE = 50
+_NUMBER = re.compile(r"\b\d+\b")
 _NEVER = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
 
 
@@ -52,7 +56,7 @@ def explain(
     if subject is not None and subject.make is not None and _worth_probing(broken, operation):
         probes = probes_for(subject, recorder.log)
     where = failure
-    if broken is None or _unsized(operation):
+    if broken is None or (broken.kind in _ABOUT_SHAPES and _unsized(operation)):
         other = _failing_probe(probes, failure)
         if other is not None:
             again, operation_there = judge(other)
@@ -170,9 +174,7 @@ def judge(failure: Failure) -> tuple[Broken | None, Operation]:
 
 
 def _worth_probing(broken: Broken | None, operation: Operation) -> bool:
-    if broken is not None:
-        return broken.kind in _ABOUT_SHAPES
-    return bool(operation.tensors)
+    return bool(operation.tensors) and (broken is None or broken.kind not in _OF_OTHER_TRACES)
 
 
 def _unsized(operation: Operation) -> bool:
@@ -212,7 +214,9 @@ def _finding(
 ) -> Finding:
     assert where.error is not None
     location = span(operation.site)
-    operands = [_operand(tensor, labels, batch) for tensor in operation.parts[:_MOST_OPERANDS]]
+    # Where another line is to blame, what this one was given says nothing.
+    parts = () if broken is not None and broken.at is not None else operation.parts[:_MOST_OPERANDS]
+    operands = [_operand(tensor, labels, batch) for tensor in parts]
     if broken is None:
         return Finding(
             kind="error-in-user-code",
@@ -223,16 +227,21 @@ def _finding(
             location=location,
             evidence=tuple(operands),
         )
-    text = broken.text if batch is None else f"With a batch of {batch}: {broken.text}"
+    # What is wrong with any batch is told as such.
+    said_of_batch = batch is not None and any(
+        _is_of(batch, int(size)) for size in _NUMBER.findall(broken.text)
+    )
+    text = f"With a batch of {batch}: {broken.text}" if said_of_batch else broken.text
     sentences = [text, *(cause.sentence for cause in found if cause.sentence)]
     if broken.cause is not None:
         sentences.append(f"{broken.cause[1]}.")
     if broken.at is not None:
         location = _statement(*broken.at)
     evidence = [*operands, *broken.evidence]
-    evidence += [
+    came = [
         Evidence(f"line {c.event.site.line}", f"{source.short(c.event.site.source)}: {c.flow}") for c in found
     ]
+    evidence += dict.fromkeys(came)  # the parts of one tensor come from one line
     return Finding(
         kind=broken.kind,
         severity="fault",
@@ -242,6 +251,11 @@ def _finding(
         location=location,
         evidence=tuple(evidence),
     )
+
+
+def _is_of(batch: int, size: int) -> bool:
+    """Tells whether a size may be one that a batch has made."""
+    return size >= batch and size % batch == 0
 
 
 def _brief(operation: Operation) -> str:

@@ -13,7 +13,6 @@ from kerascope.explain.lines.failure import underlying
 from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.registry import Broken, first, last
 from kerascope.probe.lines.install import is_users
-from kerascope.record.lines import Site
 
 KIND = "wrong-argument"
 
@@ -58,6 +57,8 @@ def arguments(operation: Operation) -> Broken | None:
     if known is None or not isinstance(node, ast.Call):
         return None
     name, parameters = known
+    if _fits(node, parameters):  # it is handed on to something that does not take it
+        return _handed_on(operation)
     text = f"{name} takes ({', '.join(_shown(p) for p in parameters)}), but here it is given {_given(node)}."
     required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     if len(node.args) == 1 and isinstance(node.args[0], (ast.List, ast.Tuple)) and len(required) > 1:
@@ -65,6 +66,30 @@ def arguments(operation: Operation) -> Broken | None:
         text += f" A list of {count} is one argument: give its parts separately."
     return Broken(
         KIND, text, tuple(operation.tensors), title=f"`{operation.source}` does not fit what {name} takes"
+    )
+
+
+def _fits(node: ast.Call, parameters: list[inspect.Parameter]) -> bool:
+    """Tells whether a call, as it is written, gives what these parameters take."""
+    if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
+        return False
+    try:
+        inspect.Signature(parameters).bind(*node.args, **{str(k.arg): k.value for k in node.keywords})
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _handed_on(operation: Operation) -> Broken | None:
+    found = re.search(r"([\w.<>]+)\(\) (.*)", operation.message)
+    if found is None or "." not in found.group(1):
+        return None
+    inner = found.group(1).replace("<locals>.", "")
+    text = (
+        f"`{operation.source}` calls `{inner}` with what it is given, and that {found.group(2).rstrip('.')}."
+    )
+    return Broken(
+        KIND, text, tuple(operation.tensors), title=f"`{inner}` does not take what it is given here"
     )
 
 
@@ -166,17 +191,6 @@ def container(operation: Operation) -> Broken | None:
                 text,
                 tuple(operation.tensors),
                 title=f"`{name}` is a {kind}",
-                culprit=_set_by(operation, name),
+                culprit=operation.set_by(name),
             )
     return None
-
-
-def _set_by(operation: Operation, name: str) -> Site | None:
-    """Returns the expression that a name was set to, in the function that failed."""
-    failure = operation.failure
-    found = [
-        event.site
-        for event in failure.logs[0].events
-        if event.activation is failure.activation and name in event.site.targets
-    ]
-    return found[-1] if found else None
