@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kerascope.explain.subject import Subject
     from kerascope.probe.lines.recorder import Recorder
 
+_LONG = 200
 _NOISE = re.compile("\x1b\\[[0-9;]*m|\\{\\{[^}]*\\}\\} ?")
 
 
@@ -324,6 +325,8 @@ def _headline(error: BaseException | None) -> str:
     # Keras wraps what was raised: it says which layer was called before it says what happened.
     inner = underlying(error)
     first = _NOISE.sub("", said(error)).removesuffix(" Error encountered:")
+    if len(first) > _LONG:
+        first = first.partition(". ")[0]
     what = f"FAILS when called   {type(inner).__name__}"
     return f"{what}: {first}" if first else what
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
-import re
 from collections.abc import Sequence
 
 from kerascope.explain.lines import source
@@ -29,7 +28,6 @@ _ABOUT_SHAPES = ("shape-mismatch", "wrong-axis", "index-out-of-range")
 _OF_OTHER_TRACES = ("tracer-leak", "untracked-tensor", "missing-super-init", "unknown-name")
 _MOST_OPERANDS = 6
 _TITLE = 50
-_NUMBER = re.compile(r"\b\d+\b")
 _NEVER = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
 
 
@@ -55,19 +53,20 @@ def explain(
     probes = Probes()
     if subject is not None and subject.make is not None and _worth_probing(broken, operation):
         probes = probes_for(subject, recorder.log)
-    where = failure
-    if broken is None or (broken.kind in _ABOUT_SHAPES and _unsized(operation)):
+    where, any_batch = failure, False
+    if broken is None or (broken.kind in _ABOUT_SHAPES and broken.tensors and _unsized(operation)):
         other = _failing_probe(probes, failure)
         if other is not None:
             again, operation_there = judge(other)
             if again is not None:
+                any_batch = broken is not None and broken.text == again.text
                 broken, operation, where = again, operation_there, other
     labels = transfer(where.logs[0], probes)
     found = _causes(where, broken, labels)
     vague = broken is not None and broken.culprit is None and bool(found) and not found[0].batch
     if broken is not None and broken.culprit is None and found:
         broken = dataclasses.replace(broken, culprit=found[0].event.site)
-    finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
+    finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes), any_batch)
     known = broken.culprit if broken is not None else None
     shapes = broken is None or broken.kind in _ABOUT_SHAPES
     odd = _odd(failure, subject)
@@ -211,6 +210,7 @@ def _finding(
     labels: Labels,
     found: Sequence[Cause],
     batch: int | None,
+    any_batch: bool = False,
 ) -> Finding:
     assert where.error is not None
     location = span(operation.site)
@@ -227,11 +227,7 @@ def _finding(
             location=location,
             evidence=tuple(operands),
         )
-    # What is wrong with any batch is told as such.
-    said_of_batch = batch is not None and any(
-        _is_of(batch, int(size)) for size in _NUMBER.findall(broken.text)
-    )
-    text = f"With a batch of {batch}: {broken.text}" if said_of_batch else broken.text
+    text = broken.text if batch is None or any_batch else f"With a batch of {batch}: {broken.text}"
     sentences = [text, *(cause.sentence for cause in found if cause.sentence)]
     if broken.cause is not None:
         sentences.append(f"{broken.cause[1]}.")
@@ -251,11 +247,6 @@ def _finding(
         location=location,
         evidence=tuple(evidence),
     )
-
-
-def _is_of(batch: int, size: int) -> bool:
-    """Tells whether a size may be one that a batch has made."""
-    return size >= batch and size % batch == 0
 
 
 def _brief(operation: Operation) -> str:

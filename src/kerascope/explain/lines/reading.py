@@ -88,16 +88,16 @@ class Operation:
             return []
         found = known(own.operands(self.site))
         if isinstance(self.node, ast.AugAssign):
-            found = [*self._changed(self.node.target), *found]
+            found = [*self.held(self.node.target), *found]
         seen: dict[tuple[str, Any], Tensor] = {}
         for tensor in found:  # `x[:, x.shape[1]]` reads `x` twice
             seen.setdefault((tensor.text, tensor.shape), tensor)
         return list(seen.values())
 
-    def _changed(self, target: ast.expr) -> list[Tensor]:
-        """Returns the tensor that an assignment such as `a += b` was to change."""
-        own, value = self.failure.activation, self.found(target)
-        text = ast.unparse(target)
+    def held(self, node: ast.expr) -> list[Tensor]:
+        """Returns the tensor that a name holds, though the expression may not have read it yet."""
+        own, value = self.failure.activation, self.found(node)
+        text = ast.unparse(node)
         event = own.definitions.get(text) if own is not None else None
         if event is not None and event.facts.shape is not None:
             return [dataclasses.replace(of_event(event), text=text)]
@@ -178,7 +178,7 @@ class Operation:
         """Yields what the operation itself is given; what only went into working out a number is no operand."""
         node = self.node
         if isinstance(node, ast.AugAssign):
-            yield from self._changed(node.target)
+            yield from self.held(node.target)
             yield from self.tensors_in(node.value)
             return
         if isinstance(node, ast.BinOp):

@@ -21,6 +21,8 @@ _ABOUT = re.compile(
     r"|too many positional arguments|missing a required|got an unexpected",
 )
 
+_WHOSE = re.compile(r"([\w.<>]+)\(\) (.*)")
+
 
 def _signature(callee: Any) -> tuple[str, list[inspect.Parameter]] | None:
     """Returns what takes the arguments, such as "Merge.call", and its parameters without `self`."""
@@ -57,7 +59,9 @@ def arguments(operation: Operation) -> Broken | None:
     if known is None or not isinstance(node, ast.Call):
         return None
     name, parameters = known
-    if _fits(node, parameters):  # it is handed on to something that does not take it
+    if _fits(node, parameters) or _is_another(
+        operation, name
+    ):  # it is handed on to something that does not take it
         return _handed_on(operation)
     text = f"{name} takes ({', '.join(_shown(p) for p in parameters)}), but here it is given {_given(node)}."
     required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -80,8 +84,15 @@ def _fits(node: ast.Call, parameters: list[inspect.Parameter]) -> bool:
     return True
 
 
+def _is_another(operation: Operation, name: str) -> bool:
+    """Tells whether the message is about another method than the one that is called."""
+    found = _WHOSE.search(operation.message)
+    last = found.group(1).rpartition(".")[2] if found is not None else ""
+    return last in ("call", "build", "__init__") and last != name.rpartition(".")[2]
+
+
 def _handed_on(operation: Operation) -> Broken | None:
-    found = re.search(r"([\w.<>]+)\(\) (.*)", operation.message)
+    found = _WHOSE.search(operation.message)
     if found is None or "." not in found.group(1):
         return None
     inner = found.group(1).replace("<locals>.", "")

@@ -118,6 +118,20 @@ def slice_update(operation: Operation) -> Broken | None:
     return None
 
 
+@on("slice")
+def sliced(operation: Operation) -> Broken | None:
+    """A part lies within the tensor."""
+    starts, sizes = operation.plain(1, "start_indices"), operation.plain(2, "shape")
+    tensor = operation.tensor(0, "inputs")
+    if tensor is None or not isinstance(starts, tuple) or not isinstance(sizes, tuple):
+        return None
+    for axis, (start, size, room) in enumerate(zip(starts, sizes, tensor.shape, strict=False)):
+        if all(isinstance(v, int) for v in (start, size, room)) and start + size > room:
+            text = f"slice takes {size} entries from {start} on, but {tensor.read}.shape[{axis}] is {room}."
+            return Broken(KIND, text, (tensor,))
+    return None
+
+
 @on("segment_sum", "segment_max", "segment_min", "segment_mean")
 def segments(operation: Operation) -> Broken | None:
     """Each row belongs to one segment."""

@@ -18,7 +18,7 @@ _UNFIT = re.compile(r"of layer '?([\w.]+)'? is incompatible with the layer: (.*)
 _WANTED = re.compile(r"expected (min_ndim|max_ndim|ndim)=(\d+), found ndim=(\d+)")
 _SIZE = re.compile(r"expected axis (-?\d+) of input shape to have value (\d+)")
 _SHAPE = re.compile(r"(?:shape received:|with shape) (\([^)]*\))")
-_TWO = re.compile(r"target\.shape=[^\d]*([\d, ]+).*?output\.shape=[^\d]*([\d, ]+)", re.DOTALL)
+_TWO = re.compile(r"target\.shape=[^\dN]*([\dNone, ]+).*?output\.shape=[^\dN]*([\dNone, ]+)", re.DOTALL)
 _SEVERAL = re.compile(r"Layer \"?([\w.]+)\"? expects (\d+) input\(s\), but it received (\d+) input tensors")
 _COUNTS = re.compile(r"'(\w+)' sizes: ([\d, ]+)")
 
@@ -29,7 +29,7 @@ def _whole(operation: Operation) -> str:
 
 def _like(operation: Operation, shape: str) -> tuple[Tensor, ...]:
     """Returns the operand of a shape that a message names, where there is just one."""
-    found = [t for t in operation.tensors if shown(t.shape).replace("?", "None") == shape]
+    found = [t for t in operation.tensors if re.sub(r"\?|\bB\b", "None", shown(t.shape)) == shape]
     return tuple(found) if len(found) == 1 else ()
 
 
@@ -185,10 +185,10 @@ def targets(operation: Operation) -> Broken | None:
     """A loss compares each output of the model with a target of its shape."""
     text = _whole(operation)
     found = _TWO.search(text)
-    if found is None or "`target` and `output`" not in text:
+    numbers = "up until the last dimension" in text or "must have rank (ndim) `target.ndim" in text
+    if found is None or not (numbers or "`target` and `output`" in text):
         return None
     true, pred = (f"({sizes.strip()})" for sizes in found.groups())
-    numbers = "up until the last dimension" in text
     rule = (
         f"The loss takes targets that are class numbers, one for each output, but they are {true}, the outputs {pred}."
         if numbers

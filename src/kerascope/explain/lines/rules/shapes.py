@@ -75,24 +75,22 @@ def reshape(operation: Operation) -> Broken | None:
 def whole_sizes(operation: Operation) -> Broken | None:
     """A size is one whole number."""
     node = operation.node
-    about = re.search(r"invalid dimension|'float'|got float|float object|integer", operation.message)
+    about = re.search(r"invalid dimension|'float'|got float|float object|integer|Tshape", operation.message)
     if about is None or not isinstance(node, ast.Call):
         return None
     given = [k.value for k in node.keywords if k.arg in _SHAPES]
     given += [a for a in node.args if isinstance(a, (ast.Tuple, ast.List))]
-    for part in (
-        p for each in given for p in (each.elts if isinstance(each, (ast.Tuple, ast.List)) else [each])
-    ):
-        value = operation.value(part)
-        text = ast.unparse(part)
-        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Div):
-            rule = f"A size is a whole number, but `{text}` is a float: `//` divides without one."
-            return Broken(KIND, rule)
-        if isinstance(value, (float, tuple)):
-            what = f"the shape {shown(value)}" if isinstance(value, tuple) else f"{value}"
-            return Broken(
-                KIND, f"A size is one whole number, but `{text}` is {what}.", tuple(operation.tensors)
-            )
+    # Where the tensors come from says nothing: the number may have been worked out anywhere.
+    for each in given:
+        for part in each.elts if isinstance(each, (ast.Tuple, ast.List)) else [each]:
+            value, text = operation.value(part), ast.unparse(part)
+            if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Div):
+                return Broken(
+                    KIND, f"A size is a whole number, but `{text}` is a float: `//` divides without one."
+                )
+            if isinstance(value, (float, tuple)):
+                what = f"the shape {shown(value)}" if isinstance(value, tuple) else f"{value}"
+                return Broken(KIND, f"A size is one whole number, but `{text}` is {what}.")
     return None
 
 
