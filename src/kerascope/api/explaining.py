@@ -33,8 +33,13 @@ def judged(
 
     With an error, call it while the error's frames are alive.
     """
+    from kerascope.detect.smells.beyond import POSITIONS
+
     judgement = Judgement()
     findings: list[Finding] = []
+    silent = _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
+    # Positions that are not there come with the data: no change of the source is to hide them.
+    of_data = any(evidence.label == POSITIONS for finding in silent for evidence in finding.evidence)
     if error is not None:
         findings += _guarded(
             "explaining the error", lambda: _of_error(error, about, recorder, fixes, judgement)
@@ -42,10 +47,9 @@ def judged(
     elif about is not None:
         if about.unknown or _is_symbolic(recorder):
             findings += _guarded("telling the batch size", lambda: _label(about, recorder, judgement))
-        if fixes and about.make is not None:
+        if fixes and about.make is not None and not of_data:
             findings += _guarded("trying other inputs", lambda: _of_misbehaviour(about, judgement))
-    silent = _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
-    if error is None and about is not None and fixes and not findings:
+    if error is None and about is not None and fixes and not findings and not of_data:
         silent = _guarded("trying changes", lambda: _mended(about, silent, judgement))
     told = [_about(finding) for finding in findings]
     findings += [finding for finding in silent if _about(finding) not in told]

@@ -22,6 +22,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             for other in (number + 1, number - 1, -1, 0):
                 if other >= -1 and other != number:
                     yield context.swap(0.7, part, str(other))
+        if isinstance(part, ast.Subscript) and "shape" in (text := context.text(part.value)):
+            yield context.swap(
+                0.9, part, f"{text}[{context.text(part.slice)}] - 1"
+            )  # entries are counted from zero
         if (
             not isinstance(part, ast.Slice)
             or part.step is not None
