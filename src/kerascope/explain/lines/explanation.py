@@ -139,11 +139,21 @@ def _of_a_definition(
         severity="fault",
         confidence=1.0,
         title=f"`{culprit.source}` is not what Keras calls",
-        explanation=said(error) or type(underlying(error)).__name__,
+        explanation=_unlike(culprit, said(error) or type(underlying(error)).__name__),
         location=SourceSpan(culprit.file, culprit.line, culprit.line, culprit.source),
     )
     marks = ((culprit.file, culprit.position),)
     return dataclasses.replace(failure, culprit=culprit, marks=marks), finding
+
+
+def _unlike(culprit: Site, message: str) -> str:
+    """Returns what a definition takes, beside what was said about a call of it."""
+    node = culprit.node
+    if not isinstance(node, ast.FunctionDef):
+        return message
+    taken = f"`{culprit.function}` takes ({ast.unparse(node.args)}): {message.rstrip('.')}."
+    several = "missing a required argument" in message
+    return f"{taken} A list of tensors that a layer is called with is one argument." if several else taken
 
 
 def explanation_of(failure: Failure, *, complete: bool = True) -> Finding:
