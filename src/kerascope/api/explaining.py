@@ -103,6 +103,8 @@ def _of_error(
     )
     if not fixes or about.make is None or about.kind == "train_step":  # changes are tried on fresh objects
         return [finding]
+    if finding.kind == "tracer-leak":  # other shapes may pass by chance, and hide that it wants a variable
+        return [finding]
     repaired = _guarded("trying changes", lambda: _repair(about, failure, finding, judgement))
     return repaired if repaired[0].kind == finding.kind else [finding, *repaired]
 
