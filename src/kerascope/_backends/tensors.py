@@ -187,6 +187,8 @@ _shared: dict[tuple[Any, ...], TensorFacts] = {}
 
 def _without_figures(inner: Any, how: Mode) -> TensorFacts:
     """Returns facts without figures: the same object for all tensors that are alike, as most of a loop's are."""
+    if how == "symbolic" and _is_unsized(inner):
+        return TensorFacts(_of_batch(inner), dtype(inner), "", how)
     where = inner.device if how == "eager" and hasattr(inner, "device") else None
     try:
         key = (how, type(inner), tuple(inner.shape), inner.dtype, where)
@@ -201,6 +203,21 @@ def _without_figures(inner: Any, how: Mode) -> TensorFacts:
     return found
 
 
+def _is_unsized(inner: Any) -> bool:
+    return type(inner).__name__ == "KerasTensor" and None in inner.shape
+
+
+def _of_batch(tensor: Any) -> tuple[int | str | None, ...]:
+    """Returns a symbolic tensor's shape in terms of the batch size, from what it would be with two of them."""
+    from kerascope._keras.lineage import sizes
+
+    one, other = _BATCHES
+    pairs = zip(sizes(tensor, one), sizes(tensor, other), strict=True)
+    return tuple(None if a is None or b is None else labels.label(a, b, one, other) for a, b in pairs)
+
+
+_BATCHES = (83, 89)
+"""Sizes that hardly anything else has."""
 _local = threading.local()
 _symbolic_runs: list[Any] = []
 """One for each such block in any thread: asked first, as there is mostly none."""
@@ -223,6 +240,8 @@ def symbolic(filling: labels.Filling | None) -> Iterator[None]:
 
 
 def _stand_in(inner: Any, filling: labels.Filling | None) -> TensorFacts:
+    if _is_unsized(inner):  # a model that is built within
+        return TensorFacts(_of_batch(inner), dtype(inner), mode="symbolic")
     sizes = shape(inner)
     if filling is None or sizes is None:
         return TensorFacts(sizes, dtype(inner), mode="symbolic")

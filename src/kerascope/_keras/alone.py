@@ -337,6 +337,18 @@ def tensors_in(result: Any) -> list[Any]:
     return [leaf for leaf in keras.tree.flatten(result) if keras.ops.is_tensor(leaf)]
 
 
+def build_as_loaded(obj: Any, like: Any) -> bool:
+    """Builds an object as Keras does when it loads one that was built like `like`; False where that does not work."""
+    try:
+        config = like.get_build_config()
+        if not config:
+            return False
+        obj.build_from_config(config)
+    except Exception:  # loading has a contract of its own
+        return False
+    return bool(obj.built)
+
+
 def is_compiled(model: Any) -> bool:
     """Tells whether a model has an optimizer and a loss."""
     return bool(getattr(model, "compiled", False))

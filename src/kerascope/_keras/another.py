@@ -1,4 +1,4 @@
-"""Another object like one that is there: layer by layer for models that Keras can take apart, built as when loaded."""
+"""Another object like one that is there: layer by layer for models that Keras can take apart."""
 
 from __future__ import annotations
 
@@ -39,15 +39,3 @@ def alike(layer: Any) -> Any:
     if isinstance(layer, (keras.Sequential, keras.src.models.functional.Functional)):
         return keras.models.clone_model(layer, clone_function=alike)
     return type(layer).from_config(layer.get_config())
-
-
-def build_as_loaded(obj: Any, like: Any) -> bool:
-    """Builds an object as Keras does when it loads one that was built like `like`; False where that does not work."""
-    try:
-        config = like.get_build_config()
-        if not config:
-            return False
-        obj.build_from_config(config)
-    except Exception:  # loading has a contract of its own
-        return False
-    return bool(obj.built)

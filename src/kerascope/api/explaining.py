@@ -33,8 +33,13 @@ def judged(
 
     With an error, call it while the error's frames are alive.
     """
+    from kerascope.detect.smells.beyond import POSITIONS
+
     judgement = Judgement()
     findings: list[Finding] = []
+    silent = _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
+    # Positions that are not there come with the data: no change of the source is to hide them.
+    of_data = any(evidence.label == POSITIONS for finding in silent for evidence in finding.evidence)
     if error is not None:
         findings += _guarded(
             "explaining the error", lambda: _of_error(error, about, recorder, fixes, judgement)
@@ -42,14 +47,21 @@ def judged(
     elif about is not None:
         if about.unknown or _is_symbolic(recorder):
             findings += _guarded("telling the batch size", lambda: _label(about, recorder, judgement))
-        if fixes and about.make is not None:
+        if fixes and about.make is not None and not of_data:
             findings += _guarded("trying other inputs", lambda: _of_misbehaviour(about, judgement))
-    silent = _guarded("looking for silent faults", lambda: _ordered(smells.findings()))
-    if error is None and about is not None and fixes and not findings:
+    if error is None and about is not None and fixes and not findings and not of_data:
         silent = _guarded("trying changes", lambda: _mended(about, silent, judgement))
-    findings += silent
+    told = [_about(finding) for finding in findings]
+    findings += [finding for finding in silent if _about(finding) not in told]
     judgement.findings = tuple(dataclasses.replace(f, rank=rank) for rank, f in enumerate(findings, 1))
     return judgement
+
+
+def _about(finding: Finding) -> tuple[str, Any, Any, Any]:
+    place = finding.location
+    return finding.kind, *(
+        (place.file, place.line, place.expression) if place is not None else (None, None, None)
+    )
 
 
 def _guarded(what: str, work: Callable[[], list[Finding]]) -> list[Finding]:
@@ -90,6 +102,8 @@ def _of_error(
         recorder.log, dims.Probes([dims.Probe(log, None) for log in logs], batches)
     )
     if not fixes or about.make is None or about.kind == "train_step":  # changes are tried on fresh objects
+        return [finding]
+    if finding.kind == "tracer-leak":  # other shapes may pass by chance, and hide that it wants a variable
         return [finding]
     repaired = _guarded("trying changes", lambda: _repair(about, failure, finding, judgement))
     return repaired if repaired[0].kind == finding.kind else [finding, *repaired]

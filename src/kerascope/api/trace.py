@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kerascope.explain.subject import Subject
     from kerascope.probe.lines.recorder import Recorder
 
+_LONG = 200
 _NOISE = re.compile("\x1b\\[[0-9;]*m|\\{\\{[^}]*\\}\\} ?")
 
 
@@ -292,9 +293,10 @@ def _notes(recorder: Recorder, judgement: Judgement) -> tuple[str, ...]:
 
     # Runs with made-up sizes have told apart what Keras does not.
     notes = [note for note in recorder.log.notes if note != SEVERAL or not judgement.dims]
-    if not recorder.log.rows:
+    if not recorder.log.rows and not judgement.findings:
         notes.append(
-            "what ran was in a library, or came from no file (`exec`, a prompt) and was not handed to `trace` itself"
+            "what ran made no tensor, was in a library, or came from no file (`exec`, a prompt) and was not handed to "
+            "`trace` itself"
         )
     return tuple(notes)
 
@@ -318,11 +320,14 @@ def _report(result: Trace, recorder: Recorder, judgement: Judgement) -> Report:
 def _headline(error: BaseException | None) -> str:
     if error is None:
         return ""
+    from kerascope.explain.lines.failure import said, underlying
+
     # Keras wraps what was raised: it says which layer was called before it says what happened.
-    lines = [line.strip() for line in _NOISE.sub("", str(error)).splitlines()]
-    first = next((line for line in lines if line and not line.startswith("Exception encountered when")), "")
-    what = f"FAILS when called   {type(error).__name__}"
-    first = first.removesuffix(" Error encountered:")
+    inner = underlying(error)
+    first = _NOISE.sub("", said(error)).removesuffix(" Error encountered:")
+    if len(first) > _LONG:
+        first = first.partition(". ")[0]
+    what = f"FAILS when called   {type(inner).__name__}"
     return f"{what}: {first}" if first else what
 
 
@@ -332,5 +337,5 @@ def _add_note(error: BaseException, result: Trace) -> None:
 
     with contextlib.suppress(Exception):  # an exception that takes no notes is raised as it is
         text = explanation_text(result.report())
-        if text:
+        if text and text not in getattr(error, "__notes__", ()):  # a trace around this one has said it
             error.add_note(text)

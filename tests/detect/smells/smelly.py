@@ -1004,6 +1004,20 @@ if keras.backend.backend() == "torch":  # the others fail
         return Run(lambda x: ops.squeeze(x, axis=1))(tensor(4, 5, 1))
 
 
+if keras.backend.backend() == "jax":  # the others fail
+
+    @faulty("nan-operation", "ops.take(x, ids, axis=0)")
+    def rows_that_are_not_there():
+        ids = ops.convert_to_tensor([0, 3, 9])
+        return Run(lambda x: ops.take(x, ids, axis=0))(tensor(4, 5))
+
+
+@healthy
+def rows_from_both_ends():
+    ids = ops.convert_to_tensor([0, 3, -4])
+    return Run(lambda x: ops.take(x, ids, axis=0))(tensor(4, 5))
+
+
 @healthy
 def squeezed():
     return Run(lambda x: ops.squeeze(x, axis=-1))(tensor(4, 5, 1))

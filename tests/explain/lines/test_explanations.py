@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import broken_keras
 import broken_python
 import broken_shapes
 import healthy
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.backend
 
 CASES = {
     name: case
-    for name, case in {**broken_shapes.CASES, **broken_python.CASES}.items()
+    for name, case in {**broken_shapes.CASES, **broken_python.CASES, **broken_keras.CASES}.items()
     if running.BACKEND in case.only
 }
 

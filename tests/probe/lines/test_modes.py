@@ -201,3 +201,14 @@ def test_everything_of_the_compilers_is_put_back(backend):
         import tensorflow as tf
 
         assert type(tf.function(programs.pure)).__call__.__qualname__ == "Function.__call__"
+
+
+def test_models_under_construction_are_sized_by_the_batch():
+    start = keras.Input((5,))
+    steps = keras.Input((None, 4))
+    wide = ops.concatenate([start, start], axis=-1)
+    tall = ops.concatenate([start, start], axis=0)
+    made = [start, steps, keras.layers.Dense(3)(wide), tall, ops.reshape(wide, (-1, 5)), ops.transpose(wide)]
+    assert [tensors.facts(tensor).shape for tensor in made] == [
+        ("B", 5), ("B", None, 4), ("B", 3), ("2·B", 5), ("2·B", 5), (10, "B"),
+    ]  # fmt: skip

@@ -210,12 +210,8 @@ def logs(case: Case) -> Iterator[Finding]:
     if made and _close(logged, [*made, sum(made), sum(made) / len(made)]):
         return
     if not _close(logged, [seen.loss]):
-        yield _other_loss(
-            case,
-            logged,
-            Evidence("compute_loss", seen.loss),
-            "what compute_loss returns for the same weights, batch and seeds",
-        )
+        what = "what compute_loss returns for the same weights, batch and seeds"
+        yield _other_loss(case, logged, Evidence("compute_loss", seen.loss), what)
 
 
 def _close(logged: float, values: Sequence[float]) -> bool:

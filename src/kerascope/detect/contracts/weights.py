@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kerascope._keras import alone, another, effects, holdings, pairs
+from kerascope._keras import alone, effects, holdings, pairs
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import contract
 from kerascope.detect.contracts.running import LAYERS, base, restore
@@ -183,7 +183,7 @@ def _made_in_call(case: Case, called: Any) -> Iterator[Finding]:
     """Yields a finding when an object that was built as on loading, by `build` alone, fails in its first call."""
     other = case.fresh()
     from_the_start = alone.unbuilt(other)
-    if not another.build_as_loaded(other, called):
+    if not alone.build_as_loaded(other, called):
         return
     names = [name for name in alone.unbuilt(other) if name not in from_the_start]
     names = [name for name in names if getattr(getattr(called, name, None), "weights", ())]

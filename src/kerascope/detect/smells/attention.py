@@ -6,6 +6,7 @@ import ast
 
 from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.detect.smells.shapes import shown
 from kerascope.record.lines import Activation, Site
 from kerascope.values import Evidence
 
@@ -41,7 +42,7 @@ def judge(moment: Moment) -> Verdict:
         f"`{site.source}` adds up to one along another axis than `{moment.site.source}` sums over",
         f"`{moment.site.source}` sums over the last axis of the weights, which add up to one along axis {int(axis)}: "
         "what comes out is no average. Take the softmax along axis=-1.",
-        (Evidence("shape of the weights", str(shape).replace("None", "B")), Evidence("axis", int(axis))),
+        (Evidence("shape of the weights", shown(shape)), Evidence("axis", int(axis))),
         site=site,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict
+from kerascope.detect.smells.shapes import shown
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -142,8 +143,8 @@ def _hit(moment: Moment, what: str, operand: Operand) -> Hit:
         f"The first axis of `{text}` is the batch, so what the layer gives for one sample depends on the others that "
         "happen to be in its batch. Name the axis that is meant, such as axis=-1.",
         (
-            Evidence(f"shape of `{text}`", str(shape).replace("None", "B")),
-            Evidence("shape of the result", str(moment.event.facts.shape).replace("None", "B")),
+            Evidence(f"shape of `{text}`", shown(shape)),
+            Evidence("shape of the result", shown(moment.event.facts.shape)),
             Evidence("operation", what),
         ),
     )

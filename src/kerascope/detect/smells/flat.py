@@ -6,6 +6,7 @@ import ast
 
 from kerascope.detect.smells import axes, names
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.detect.smells.shapes import shown
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -33,5 +34,5 @@ def judge(moment: Moment) -> Verdict:
         f"`{moment.site.source}` gives one place for the whole batch",
         f"Without an axis it is the place in all numbers of `{text}` in a row, whichever sample they are of. Name the "
         "axis that is meant, such as axis=-1.",
-        (Evidence(f"shape of `{text}`", str(shape).replace("None", "B")),),
+        (Evidence(f"shape of `{text}`", shown(shape)),),
     )

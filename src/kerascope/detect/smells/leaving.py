@@ -9,6 +9,7 @@ import numpy as np
 
 from kerascope.detect.smells import names
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.detect.smells.shapes import shown
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -18,7 +19,15 @@ _OUTSIDE = ("numpy", "math", "scipy")
 def concerns(site: Site) -> bool:
     """What is handed to a function of a module."""
     outer = site.parent.node if site.parent is not None else None
-    return isinstance(outer, ast.Call) and isinstance(outer.func, ast.Attribute) and site.node in outer.args
+    return (
+        isinstance(outer, ast.Call) and isinstance(outer.func, ast.Attribute) and site.node in _given(outer)
+    )
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    """Returns what a call is given, and what stands in a list that it is given, as for `np.concatenate`."""
+    lists = [arg.elts for arg in call.args if isinstance(arg, (ast.List, ast.Tuple))]
+    return [*call.args, *(part for parts in lists for part in parts)]
 
 
 def judge(moment: Moment) -> Verdict:
@@ -42,6 +51,10 @@ def judge(moment: Moment) -> Verdict:
         f"`{outer.source}` leaves the backend for NumPy",
         f"`{moment.site.source}` is a tensor. NumPy computes with its values as they are now: no gradient goes back "
         "through it, and there are no values while the step is compiled. Use the function of keras.ops.",
-        (Evidence(f"`{moment.site.source}`", f"{moment.event.facts.shape} {moment.event.facts.dtype}"),),
+        (
+            Evidence(
+                f"`{moment.site.source}`", f"{shown(moment.event.facts.shape)} {moment.event.facts.dtype}"
+            ),
+        ),
         site=outer,
     )

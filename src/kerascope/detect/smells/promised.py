@@ -7,18 +7,16 @@ Welling, Auto-Encoding Variational Bayes, 2014); a Kullback-Leibler divergence i
 from __future__ import annotations
 
 import ast
-import re
 
 import numpy as np
 
 from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, floats
+from kerascope.promises import DIVERGENCE, LOG_VARIANCE
 from kerascope.record.lines import Activation, Site
 from kerascope.values import Evidence
 
-LOG_VARIANCE = re.compile(r"log_?var(iance)?s?$|log_?sigma_?(2|sq|squared)$")
 _DRAWS = ("normal", "randn", "randn_like", "truncated_normal")
-DIVERGENCE = re.compile(r"(^|_)kld?($|_)|divergence")
 _BELOW = -1e-3
 
 

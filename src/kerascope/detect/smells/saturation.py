@@ -20,6 +20,7 @@ from kerascope.detect.smells.moment import (
     sample,
     span,
 )
+from kerascope.detect.smells.shapes import shown
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -106,7 +107,7 @@ def _one_unit(moment: Moment, operand: Operand, axis: int) -> Hit | None:
         0.95,
         f"`{source}` is 1 whatever goes in: its axis has one element",
         "A softmax makes the elements of its axis sum to one. For a single unit use `sigmoid`.",
-        (Evidence("shape of the input", str(shape)),),
+        (Evidence("shape of the input", shown(shape)),),
     )
 
 

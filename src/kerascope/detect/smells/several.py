@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.detect.smells.shapes import shown
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -36,8 +37,8 @@ def judge(moment: Moment) -> Verdict:
             f"`{text}` holds {len(parts)} tensors of different types ({types}). `{moment.site.source}` makes one of "
             f"them, {result}, in which they lie on each other. Take one: `{text}[0]`, `{text}[1]`.",
             (
-                Evidence(f"`{text}`", f"{len(parts)} tensors {shape}: {types}"),
-                Evidence("result", str(result)),
+                Evidence(f"`{text}`", f"{len(parts)} tensors {shown(shape)}: {types}"),
+                Evidence("result", shown(result)),
             ),
         )
     return None

@@ -92,8 +92,10 @@ def _expands(node: ast.AST) -> bool:
     )
 
 
-def shown(shape: Shape) -> str:
+def shown(shape: Shape | None) -> str:
     """Returns a shape as it is told: "(B, 3)"."""
+    if shape is None:
+        return "?"
     parts = ["B" if size is None else str(size) for size in shape]
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 

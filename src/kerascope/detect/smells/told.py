@@ -7,8 +7,9 @@ import re
 
 import numpy as np
 
-from kerascope.detect.smells import names, source
+from kerascope.detect.smells import source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, floats, span
+from kerascope.promises import hides, threshold
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -17,8 +18,6 @@ _LEFT_OUT = r"(pad|ignore|missing|masked|hidden|hide|empty|left out)"
 _SAYS = r"\b{}\.?0?\s*(?:=|:|->|for|is|are|means|marks?|where)+\s*(?:an? |the )?{}"
 _ONE_IS_KEPT = re.compile(f"{_SAYS.format(1, _KEPT)}|{_SAYS.format(0, _LEFT_OUT)}", re.IGNORECASE)
 _ONE_IS_LEFT_OUT = re.compile(f"{_SAYS.format(1, _LEFT_OUT)}|{_SAYS.format(0, _KEPT)}", re.IGNORECASE)
-_LARGE = 1e4
-_PREDICTED = re.compile(r"y_pred|preds?$|predictions?$|logits?$|scores?$|outputs?$")
 
 
 def concerns_mask(site: Site) -> bool:
@@ -48,26 +47,6 @@ def judge_mask(moment: Moment) -> Verdict:
     )
 
 
-def hides(node: ast.AST) -> tuple[str, bool] | None:
-    """Returns the mask that a large number below zero is multiplied with, and whether it falls on its ones."""
-    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
-        return None
-    for number, other in ((node.left, node.right), (node.right, node.left)):
-        value = (
-            number.operand if isinstance(number, ast.UnaryOp) and isinstance(number.op, ast.USub) else None
-        )
-        if not isinstance(getattr(value, "value", None), (int, float)) or value.value < _LARGE:  # type: ignore[union-attr]
-            continue
-        if isinstance(other, ast.Name) and other.id.endswith("mask"):
-            return other.id, True
-        turned = isinstance(other, ast.BinOp) and isinstance(other.op, ast.Sub)
-        if turned and isinstance(other.left, ast.Constant) and other.left.value == 1:  # type: ignore[attr-defined]
-            right = other.right  # type: ignore[attr-defined]
-            if isinstance(right, ast.Name) and right.id.endswith("mask"):
-                return right.id, False
-    return None
-
-
 def concerns_threshold(site: Site) -> bool:
     """`y_pred > 0.5`."""
     return threshold(site.node) is not None
@@ -92,20 +71,3 @@ def judge_threshold(moment: Moment) -> Verdict:
         "Compare with 0, or take the sigmoid first.",
         (Evidence(f"range of `{name}`", span(values)),),
     )
-
-
-def threshold(node: ast.AST) -> ast.expr | None:
-    """Returns the prediction that is compared with one half."""
-    if isinstance(node, ast.Compare) and len(node.comparators) == 1:
-        one, two = node.left, node.comparators[0]
-    elif (
-        isinstance(node, ast.Call)
-        and names.called(node) in ("greater", "greater_equal")
-        and len(node.args) == 2
-    ):
-        one, two = node.args
-    else:
-        return None
-    half = isinstance(two, ast.Constant) and two.value == 0.5
-    named = isinstance(one, (ast.Name, ast.Attribute)) and _PREDICTED.search(ast.unparse(one).lower())
-    return one if half and named else None

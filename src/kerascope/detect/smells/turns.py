@@ -7,6 +7,7 @@ import math
 
 from kerascope.detect.smells import names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.detect.smells.shapes import shown
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -81,8 +82,8 @@ def _turn(moment: Moment, text: str, before: Shape, after: Shape) -> Hit:
         f"A reshape keeps the order of the numbers: the axis of {after[1]} that comes out is not the one that comes "
         "in, each of its entries holds pieces of several. Transpose, or keep the order of the sizes.",
         (
-            Evidence(f"shape of `{text}`", str(before).replace("None", "B")),
-            Evidence("shape of the result", str(after).replace("None", "B")),
+            Evidence(f"shape of `{text}`", shown(before)),
+            Evidence("shape of the result", shown(after)),
         ),
     )
 
@@ -112,7 +113,7 @@ def _hit(moment: Moment, text: str, split: bool, whole: Shape, parts: Shape) -> 
         f"A reshape keeps the order of the numbers: the axis of {steps} is not the one that "
         f"{'comes in' if split else 'comes out'}, each of its entries holds pieces of several. {way}.",
         (
-            Evidence(f"shape of `{text}`", str(whole if split else parts).replace("None", "B")),
-            Evidence("shape of the result", str(parts if split else whole).replace("None", "B")),
+            Evidence(f"shape of `{text}`", shown(whole if split else parts)),
+            Evidence("shape of the result", shown(parts if split else whole)),
         ),
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from kerascope.detect.smells import source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array
+from kerascope.detect.smells.shapes import shown
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -39,7 +40,7 @@ def judge(moment: Moment) -> Verdict:
         f"`{site.targets[0]}` is the same part of `{text}` as `{before}`",
         f"`{site.source}` is taken twice, as `{before}` and as `{site.targets[0]}`, and another part of `{text}` is "
         "never read.",
-        (Evidence(f"shape of `{text}`", str(whole).replace("None", "B")), Evidence("part", str(part))),
+        (Evidence(f"shape of `{text}`", shown(whole)), Evidence("part", str(part))),
     )
 
 

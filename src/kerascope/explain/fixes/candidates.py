@@ -113,6 +113,9 @@ _MOST_PLACES = 4
 _TOGETHER = 0.2
 """Added to the cost of a change that is made in several places at once."""
 
+_ELSEWHERE = 0.25
+"""Added when some of those places had no part in the failure."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Candidate:
@@ -220,7 +223,7 @@ def candidates(
     near = Nearness(context, places, culprit, silent=silent, vague=vague)
     left_out = LeftOut(context)
     found: dict[tuple[Edit, ...], Candidate] = {}
-    same: dict[tuple[ast.AST, str], list[Proposal]] = {}
+    same: dict[tuple[ast.AST, str], list[tuple[Proposal, bool]]] = {}
 
     def add(proposal: Proposal, cost: float, lost: int) -> None:
         known = found.get(proposal.edits)
@@ -236,13 +239,14 @@ def candidates(
             cost = near.cost(node) + (0.1 if function.name in _MADE_BEFORE else 0.0)
             orphaned = ORPHANED if left_out.orphans(proposal) else 0.0
             add(proposal, cost + orphaned, left_out.tensors(proposal))
-            if family in _REPEATED and cost < FAR:
+            if family in _REPEATED and cost <= FAR:
+                alike = dataclasses.replace(proposal, cost=proposal.cost + cost)
                 same.setdefault((function, proposal.kind or proposal.description), []).append(
-                    dataclasses.replace(proposal, cost=proposal.cost + cost)
+                    (alike, cost >= FAR)
                 )
     for node, proposal in _of_settings(context, functions, families):
         add(proposal, near.cost(node), 0)
-    for proposal in _in_all_places(same.values()):
+    for proposal in _repeated(same.values()):
         add(proposal, 0.0, 0)
     return sorted(found.values(), key=lambda c: c.cost)
 
@@ -275,6 +279,20 @@ def _of_settings(
         for node in context.nodes(value):
             for family in families:
                 yield from ((node, p) for p in getattr(family, "propose", _none)(context, node))
+
+
+def _repeated(groups: Iterable[list[tuple[Proposal, bool]]]) -> Iterator[Proposal]:
+    """Yields the changes made in all places that had a part in the failure, and in those beside them as well.
+
+    In a mean and the variance beside it, the same slip may be met later in what failed. `True` marks what is far away.
+    """
+    for group in groups:
+        near = [proposal for proposal, far in group if not far]
+        yield from _in_all_places([near])
+        if near and len(near) < len(group):
+            wider = [dataclasses.replace(p, cost=near[-1].cost) if far else p for p, far in group]
+            for proposal in _in_all_places([wider]):
+                yield dataclasses.replace(proposal, cost=proposal.cost + _ELSEWHERE)
 
 
 def _in_all_places(alike: Iterable[list[Proposal]]) -> Iterator[Proposal]:

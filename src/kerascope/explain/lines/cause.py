@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kerascope.explain.lines.blame import Cause, likeliest
 from kerascope.explain.lines.dims import Labels, words
-from kerascope.explain.lines.reading import Tensor, shown
+from kerascope.explain.lines.operands import Tensor, shown
 from kerascope.explain.lines.source import short
 from kerascope.record.lines import Activation, Event, LineLog, Site
 

@@ -13,7 +13,8 @@ from kerascope.explain.lines.cause import causes
 from kerascope.explain.lines.dims import Labels, Probes, probes_for, transfer, words
 from kerascope.explain.lines.failure import Failure, locate, said, underlying
 from kerascope.explain.lines.kinds import KINDS
-from kerascope.explain.lines.reading import Operation, Tensor, shown
+from kerascope.explain.lines.operands import Tensor, shown
+from kerascope.explain.lines.reading import Operation
 from kerascope.explain.lines.rules import Broken, rules_for
 from kerascope.explain.lines.rules.objects import unprepared
 from kerascope.explain.lines.suspects import maker_of, suspect
@@ -25,6 +26,7 @@ from kerascope.values import Evidence, Finding, SourceSpan
 __all__ = ["KINDS", "explain", "explanation_of", "judge", "span"]
 
 _ABOUT_SHAPES = ("shape-mismatch", "wrong-axis", "index-out-of-range")
+_OF_OTHER_TRACES = ("tracer-leak", "untracked-tensor", "missing-super-init", "unknown-name")
 _MOST_OPERANDS = 6
 _TITLE = 50
 _NEVER = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
@@ -52,23 +54,20 @@ def explain(
     probes = Probes()
     if subject is not None and subject.make is not None and _worth_probing(broken, operation):
         probes = probes_for(subject, recorder.log)
-    where = failure
-    if broken is None or _unsized(operation):
+    where, any_batch = failure, False
+    if broken is None or (broken.kind in _ABOUT_SHAPES and broken.tensors and _unsized(operation)):
         other = _failing_probe(probes, failure)
         if other is not None:
             again, operation_there = judge(other)
             if again is not None:
+                any_batch = broken is not None and broken.text == again.text
                 broken, operation, where = again, operation_there, other
     labels = transfer(where.logs[0], probes)
     found = _causes(where, broken, labels)
     vague = broken is not None and broken.culprit is None and bool(found) and not found[0].batch
     if broken is not None and broken.culprit is None and found:
-        made = maker_of(found[0].event.site) if not found[0].batch and _of_features(broken) else None
-        if made is not None:
-            text = f" It is made in line {made.line}: `{source.short(made.source)}`."
-            found[0] = dataclasses.replace(found[0], sentence=found[0].sentence + text)
-        broken = dataclasses.replace(broken, culprit=made or found[0].event.site)
-    finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes))
+        found[0], broken = _blamed(found[0], broken)
+    finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes), any_batch)
     known = broken.culprit if broken is not None else None
     shapes = broken is None or broken.kind in _ABOUT_SHAPES
     odd = _odd(failure, subject)
@@ -81,6 +80,15 @@ def explain(
         finding = dataclasses.replace(finding, explanation=f"{finding.explanation} {sentence}")
     logs = (*failure.logs, *probes.logs)
     return dataclasses.replace(failure, culprit=culprit, vague=vague, logs=logs, marks=marks), finding
+
+
+def _blamed(cause: Cause, broken: Broken) -> tuple[Cause, Broken]:
+    """Returns a cause and a broken rule with the place to blame: where a layer was made, if its size is its own."""
+    made = maker_of(cause.event.site) if not cause.batch and _of_features(broken) else None
+    if made is not None:
+        text = f" It is made in line {made.line}: `{source.short(made.source)}`."
+        cause = dataclasses.replace(cause, sentence=cause.sentence + text)
+    return cause, dataclasses.replace(broken, culprit=made or cause.event.site)
 
 
 def _of_features(broken: Broken) -> bool:
@@ -176,11 +184,21 @@ def _of_a_definition(
         severity="fault",
         confidence=1.0,
         title=f"`{culprit.source}` is not what Keras calls",
-        explanation=said(error) or type(underlying(error)).__name__,
+        explanation=_unlike(culprit, said(error) or type(underlying(error)).__name__),
         location=SourceSpan(culprit.file, culprit.line, culprit.line, culprit.source),
     )
     marks = ((culprit.file, culprit.position),)
     return dataclasses.replace(failure, culprit=culprit, marks=marks), finding
+
+
+def _unlike(culprit: Site, message: str) -> str:
+    """Returns what a definition takes, beside what was said about a call of it."""
+    node = culprit.node
+    if not isinstance(node, ast.FunctionDef):
+        return message
+    taken = f"`{culprit.function}` takes ({ast.unparse(node.args)}): {message.rstrip('.')}."
+    several = "missing a required argument" in message
+    return f"{taken} A list of tensors that a layer is called with is one argument." if several else taken
 
 
 def explanation_of(failure: Failure, *, complete: bool = True) -> Finding:
@@ -210,9 +228,7 @@ def judge(failure: Failure) -> tuple[Broken | None, Operation]:
 
 
 def _worth_probing(broken: Broken | None, operation: Operation) -> bool:
-    if broken is not None:
-        return broken.kind in _ABOUT_SHAPES
-    return bool(operation.tensors)
+    return bool(operation.tensors) and (broken is None or broken.kind not in _OF_OTHER_TRACES)
 
 
 def _unsized(operation: Operation) -> bool:
@@ -249,10 +265,13 @@ def _finding(
     labels: Labels,
     found: Sequence[Cause],
     batch: int | None,
+    any_batch: bool = False,
 ) -> Finding:
     assert where.error is not None
     location = span(operation.site)
-    operands = [_operand(tensor, labels, batch) for tensor in operation.parts[:_MOST_OPERANDS]]
+    # Where another line is to blame, what this one was given says nothing.
+    parts = () if broken is not None and broken.at is not None else operation.parts[:_MOST_OPERANDS]
+    operands = [_operand(tensor, labels, batch) for tensor in parts]
     if broken is None:
         return Finding(
             kind="error-in-user-code",
@@ -263,16 +282,17 @@ def _finding(
             location=location,
             evidence=tuple(operands),
         )
-    text = broken.text if batch is None else f"With a batch of {batch}: {broken.text}"
+    text = broken.text if batch is None or any_batch else f"With a batch of {batch}: {broken.text}"
     sentences = [text, *(cause.sentence for cause in found if cause.sentence)]
     if broken.cause is not None:
         sentences.append(f"{broken.cause[1]}.")
     if broken.at is not None:
         location = _statement(*broken.at)
     evidence = [*operands, *broken.evidence]
-    evidence += [
+    came = [
         Evidence(f"line {c.event.site.line}", f"{source.short(c.event.site.source)}: {c.flow}") for c in found
     ]
+    evidence += dict.fromkeys(came)  # the parts of one tensor come from one line
     return Finding(
         kind=broken.kind,
         severity="fault",

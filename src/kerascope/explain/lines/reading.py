@@ -11,16 +11,15 @@ import builtins
 import dataclasses
 import operator
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from kerascope._backends import tensors as framework
+from kerascope._keras import objects
 from kerascope.explain.lines.failure import Failure, said
+from kerascope.explain.lines.operands import Dim, Tensor, known, of_event
 from kerascope.explain.lines.source import short
-from kerascope.record.lines import Event, Site
-from kerascope.values import TensorFacts
-
-Dim = int | str | None
+from kerascope.record.lines import Site
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>", "__bool__": lambda self: False})()
 """In place of a value that cannot be told without running something."""
@@ -36,22 +35,6 @@ _PLAIN = (int, float, str, bool, type(None), slice)
 _MOST = 1_000_000
 
 
-@dataclasses.dataclass(frozen=True)
-class Tensor:
-    """A tensor that the expression was computed from; `text` is its source, with its place in a container."""
-
-    text: str
-    shape: tuple[Dim, ...]
-    dtype: str
-    mode: str
-    event: Event | None
-
-    @property
-    def rank(self) -> int:
-        """How many axes it has."""
-        return len(self.shape)
-
-
 class Operation:
     """The expression that failed."""
 
@@ -65,7 +48,8 @@ class Operation:
         self.source = short(failure.site.source)
         self.callee = self._callee()
         self.receiver = self._receiver()
-        self.parts = _known(failure.activation.operands(self.site)) if failure.activation is not None else []
+        self.layer = self._layer()
+        self.parts = self._parts()
         self.tensors = list(self._operands())
 
     # -- what it does --------------------------------------------------------------------------------------------
@@ -73,6 +57,8 @@ class Operation:
     @property
     def names(self) -> list[str]:
         """The names a rule may know the operation by: as it is written, then as the called object calls itself."""
+        if self.layer:  # `self.dot` may be anything
+            return [self.layer]
         own = getattr(self.callee, "__name__", "")
         return [name for name in dict.fromkeys((self.site.name, own)) if isinstance(name, str) and name]
 
@@ -81,7 +67,48 @@ class Operation:
         """The operation's name for a sentence, such as "matmul" or "+"."""
         node = getattr(self.node, "op", None)
         sign = _SIGNS.get(type(node))
-        return self.site.name if sign is None else f"`{sign}`"
+        if sign is None:
+            return self.layer or self.site.name
+        return f"`{sign}=`" if isinstance(self.node, ast.AugAssign) else f"`{sign}`"
+
+    def _layer(self) -> str:
+        """The class of Keras's whose layer is called, as in `self.dot([a, b])` and `layers.Dot(1)([a, b])`."""
+        made: Any = type(self.callee) if objects.kind_of(self.callee) in ("layer", "model") else MISSING
+        func = getattr(self.node, "func", None)
+        if isinstance(func, ast.Call):
+            made = self.found(func.func)
+        if isinstance(self.callee, type) or not isinstance(made, type):
+            return ""
+        return made.__name__ if made.__module__.startswith("keras.") else ""
+
+    def _parts(self) -> list[Tensor]:
+        """What the expression was computed from; what `a += b` adds to is read there, though it is a target."""
+        own = self.failure.activation
+        if own is None:
+            return []
+        found = known(own.operands(self.site))
+        if isinstance(self.node, ast.AugAssign):
+            found = [*self.held(self.node.target), *found]
+        seen: dict[tuple[str, Any], Tensor] = {}
+        for tensor in found:  # `x[:, x.shape[1]]` reads `x` twice
+            seen.setdefault((tensor.text, tensor.shape), tensor)
+        return list(seen.values())
+
+    def held(self, node: ast.expr) -> list[Tensor]:
+        """Returns the tensor that a name holds, though the expression may not have read it yet."""
+        own, value = self.failure.activation, self.found(node)
+        text = ast.unparse(node)
+        event = own.definitions.get(text) if own is not None else None
+        if event is not None and event.facts.shape is not None:
+            return [dataclasses.replace(of_event(event), text=text)]
+        if framework.kind(value) != "tensor":
+            return []
+        facts = framework.facts(value, statistics=False)
+        return (
+            [Tensor(text, tuple(facts.shape), facts.dtype, facts.mode, None)]
+            if facts.shape is not None
+            else []
+        )
 
     def _callee(self) -> Any:
         return self.found(self.node.func) if isinstance(self.node, ast.Call) else MISSING
@@ -130,9 +157,30 @@ class Operation:
         found = self.tensors_in(node) if node is not None else []
         return found[0] if len(found) == 1 else None
 
+    def set_by(self, name: str) -> Site | None:
+        """Returns the expression that a name was set to, in the function that failed."""
+        failure = self.failure
+        found = [
+            e.site
+            for e in failure.logs[0].events
+            if e.activation is failure.activation and name in e.site.targets
+        ]
+        return found[-1] if found else None
+
+    def made_by(self, tensor: Tensor) -> Site | None:
+        """Returns the expression that a name was set to of which a tensor is a part, or the expression itself."""
+        site = tensor.event.site if tensor.event is not None else None
+        if site is None or site.kind == "name":
+            return self.set_by(site.source) if site is not None else None
+        return None if site.kind == "arguments" else site
+
     def _operands(self) -> Iterator[Tensor]:
         """Yields what the operation itself is given; what only went into working out a number is no operand."""
         node = self.node
+        if isinstance(node, ast.AugAssign):
+            yield from self.held(node.target)
+            yield from self.tensors_in(node.value)
+            return
         if isinstance(node, ast.BinOp):
             parts: list[ast.AST] = [node.left, node.right]
         elif isinstance(node, ast.Compare):
@@ -157,7 +205,7 @@ class Operation:
             return []
         site = self._site_of(node)
         if site is not None and site in activation.last:
-            return _known(activation.parts.get(site) or [activation.last[site]])
+            return known(activation.parts.get(site) or [activation.last[site]])
         if isinstance(node, (ast.List, ast.Tuple)):
             return [tensor for element in node.elts for tensor in self.tensors_in(element)]
         if isinstance(node, ast.Starred):
@@ -307,32 +355,6 @@ def plain(value: Any) -> Any:
     return MISSING
 
 
-def _known(events: Sequence[Event]) -> list[Tensor]:
-    """Returns the tensors whose rank is known."""
-    return [of_event(event) for event in events if event.facts.shape is not None]
-
-
-def of_event(event: Event) -> Tensor:
-    facts: TensorFacts = event.facts
-    text = short(event.site.source, 60)
-    if event.site.kind == "arguments":
-        text = event.path
-    elif event.path:
-        text += event.path
-    return Tensor(text, tuple(facts.shape or ()), facts.dtype, facts.mode, event)
-
-
-def shown(shape: tuple[Dim, ...]) -> str:
-    """Returns a shape in words: `(2, 5)`, with `?` for a size that is not known."""
-    sizes = ["?" if size is None else str(size) for size in shape]
-    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
-
-
-def differ(a: Dim, b: Dim) -> bool:
-    """Tells whether two sizes are known and not the same."""
-    return isinstance(a, int) and isinstance(b, int) and a != b
-
-
 _SIGNS: dict[type, str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -342,6 +364,10 @@ _SIGNS: dict[type, str] = {
     ast.Mod: "%",
     ast.Pow: "**",
     ast.MatMult: "@",
+    ast.USub: "-",
+    ast.UAdd: "+",
+    ast.Invert: "~",
+    ast.Not: "not",
     ast.BitAnd: "&",
     ast.BitOr: "|",
     ast.BitXor: "^",

@@ -127,6 +127,33 @@ def stores(owner: ast.ClassDef, attribute: str) -> Iterator[tuple[ast.FunctionDe
                 yield method, node
 
 
+def additions(owner: ast.ClassDef, attribute: str) -> Iterator[tuple[ast.FunctionDef, ast.stmt]]:
+    """Yields method and statement of everything that puts something into `self.attribute`, outside of `__init__`."""
+    for method in owner.body:
+        if not isinstance(method, ast.FunctionDef) or method.name in ("__init__", "build"):
+            continue
+        for node in ast.walk(method):
+            if not isinstance(node, (ast.Expr, ast.Assign)):
+                continue
+            call = node.value if isinstance(node, ast.Expr) else None
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                puts = call.func.attr in (
+                    "append",
+                    "extend",
+                    "add",
+                    "insert",
+                    "appendleft",
+                    "setdefault",
+                    "update",
+                )
+                if puts and _is_own(call.func.value, attribute):
+                    yield method, node
+            elif isinstance(node, ast.Assign) and any(
+                isinstance(t, ast.Subscript) and _is_own(t.value, attribute) for t in node.targets
+            ):
+                yield method, node
+
+
 def _is_own(target: ast.expr, attribute: str) -> bool:
     return (
         isinstance(target, ast.Attribute)

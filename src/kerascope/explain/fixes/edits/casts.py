@@ -71,4 +71,6 @@ def _casts(context: Context, node: ast.expr) -> Iterator[Proposal]:
                 if text is not None:
                     whole = other_kind.startswith(_WHOLE)  # what lies between is lost
                     cost = 1.1 if kind.startswith(_WHOLE) else 1.9 if whole else 1.5
+                    if isinstance(node, ast.Call) and not kind.startswith(_WHOLE) and not whole:
+                        cost = 1.2  # floats of two widths: operators would have taken them
                     yield context.swap(cost, part, text)

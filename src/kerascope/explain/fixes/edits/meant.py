@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kerascope.detect.smells.promised import DIVERGENCE, LOG_VARIANCE
-from kerascope.detect.smells.told import hides
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
 from kerascope.explain.fixes.patch import Edit
+from kerascope.promises import DIVERGENCE, LOG_VARIANCE, hides
 
 _HIDDEN = 1e4
 _TRIANGLES = {"tril": -1, "triu": 1}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kerascope.detect.smells.told import threshold
 from kerascope.explain.fixes.edits.context import Context, Proposal, called
 from kerascope.explain.fixes.edits.guards import prefix_of
+from kerascope.promises import threshold
 
 _SQUASHING = ("softmax", "sigmoid", "log_softmax")
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called, integer
+from kerascope.explain.fixes.edits.slices import off_by_one
 
 _RESHAPING = {"reshape", "view", "Reshape"}
 _MOST_TURNED = 3
@@ -50,22 +51,6 @@ def _operand(context: Context, call: ast.Call) -> tuple[ast.expr | None, list[as
     if isinstance(target, (ast.Tuple, ast.List)):
         return tensor, target.elts, context.text(target)[0]
     return tensor, [], ""
-
-
-def _off_by_one(context: Context, node: ast.Slice) -> bool:
-    """Tells whether a slice is one longer or shorter than what it is combined with, and alike on all other axes."""
-    outer: ast.AST | None = context.parents.get(node)
-    while outer is not None and not isinstance(outer, ast.Subscript):
-        outer = context.parents.get(outer)
-    parent = context.parents.get(outer) if outer is not None else None
-    if not isinstance(parent, ast.BinOp):
-        return False
-    one, two = context.shape(parent.left), context.shape(parent.right)
-    if one is None or two is None or len(one) != len(two):
-        return False
-    gaps = [(a, b) for a, b in zip(one, two, strict=True) if a != b]
-    steps = [abs(a - b) for a, b in gaps if isinstance(a, int) and isinstance(b, int)]
-    return len(gaps) == 1 and steps == [1]
 
 
 def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -386,7 +371,7 @@ def _tuple_indices(context: Context, index: ast.Tuple) -> Iterator[Proposal]:
 
 
 def _slices(context: Context, node: ast.Slice) -> Iterator[Proposal]:
-    step = 0.95 if _off_by_one(context, node) else 1.5
+    step = 0.95 if off_by_one(context, node) else 1.5
     for bound in (node.lower, node.upper):
         value = integer(bound)
         if bound is not None and value is not None:

@@ -22,6 +22,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             for other in (number + 1, number - 1, -1, 0):
                 if other >= -1 and other != number:
                     yield context.swap(0.7, part, str(other))
+        if isinstance(part, ast.Subscript) and "shape" in (text := context.text(part.value)):
+            yield context.swap(
+                0.9, part, f"{text}[{context.text(part.slice)}] - 1"
+            )  # entries are counted from zero
         if (
             not isinstance(part, ast.Slice)
             or part.step is not None
@@ -124,3 +128,19 @@ def repeated(context: Context, node: ast.Subscript) -> bool:
         and "".join(context.text(s.value).split()) == text
         for s in ast.walk(function)
     )
+
+
+def off_by_one(context: Context, node: ast.Slice) -> bool:
+    """Tells whether a slice is one longer or shorter than what it is combined with, and alike on all other axes."""
+    outer: ast.AST | None = context.parents.get(node)
+    while outer is not None and not isinstance(outer, ast.Subscript):
+        outer = context.parents.get(outer)
+    parent = context.parents.get(outer) if outer is not None else None
+    if not isinstance(parent, ast.BinOp):
+        return False
+    one, two = context.shape(parent.left), context.shape(parent.right)
+    if one is None or two is None or len(one) != len(two):
+        return False
+    gaps = [(a, b) for a, b in zip(one, two, strict=True) if a != b]
+    steps = [abs(a - b) for a, b in gaps if isinstance(a, int) and isinstance(b, int)]
+    return len(gaps) == 1 and steps == [1]

@@ -9,6 +9,7 @@ from kerascope.explain.lines.rules import (  # noqa: F401  (importing registers 
     objects,
     products,
     python,
+    refused,
     shapes,
 )
 from kerascope.explain.lines.rules import dtypes as dtypes  # last: types matter only where shapes agree

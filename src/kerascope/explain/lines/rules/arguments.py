@@ -13,7 +13,6 @@ from kerascope.explain.lines.failure import underlying
 from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.registry import Broken, first, last
 from kerascope.probe.lines.install import is_users
-from kerascope.record.lines import Site
 
 KIND = "wrong-argument"
 
@@ -21,6 +20,8 @@ _ABOUT = re.compile(
     r"missing (a |\d+ )?required .*argument|positional arguments? but|unexpected keyword|multiple values for argument"
     r"|too many positional arguments|missing a required|got an unexpected",
 )
+
+_WHOSE = re.compile(r"([\w.<>]+)\(\) (.*)")
 
 
 def _signature(callee: Any) -> tuple[str, list[inspect.Parameter]] | None:
@@ -58,6 +59,10 @@ def arguments(operation: Operation) -> Broken | None:
     if known is None or not isinstance(node, ast.Call):
         return None
     name, parameters = known
+    if _fits(node, parameters) or _is_another(
+        operation, name
+    ):  # it is handed on to something that does not take it
+        return _handed_on(operation)
     text = f"{name} takes ({', '.join(_shown(p) for p in parameters)}), but here it is given {_given(node)}."
     required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     if len(node.args) == 1 and isinstance(node.args[0], (ast.List, ast.Tuple)) and len(required) > 1:
@@ -65,6 +70,37 @@ def arguments(operation: Operation) -> Broken | None:
         text += f" A list of {count} is one argument: give its parts separately."
     return Broken(
         KIND, text, tuple(operation.tensors), title=f"`{operation.source}` does not fit what {name} takes"
+    )
+
+
+def _fits(node: ast.Call, parameters: list[inspect.Parameter]) -> bool:
+    """Tells whether a call, as it is written, gives what these parameters take."""
+    if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
+        return False
+    try:
+        inspect.Signature(parameters).bind(*node.args, **{str(k.arg): k.value for k in node.keywords})
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _is_another(operation: Operation, name: str) -> bool:
+    """Tells whether the message is about another method than the one that is called."""
+    found = _WHOSE.search(operation.message)
+    last = found.group(1).rpartition(".")[2] if found is not None else ""
+    return last in ("call", "build", "__init__") and last != name.rpartition(".")[2]
+
+
+def _handed_on(operation: Operation) -> Broken | None:
+    found = _WHOSE.search(operation.message)
+    if found is None or "." not in found.group(1):
+        return None
+    inner = found.group(1).replace("<locals>.", "")
+    text = (
+        f"`{operation.source}` calls `{inner}` with what it is given, and that {found.group(2).rstrip('.')}."
+    )
+    return Broken(
+        KIND, text, tuple(operation.tensors), title=f"`{inner}` does not take what it is given here"
     )
 
 
@@ -166,17 +202,6 @@ def container(operation: Operation) -> Broken | None:
                 text,
                 tuple(operation.tensors),
                 title=f"`{name}` is a {kind}",
-                culprit=_set_by(operation, name),
+                culprit=operation.set_by(name),
             )
     return None
-
-
-def _set_by(operation: Operation, name: str) -> Site | None:
-    """Returns the expression that a name was set to, in the function that failed."""
-    failure = operation.failure
-    found = [
-        event.site
-        for event in failure.logs[0].events
-        if event.activation is failure.activation and name in event.site.targets
-    ]
-    return found[-1] if found else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerascope.explain.lines.reading import MISSING, Operation, Tensor, shown
+from kerascope.explain.lines.operands import Tensor, shown
+from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.registry import Broken, on
 
 KIND = "wrong-axis"

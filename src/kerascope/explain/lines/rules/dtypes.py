@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from kerascope.explain.lines.reading import MISSING, Operation, Tensor
+from kerascope.explain.lines.operands import Tensor
+from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.lookup import take
 from kerascope.explain.lines.rules.registry import Broken, last, on
 
@@ -94,12 +95,44 @@ def unknown(operation: Operation) -> Broken | None:
 
 
 @last
+def plain_value(operation: Operation) -> Broken | None:
+    """A text or a list beside a tensor is no number."""
+    node = operation.node
+    if not isinstance(node, ast.BinOp) or len(operation.tensors) != 1:
+        return None
+    for side in (node.left, node.right):
+        value = operation.value(side)
+        if isinstance(value, str) or (isinstance(value, tuple) and value):
+            kind = "a text" if isinstance(value, str) else "a list"
+            text = (
+                f"{operation.shown} works on numbers and tensors, but `{ast.unparse(side)}` is {kind} and "
+                f"{operation.tensors[0].text} is {operation.tensors[0].dtype}."
+            )
+            return Broken(KIND, text, (operation.tensors[0],))
+    return None
+
+
+@last
+def bits(operation: Operation) -> Broken | None:
+    """`&`, `|` and `^` are about integers and truth values."""
+    wrong = next((t for t in operation.tensors if t.dtype.startswith(("float", "bfloat"))), None)
+    if wrong is None or not isinstance(
+        getattr(operation.node, "op", None), (ast.BitAnd, ast.BitOr, ast.BitXor)
+    ):
+        return None
+    text = f"{operation.shown} works on integers and truth values, but {wrong.text} is {wrong.dtype}."
+    return Broken(KIND, text, tuple(operation.tensors))
+
+
+@last
 def single(operation: Operation) -> Broken | None:
     """One operand whose dtype the operation does not take."""
     if len(operation.tensors) != 1 or not _ABOUT_TYPES.search(operation.message):
         return None
     tensor = operation.tensors[0]
-    if not tensor.dtype.startswith(("int", "uint", "bool")) or "float" not in operation.message.lower():
+    if not tensor.dtype.startswith(("int", "uint", "bool")):
+        return None
+    if "float" not in operation.message.lower() and "not implemented for" not in operation.message:
         return None
     return Broken(KIND, f"{operation.shown} works on floats, but {tensor.text} is {tensor.dtype}.", (tensor,))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from kerascope.explain.lines.reading import Operation, Tensor, differ, shown
+from kerascope.explain.lines.operands import Tensor, differ, shown
+from kerascope.explain.lines.reading import MISSING, Operation, attribute_of
 from kerascope.explain.lines.rules.registry import Broken, on
 
 KIND = "shape-mismatch"
@@ -14,14 +16,18 @@ def _each(tensors: Sequence[Tensor]) -> str:
     return ", ".join(f"{tensor.text} {shown(tensor.shape)}" for tensor in tensors)
 
 
-@on("concatenate", "concat", "cat", "hstack", "vstack")
+@on("concatenate", "concat", "cat", "hstack", "vstack", "Concatenate")
 def concatenate(operation: Operation) -> Broken | None:
     """Tensors that are joined along an axis agree in all others."""
-    node = operation.argument(0, "xs", "arrays", "tensors", "values")
+    node = operation.argument(0, "xs", "arrays", "tensors", "values", "inputs")
     tensors = operation.tensors_in(node) if node is not None else []
     if len(tensors) < 2:
         return None
-    default = {"hstack": 1, "vstack": 0}.get(operation.site.name, -1 if _is_keras(operation) else 0)
+    default: Any = -1 if _is_keras(operation) else 0
+    if operation.layer:
+        kept = attribute_of(operation.callee, "axis")
+        default = -1 if kept is MISSING else kept
+    default = {"hstack": 1, "vstack": 0}.get(operation.site.name, default)
     axis = operation.plain(1, "axis", "dim", default=default)
     ranks = {tensor.rank for tensor in tensors}
     name = operation.shown
@@ -40,8 +46,8 @@ def _others(name: str, tensors: Sequence[Tensor], axis: int, rank: int) -> Broke
             if i != axis % rank and differ(tensors[0].shape[i], other.shape[i]):
                 a = tensors[0]
                 text = (
-                    f"{name} along axis {axis} needs all other axes to be the same: {a.text}.shape[{i}] == "
-                    f"{other.text}.shape[{i}], but {a.shape[i]} != {other.shape[i]}."
+                    f"{name} along axis {axis} needs all other axes to be the same: {a.read}.shape[{i}] == "
+                    f"{other.read}.shape[{i}], but {a.shape[i]} != {other.shape[i]}."
                 )
                 return Broken(KIND, text, (a, other), axes=(i, i))
     return None
@@ -130,7 +136,7 @@ def broadcast(operation: Operation) -> Broken | None:
             for axis in range(-1, -min(a.rank, b.rank) - 1, -1):
                 if differ(a.shape[axis], b.shape[axis]) and 1 not in (a.shape[axis], b.shape[axis]):
                     text = (
-                        f"{operation.shown} needs {a.text}.shape[{axis}] == {b.text}.shape[{axis}], or one of them "
+                        f"{operation.shown} needs {a.read}.shape[{axis}] == {b.read}.shape[{axis}], or one of them "
                         f"to be 1, but {a.shape[axis]} != {b.shape[axis]}."
                     )
                     return Broken(KIND, text, (a, b), axes=(axis, axis))

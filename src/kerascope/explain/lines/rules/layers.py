@@ -6,7 +6,8 @@ import ast
 from typing import Any
 
 from kerascope._keras import objects
-from kerascope.explain.lines.reading import MISSING, Dim, Operation, Tensor, differ, shown
+from kerascope.explain.lines.operands import Dim, Tensor, differ, shown
+from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.registry import Broken, first
 
 KIND = "shape-mismatch"
@@ -47,7 +48,7 @@ def _against(spec: Any, tensor: Tensor, operation: Operation, layer: Any) -> Bro
     for axis, wanted in sorted((known("axes") or {}).items()):
         if -rank <= axis < rank and wanted is not None and differ(tensor.shape[axis], wanted):
             text = (
-                f"{who} was built for inputs with shape[{axis}] == {wanted}, but {tensor.text}.shape[{axis}] is "
+                f"{who} was built for inputs with shape[{axis}] == {wanted}, but {tensor.read}.shape[{axis}] is "
                 f"{tensor.shape[axis]}."
             )
             return Broken(KIND, text, (tensor,), axes=(axis,))
@@ -164,7 +165,7 @@ def _elements(name: str, true: Tensor, pred: Tensor) -> Broken | None:
     for axis in range(-1, -min(true.rank, pred.rank) - 1, -1):
         a, b = true.shape[axis], pred.shape[axis]
         if differ(a, b) and 1 not in (a, b):
-            text = f"{name} needs {true.text}.shape[{axis}] == {pred.text}.shape[{axis}], but {a} != {b}."
+            text = f"{name} needs {true.read}.shape[{axis}] == {pred.read}.shape[{axis}], but {a} != {b}."
             return Broken(KIND, text, (true, pred))
     return None
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from kerascope._backends import tensors as framework
 from kerascope.explain.lines import source
-from kerascope.explain.lines.reading import MISSING, Operation, Tensor, attribute_of, differ, shown
+from kerascope.explain.lines.operands import Tensor, differ, shown
+from kerascope.explain.lines.reading import MISSING, Operation, attribute_of
 from kerascope.explain.lines.rules.registry import Broken, first, on
 from kerascope.record.lines import Site
 
@@ -60,7 +61,90 @@ def take(operation: Operation) -> Broken | None:
     if not isinstance(axis, int) or not -table.rank <= axis < table.rank:
         return None
     node = operation.argument(1, "indices", "ids")
-    return _outside(operation, f"{table.text}.shape[{axis}]", table.shape[axis], indices, node)
+    return _outside(operation, f"{table.read}.shape[{axis}]", table.shape[axis], indices, node)
+
+
+@on("take_along_axis")
+def along(operation: Operation) -> Broken | None:
+    """`take_along_axis` wants one index for each entry that it gives, so as many axes as there are."""
+    if len(operation.tensors) != 2:
+        return None
+    table, indices = operation.tensors
+    if table.rank != indices.rank:
+        text = (
+            f"take_along_axis needs as many axes of {indices.text} as of {table.text}, but {indices.text} has "
+            f"{indices.rank}: {shown(indices.shape)}, and {table.text} {table.rank}: {shown(table.shape)}."
+        )
+        return Broken("shape-mismatch", text, (table, indices))
+    axis = operation.plain(2, "axis", default=-1)
+    for other in range(table.rank) if isinstance(axis, int) else ():
+        pair = (table.shape[other], indices.shape[other])
+        if other != axis % table.rank and differ(*pair) and 1 not in pair:
+            text = (
+                f"take_along_axis along axis {axis} needs {table.read}.shape[{other}] == "
+                f"{indices.read}.shape[{other}], but {pair[0]} != {pair[1]}."
+            )
+            return Broken("shape-mismatch", text, (table, indices), axes=(other, other))
+    return None
+
+
+@on("scatter")
+def scatter(operation: Operation) -> Broken | None:
+    """What is put somewhere has to find its place in the new tensor."""
+    sizes = operation.plain(2, "shape")
+    if len(operation.tensors) < 2 or not isinstance(sizes, tuple):
+        return None
+    indices = operation.tensors[0]
+    size = max((s for s in sizes[:1] if isinstance(s, int)), default=None)
+    return _outside(operation, "the first size of its shape", size, indices, operation.argument(0, "indices"))
+
+
+@on("slice_update")
+def slice_update(operation: Operation) -> Broken | None:
+    """What is written has to fit from where it starts."""
+    starts = operation.plain(1, "start_indices")
+    given = operation.tensors
+    if len(given) < 2 or not isinstance(starts, tuple) or {given[0].rank, given[-1].rank} != {len(starts)}:
+        return None
+    tensor, update = given[0], given[-1]
+    for axis, start in enumerate(starts):
+        size, room = update.shape[axis], tensor.shape[axis]
+        if all(isinstance(v, int) for v in (start, size, room)) and start + size > room:
+            text = (
+                f"slice_update writes {update.read}.shape[{axis}], {size}, entries from {start} on, but "
+                f"{tensor.read}.shape[{axis}] is {room}."
+            )
+            return Broken(KIND, text, (tensor, update))
+    return None
+
+
+@on("slice")
+def sliced(operation: Operation) -> Broken | None:
+    """A part lies within the tensor."""
+    starts, sizes = operation.plain(1, "start_indices"), operation.plain(2, "shape")
+    tensor = operation.tensor(0, "inputs")
+    if tensor is None or not isinstance(starts, tuple) or not isinstance(sizes, tuple):
+        return None
+    for axis, (start, size, room) in enumerate(zip(starts, sizes, tensor.shape, strict=False)):
+        if all(isinstance(v, int) for v in (start, size, room)) and start + size > room:
+            text = f"slice takes {size} entries from {start} on, but {tensor.read}.shape[{axis}] is {room}."
+            return Broken(KIND, text, (tensor,))
+    return None
+
+
+@on("segment_sum", "segment_max", "segment_min", "segment_mean")
+def segments(operation: Operation) -> Broken | None:
+    """Each row belongs to one segment."""
+    if len(operation.tensors) < 2:
+        return None
+    data, ids = operation.tensors[:2]
+    if not data.rank or not ids.rank or not differ(data.shape[0], ids.shape[0]):
+        return None
+    text = (
+        f"{operation.shown} needs the segment of each row: {ids.read}.shape[0] == {data.read}.shape[0], but "
+        f"{ids.shape[0]} != {data.shape[0]}."
+    )
+    return Broken("shape-mismatch", text, (data, ids), axes=(0, 0))
 
 
 @first
@@ -93,6 +177,13 @@ def subscript(operation: Operation) -> Broken | None:
     if len(tensors) != 1:
         return _too_short(operation, node)
     tensor = tensors[0]
+    asked = node.slice.value if isinstance(node.slice, ast.Constant) else None
+    if isinstance(asked, str) and framework.kind(operation.found(node.value)) == "tensor":
+        text = (
+            f"`{asked}` is asked for as of a dict, but {tensor.text} is one tensor, {shown(tensor.shape)}: "
+            "it is indexed by numbers, slices and masks."
+        )
+        return Broken("wrong-argument", text, (tensor,), title=f"`{tensor.text}` is a tensor, not a dict")
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     if any(isinstance(p, ast.Constant) and p.value is Ellipsis for p in parts):
         return None
@@ -104,7 +195,7 @@ def subscript(operation: Operation) -> Broken | None:
         index, size = operation.value(part), tensor.shape[axis]
         if type(index) is int and isinstance(size, int) and not -size <= index < size:
             text = (
-                f"{tensor.text}.shape[{axis}] is {size}, so its entries go from 0 to {size - 1}, but {index} is "
+                f"{tensor.read}.shape[{axis}] is {size}, so its entries go from 0 to {size - 1}, but {index} is "
                 "asked for."
             )
             counted = _counted(operation, part)
@@ -115,8 +206,8 @@ def subscript(operation: Operation) -> Broken | None:
         mask = operation.tensors_in(part)
         if len(mask) == 1 and mask[0].dtype == "bool" and mask[0].shape and differ(mask[0].shape[0], size):
             text = (
-                f"A mask has as many entries as the axis: {mask[0].text}.shape[0] == "
-                f"{tensor.text}.shape[{axis}], but {mask[0].shape[0]} != {size}."
+                f"A mask has as many entries as the axis: {mask[0].read}.shape[0] == "
+                f"{tensor.read}.shape[{axis}], but {mask[0].shape[0]} != {size}."
             )
             return Broken("shape-mismatch", text, (tensor, mask[0]))
     return None

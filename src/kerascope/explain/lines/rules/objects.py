@@ -139,6 +139,9 @@ def kept_tensor(operation: Operation) -> Broken | None:
             and node.value.id == "self"
             and owner
         ):
+            added = next(source.additions(owner, node.attr), None)
+            if added is not None:
+                return _added(f"self.{node.attr}", *added)
             for method, statement in source.stores(owner, node.attr):
                 if not _is_weight(statement.value) and not isinstance(statement.value, ast.Constant):
                     return _kept(f"self.{node.attr}", method, statement)
@@ -152,15 +155,35 @@ def _kept_in_model(operation: Operation) -> Broken | None:
         file = _file_of(obj)
         owner = _class_of(obj) if file is not None and is_users(file) else None
         for name, value in list(getattr(obj, "__dict__", {}).items()):
-            if owner is None or file is None or tensors.kind(value) != "tensor":
+            if owner is None or file is None or not _is_dead(value):
                 continue
-            if tensors.mode(tensors.unwrapped(value)) == "eager":
-                continue
+            for method, added in source.additions(owner, name):
+                return dataclasses.replace(_added(f"self.{name}", method, added), at=(file, added))
             for method, statement in source.stores(owner, name):
                 if not isinstance(statement.value, ast.Constant):
                     found = _kept(f"self.{name}", method, statement)
                     return dataclasses.replace(found, at=(file, statement))
     return None
+
+
+def _is_dead(value: Any) -> bool:
+    """Tells a tensor without values, or a container that holds one."""
+    if tensors.kind(value) not in ("tensor", "container"):
+        return False
+    return any(tensors.mode(tensors.unwrapped(each)) != "eager" for _, each in tensors.leaves(value))
+
+
+def _added(name: str, method: ast.FunctionDef, statement: ast.stmt) -> Broken:
+    text = source.short(ast.unparse(statement))
+    why = (
+        f"{name} collects tensors in `{method.name}`, which Keras may run while it traces: when that has ended, they "
+        "have no value any more. State that lasts is a variable: make it with self.add_weight(...) and change it with "
+        "assign(...)."
+    )
+    cause = (statement.lineno, f"Cause, line {statement.lineno}: `{text}` in `{method.name}`")
+    return Broken(
+        "tracer-leak", why, title=f"{name} keeps tensors beyond the trace they belong to", cause=cause
+    )
 
 
 def _kept(name: str, method: ast.FunctionDef, statement: ast.Assign) -> Broken:

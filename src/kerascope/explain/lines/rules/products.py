@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kerascope.explain.lines.reading import MISSING, Operation, Tensor, differ, shown
+from kerascope.explain.lines.operands import Tensor, differ, shown
+from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.registry import Broken, on
 
 KIND = "shape-mismatch"
 
 
 def _axis(tensor: Tensor, axis: int) -> str:
-    return f"{tensor.text}.shape[{axis}]"
+    return f"{tensor.read}.shape[{axis}]"
 
 
 def _unequal(what: str, a: Tensor, i: int, b: Tensor, j: int) -> Broken | None:
@@ -118,6 +119,11 @@ def einsum(operation: Operation) -> Broken | None:
                     f"but it is {known} in {other.text} and {size} in {tensor.text}."
                 )
                 return Broken(KIND, text, (other, tensor), axes=(there, axis))
+    result = equation.replace(" ", "").partition("->")[2]
+    unknown = [letter for letter in result if letter.isalpha() and letter not in "".join(terms)]
+    if unknown:
+        text = f"einsum `{equation}` gives an axis `{unknown[0]}`, but no tensor that goes in has one."
+        return Broken(KIND, text, tuple(operation.tensors))
     return None
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import types
 
 import numpy as np
 
 from kerascope._keras import objects
 from kerascope.explain.lines.failure import underlying
-from kerascope.explain.lines.reading import MISSING, Operation, Tensor
+from kerascope.explain.lines.operands import Tensor
+from kerascope.explain.lines.reading import MISSING, Operation
 from kerascope.explain.lines.rules.registry import Broken, first
 
 _BOOLEAN = (
@@ -51,6 +53,8 @@ def numpy_in_call(operation: Operation) -> Broken | None:
         or "to a numpy array" in message
         or "KerasTensor" in message
         or name in _BOOLEAN
+        # On torch NumPy hands its own arguments to the tensor's method of that name.
+        or (isinstance(underlying(operation.error), TypeError) and _without_values(operation) is not None)
     )
     if not conversion or not _is_numpy(operation):
         return None
@@ -103,7 +107,7 @@ def python_on_tensor(operation: Operation) -> Broken | None:
     """`if`, `while`, `and`, `bool`, `int`, `range` need a value; a tensor has one only while code runs eagerly."""
     name = type(underlying(operation.error)).__name__
     message = operation.message
-    many = "is ambiguous" in message
+    many = "is ambiguous" in message and "value of" in message
     asked = (
         many
         or name in _BOOLEAN
@@ -113,12 +117,14 @@ def python_on_tensor(operation: Operation) -> Broken | None:
         or "Iterating over a symbolic" in message
         or "Cannot iterate over" in message
         or "symbolic tensor as a Python" in message
+        or "in a context that requires a constant" in message
+        or re.search(r"real number, not '\w*Tensor'", message) is not None
     )
     own = operation.failure.activation
     event = own.last.get(operation.site) if own is not None else None
-    from kerascope.explain.lines.reading import of_event
+    from kerascope.explain.lines.operands import of_event
 
-    tensor = of_event(event) if event is not None else _without_values(operation)
+    tensor = of_event(event) if event is not None else _without_values(operation) or _gone_through(operation)
     if tensor is None and many and operation.tensors:
         tensor = operation.tensors[0]
     if not asked or tensor is None:
@@ -140,9 +146,35 @@ def python_on_tensor(operation: Operation) -> Broken | None:
 
 
 def _shape(tensor: Tensor) -> str:
-    from kerascope.explain.lines.reading import shown
+    from kerascope.explain.lines.operands import shown
 
     return shown(tensor.shape)
+
+
+def _gone_through(operation: Operation) -> Tensor | None:
+    """The tensor without values that a comprehension goes through, or whose size is asked for."""
+    node = operation.node
+    if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
+        return next(iter(operation.held(node.generators[0].iter)), None)
+    return next((t for t in operation.parts if t.mode != "eager"), None)
+
+
+@first
+def changed_in_place(operation: Operation) -> Broken | None:
+    """Tensors of JAX and TensorFlow stay as they are."""
+    if not re.search(r"does not support item assignment|are immutable", operation.message):
+        return None
+    node = operation.node
+    tensor = next(
+        iter(operation.tensors_in(node.value) if isinstance(node, ast.Subscript) else operation.tensors), None
+    )
+    name = operation.source if tensor is None else tensor.text
+    text = (
+        f"A tensor cannot be changed in place on {objects.backend_name()}, and `{name}` is one. Make a new one, with "
+        "ops.slice_update, ops.where or ops.concatenate."
+    )
+    title = f"`{operation.source}` is set, but tensors cannot be changed in place"
+    return Broken("python-on-tensor", text, () if tensor is None else (tensor,), title=title)
 
 
 @first

@@ -6,7 +6,8 @@ import ast
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from kerascope.explain.lines.reading import Operation, Tensor
+from kerascope.explain.lines.operands import Tensor
+from kerascope.explain.lines.reading import Operation
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 

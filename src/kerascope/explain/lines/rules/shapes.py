@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import math
+import re
 from typing import Any
 
-from kerascope.explain.lines.reading import MISSING, Operation, Tensor, differ, shown
-from kerascope.explain.lines.rules.registry import Broken, on
+from kerascope.explain.lines.operands import Tensor, differ, shown
+from kerascope.explain.lines.reading import MISSING, Operation
+from kerascope.explain.lines.rules.registry import Broken, last, on
 
 KIND = "shape-mismatch"
+_SHAPES = ("shape", "newshape", "target_shape")
 
 
 def _sizes(value: Any) -> tuple[int, ...] | None:
@@ -67,6 +71,29 @@ def reshape(operation: Operation) -> Broken | None:
     return Broken(KIND, text, (tensor,))
 
 
+@last
+def whole_sizes(operation: Operation) -> Broken | None:
+    """A size is one whole number."""
+    node = operation.node
+    about = re.search(r"invalid dimension|'float'|got float|float object|integer|Tshape", operation.message)
+    if about is None or not isinstance(node, ast.Call):
+        return None
+    given = [k.value for k in node.keywords if k.arg in _SHAPES]
+    given += [a for a in node.args if isinstance(a, (ast.Tuple, ast.List))]
+    # Where the tensors come from says nothing: the number may have been worked out anywhere.
+    for each in given:
+        for part in each.elts if isinstance(each, (ast.Tuple, ast.List)) else [each]:
+            value, text = operation.value(part), ast.unparse(part)
+            if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Div):
+                return Broken(
+                    KIND, f"A size is a whole number, but `{text}` is a float: `//` divides without one."
+                )
+            if isinstance(value, (float, tuple)):
+                what = f"the shape {shown(value)}" if isinstance(value, tuple) else f"{value}"
+                return Broken(KIND, f"A size is one whole number, but `{text}` is {what}.")
+    return None
+
+
 @on("broadcast_to", "expand")
 def broadcast_to(operation: Operation) -> Broken | None:
     """Only axes of size 1, and new ones on the left, can be repeated."""
@@ -82,7 +109,7 @@ def broadcast_to(operation: Operation) -> Broken | None:
     for axis in range(-1, -tensor.rank - 1, -1):
         size = tensor.shape[axis]
         if differ(size, target[axis]) and size != 1 and target[axis] != -1:
-            text = f"{operation.shown} needs {tensor.text}.shape[{axis}] to be 1 or {target[axis]}, but it is {size}."
+            text = f"{operation.shown} needs {tensor.read}.shape[{axis}] to be 1 or {target[axis]}, but it is {size}."
             return Broken(KIND, text, (tensor,))
     return None
 
@@ -102,14 +129,14 @@ def split(operation: Operation) -> Broken | None:
     if isinstance(parts, int) and not owner.startswith("torch") and parts > 0 and size % parts:
         text = (
             f"split into {parts} equal parts needs a size that {parts} divides, but "
-            f"{tensor.text}.shape[{axis}] is {size}."
+            f"{tensor.read}.shape[{axis}] is {size}."
         )
         return Broken(KIND, text, (tensor,))
     sizes = _sizes(parts) if isinstance(parts, tuple) else None
     by_size = owner.startswith(("torch", "tensorflow"))
     if sizes and by_size and -1 not in sizes and sum(sizes) != size:
         text = (
-            f"split into sizes {shown(sizes)} needs {tensor.text}.shape[{axis}] to be {sum(sizes)}, but it "
+            f"split into sizes {shown(sizes)} needs {tensor.read}.shape[{axis}] to be {sum(sizes)}, but it "
             f"is {size}."
         )
         return Broken(KIND, text, (tensor,))
@@ -126,7 +153,7 @@ def unstack(operation: Operation) -> Broken | None:
         return None
     if not -tensor.rank <= axis < tensor.rank or not differ(tensor.shape[axis], count):
         return None
-    text = f"unstack into {count} needs {tensor.text}.shape[{axis}] to be {count}, but it is {tensor.shape[axis]}."
+    text = f"unstack into {count} needs {tensor.read}.shape[{axis}] to be {count}, but it is {tensor.shape[axis]}."
     return Broken(KIND, text, (tensor,))
 
 
@@ -137,7 +164,7 @@ def squeeze(operation: Operation) -> Broken | None:
     axes = _sizes(operation.plain(1, "axis", "dim", default=None))
     for axis in axes or ():
         if tensor is not None and -tensor.rank <= axis < tensor.rank and differ(tensor.shape[axis], 1):
-            text = f"squeeze drops axes of size 1, but {tensor.text}.shape[{axis}] is {tensor.shape[axis]}."
+            text = f"squeeze drops axes of size 1, but {tensor.read}.shape[{axis}] is {tensor.shape[axis]}."
             return Broken(KIND, text, (tensor,))
     return None
 
@@ -180,8 +207,6 @@ def repeated(operation: Operation) -> Broken | None:
 @on("unpack")
 def unpack(operation: Operation) -> Broken | None:
     """As many names as there are things."""
-    import ast
-
     node = operation.node
     if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], (ast.Tuple, ast.List)):
         return None
@@ -200,7 +225,7 @@ def unpack(operation: Operation) -> Broken | None:
         size = found[0].shape[0] if found[0].shape else None
         if isinstance(size, int) and size != count:
             text = (
-                f"Unpacking a tensor goes along its first axis: {count} names wait for {found[0].text}.shape[0], "
+                f"Unpacking a tensor goes along its first axis: {count} names wait for {found[0].read}.shape[0], "
                 f"which is {size}."
             )
             return Broken(KIND, text, tuple(found))
