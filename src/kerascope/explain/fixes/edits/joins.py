@@ -48,8 +48,10 @@ def _flattened(
     context: Context, call: ast.Call, parts: list[ast.expr], shapes: list[Shape | None]
 ) -> Iterator[Proposal]:
     """Vectors of several things in each row, joined to one of features: all of a row in one axis."""
-    if not any(shape is not None and len(shape) == 2 for shape in shapes):
+    flat = [part for part, shape in zip(parts, shapes, strict=True) if shape is not None and len(shape) == 2]
+    if not flat:
         return
+    plain = all(isinstance(part, ast.Name) and not context.given(part) for part in flat)  # as they came in
     for part, shape in zip(parts, shapes, strict=True):
         sizes = [size for size in (shape or ())[1:] if isinstance(size, int)]
         if shape is None or len(shape) < 3 or len(sizes) != len(shape) - 1:
@@ -60,7 +62,7 @@ def _flattened(
             isinstance(n, ast.Attribute) and "emb" in n.attr.lower() for m in made for n in ast.walk(m)
         )
         if text is not None:
-            yield context.swap(0.9 if embedded else 1.3, part, text)
+            yield context.swap(0.9 if embedded and plain else 1.7, part, text)
 
 
 def _cropped(

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from kerascope.explain.fixes.edits.arguments import REDUCTIONS
 from kerascope.explain.fixes.edits.context import Context, Proposal, Shape, called, integer
 
 _WALKS = ("enumerate", "zip", "reversed")
@@ -30,6 +31,8 @@ def _chosen(context: Context, node: ast.expr) -> Iterator[Proposal]:
         or not isinstance(node.op, ast.Mult)
         or len(context.shape(node) or ()) < 2
     ):
+        return
+    if called(context.parents.get(node, node)).removeprefix("reduce_") in REDUCTIONS:
         return
     values = [v for side in (node.left, node.right) for v in (side, *_set_to(context, side))]
     if any(called(value) == "one_hot" for value in values):
