@@ -43,6 +43,7 @@ HALVES = (
     "fourteenth",
     "fifteenth",
     "sixteenth",
+    "seventeenth",
     "own",
 )
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}

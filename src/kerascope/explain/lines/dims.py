@@ -145,17 +145,19 @@ def probes_for(subject: Subject, log: LineLog) -> Probes:
     """Runs the object on the batch sizes that tell most about the sizes of a trace."""
     batches = batches_for(subject, log)
     found = run_probes(subject, batches)
-    return run_probes(subject, [2 * batch for batch in batches]) if _stopped_short(log, found) else found
+    if not any(short for short, batch in zip(_short(log, found), found.batches, strict=True) if batch % 2):
+        return found
+    even = run_probes(subject, [2 * batch for batch in batches])  # a batch may be halved
+    return found if any(_short(log, even)) else even
 
 
-def _stopped_short(log: LineLog, probes: Probes) -> bool:
-    """Tells whether odd batches failed before they came to where the trace ended, as where a batch is halved."""
+def _short(log: LineLog, probes: Probes) -> list[bool]:
+    """Tells of each run whether it failed before it came to where the trace ended."""
     ours = {event.site for event in log.events}
-    return any(
+    return [
         isinstance(run.outcome, Exception) and len({event.site for event in run.log.events}) < len(ours)
-        for run, batch in zip(probes.runs, probes.batches, strict=True)
-        if batch % 2
-    )
+        for run in probes.runs
+    ]
 
 
 def transfer(log: LineLog, probes: Probes) -> Labels:

@@ -86,8 +86,9 @@ def _blamed(cause: Cause, broken: Broken) -> tuple[Cause, Broken]:
     """Returns a cause and a broken rule with the place to blame: where a layer was made, if its size is its own."""
     made = maker_of(cause.event.site) if not cause.batch and _of_features(broken) else None
     if made is not None:
-        text = f" It is made in line {made.line}: `{source.short(made.source)}`."
-        cause = dataclasses.replace(cause, sentence=cause.sentence + text)
+        name = ast.unparse(cause.event.site.node.func)  # type: ignore[attr-defined]
+        text = f"`{name}` is made in line {made.line}: `{source.short(made.source)}`."
+        cause = dataclasses.replace(cause, sentence=f"{cause.sentence} {text}".strip())
     return cause, dataclasses.replace(broken, culprit=made or cause.event.site)
 
 
