@@ -610,7 +610,7 @@ class Pearson(keras.metrics.Metric):
         self.sums = [self.add_weight(name=f"s{i}", initializer="zeros") for i in range(6)]
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        for total, value in zip(self.sums, _sums(y_true, y_pred, sample_weight)):
+        for total, value in zip(self.sums, _sums(y_true, y_pred, sample_weight), strict=False):
             total.assign_add(value)
 
     def result(self):
@@ -818,7 +818,7 @@ class DecayNet(keras.Model):
             y_pred = self(x, training=True)
             loss = self.total(y, y_pred, sw)
         grads = tape.gradient(loss, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(grads, self.trainable_variables))
+        self.optimizer.apply_gradients(zip(grads, self.trainable_variables, strict=False))
         self._loss_tracker.update_state(loss)
         return self.compute_metrics(x, y, y_pred, sample_weight=sw)
 
@@ -895,7 +895,7 @@ class Distiller(keras.Model):
             soft = keras.losses.MeanSquaredError()(target, y_pred, sample_weight=sw)
             loss = hard + self.share * soft
         grads = tape.gradient(loss, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(grads, self.trainable_variables))
+        self.optimizer.apply_gradients(zip(grads, self.trainable_variables, strict=False))
         self._loss_tracker.update_state(self.logged(hard, loss))
         return self.compute_metrics(x, y, y_pred, sample_weight=sw)
 
