@@ -10,6 +10,7 @@ from trace_bugs.apart import CASES as APART
 from trace_bugs.aside import CASES as ASIDE
 from trace_bugs.beyond import CASES as BEYOND
 from trace_bugs.case import Case, Loaded, load
+from trace_bugs.closing import CASES as CLOSING
 from trace_bugs.common import CASES as COMMON
 from trace_bugs.constructs import CASES as CONSTRUCTS
 from trace_bugs.fresh import CASES as FRESH
@@ -64,6 +65,7 @@ ALL: tuple[Case, ...] = (
         *SETTLED,
         *TRIED,
         *SLIPS,
+        *CLOSING,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

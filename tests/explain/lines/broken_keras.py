@@ -243,7 +243,7 @@ CASES = {
         (x(4, 5),),
         "hidden += inputs",
         ("hidden (4, 16) = (B, 16)", "`+=`", "16 != 5"),
-        "self.dense(inputs)",
+        "layers.Dense(16)",
     ),
     "dot layer": Case(
         DotOfOthers,

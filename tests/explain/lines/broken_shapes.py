@@ -684,8 +684,13 @@ CASES = {
         DenseTwice,
         (x(2, 5),),
         "self.dense(hidden)",
-        ("shape[-1] == 5", "hidden.shape[-1] is 4"),
-        "self.dense(inputs)",
+        (
+            "shape[-1] == 5",
+            "hidden.shape[-1] is 4",
+            "comes from line",
+            "`self.dense(inputs)`: (B, 5) -> (B, 4)",
+        ),
+        "layers.Dense(4)",
     ),
     "conv on flat": Case(ConvOnFlat, (x(2, 5),), "self.conv(inputs)", ("at least 4 axes", "has 2")),
     "lstm on flat": Case(
@@ -712,7 +717,9 @@ CASES = {
         ("5 != 3",),
         'self.add_weight(shape=(3, shape[0]), name="w")',
     ),
-    "residual": Case(Residual, (x(2, 5),), "inputs + branch", ("5 != 6",), "self.dense(inputs)"),
+    "residual": Case(
+        Residual, (x(2, 5),), "inputs + branch", ("5 != 6", "`self.dense(inputs)`: (B, 5)"), "layers.Dense(6)"
+    ),
     "in loop": Case(
         InLoop,
         (x(2, 5),),
