@@ -213,3 +213,15 @@ def scores_above_one_half():
 @healthy
 def scores_above_zero():
     HitsOfScores(False).update_state(tensor(4, 3), tensor(4, 3))
+
+
+@faulty("float16-overflow", 'ops.cast(days, "float16")')
+def days_that_float16_does_not_tell_apart():
+    days = ops.convert_to_tensor(np.array([[19001, 19002], [19003, 2]], "int32"))
+    return Run(lambda x: ops.mod(ops.cast(days, "float16"), 7.0) + ops.cast(x, "float16"))(tensor(2, 2))
+
+
+@healthy
+def few_days_in_float16():
+    days = ops.convert_to_tensor(np.array([[1, 2], [3, 2000]], "int32"))
+    return Run(lambda x: ops.mod(ops.cast(days, "float16"), 7.0) + ops.cast(x, "float16"))(tensor(2, 2))

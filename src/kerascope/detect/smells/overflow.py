@@ -22,6 +22,7 @@ from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
 LARGEST = 65504.0
+_WHOLE = 2048
 _CASTS = {
     "cast",
     "astype",
@@ -46,10 +47,32 @@ def concerns_float16(site: Site) -> bool:
     return site.kind in ("call", "binop", "augmented") and names.called(site.node) not in _DOMAINS
 
 
+def _counted_beyond(moment: Moment) -> Hit | None:
+    """Whole numbers that float16 does not tell apart: above 2048 it has every second one, and fewer further on."""
+    values = array(moment.operands[0].value) if len(moment.operands) == 1 else None
+    if names.called(moment.node) not in _CASTS or values is None or values.dtype.kind not in "iu":
+        return None
+    most = int(np.abs(sample(values).astype("int64")).max())
+    if most <= _WHOLE or np.array_equal(sample(values).astype("float16").astype("int64"), sample(values)):
+        return None
+    text = moment.operands[0].event.site.source
+    return Hit(
+        "float16-overflow",
+        "fault",
+        0.9,
+        f"`{moment.site.source}` makes different whole numbers the same",
+        f"float16 holds every whole number up to {_WHOLE} only, and `{text}` goes up to {most}. Cast to float32, or "
+        "take the remainder first.",
+        (Evidence(f"largest magnitude in `{text}`", most),),
+    )
+
+
 def judge_float16(moment: Moment) -> Verdict:
     """Finite numbers in, infinite ones out, in float16."""
     if moment.event.facts.dtype != "float16" or not moment.operands:
         return None
+    if (lost := _counted_beyond(moment)) is not None:
+        return lost
     if all_finite(moment.event, moment.value) is not False:
         return CLEAR
     if not all(all_finite(o.event, o.value) for o in moment.operands) or domains.names_infinity(moment.node):

@@ -22,8 +22,11 @@ class Cause:
     batch: bool
 
 
-def likeliest(found: list[Cause], log: LineLog) -> list[Cause]:
-    """Returns where two operands that disagree come from, the one more likely to be wrong first."""
+def likeliest(found: list[Cause], log: LineLog, *, entrywise: bool) -> list[Cause]:
+    """Returns where two operands that disagree come from, the one more likely to be wrong first.
+
+    Where they meet `entrywise`, axes that one lacks may have been taken away by mistake.
+    """
     if len(found) != 2:
         return found
     one, two = sorted(found, key=lambda cause: cause.event.site.name not in MAKERS)
@@ -36,6 +39,8 @@ def likeliest(found: list[Cause], log: LineLog) -> list[Cause]:
     odd = [_unlike_its_likes(cause.event, log) for cause in found]
     if odd[0] != odd[1]:
         return found if odd[0] else [two, one]
+    if not entrywise:
+        return found
     lower = [_rank(cause.event) < _rank_of_operand(cause.event) for cause in found]
     if lower[1] and not lower[0] and _rank(two.event) < _rank(one.event):
         return [two, one]

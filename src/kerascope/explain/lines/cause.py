@@ -265,7 +265,8 @@ def causes(
         found += [_cause(walk, o, e) for o, e in wholes if e is not None and e is not found[0].event][:1]
     if not found:
         found += [_cause(walk, o, e) for o, e in zip(operands, map(walk.made, operands), strict=True) if e]
-    return found if state else likeliest(found, log)
+    entrywise = len(axes) == 2 and axes[0] is not None and axes[0] == axes[1]
+    return found if state else likeliest(found, log, entrywise=entrywise)
 
 
 def _cause(walk: Walk, operand: Tensor, event: Event) -> Cause:

@@ -17,7 +17,7 @@ from kerascope.explain.lines.operands import Tensor, shown
 from kerascope.explain.lines.reading import Operation
 from kerascope.explain.lines.rules import Broken, rules_for
 from kerascope.explain.lines.rules.objects import unprepared
-from kerascope.explain.lines.suspects import maker_of, suspect
+from kerascope.explain.lines.suspects import maker_of, size_of, suspect
 from kerascope.explain.subject import Subject
 from kerascope.probe.lines.recorder import Recorder
 from kerascope.record.lines import Position, Site
@@ -66,7 +66,7 @@ def explain(
     found = _causes(where, broken, labels)
     vague = broken is not None and broken.culprit is None and bool(found) and not found[0].batch
     if broken is not None and broken.culprit is None and found:
-        found[0], broken = _blamed(found[0], broken)
+        found[0], broken = _blamed(found[0], broken, alone=len(found) == 1)
     finding = _finding(where, operation, broken, labels, found, _batch_of(where, probes), any_batch)
     known = broken.culprit if broken is not None else None
     shapes = broken is None or broken.kind in _ABOUT_SHAPES
@@ -82,14 +82,18 @@ def explain(
     return dataclasses.replace(failure, culprit=culprit, vague=vague, logs=logs, marks=marks), finding
 
 
-def _blamed(cause: Cause, broken: Broken) -> tuple[Cause, Broken]:
+def _blamed(cause: Cause, broken: Broken, alone: bool) -> tuple[Cause, Broken]:
     """Returns a cause and a broken rule with the place to blame: where a layer was made, if its size is its own."""
-    made = maker_of(cause.event.site) if not cause.batch and _of_features(broken) else None
+    made = maker_of(cause.event.site) if alone and not cause.batch and _of_features(broken) else None
     if made is not None:
         name = ast.unparse(cause.event.site.node.func)  # type: ignore[attr-defined]
         text = f"`{name}` is made in line {made.line}: `{source.short(made.source)}`."
         cause = dataclasses.replace(cause, sentence=f"{cause.sentence} {text}".strip())
-    return cause, dataclasses.replace(broken, culprit=made or cause.event.site)
+    size = size_of(cause.event.site)
+    if size is not None:
+        text = f"Its size is set in line {size.line}: `{source.short(size.source)}`."
+        cause = dataclasses.replace(cause, sentence=f"{cause.sentence} {text}".strip())
+    return cause, dataclasses.replace(broken, culprit=made or size or cause.event.site)
 
 
 def _of_features(broken: Broken) -> bool:

@@ -92,6 +92,19 @@ def maker_of(site: Site) -> Site | None:
     return made if name[:1].isupper() else None
 
 
+def size_of(site: Site) -> Site | None:
+    """Returns where the one size of a weight is worked out that is kept under a name."""
+    call = site.node
+    if site.name not in source.MAKERS or not isinstance(call, ast.Call):
+        return None
+    shapes = [k.value for k in call.keywords if k.arg == "shape"] + call.args[:1]
+    parts = shapes[0].elts if shapes and isinstance(shapes[0], (ast.Tuple, ast.List)) else []
+    named = [part for part in parts if isinstance(part, (ast.Name, ast.Attribute))]
+    found = [made for part in named if (made := _setting(site, part)) is not None]
+    found = [made for made in found if isinstance(made.node, ast.BinOp)]
+    return found[0] if len(found) == 1 else None
+
+
 def _is_called(root: ast.AST, node: ast.AST) -> bool:
     return any(
         (isinstance(n, ast.Call) and n.func is node) or (isinstance(n, ast.Attribute) and n.value is node)

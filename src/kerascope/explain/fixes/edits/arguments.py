@@ -222,7 +222,7 @@ def _other_axes(context: Context, call: ast.Call, value: ast.expr, rank: int) ->
                 if axes != current:
                     inner = ", ".join(map(str, axes)) + ("," if count == 1 and left == "(" else "")
                     # The batch axis alone taken out of the list.
-                    far = 0.0 if (0, *axes) == current else abs(count - len(current)) * 0.2
+                    far = -0.1 if (0, *axes) == current else abs(count - len(current)) * 0.2
                     far += 0.2 * (count < len(current) and current == tuple(range(1, rank - 1)))
                     if axes == tuple(range(1, rank - 1)) and count > 1:
                         far -= 0.15  # all that lie between the batch and the features

@@ -35,7 +35,7 @@ def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:
         return
     share = name == "log" and called(inner) in ("softmax", "sigmoid")
     if share and isinstance(inner, ast.Call) and prefix == prefix_of(context, inner):
-        yield context.swap(0.8, call, f"{prefix}.log_{called(inner)}({_arguments(context, inner)})")
+        yield context.swap(0.0, call, f"{prefix}.log_{called(inner)}({_arguments(context, inner)})")
     if (
         name == "log"
         and context.in_loss(call)

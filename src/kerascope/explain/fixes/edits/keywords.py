@@ -25,6 +25,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node, ast.Call):
         yield from _keywords(context, node)
         yield from _by_place(context, node)
+        yield from _by_names(context, node)
         yield from _of_the_maker(context, node)
 
 
@@ -174,6 +175,23 @@ _OF_EVERY_LAYER = (
     "input_dim",
     "weights",
 )
+
+
+def _by_names(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`self.compute_loss(y, y_pred)`: names that are those of other parameters say which they are for."""
+    model = getattr(context.names.get("keras"), "Model", None)
+    held = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self"
+    method = getattr(model, call.func.attr, None) if held and isinstance(call.func, ast.Attribute) else None
+    given = [a.id for a in call.args if isinstance(a, ast.Name)]
+    if method is None or not given or len(given) != len(call.args):
+        return
+    try:
+        named = [name for name in inspect.signature(method).parameters if name != "self"]
+    except (TypeError, ValueError):
+        return
+    if set(given) <= set(named) and given != named[: len(given)]:
+        words = [*(f"{name}={name}" for name in given), *(context.text(k) for k in call.keywords)]
+        yield context.swap(0.4, call, f"{context.text(call.func)}({', '.join(words)})")
 
 
 def _taken(context: Context, call: ast.Call) -> tuple[list[str], bool]:

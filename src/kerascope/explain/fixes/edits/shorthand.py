@@ -11,6 +11,7 @@ from kerascope.explain.fixes.edits.guards import prefix_of
 
 _SIZES = ("size", "target_size", "crop_size", "shape", "newshape")
 _COUNTS = ("N", "M", "num_classes", "stop", "num", "repeats")
+_COMPLEX = ("fft", "fft2", "ifft2")
 _OUT_OF = ("item", "numpy", "tolist", "detach", "cpu")
 """Methods that take a tensor's values out of the backend."""
 
@@ -26,6 +27,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _taken_out(context, node)
         yield from _outer(context, node)
         yield from _for_each_row(context, node)
+        yield from _two_parts(context, node)
     elif isinstance(node, ast.BinOp):
         yield from _rounded(context, node)
         yield from _rest_of(context, node)
@@ -102,6 +104,19 @@ def _taken_out(context: Context, call: ast.Call) -> Iterator[Proposal]:
         and context.shape(func.value)
     ):
         yield context.swap(0.4, call, context.text(func.value))
+
+
+def _two_parts(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`fft(x)` of numbers without an imaginary part: Keras takes both."""
+    prefix = prefix_of(context, call)
+    if (
+        called(call) in _COMPLEX
+        and len(call.args) == 1
+        and context.shape(call.args[0])
+        and prefix is not None
+    ):
+        text = context.text(call.args[0])
+        yield context.swap(0.4, call.args[0], f"({text}, {prefix}.zeros_like({text}))")
 
 
 def _outer(context: Context, call: ast.Call) -> Iterator[Proposal]:

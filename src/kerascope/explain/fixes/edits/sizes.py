@@ -15,6 +15,8 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     if isinstance(node, ast.Call) and called(node) == "arange":
         yield from _half(context, node)
+    if isinstance(node, ast.BinOp) and context.shape(node) is None:
+        yield from _of_both_axes(context, node)
     place = _TAKING.get(called(node))
     if place is None or not isinstance(node, ast.Call):
         return
@@ -40,3 +42,19 @@ def _half(context: Context, call: ast.Call) -> Iterator[Proposal]:
             yield context.swap(1.2, value, context.text(value.left))
         else:
             yield context.swap(1.2, value, f"{context.atom(value)} // 2")
+
+
+def _of_both_axes(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`c // r` where `r` goes along two axes, `size // patch ** 2` where the quotient is to be squared."""
+    if isinstance(node.op, ast.FloorDiv) and isinstance(node.right, (ast.Name, ast.Attribute)):
+        right = context.text(node.right)
+        yield context.swap(1.2, node, f"{context.text(node.left)} // ({right} * {right})")
+    power = node.right
+    if (
+        isinstance(node.op, (ast.FloorDiv, ast.Mult))
+        and isinstance(power, ast.BinOp)
+        and isinstance(power.op, ast.Pow)
+    ):
+        sign = "//" if isinstance(node.op, ast.FloorDiv) else "*"
+        inner = f"{context.text(node.left)} {sign} {context.text(power.left)}"
+        yield context.swap(0.9, node, f"({inner}) ** {context.text(power.right)}")
