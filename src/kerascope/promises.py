@@ -11,15 +11,19 @@ _LARGE = 1e4
 _PREDICTED = re.compile(r"y_pred|preds?$|predictions?$|logits?$|scores?$|outputs?$")
 
 
+def is_low(node: ast.AST) -> bool:
+    """Tells a number so far below zero that it is put in the place of a score that is not to count."""
+    value = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else None
+    number = getattr(value, "value", None)
+    return isinstance(number, (int, float)) and number >= _LARGE
+
+
 def hides(node: ast.AST) -> tuple[str, bool] | None:
     """Returns the mask that a large number below zero is multiplied with, and whether it falls on its ones."""
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
         return None
     for number, other in ((node.left, node.right), (node.right, node.left)):
-        value = (
-            number.operand if isinstance(number, ast.UnaryOp) and isinstance(number.op, ast.USub) else None
-        )
-        if not isinstance(getattr(value, "value", None), (int, float)) or value.value < _LARGE:  # type: ignore[union-attr]
+        if not is_low(number):
             continue
         if isinstance(other, ast.Name) and other.id.endswith("mask"):
             return other.id, True

@@ -189,6 +189,18 @@ def mask_that_nothing_is_said_of():
     return Run(call)(tensor(4, 5), ops.convert_to_tensor(np.zeros((4, 5), "float32")))
 
 
+class NamesAnAxis(keras.layers.Layer):
+    """Adds a mask of padding to the scores, along axis 1: steps."""
+
+    def call(self, x, mask):
+        return ops.softmax(x + mask * -1e9, axis=-1)
+
+
+@healthy
+def text_that_is_of_an_axis():
+    return NamesAnAxis()(tensor(4, 5), ops.convert_to_tensor(np.zeros((4, 5), "float32")))
+
+
 class HitsOfScores(keras.metrics.Metric):
     """Share of right signs; y_pred are logits."""
 

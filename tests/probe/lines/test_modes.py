@@ -212,3 +212,22 @@ def test_models_under_construction_are_sized_by_the_batch():
     assert [tensors.facts(tensor).shape for tensor in made] == [
         ("B", 5), ("B", None, 4), ("B", 3), ("2·B", 5), ("2·B", 5), (10, "B"),
     ]  # fmt: skip
+
+
+class Doubles(keras.layers.Layer):
+    """Gives each row twice."""
+
+    def call(self, x):
+        return keras.ops.concatenate([x, -x], axis=0)
+
+
+def test_what_a_layer_of_the_users_does_to_the_batch_is_not_guessed():
+    start = keras.Input((5,))
+    inner = keras.Sequential([Doubles(), keras.layers.Dense(3)])
+    made = [
+        Doubles()(start),
+        keras.layers.Dense(3)(start),
+        keras.layers.Lambda(lambda x: x)(start),
+        inner(start),
+    ]
+    assert [tensors.facts(tensor).shape for tensor in made] == [(None, 5), ("B", 3), (None, 5), (None, 3)]

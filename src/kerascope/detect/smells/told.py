@@ -15,7 +15,7 @@ from kerascope.values import Evidence
 
 _KEPT = r"(real|valid|true|actual|token|word|keep|kept|data|present|observed|use|step)"
 _LEFT_OUT = r"(pad|ignore|missing|masked|hidden|hide|empty|left out)"
-_SAYS = r"\b{}\.?0?\s*(?:=|:|->|for|is|are|means|marks?|where)+\s*(?:an? |the )?{}"
+_SAYS = r"mask[^.]{{0,60}}?(?<!axis )(?<!dim )\b{}\.?0?\s*(?:=|:|->|for|is|are|means|marks?|where)+\s*(?:an? |the )?{}"
 _ONE_IS_KEPT = re.compile(f"{_SAYS.format(1, _KEPT)}|{_SAYS.format(0, _LEFT_OUT)}", re.IGNORECASE)
 _ONE_IS_LEFT_OUT = re.compile(f"{_SAYS.format(1, _LEFT_OUT)}|{_SAYS.format(0, _KEPT)}", re.IGNORECASE)
 

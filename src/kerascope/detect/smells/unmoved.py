@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kerascope.detect.smells import flow, names
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict
+from kerascope.detect.smells.shapes import shown
 from kerascope.detect.smells.turns import RESHAPING
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
@@ -36,8 +37,8 @@ def judge(moment: Moment) -> Verdict:
         f"`{before.source}`, line {before.line}, sets {len(apart)} axes apart, and here they are merged again as they "
         "stand: the two are one reshape, and each entry holds what lies side by side in the rows. Transpose between.",
         (
-            Evidence("axes set apart", str(apart).replace("None", "B")),
-            Evidence("shape of the result", str(after).replace("None", "B")),
+            Evidence("axes set apart", shown(apart)),
+            Evidence("shape of the result", shown(after)),
         ),
     )
 

@@ -83,7 +83,7 @@ def _cropped(
                     f": {context.atom(other)}.shape[{axis}]" for axis in range(1, len(shape) - 1)
                 )
                 yield context.swap(
-                    0.8 if len(shape) == 4 else 1.5, part, f"{context.atom(part)}[:, {within}]"
+                    0.8 if len(shape) == 4 else 1.9, part, f"{context.atom(part)}[:, {within}]"
                 )
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
 from kerascope.explain.fixes.patch import Edit
-from kerascope.promises import DIVERGENCE, LOG_VARIANCE, hides
+from kerascope.promises import DIVERGENCE, LOG_VARIANCE, hides, is_low
 
-_HIDDEN = 1e4
 _TRIANGLES = {"tril": -1, "triu": 1}
 """Masks of places, each with the step by which it is made narrower, so that a step itself is not in it."""
 
@@ -53,16 +52,9 @@ def _exchanged(context: Context, call: ast.Call) -> Iterator[Proposal]:
     if called(call) != "where" or len(call.args) != 3:
         return
     one, two = call.args[1:]
-    if _hides(one) != _hides(two):
+    if is_low(one) != is_low(two):
         edits = (Edit(position(one), context.text(two)), Edit(position(two), context.text(one)))
         yield Proposal(0.2, "the other way round in where", edits)
-
-
-def _hides(node: ast.expr) -> bool:
-    """Tells what masks put in the place of a score."""
-    value = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else None
-    number = getattr(value, "value", None)
-    return isinstance(number, (int, float)) and number >= _HIDDEN
 
 
 def _narrower(context: Context, call: ast.Call) -> Iterator[Proposal]:
