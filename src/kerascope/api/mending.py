@@ -68,15 +68,17 @@ def mended(
     for finding in serious:
         begun.setdefault(finding.kind, finding)
     lines: tuple[LineRow, ...] = ()
-    until = time.monotonic() + seconds
     notes: list[Finding] = []
     for finding in list(begun.values())[:_MOST]:
         try:
             work = _Work(about, outcome, case, finding)
             new = work.explained()
             lines = lines or work.lines
-            if fixes and time.monotonic() < until and about.make is not None:
-                new = work.repaired(new, until - time.monotonic())
+            # The first trace in a large program rewrites all of its files, which is no time spent on changes.
+            if fixes and seconds > 0 and about.make is not None:
+                start = time.monotonic()
+                new = work.repaired(new, seconds)
+                seconds -= time.monotonic() - start
         except Exception as error:  # the check itself stands; that no more can be said is said
             notes.append(_internal(error, finding.kind))
             continue

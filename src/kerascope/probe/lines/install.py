@@ -182,6 +182,7 @@ class Installation:
         """Puts twins into these functions as far as they are the user's."""
         select = self._select
         known: dict[str, bool] = {}
+        files: dict[tuple[str, int], Twins] = {}
         for function in functions:
             code = function.__code__
             file = code.co_filename
@@ -194,7 +195,10 @@ class Installation:
                 continue
             if code.co_name == "<module>" or code in _original:
                 continue
-            found = twins(file, code.co_flags)
+            key = file, code.co_flags & _FUTURE
+            if key not in files:
+                files[key] = twins(*key)
+            found = files[key]
             twin = found.of(code) if found.problem is None else None
             if twin is None:
                 if _PYTEST not in function.__globals__:

@@ -40,7 +40,6 @@ def rewrite(source: str, file: str) -> tuple[ast.Module, list[Site]]:
     tree = ast.parse(source)
     transformer = _Transformer(source, file, _plain_names(tree))
     new = transformer.visit(tree)
-    ast.fix_missing_locations(new)
     return new, transformer.sites
 
 
@@ -52,11 +51,14 @@ def _plain_names(tree: ast.Module) -> frozenset[str]:
             bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             bound.add(node.name)
-    assigned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    given = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-    return frozenset(
-        (bound | _NEVER_TENSORS) - assigned - (given - {"self", "cls"})
-    )  # `cls = self.class_token`
+    rebound: set[str] = set()
+    for inner in ast.walk(tree):
+        if isinstance(inner, ast.Name):
+            if not isinstance(inner.ctx, ast.Load):
+                rebound.add(inner.id)  # also `cls = self.class_token`
+        elif isinstance(inner, ast.arg) and inner.arg not in ("self", "cls"):
+            rebound.add(inner.arg)
+    return frozenset((bound | _NEVER_TENSORS) - rebound)
 
 
 def position(node: ast.AST) -> Position:
@@ -292,7 +294,8 @@ class _Transformer(ast.NodeTransformer):
         if isinstance(target, ast.Attribute) and site is not None:
             changed = self._inside(site, target)
             changed.value = self._hook(HOLD, site, changed.value)
-            after.append(self._statement(self._hook(ATTRIBUTE, site, ast.Constant(target.attr))))
+            name = ast.copy_location(ast.Constant(target.attr), target)
+            after.append(self._statement(self._hook(ATTRIBUTE, site, name)))
             return changed
         return target
 
