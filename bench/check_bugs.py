@@ -44,6 +44,7 @@ HALVES = (
     "fifteenth",
     "sixteenth",
     "seventeenth",
+    "eighteenth",
     "own",
 )
 _WORDS = {True: "found", False: "MISSED", None: "sound only"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bugs_eighteenth
 import bugs_eighth
 import bugs_eleventh
 import bugs_fifteenth
@@ -38,6 +39,7 @@ MODULES = (
     bugs_fifteenth,
     bugs_sixteenth,
     bugs_seventeenth,
+    bugs_eighteenth,
     bugs_own,
 )
 
