@@ -6,7 +6,7 @@ Each faulty class is traced as a user would: called once, explained when it rais
 it does not; then changes are tried. Columns:
 
 - culprit: one of the two expressions that are named (the failing one, and the one where it went wrong) stands where the
-  source differs from the healthy twin, or uses what is made there
+  source differs from the healthy twin, or uses what is made there; or the line does that the first fix is said to change
 - dims: the explanation gives the shapes of the operands of the failing expression
 - first, top three: the first fix (one of the three shown) makes the class compute what the healthy twin computes,
   with the same weights and inputs, on three batch sizes
@@ -59,6 +59,7 @@ def score(case: Any, folder: Path, seconds: float) -> Score:
     from trace_bugs import load
 
     from kerascope._keras import objects
+    from kerascope.explain.fixes.told import changed_lines
 
     result = Score(case.name, case.held_out)
     objects.seed(0)
@@ -74,6 +75,9 @@ def score(case: Any, folder: Path, seconds: float) -> Score:
         result.tried, result.first, result.passing = repairs.tried, repairs.first, len(repairs.fixes)
         twins = [load(case, text, folder) for text in (case.healthy(), *case.others())]
         result.shown = tuple(fix.description for fix in repairs.fixes)
+        result.culprit |= bool(
+            repairs.patches and case.changed_lines() & set(changed_lines(repairs.patches[0]))
+        )
         for rank, patch in enumerate(repairs.patches, start=1):
             if any(same(load(case, patch.after, folder), twin) for twin in twins):
                 result.right = rank

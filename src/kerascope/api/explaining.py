@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerascope.values import Evidence, Finding
+from kerascope.values import Finding
 
 if TYPE_CHECKING:
     from kerascope.detect.smells import Smells
@@ -121,18 +121,17 @@ def _of_misbehaviour(about: Subject, judgement: Judgement) -> list[Finding]:
 
 def _repair(about: Subject, failure: Failure, finding: Finding, judgement: Judgement) -> list[Finding]:
     from kerascope.explain.fixes.search import repair
+    from kerascope.explain.fixes.told import with_fixes
 
     found = repair(about, failure)
     judgement.patches = found.patches
-    tried = Evidence("edits tried", found.tried)
-    # That it failed before stands above each of them already.
-    fixes = tuple(dataclasses.replace(fix, before={}, after=_shown(fix.after)) for fix in found.fixes)
-    return [dataclasses.replace(finding, fixes=fixes, evidence=(*finding.evidence, tried))]
+    return [with_fixes(finding, found)]
 
 
 def _mended(about: Subject, findings: list[Finding], judgement: Judgement) -> list[Finding]:
     """Returns the findings, one of them with the changes after which it no longer shows."""
     from kerascope.api import silent
+    from kerascope.explain.fixes.told import with_fixes
 
     found = silent.failure_of(about, findings)
     if found is None:
@@ -140,14 +139,8 @@ def _mended(about: Subject, findings: list[Finding], judgement: Judgement) -> li
     failure, finding = found
     repairs = silent.repaired(about, failure, finding)
     judgement.patches = repairs.patches
-    fixes = tuple(dataclasses.replace(fix, before={}, after=_shown(fix.after)) for fix in repairs.fixes)
-    tried = Evidence("edits tried", repairs.tried)
-    new = dataclasses.replace(finding, fixes=fixes, evidence=(*finding.evidence, tried))
+    new = with_fixes(finding, repairs)
     return [new if f is finding else f for f in findings]
-
-
-def _shown(after: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in after.items() if key != "tried"}
 
 
 def _ordered(findings: Sequence[Finding]) -> list[Finding]:
