@@ -6,7 +6,7 @@ Each faulty class is traced as a user would: called once, explained when it rais
 it does not; then changes are tried. Columns:
 
 - culprit: one of the two expressions that are named (the failing one, and the one where it went wrong) stands where the
-  source differs from the healthy twin, or uses what is made there; or the line does that the first fix is said to change
+  source differs from the healthy twin, or uses what is made there; or the line does that the first fix changes
 - dims: the explanation gives the shapes of the operands of the failing expression
 - first, top three: the first fix (one of the three shown) makes the class compute what the healthy twin computes,
   with the same weights and inputs, on three batch sizes

@@ -10,14 +10,14 @@ from typing import Any
 
 from kerascope.explain.fixes.patch import Patch
 from kerascope.explain.fixes.search import Repairs
-from kerascope.values import Evidence, Finding, SourceSpan
+from kerascope.values import Evidence, Finding
 
 
 def with_fixes(finding: Finding, repairs: Repairs) -> Finding:
     """Returns the finding with the changes that pass, and how many were tried.
 
-    Where the first of them changes a line that nothing was said of, that line is named: what fails often stands
-    elsewhere than what is wrong, and that it passes with this change has been seen.
+    Where the first of them changes another line than the one that fails, that line is named: what is wrong often stands
+    elsewhere, and that it passes with this change has been seen.
     """
     # That it failed before stands above each of them already.
     fixes = tuple(dataclasses.replace(fix, before={}, after=_shown(fix.after)) for fix in repairs.fixes)
@@ -42,18 +42,14 @@ def changed_lines(patch: Patch) -> dict[int, str]:
 def _elsewhere(finding: Finding, patch: Patch) -> str:
     lines = changed_lines(patch)
     place = finding.location
-    named = {int(number) for number in re.findall(r"\bline (\d+)", finding.explanation)}
-    if place.line is not None and place.file == patch.file:
-        named |= set(range(place.line, _end(place) + 1))
-    if not lines or lines.keys() & named:
+    here = range(place.line, (place.end_line or place.line) + 1) if place.line is not None else range(0)
+    if not lines or (place.file == patch.file and lines.keys() & set(here)):
         return ""
     number, text = next(iter(lines.items()))
+    if {int(each) for each in re.findall(r"\bline (\d+)", finding.explanation)} == {number}:
+        return ""  # of several that are named, one is to blame
     more = len(patch.after.splitlines()) > len(patch.before.splitlines())
     return f"It passes with {'a line more before' if more else 'a change of'} line {number}: `{text}`."
-
-
-def _end(place: SourceSpan) -> int:
-    return place.end_line or place.line or 0
 
 
 def _shown(after: Mapping[str, Any]) -> dict[str, Any]:
