@@ -27,10 +27,19 @@ KINDS = (
     "softmax-one-unit",
     "scale-mismatch",
     "cancellation",
+    "integer-overflow",
+    "training-flag",
+    "saturated-activation",
 )
 """The faults for which there are edits."""
 _MENDED = ("layer", "model", "loss", "metric", "function")
-_WARNED = ("disconnected-gradient", "scale-mismatch", "cancellation")
+_WARNED = (
+    "disconnected-gradient",
+    "scale-mismatch",
+    "cancellation",
+    "wrong-argument",
+    "saturated-activation",
+)
 """Of these a warning is enough."""
 
 
@@ -60,7 +69,7 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import copied, factors, guards, meant, nonlinear, roots, slopes
+    from kerascope.explain.fixes.edits import copied, factors, guards, habits, meant, nonlinear, roots, slopes
     from kerascope.explain.fixes.search import repair
 
     if not _counts(finding):
@@ -74,13 +83,19 @@ def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds
         )
     trial = _Silenced(about, finding.kind)
     more = {
-        "disconnected-gradient": (slopes,),
+        "disconnected-gradient": (slopes, guards),
         "softmax-one-unit": (slopes,),
         "nan-operation": (guards,),
         "logits-mismatch": (nonlinear,),
         "wrong-argument": (meant, copied),
     }
-    only = {"scale-mismatch": (factors,), "cancellation": (guards,)}
+    only = {
+        "scale-mismatch": (factors,),
+        "cancellation": (guards,),
+        "integer-overflow": (guards,),
+        "saturated-activation": (factors,),
+        "training-flag": (habits,),
+    }
     families = only.get(finding.kind) or (*FAMILIES, *more.get(finding.kind, ()))
     return repair(about, failure, seconds=seconds, trial=trial, wrong=finding.title, families=families)
 

@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import smelly
+import smelly_sides
 import smelly_words
 
 from kerascope.detect.smells import KINDS, Smells
@@ -36,7 +37,7 @@ def test_faults_are_found(name):
     kind, expression, function = smelly.FAULTY[name]
     found = [f for f in traced(function) if f.severity != "note"]
     assert [(f.kind, f.location.expression) for f in found] == [(kind, expression)]
-    assert found[0].location.file in (smelly.__file__, smelly_words.__file__)
+    assert found[0].location.file in (smelly.__file__, smelly_words.__file__, smelly_sides.__file__)
     assert found[0].evidence
 
 
@@ -61,6 +62,7 @@ PAGE_PROGRAMS = {
         "wrong-axis",
         "wrong-argument",
         "numpy-in-call",
+        "training-flag",
     )  # they are run as scripts
     for state, program in re.findall(
         r"```python (broken|fixed)\n(.*?)```", (PAGES / f"{kind}.md").read_text(), re.DOTALL

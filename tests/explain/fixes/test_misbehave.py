@@ -37,7 +37,7 @@ SILENT = [
     ("WeightedAccuracy", "weight 0", "ops.sum(hit)"),
     (
         "BiasedDenseMerlin",
-        "nothing reads the weight `self.bias`",
+        "nothing uses `self.bias`, which has weights",
         'self.add_weight(shape=(self.units,), initializer="random_normal", name="bias")',
     ),
     ("MaxPieces", "not a row for each row", "ops.reshape(self.dense(x), (-1, self.pieces))"),

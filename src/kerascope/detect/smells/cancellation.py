@@ -49,7 +49,13 @@ def judge(moment: Moment) -> Verdict:
     if largest.shape != z.shape:
         return None
     largest, left = sample(largest), sample(np.abs(z).astype(np.float64))
-    lost = (largest > 0) & (left < _STEPS * step * largest) & (left > 0)
+    lost = (largest > 0) & (left < _STEPS * step * largest)
+    if (left > 0).any() and not _is_variance(moment, sides):
+        lost &= (
+            left > 0
+        )  # of what is the same on both sides nothing is lost, but a variance is seldom nothing
+    elif not (left > 0).any():
+        return CLEAR
     negative = bool((z < 0).any())
     share = float(np.mean(lost))
     if share <= 0.5 and not (share > 0 and negative and _is_variance(moment, sides)):
@@ -121,7 +127,7 @@ def _relative(way: list[ast.AST]) -> bool:
 def _hit(moment: Moment, largest: np.ndarray, left: np.ndarray, share: float, negative: bool) -> Hit:
     sides = moment.sides()
     assert sides is not None
-    bits = float(np.median(np.log2(largest / left)))
+    bits = float(np.median(np.log2(largest / np.maximum(left, largest * 2.0**-53))))
     also = (
         " Some elements are negative, which a sum of squares cannot be."
         if negative and _is_variance(moment, sides)

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import ast
+import re
 import types
+
+import numpy as np
 
 from kerascope.detect.smells import flow, gradient, names, roles, source
 from kerascope.detect.smells.gradient import CHOOSING, Walk, compares
-from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, differentiated
+from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array, differentiated, sample
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
 _ENTRIES = {"call", "forward", "__call__"}
+_CONSTANT = {
+    "teacher",
+    "target",
+    "momentum",
+    "ema",
+    "frozen",
+    "fixed",
+    "slow",
+    "old",
+    "reference",
+    "constant",
+}
+"""Words for what is left out of learning on purpose."""
 
 
 def concerns(site: Site) -> bool:
@@ -39,14 +55,63 @@ def judge(moment: Moment) -> Verdict:
     walk.alive(moment.site)
     walk.parameters = source.parameters(moment.site)
     gradient.remember(moment.event.number, walk)
-    if not walk.cuts or _only_in_training(moment.site):
+    if not (walk.cuts or walk.stopped) or _only_in_training(moment.site):
         return CLEAR
     if not _is_entry(moment):
         return None
+    if walk.stopped and (stopped := _stopped(moment, walk)) is not None:
+        return stopped
     for cut, lost in walk.cuts.items():
         if _matters(moment, walk, cut, lost) and not _may_count(moment, cut):
             return _hit(moment, cut, lost)
     return CLEAR
+
+
+def _stopped(moment: Moment, walk: Walk) -> Hit | None:
+    """A gradient that is kept back on purpose from the wrong one of two: from what comes last, or from all of it."""
+    text = source.words(moment.site)
+    if moment.role == "layer" and not walk.reached and not _is_constant(text):
+        stop = next(iter(walk.stopped))
+        way = Walk(moment.activation, moment.frame)
+        way.alive_behind(stop)
+        return _held(moment, stop, way.reached) if way.learning else None
+    if "add_loss" in text:
+        return None  # by which there is another way
+    for stop, behind in walk.stopped.items():
+        lost = {name for name in behind - walk.reached if not _is_constant(name)}
+        if lost and walk.learning & walk.reached:
+            return _held(moment, stop, lost)
+    predicted = set(source.parameters(moment.site)[1:2])
+    if (
+        moment.role == "loss"
+        and predicted
+        and not roles.is_guess(moment.frame)
+        and not walk.reached & predicted
+    ):
+        return _held(moment, next(iter(walk.stopped)), predicted)
+    return None
+
+
+def _is_constant(text: str) -> bool:
+    return bool(set(re.split(r"[\W\d_]+", text.lower())) & _CONSTANT)
+
+
+def _held(moment: Moment, stop: Site, lost: set[str]) -> Hit:
+    shown = ", ".join(f"`{name}`" for name in sorted(lost))
+    result = flow.root(moment.site).source
+    return Hit(
+        "disconnected-gradient",
+        "warning",
+        0.8,
+        f"{shown} cannot learn: `{stop.source}` keeps the gradient back",
+        f"There is no other way from `{result}` back to {shown}, which takes what is learnt before it. What is to stay "
+        "constant is usually the other side, the target: stop the gradient there.",
+        (
+            Evidence("gets no gradient", shown.replace("`", "")),
+            Evidence("result", result),
+        ),
+        site=stop,
+    )
 
 
 def _may_count(moment: Moment, cut: Site) -> bool:
@@ -84,6 +149,8 @@ def _matters(moment: Moment, walk: Walk, cut: Site, lost: set[str]) -> bool:
     if gone & walk.learning:
         return True
     given = source.parameters(moment.site)
+    if moment.role == "layer":
+        gone = {name for name in gone if not _is_mask(name, moment.frame)}
     if moment.role == "loss":
         predicted = set(given[1:2] or given)
         return bool(gone & predicted) and not walk.reached & predicted
@@ -96,6 +163,12 @@ def _matters(moment: Moment, walk: Walk, cut: Site, lost: set[str]) -> bool:
     if not _trains(moment.frame) or type(moment.value).__module__.startswith("tensorflow"):
         return True
     return any(differentiated(names.find(ast.Name(name), moment.frame)) for name in gone)
+
+
+def _is_mask(name: str, frame: types.FrameType) -> bool:
+    """Tells what only says yes or no, and is given so, which nothing has to learn from."""
+    values = array(names.find(ast.Name(name), frame))
+    return "mask" in name if values is None else bool(np.isin(sample(values), (0, 1)).all())
 
 
 def _trains(frame: types.FrameType | None) -> bool:

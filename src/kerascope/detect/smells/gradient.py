@@ -32,7 +32,9 @@ def compares(site: Site) -> bool:
 @dataclasses.dataclass(slots=True)
 class Walk:
     """`reached` is what a gradient arrives at, `learning` what of all that was met has weights, `cuts` what stops it
-    with what it is kept from, `indices` those of the cuts that make whole numbers to look something up with.
+    with what it is kept from, `indices` those of the cuts that make whole numbers to look something up with. `stopped`
+    are the places that keep a gradient back on purpose, with what has weights behind them and takes what others with
+    weights give.
     """
 
     activation: Activation
@@ -41,6 +43,7 @@ class Walk:
     learning: set[str] = dataclasses.field(default_factory=set)
     cuts: dict[Site, set[str]] = dataclasses.field(default_factory=dict)
     indices: set[Site] = dataclasses.field(default_factory=set)
+    stopped: dict[Site, set[str]] = dataclasses.field(default_factory=dict)
     seen: dict[Site, bool] = dataclasses.field(default_factory=dict)
     parameters: list[str] = dataclasses.field(default_factory=list)
 
@@ -51,6 +54,10 @@ class Walk:
             self.seen[site] = self._alive(site)
         return self.seen[site]
 
+    def alive_behind(self, site: Site) -> bool:
+        """Tells whether a gradient arrived at anything if this one place did not stop it."""
+        return self._any(site)
+
     def _alive(self, site: Site) -> bool:
         what = names.called(site.node)
         event = self.activation.last.get(site)
@@ -58,7 +65,10 @@ class Walk:
             ranked = [child for child in site.children if _ranks(child)]
             if ranked:
                 return any([self._any(child) for child in ranked])
-        if what == "detach" or what in _OF_A_SHAPE or getattr(site.node, "attr", "") in _OF_A_SHAPE:
+        if what == "detach":
+            self.stopped[site] = _later(site, self)
+            return False
+        if what in _OF_A_SHAPE or getattr(site.node, "attr", "") in _OF_A_SHAPE:
             return False  # says what it does
         whole_numbers = event is not None and not event.facts.dtype.startswith(_FLOATS)
         if what in _CUTTING or (whole_numbers and site.kind not in ("name", "attribute")):
@@ -75,7 +85,7 @@ class Walk:
 
     def _call(self, site: Site, node: ast.Call, what: str) -> bool:
         helper = _helper(site, self.activation)
-        if helper is not None and helper.cuts:
+        if helper is not None and (helper.cuts or helper.stopped):
             return self._through(site, node, helper)
         layer = _learns(names.find(node.func, self.frame))
         place = _SELECTING.get(what)
@@ -110,6 +120,9 @@ class Walk:
             if any([behind.alive(passed[name]) for name in names_lost if name in passed]):
                 self.cuts.setdefault(cut, set()).update(behind.reached)
                 self.learning |= behind.learning
+        for stop in helper.stopped:
+            given_there = [passed[n] for n in _given(stop, helper) if n in passed]
+            self.stopped.setdefault(stop, set()).update(*(_later(one, self) for one in given_there))
         return any(alive)
 
     def _name(self, site: Site) -> bool:
@@ -124,6 +137,13 @@ class Walk:
         # `x = f(x)`: the first `x` was set before, or was an argument.
         before = self._before(site.source, known.number)
         return self._source(site.source, False) if before is None else self.alive(before)
+
+    def set_by(self, site: Site) -> Site | None:
+        """Returns what a name was set to where it is read; None where it was an argument or comes from elsewhere."""
+        known = self.activation.definitions.get(site.source)
+        if known is None or known.site.kind == "arguments":
+            return None
+        return known.site if known.site not in _around(site) else self._before(site.source, known.number)
 
     def _before(self, name: str, number: int) -> Site | None:
         """Returns what a name was set to before the event `number` set it anew."""
@@ -148,6 +168,38 @@ class Walk:
         for deeper, lost in behind.cuts.items():
             self.cuts.setdefault(deeper, set()).update(lost)
         self.indices |= behind.indices
+
+
+def _later(site: Site, walk: Walk) -> set[str]:
+    """Returns what has weights behind an expression and takes what others with weights give: no first layer."""
+    found: set[str] = set()
+    for one in _behind(site, walk):
+        if isinstance(one.node, ast.Call) and _learns(names.find(one.node.func, walk.frame)):
+            before = Walk(walk.activation, walk.frame)
+            before._any(one)
+            if before.learning:
+                found.add(ast.unparse(one.node.func))
+    return found
+
+
+def _given(site: Site, walk: Walk) -> set[str]:
+    """Returns the parameters of a helper that an expression of its goes back to."""
+    return {one.source for one in _behind(site, walk) if one.kind == "name"} & set(walk.parameters)
+
+
+def _behind(site: Site, walk: Walk) -> set[Site]:
+    """Returns all that an expression was computed from."""
+    seen: set[Site] = set()
+    todo = [site]
+    while todo:
+        one = todo.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        todo += one.children
+        if one.kind == "name" and (before := walk.set_by(one)) is not None:
+            todo.append(before)
+    return seen
 
 
 def _ranks(site: Site) -> bool:

@@ -100,11 +100,14 @@ def _sums_to_one(values: np.ndarray, axis: int = -1) -> bool:
 
 
 def _twice(moment: Moment) -> Verdict:
-    operand = moment.part(moment.argument(0, "x", "logits", "input"))
+    given = moment.argument(0, "x", "logits", "input")
+    operand = moment.part(given)
     values = None if operand is None else array(operand.value)
     if operand is None or values is None or values.dtype.kind != "f":
         return None
     axis = moment.number(moment.argument(1, "axis", "dim"))
+    if isinstance(given, ast.BinOp) and isinstance(given.op, ast.Div):  # by a temperature
+        values = values * (moment.number(given.right) or 1.0)
     if not _sums_to_one(values, -1 if axis is None else int(axis)) or _is_flat(values):
         return CLEAR
     return _hit(

@@ -6,9 +6,14 @@ one step too wide. Its softmax gives every place the same weight, those that wer
 
 from __future__ import annotations
 
+import ast
+import itertools
+import re
+
 import numpy as np
 
 from kerascope.detect.smells import flow, names, source
+from kerascope.detect.smells.attention import softmax_of
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
@@ -57,3 +62,62 @@ def judge(moment: Moment) -> Verdict:
         "was to be hidden is seen.",
         (Evidence("rows without a score", ", ".join(map(str, np.flatnonzero(rows)[:6]))),),
     )
+
+
+# -- after the softmax ---------------------------------------------------------------------------------------------
+
+_NAMED = re.compile(r"mask|valid|pad|keep|present|observed")
+_CHOOSING = {"top_k", "argmax", "argsort", "one_hot", "argpartition"}
+
+
+def concerns_late(site: Site) -> bool:
+    """Products."""
+    return names.called(site.node) == "multiply" and not isinstance(site.node, ast.AugAssign)
+
+
+def judge_late(moment: Moment) -> Verdict:
+    """Weights that add up to one no longer do once some are set to nothing, if nothing divides by what is left."""
+    terms = moment.terms()
+    if terms is None or moment.role != "layer":
+        return None
+    for weights, mask in (terms, terms[::-1]):
+        made = softmax_of(weights.event.site, moment.activation)
+        flags, shares = array(mask.value), array(weights.value)
+        if made is None or flags is None or shares is None or shares.dtype.kind != "f":
+            continue
+        if not np.isin(flags, (0, 1)).all() or flags.min() == flags.max():
+            continue
+        behind = flow.sources(mask.event, moment.activation)
+        if not any(_NAMED.search(name) for name in behind.arguments) or behind.calls() & _CHOOSING:
+            continue  # such as the experts that a router has chosen
+        hidden = float(np.mean(np.broadcast_to(flags, np.broadcast_shapes(flags.shape, shares.shape)) == 0))
+        left = np.where(flags == 0, shares, 0)
+        if float(left.max()) < 1e-3 or _shared_anew(moment):
+            return CLEAR
+        text = weights.event.site.source
+        return Hit(
+            "wrong-argument",
+            "warning",
+            0.8,
+            f"`{moment.site.source}` masks after the softmax: what is left no longer adds up to one",
+            f"`{made.source}` shares one between all places, those that the mask leaves out too: here "
+            f"{hidden:.0%} of them, with up to {float(left.max()):.2g} each. Put a number such as -1e9 in the place of "
+            "their scores before the softmax, or divide by what is left.",
+            (
+                Evidence(f"largest of `{text}` left out", round(float(left.max()), 4)),
+                Evidence("left out", round(hidden, 4), "share"),
+            ),
+        )
+    return None
+
+
+def _shared_anew(moment: Moment) -> bool:
+    """Tells whether what is left is divided by something afterwards, as by its sum."""
+    for way in source.destinations(moment.site):
+        for inner, outer in itertools.pairwise(way):
+            what = names.called(outer)
+            if what in ("normalize", "softmax") or (
+                what == "divide" and inner is getattr(outer, "left", inner)
+            ):
+                return True
+    return False

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerascope._backends import tensors
-from kerascope.detect.smells import names, weights
+from kerascope.detect.smells import flow, names, weights
 from kerascope.detect.smells.moment import (
     CLEAR,
     Hit,
@@ -61,13 +61,17 @@ _SHARE = 0.9
 
 
 def concerns(site: Site) -> bool:
-    """Calls of the three activations."""
-    return isinstance(site.node, ast.Call) and names.called(site.node) in _ACTIVATIONS
+    """Calls of the three activations, and of layers, which may end in one."""
+    if not isinstance(site.node, ast.Call):
+        return False
+    return names.called(site.node) in _ACTIVATIONS or ast.unparse(site.node.func).startswith("self.")
 
 
 def judge(moment: Moment) -> Verdict:
     """Nearly all elements must be saturated, and the numbers that go in large by any measure."""
     what = names.called(moment.node)
+    if what not in _ACTIVATIONS:
+        return _in_layer(moment)
     given = moment.argument(0, "x", "logits", "input")
     operand = moment.part(given)
     if operand is None:
@@ -84,6 +88,37 @@ def judge(moment: Moment) -> Verdict:
     if share < _SHARE or _is_sharpened(moment, given):
         return CLEAR
     return _hit(moment, what, operand.event.site.source, share, x)
+
+
+def _in_layer(moment: Moment) -> Verdict:
+    """A layer shows only what its activation gave: numbers so near to its bounds that no slope is left there."""
+    layer = names.find(moment.node.func, moment.frame)
+    activation = getattr(layer, "activation", None) if hasattr(layer, "kernel") else None
+    what, y = getattr(activation, "__name__", ""), array(moment.value)
+    operand = moment.part(moment.argument(0, "inputs"))
+    if (
+        what not in ("tanh", "sigmoid")
+        or y is None
+        or y.dtype.kind != "f"
+        or y.size < _FEWEST
+        or operand is None
+    ):
+        return None
+    size = np.abs(sample(y).astype(np.float64))
+    slope = 1 - size**2 if what == "tanh" else size * (1 - size)
+    share = float(np.mean(slope < _LOST))
+    x = array(operand.value)
+    if share < _SHARE or x is None:
+        return CLEAR
+    return _hit(moment, what, operand.event.site.source, share, x, _taken_in(moment, operand))
+
+
+def _taken_in(moment: Moment, operand: Operand) -> Site | None:
+    """Returns the cast by which a parameter comes in as it is, where what is too large goes back to nothing else."""
+    for site in flow.sources(operand.event, moment.activation).sites:
+        if names.called(site.node) == "cast" and site.children and site.children[0].kind == "name":
+            return site
+    return None
 
 
 def _axis(moment: Moment) -> int:
@@ -184,7 +219,9 @@ def _is_sharpened(moment: Moment, given: ast.AST | None) -> bool:
     return factor is not None and factor >= 10
 
 
-def _hit(moment: Moment, what: str, source: str, share: float, x: np.ndarray) -> Hit:
+def _hit(
+    moment: Moment, what: str, source: str, share: float, x: np.ndarray, site: Site | None = None
+) -> Hit:
     return Hit(
         "saturated-activation",
         "warning",
@@ -197,4 +234,5 @@ def _hit(moment: Moment, what: str, source: str, share: float, x: np.ndarray) ->
             Evidence("derivative below 1.2e-7", round(share, 4), "share"),
         ),
         score=share,
+        site=site,
     )

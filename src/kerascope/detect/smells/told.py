@@ -32,7 +32,7 @@ def judge_mask(moment: Moment) -> Verdict:
     kept, left_out = (bool(said.search(text)) for said in (_ONE_IS_KEPT, _ONE_IS_LEFT_OUT))
     if hidden is None or kept == left_out:
         return None
-    name, of_ones = hidden
+    _, name, of_ones = hidden
     if of_ones != kept:
         return CLEAR
     meaning = "kept" if kept else "left out"
@@ -52,12 +52,21 @@ def concerns_threshold(site: Site) -> bool:
     return threshold(site.node) is not None
 
 
+def _scores(text: str, name: str) -> bool:
+    """Tells whether a text says that predictions are scores, and does not turn them into probabilities elsewhere."""
+    return "logit" in text and f"sigmoid({name.lower()})" not in text
+
+
 def judge_threshold(moment: Moment) -> Verdict:
     """The text near it says that predictions are scores, and some are below zero."""
     side = threshold(moment.node)
     operand = moment.part(side)
     values = floats(operand.value) if operand is not None else None
-    if side is None or values is None or "logit" not in source.words(moment.site).lower():
+    sides = moment.sides()
+    limit = None if sides is None else moment.number(sides[1])
+    if side is None or values is None or limit is None or not 0 < limit < 1:
+        return None
+    if not _scores(source.words(moment.site).lower(), ast.unparse(side)):
         return None
     if np.nanmin(values) >= 0:
         return CLEAR
@@ -66,8 +75,8 @@ def judge_threshold(moment: Moment) -> Verdict:
         "logits-mismatch",
         "fault",
         0.9,
-        f"`{moment.site.source}` asks scores whether they are above one half",
-        f"One half is the middle of probabilities; `{name}` holds scores (logits), {span(values)}, whose middle is 0. "
-        "Compare with 0, or take the sigmoid first.",
+        f"`{moment.site.source}` asks scores whether they are above {limit:g}",
+        f"{limit:g} is a threshold of probabilities; `{name}` holds scores (logits), {span(values)}, whose middle is "
+        "0. Compare with 0, or take the sigmoid first.",
         (Evidence(f"range of `{name}`", span(values)),),
     )

@@ -67,9 +67,11 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, outcome.reason)
-    if idle is not None and (site := unread.made(logs, idle)) is not None:
-        reason = f"nothing reads the weight `self.{idle}`"
-        return Misbehaviour(None, None, None, culprit=site, logs=tuple(logs), reason=reason)
+    cls = type(subject.make())
+    if idle is not None and (made := unread.made(logs, cls, idle)) is not None:
+        twice = unread.in_its_place(logs, cls, idle)
+        reason = f"nothing uses `self.{idle}`, which has weights"
+        return Misbehaviour(None, twice, None, culprit=made, logs=tuple(logs), reason=reason)
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
         return None  # such as the similarities of all samples, which is what comes out
     # Odd, but right in some objects: said only when the trace shows why.

@@ -1,4 +1,4 @@
-"""Weights that an object makes, keeps in an attribute, and that no code reads again."""
+"""Weights and layers that an object makes, keeps in an attribute, and that no code reads again."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import linecache
 import re
 import sys
 import types
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from kerascope.explain.fixes.edits.alike import form
+from kerascope.explain.fixes.edits.context import position
 from kerascope.explain.fixes.outcome import Trial
 from kerascope.record.lines import LineLog, Site
 from kerascope.whose import is_users
@@ -45,13 +48,51 @@ def weight(trial: Trial, demerits: Mapping[str, float]) -> str | None:
     idle = {
         id(w) for w in instance.trainable_weights if any(t.startswith(f"weight {w.name!r} ") for t in without)
     }
-    held = [name for name, value in vars(instance).items() if id(value) in idle]
+    kept = {
+        **vars(instance),
+        **(vars(instance).get("_modules") or {}),
+    }  # where torch keeps the parts of a module
+    held = [name for name, value in kept.items() if id(value) in idle or _all_of(value, idle)]
     return next((name for name in held if not is_read(type(instance), name)), None)
 
 
-def made(logs: Sequence[LineLog], name: str) -> Site | None:
-    """Returns the expression that an attribute of the object is set to."""
-    return next((site for site, _ in logs[0].rows if f"self.{name}" in site.targets), None)
+def _all_of(value: object, idle: set[int]) -> bool:
+    """Tells a layer all of whose weights are without effect."""
+    made = list(getattr(value, "trainable_weights", ())) if hasattr(value, "build") else []
+    return bool(made) and all(id(w) in idle for w in made)
+
+
+def made(logs: Sequence[LineLog], cls: type, name: str) -> Site | None:
+    """Returns the expression that an attribute of the object is set to, that of a layer read off the source."""
+    traced = next((site for site, _ in logs[0].rows if f"self.{name}" in site.targets), None)
+    return traced or next((_site(file, value) for file, value in _stores(cls, name)), None)
+
+
+def in_its_place(logs: Sequence[LineLog], cls: type, name: str) -> Site | None:
+    """Returns a call of another layer, made in the same way, that stands there twice: one may be of this one."""
+    alike = {form(value) for _, value in _stores(cls, name)}
+    calls = Counter(site.source for site, _ in logs[0].rows if site.kind == "call")
+    for site, _ in logs[0].rows:
+        node = site.node
+        other = _held_as(node.func) if isinstance(node, ast.Call) else ""
+        if other and calls[site.source] > 1 and {form(value) for _, value in _stores(cls, other)} & alike:
+            return site
+    return None
+
+
+def _stores(cls: type, name: str) -> Iterator[tuple[str, ast.expr]]:
+    for file in {_file(base) for base in cls.__mro__ if is_users(_file(base))}:
+        for node in ast.walk(ast.parse("".join(linecache.getlines(file)))):
+            if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
+                for statement in ast.walk(node):
+                    if isinstance(statement, ast.Assign) and any(
+                        _held_as(t) == name for t in statement.targets
+                    ):
+                        yield file, statement.value
+
+
+def _site(file: str, node: ast.expr) -> Site:
+    return Site(file, position(node), ast.unparse(node), "call", "", node)
 
 
 def is_read(cls: type, name: str) -> bool:
@@ -95,6 +136,8 @@ def _reads(tree: ast.Module, name: str, lineage: set[str], own: set[str], *, hid
             bases = {_last(base) for base in node.bases}
             inside = node.name in own
             related = inside or node.name in lineage or bool(bases & own)
+        elif isinstance(node, ast.Attribute) and node.attr == "build" and _held_as(node.value) == name:
+            continue  # that a layer is built makes nothing of it
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             on_self = isinstance(node.value, ast.Name) and node.value.id == "self"
             yield node.attr == name and (related or not on_self)
@@ -102,6 +145,13 @@ def _reads(tree: ast.Module, name: str, lineage: set[str], own: set[str], *, hid
         elif isinstance(node, ast.Name):
             yield hidden and inside and node.id in _FUNCTIONS
         todo += [(child, related, inside) for child in ast.iter_child_nodes(node)]
+
+
+def _held_as(node: ast.expr) -> str:
+    """Returns the name of an attribute of `self`, "" for anything else."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        return node.attr
+    return ""
 
 
 def _last(node: ast.expr) -> str:

@@ -12,6 +12,7 @@ from kerascope.explain.fixes.edits.context import Context, Proposal
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
     """Yields what statements of one form have around them, put around one that lacks it; or taken off."""
     yield from _as_the_others(context, function)
+    yield from _another_of_its_kind(context, function)
     values = [s.value for s in ast.walk(function) if isinstance(s, ast.Assign) and len(s.targets) == 1]
     forms = {id(value): form(value) for value in values}
     for value in values:
@@ -44,6 +45,26 @@ def _as_the_others(context: Context, function: ast.FunctionDef) -> Iterator[Prop
             if most and own != most and count[own] == 1 < times:
                 new = ", ".join((context.text(call.args[0]), *most))
                 yield context.swap(0.7, call, f"{name}({new})")
+
+
+def _another_of_its_kind(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """`self.query(x)` twice, and a `self.key` that is made in the same way and that nothing calls."""
+    owner = context.owner(function)
+    calls = [n for n in ast.walk(function) if isinstance(n, ast.Call) and n.args]
+    texts = Counter(map(ast.unparse, calls))
+    if owner is None or max(texts.values(), default=0) < 2:
+        return
+    made = {
+        ast.unparse(s.targets[0]): form(s.value)
+        for s in ast.walk(owner)
+        if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call)
+    }
+    called = {ast.unparse(n.func) for n in ast.walk(owner) if isinstance(n, ast.Call)}
+    for call in reversed(calls):
+        name = ast.unparse(call.func)
+        for other in made if texts[ast.unparse(call)] > 1 and name in made else ():
+            if other != name and made[other] == made[name] and other not in called:
+                yield context.swap(0.4, call.func, other)
 
 
 def _with_the_same_added(context: Context, calls: list[ast.Call]) -> Iterator[Proposal]:

@@ -20,6 +20,12 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     ):
         text = context.text(node.func)
         yield context.swap(0.4, node.func, f"{text[: len(text) - len('sum')]}mean")
+    if (
+        isinstance(node, ast.Call)
+        and called(node) == "cast"
+        and context.dtype(node.args[0]).startswith(("uint", "int"))
+    ):
+        yield context.swap(0.4, node, f"{context.text(node)} / 255.0")  # pictures
     if not isinstance(node, ast.BinOp):
         return
     if isinstance(node.op, ast.Mult):

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, short
 
 _SMALL = "1e-6"
+_NARROW = ("float16", "uint8", "int8", "int16", "uint16")
 _BOUNDING = ("relu", "clip", "maximum", "one_hot", "softmax", "sigmoid", "abs", "square", "exp", "softplus")
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
-    if isinstance(node, ast.Constant) and node.value == "float16":
-        yield context.swap(0.3, node, f"{context.text(node)[0]}float32{context.text(node)[0]}")
+    yield from _wider(context, node)
     if isinstance(node, ast.Call):
         yield from _guarded(context, node)
         yield from _from_one_on(context, node)
@@ -23,6 +23,19 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _divided(context, node)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
         yield from _cancelling(context, node)
+
+
+def _wider(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """`"float16"`, `"uint8"` as what is computed in, also where a name of the module is set to it."""
+    if isinstance(node, ast.Constant) and node.value in _NARROW:
+        yield context.swap(0.3, node, f"{context.text(node)[0]}float32{context.text(node)[0]}")
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        for statement in context.tree.body:
+            value = statement.value if isinstance(statement, ast.Assign) else None
+            if not isinstance(value, ast.Constant) or value.value not in _NARROW:
+                continue
+            if node.id in {t.id for t in statement.targets if isinstance(t, ast.Name)}:  # type: ignore[attr-defined]
+                yield context.swap(0.3, value, '"float32"')
 
 
 def _guarded(context: Context, call: ast.Call) -> Iterator[Proposal]:

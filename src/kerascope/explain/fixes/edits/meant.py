@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
+from kerascope.explain.fixes.edits.guards import prefix_of
 from kerascope.explain.fixes.patch import Edit
 from kerascope.promises import DIVERGENCE, LOG_VARIANCE, hides, is_low
 
@@ -19,6 +20,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _deviation(context, node)
         yield from _exchanged(context, node)
         yield from _narrower(context, node)
+        yield from _before(context, node)
     yield from _mask(context, node)
     parent = context.parents.get(node)
     if isinstance(parent, ast.Assign) and parent.value is node:
@@ -38,13 +40,32 @@ def _deviation(context: Context, call: ast.Call) -> Iterator[Proposal]:
 def _mask(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """`mask * -1e9` for `(1 - mask) * -1e9`, and the reverse."""
     hidden = hides(node)
-    if hidden is None or not isinstance(node, ast.BinOp):
+    if hidden is None or isinstance(node, ast.Call):
         return
-    name, of_ones = hidden
-    side = next(
-        s for s in (node.left, node.right) if name in {n.id for n in ast.walk(s) if isinstance(n, ast.Name)}
-    )
-    yield context.swap(0.2, side, f"(1.0 - {name})" if of_ones else name)
+    side, _, of_ones = hidden
+    text = context.text(side)
+    if of_ones:
+        yield context.swap(0.2, side, f"(1.0 - {text})")
+    elif isinstance(side, ast.BinOp):
+        yield context.swap(0.2, side, context.text(side.right))
+
+
+def _before(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """A softmax whose result is masked: its scores are."""
+    function, shape, prefix = context.function(call), context.shape(call), prefix_of(context, call)
+    if called(call) != "softmax" or not call.args or function is None or prefix is None:
+        return
+    scores = context.text(call.args[0])
+    for product in ast.walk(function):
+        if not isinstance(product, ast.BinOp) or not isinstance(product.op, ast.Mult):
+            continue
+        for mask in (product.right, product.left):
+            # Cast or not, with an axis for the features or without.
+            held = mask.value if isinstance(mask, ast.Subscript) and context.shape(mask) != shape else mask
+            if "mask" in context.text(held) and len(context.shape(held) or ()) == len(shape or (0,)):
+                yield context.swap(
+                    0.3, call.args[0], f"{prefix}.where({context.atom(held)} > 0, {scores}, -1e9)"
+                )
 
 
 def _exchanged(context: Context, call: ast.Call) -> Iterator[Proposal]:

@@ -20,15 +20,22 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         return
     for keyword in node.keywords:
         if keyword.arg == "activation" and _squashes(keyword.value):
-            yield context.swap(0.4, keyword.value, "None")
+            yield context.swap(0.1 if _named_scores(context, node) else 0.4, keyword.value, "None")
     if called(node) in _SQUASHING and node.args:
-        yield context.swap(0.7, node, context.text(node.args[0]))
+        warm = isinstance(node.args[0], ast.BinOp) and isinstance(node.args[0].op, ast.Div)
+        yield context.swap(1.3 if warm else 0.7, node, context.text(node.args[0]))  # a temperature is meant
+
+
+def _named_scores(context: Context, call: ast.Call) -> bool:
+    parent = context.parents.get(call)
+    return isinstance(parent, ast.Assign) and any("logit" in context.text(t) for t in parent.targets)
 
 
 def _middle(context: Context, node: ast.expr, side: ast.expr) -> Iterator[Proposal]:
     """`logits > 0.5`: the middle of scores is zero."""
-    half = next(n for n in ast.walk(node) if isinstance(n, ast.Constant) and n.value == 0.5)
-    yield context.swap(0.3, half, "0.0")
+    half = next((n for n in ast.walk(node) if isinstance(n, ast.Constant) and n.value == 0.5), None)
+    if half is not None:
+        yield context.swap(0.3, half, "0.0")
     prefix = prefix_of(context, node) if isinstance(node, ast.Call) else next(iter(context.prefixes()), None)
     if prefix is not None:
         yield context.swap(0.4, side, f"{prefix}.sigmoid({context.text(side)})")

@@ -303,7 +303,7 @@ def _renamed(context: Context, call: ast.Call) -> Iterator[Proposal]:
             if new in ("concatenate", "concat", "cat"):
                 yield Proposal(1.9, edit.description, edit.edits)
     module = context.resolve(base)
-    if getattr(module, "__name__", "") in ("numpy", "math"):
+    if getattr(module, "__name__", "") in ("numpy", "numpy.linalg", "math"):
         for prefix in context.prefixes():
             if hasattr(context.resolve(ast.parse(prefix, mode="eval").body), name):
                 yield context.swap(0.9, call.func, f"{prefix}.{name}")

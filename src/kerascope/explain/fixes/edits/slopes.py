@@ -6,8 +6,9 @@ import ast
 import dataclasses
 from collections.abc import Iterator
 
+from kerascope.explain.fixes.edits.alike import form
 from kerascope.explain.fixes.edits.arguments import AXES
-from kerascope.explain.fixes.edits.context import Context, Proposal, called
+from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer
 from kerascope.explain.fixes.edits.guards import prefix_of
 from kerascope.record.lines import cancelled, summands
 
@@ -24,6 +25,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _chosen(context, node)
         yield from _compared(context, node)
         yield from _alone(context, node)
+        yield from _stopped(context, node)
     if isinstance(node, ast.BinOp):
         yield from _passed_by(context, node)
 
@@ -65,10 +67,28 @@ def _softened(context: Context, whole: ast.Call, choice: ast.Call, cost: float) 
     axis = next((k.value for k in choice.keywords if k.arg in AXES), None)
     axis = choice.args[1] if axis is None and len(choice.args) > 1 else axis
     word = "dim" if prefix.split(".")[-1] == "torch" else "axis"
+    if whole is choice and prefix.split(".")[-1] == "ops":
+        yield from _expected_place(context, choice, prefix, axis)
     sign = "-" if called(choice) == "argmin" else ""
     scores = f"{sign}{context.atom(choice.args[0])}" if sign else context.text(choice.args[0])
     along = "-1" if axis is None else context.text(axis)
     yield context.swap(cost, whole, f"{function}({scores}, {word}={along})")
+
+
+def _expected_place(
+    context: Context, choice: ast.Call, prefix: str, axis: ast.expr | None
+) -> Iterator[Proposal]:
+    """`argmax(x, axis=1)` as a place: the mean of the places, weighted by a softmax (Luvizon et al., 2017)."""
+    scores, shape, place = choice.args[0], context.shape(choice.args[0]), integer(axis)
+    if not shape or place is None or not isinstance(scores, (ast.Name, ast.Attribute)):
+        return
+    place %= len(shape)
+    text = context.text(scores)
+    sizes = ", ".join("-1" if i == place else "1" for i in range(len(shape)))
+    places = f'{prefix}.reshape({prefix}.arange({text}.shape[{place}], dtype="float32"), ({sizes}))'
+    sign = "-" if called(choice) == "argmin" else ""
+    weights = f"{prefix}.softmax({sign}{text}, axis={place})"
+    yield context.swap(0.9, choice, f"{prefix}.sum({weights} * {places}, axis={place})")
 
 
 def _compared(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -134,3 +154,47 @@ def _passed_by(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
     text = f"{name} + {prefix}.stop_gradient({' - '.join([' + '.join(positive), *negative])})"
     whole = outer if isinstance(outer, ast.Call) and called(outer) in _STOPPING else node
     yield context.swap(0.4, whole, text)
+
+
+def _stopped(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`stop_gradient(p) * z`: the other of the two; of a whole result, only the difference to what it is to pass on."""
+    if called(call) != "stop_gradient":
+        return
+    inner, whole = context.text(call.args[0]), context.text(call)
+    function = whole[: len(whole) - len(f"({inner})")]
+    for other in _beside(context, call):
+        text = context.text(other)
+        edits = (
+            *context.swap(0.3, call, inner).edits,
+            *context.swap(0.3, other, f"{function}({text})").edits,
+        )
+        yield Proposal(0.3, f"the gradient stopped at {text}, not at {inner}", edits)
+    function_def, shape = context.function(call), context.shape(call.args[0])
+    if (
+        isinstance(context.parents.get(call), ast.Return)
+        and isinstance(call.args[0], ast.Name)
+        and shape
+        and function_def
+    ):
+        reads = [n for n in ast.walk(function_def) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+        for name in dict.fromkeys(n.id for n in reads if context.shape(n) == shape):
+            if name != inner:
+                yield context.swap(0.5, call, f"{name} + {function}({inner} - {name})")
+
+
+def _beside(context: Context, call: ast.Call) -> Iterator[ast.expr]:
+    """Yields the other operand of what a stopped tensor goes into, or what a like statement sets another name to."""
+    parent = context.parents.get(call)
+    if isinstance(parent, ast.BinOp):
+        yield parent.right if parent.left is call else parent.left
+    elif isinstance(parent, ast.Call) and len(parent.args) > 1:
+        yield from (a for a in parent.args if a is not call and not isinstance(a, ast.Constant))
+    function = context.function(call)
+    if isinstance(parent, ast.Assign) and function is not None:
+        for statement in function.body:
+            if (
+                isinstance(statement, ast.Assign)
+                and statement is not parent
+                and form(statement.value) == form(call.args[0])
+            ):
+                yield statement.value

@@ -32,6 +32,10 @@ def _of_layer(context: Context, call: ast.Call) -> Iterator[Proposal]:
         if None not in others and product > 0 and math.prod(known) % product == 0:
             last = at == len(values) - 1
             yield context.swap(0.6 if last else 1.0, element, str(math.prod(known) // product))
+    if len(values) == 3 and None not in values and values[0] < values[1] == values[2]:  # type: ignore[operator]
+        first, *sides = (context.text(e) for e in target.elts)  # a picture, its colours in front
+        whole = context.text(target)
+        yield context.swap(1.0, target, f"{whole[0]}{', '.join([*sides, first])}{whole[-1]}")
 
 
 def _for_a_reshape(context: Context, call: ast.Call) -> Iterator[Proposal]:
