@@ -67,11 +67,9 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, outcome.reason)
-    cls = type(subject.make())
-    if idle is not None and (made := unread.made(logs, cls, idle)) is not None:
-        twice = unread.in_its_place(logs, cls, idle)
-        reason = f"nothing uses `self.{idle}`, which has weights"
-        return Misbehaviour(None, twice, None, culprit=made, logs=tuple(logs), reason=reason)
+    unused = None if idle is None else _unused(type(subject.make()), logs, idle)
+    if unused is not None:
+        return unused
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
         return None  # such as the similarities of all samples, which is what comes out
     # Odd, but right in some objects: said only when the trace shows why.
@@ -100,6 +98,16 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     return Misbehaviour(
         None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
+
+
+def _unused(cls: type, logs: Sequence[LineLog], name: str) -> Misbehaviour | None:
+    """Returns that nothing uses a weight or layer, with the place where it is made, and a call that may be meant."""
+    made = unread.made(logs, cls, name)
+    if made is None:
+        return None
+    twice = unread.in_its_place(logs, cls, name)
+    reason = f"nothing uses `self.{name}`, which has weights"
+    return Misbehaviour(None, twice, None, culprit=made, logs=tuple(logs), reason=reason)
 
 
 def _returned(logs: Sequence[LineLog]) -> Site | None:
