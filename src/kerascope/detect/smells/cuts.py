@@ -28,6 +28,7 @@ _CONSTANT = {
     "constant",
 }
 """Words for what is left out of learning on purpose."""
+_PREDICTED = re.compile(r"pred|logit|output|score")
 
 
 def concerns(site: Site) -> bool:
@@ -81,7 +82,7 @@ def _stopped(moment: Moment, walk: Walk) -> Hit | None:
         lost = {name for name in behind - walk.reached if not _is_constant(name)}
         if lost and walk.learning & walk.reached:
             return _held(moment, stop, lost)
-    predicted = set(source.parameters(moment.site)[1:2])
+    predicted = {name for name in source.parameters(moment.site)[1:2] if _PREDICTED.search(name)}
     if (
         moment.role == "loss"
         and predicted

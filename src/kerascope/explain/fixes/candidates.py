@@ -20,6 +20,7 @@ from kerascope.explain.fixes.edits import (
     einsum,
     entries,
     factors,
+    forgotten,
     former,
     given,
     idiom,
@@ -102,6 +103,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     entries,
     pairing,
     copied,
+    forgotten,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, orders, peraxis, shapes, operands, slopes, python, casts, factors)

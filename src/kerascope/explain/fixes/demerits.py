@@ -12,6 +12,7 @@ import numpy as np
 
 from kerascope._backends import tensors
 from kerascope._keras import objects
+from kerascope.explain.fixes import unread
 from kerascope.explain.subject import BATCH, InputSpec
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _OUTPUTS = ("units", "filters", "output_dim", "out_features")
 def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outcome) -> None:
     """Notes weights and inputs without effect, and an output that is the same whatever comes in."""
     before = result[0]
+    of_settings(trial, type(instance), outcome)
     if before.size and before.ndim and np.allclose(before, before[:1], atol=1e-6):
         outcome.demerits["the output does not depend on the input"] = 3.0
     for index, spec in enumerate(trial.subject.specs()):
@@ -44,6 +46,18 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
         if not differs(_with_other_weight(trial, instance, weight), result):
             # A bias before a softmax or a normalisation has none in sound layers too.
             outcome.demerits[f"weight {weight.name!r} has no effect"] = 0.1 if "bias" in weight.name else 1.5
+
+
+def of_settings(trial: Trial, cls: type, outcome: Outcome) -> None:
+    """Notes a parameter of the class that is kept and that nothing reads."""
+    if trial.setting is None:
+        found = unread.setting(cls)
+        trial.setting = [] if found is None else [found]
+    if trial.setting and unread.stays_unread(cls, trial.setting[0].source):
+        outcome.demerits[f"{UNREAD}`{trial.setting[0].source}`"] = 1.0
+
+
+UNREAD = "nothing reads the setting "
 
 
 def differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:
@@ -129,6 +143,7 @@ def of_loss(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outc
     """Notes arguments without effect or turned, values not per sample, and a loss not least where both are equal."""
     if turned(type(instance).call):
         outcome.demerits[TURNED] = 2.0
+    of_settings(trial, type(instance), outcome)
     specs = trial.subject.specs()
     for index, name in enumerate(("y_true", "y_pred")[: len(specs)]):
         # A loss that ignores one of the two altogether means to, as one of triplets does.
@@ -152,6 +167,7 @@ def of_metric(trial: Trial, outcome: Outcome) -> None:
     whole, parts = trial._make(), trial._make()
     if turned(type(whole).update_state):
         outcome.demerits[TURNED] = 2.0
+    of_settings(trial, type(whole), outcome)
     args, kwargs = trial.inputs(first)
     once = _attempt(trial, whole, args, kwargs)
     if once is not None and all(not np.any(part) for part in once):

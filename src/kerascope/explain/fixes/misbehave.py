@@ -13,7 +13,7 @@ import numpy as np
 from kerascope._backends import tensors
 from kerascope._keras import objects
 from kerascope.explain.fixes import effect, kept, unread
-from kerascope.explain.fixes.demerits import TURNED, UNWEIGHTED, weighed
+from kerascope.explain.fixes.demerits import TURNED, UNREAD, UNWEIGHTED, weighed
 from kerascope.explain.fixes.edits.guards import is_spread
 from kerascope.explain.fixes.odd import ADDING, in_vain, is_size, over_the_batch, without_effect
 from kerascope.explain.fixes.outcome import (
@@ -34,7 +34,7 @@ from kerascope.probe.lines.session import recording
 from kerascope.record.lines import LineLog, Site
 from kerascope.values import Evidence, Finding, SourceSpan
 
-KINDS = ("batch-axis",)
+KINDS = ("batch-axis", "unused-layer", "wrong-argument")
 """What kinds of findings these faults are, beside those of an error on other inputs; each has a page in the docs."""
 
 _TOLERANCE = 1e-4
@@ -44,6 +44,7 @@ _TOLERANCE = 1e-4
 class Misbehaviour(Failure):
     """A failure that a plain call does not show. `reason` says what is wrong, `output` what came out in terms of B."""
 
+    kind: str = KINDS[0]
     reason: str = ""
     output: Shape | None = None
     finding: Finding | None = None
@@ -67,7 +68,7 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, outcome.reason)
-    unused = None if idle is None else _unused(type(subject.make()), logs, idle)
+    unused = _unused(trial, logs, idle, odd)
     if unused is not None:
         return unused
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
@@ -100,14 +101,18 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     )
 
 
-def _unused(cls: type, logs: Sequence[LineLog], name: str) -> Misbehaviour | None:
-    """Returns that nothing uses a weight or layer, with the place where it is made, and a call that may be meant."""
-    made = unread.made(logs, cls, name)
-    if made is None:
+def _unused(trial: Trial, logs: Sequence[LineLog], name: str | None, odd: str) -> Misbehaviour | None:
+    """Returns that nothing uses a weight, layer or setting: where it is made, and a call that may be meant to."""
+    if odd.startswith(UNREAD) and trial.setting:
+        place = trial.setting[0]
+        return Misbehaviour(None, None, None, None, place, tuple(logs), kind="wrong-argument", reason=odd)
+    cls = type(trial.subject.make()) if name is not None and trial.subject.make is not None else None
+    made = unread.made(logs, cls, name) if name is not None and cls is not None else None
+    if made is None or cls is None or name is None:
         return None
     twice = unread.in_its_place(logs, cls, name)
     reason = f"nothing uses `self.{name}`, which has weights"
-    return Misbehaviour(None, twice, None, culprit=made, logs=tuple(logs), reason=reason)
+    return Misbehaviour(None, twice, None, None, made, tuple(logs), kind="unused-layer", reason=reason)
 
 
 def _returned(logs: Sequence[LineLog]) -> Site | None:
@@ -137,7 +142,9 @@ def _odd(outcome: Outcome) -> str:
     found = (text for text in outcome.demerits if text in told or "split into batches" in text)
     # A bias may have none in sound layers too.
     idle = (text for text in outcome.demerits if without_effect(text) and "bias" not in text)
-    return next(found, "") or next(idle, "")
+    return (
+        next(found, "") or next(idle, "") or next((t for t in outcome.demerits if t.startswith(UNREAD)), "")
+    )
 
 
 def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
@@ -360,7 +367,7 @@ def misbehaviour_finding(found: Misbehaviour, name: str) -> Finding:
     if found.output is not None:
         evidence.append(Evidence("output in terms of the batch size B", written(found.output)))
     return Finding(
-        kind=KINDS[0],
+        kind=found.kind,
         severity="warning",
         confidence=0.9,
         title=f"{name}: {found.reason}",

@@ -21,7 +21,7 @@ from kerascope._keras import objects
 from kerascope.explain.fixes import kept
 from kerascope.explain.lines.failure import innermost, said, underlying
 from kerascope.explain.subject import BATCH, Subject
-from kerascope.record.lines import Position
+from kerascope.record.lines import Position, Site
 
 if TYPE_CHECKING:
     from kerascope.explain.fixes.swap import Program
@@ -109,6 +109,7 @@ class Trial:
         self.symbolic_first = objects.backend_name() == "jax"
         self._made: dict[tuple[int, int], tuple[tuple[Any, ...], dict[str, Any]]] = {}
         self._any_number = subject.kind in ("loss", "metric")
+        self.setting: list[Site] | None = None
 
     def inputs(self, batch: int, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Returns made-up arguments, made once; code that changes its input in place gets the changed ones."""

@@ -9,13 +9,16 @@ import re
 import sys
 import types
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from kerascope.explain.fixes.edits.alike import form
 from kerascope.explain.fixes.edits.context import position
-from kerascope.explain.fixes.outcome import Trial
 from kerascope.record.lines import LineLog, Site
 from kerascope.whose import is_users
+
+if TYPE_CHECKING:
+    from kerascope.explain.fixes.outcome import Trial
 
 _ATTRIBUTES = frozenset(
     {
@@ -29,6 +32,9 @@ _ATTRIBUTES = frozenset(
         "weights",
     }
 )
+_SIZES = re.compile(r"^(k|n|num|dim|units)$|^(num|n)_|_(dim|units)$|classes")
+"""Sizes are often told by the data as well."""
+_CONFIGURING = frozenset({"get_config", "from_config", "__repr__", "__str__"})
 _FUNCTIONS = frozenset({"attrgetter", "getattr", "vars"})
 """What is read through one of these cannot be told from the source."""
 
@@ -95,8 +101,50 @@ def _site(file: str, node: ast.expr) -> Site:
     return Site(file, position(node), ast.unparse(node), "call", "", node)
 
 
-def is_read(cls: type, name: str) -> bool:
-    """Tells whether an attribute may be read, by the class, by one related to it, or from outside of any."""
+def setting(cls: type) -> Site | None:
+    """Returns where a parameter of the class is kept that nothing reads but its configuration; None if all are read.
+
+    Only parameters that do nothing else in `__init__`: `units` is often kept beside the layer that is made with it.
+    """
+    file = _file(cls)
+    if not is_users(file) or "__init__" not in vars(cls):
+        return None
+    tree = ast.parse("".join(linecache.getlines(file)))
+    owner = next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == cls.__name__), None)
+    init = next((n for n in owner.body if getattr(n, "name", "") == "__init__"), None) if owner else None
+    if not isinstance(init, ast.FunctionDef):
+        return None
+    given = {a.arg for a in (*init.args.args, *init.args.kwonlyargs)}
+    used = Counter(n.id for n in ast.walk(init) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    for statement in init.body:
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if not isinstance(value, ast.Name) or value.id not in given or used[value.id] != 1:
+            continue
+        name = _held_as(statement.targets[0])  # type: ignore[attr-defined]
+        if name and not _SIZES.search(name) and not is_read(cls, name, besides=_CONFIGURING):
+            return _site(file, value)
+    return None
+
+
+def stays_unread(cls: type, name: str) -> bool:
+    """Tells whether the code of a class, as it is now, reads an attribute nowhere but in its configuration."""
+    functions = [
+        f for key, f in vars(cls).items() if isinstance(f, types.FunctionType) and key not in _CONFIGURING
+    ]
+    codes = [f.__code__ for f in functions]
+    while codes:
+        code = codes.pop()
+        codes += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        if code.co_name != "__init__" and name in code.co_names:
+            return False
+    return True
+
+
+def is_read(cls: type, name: str, besides: Collection[str] = ()) -> bool:
+    """Tells whether an attribute may be read, by the class, by one related to it, or from outside of any.
+
+    `besides` are names of functions that do not count.
+    """
     lineage = {base.__name__ for base in cls.__mro__}
     own = {base.__name__ for base in cls.__mro__ if is_users(_file(base))}
     files = {_file(base) for base in cls.__mro__ if base is not object} - {""}
@@ -116,7 +164,7 @@ def is_read(cls: type, name: str) -> bool:
             return True
         # A class of that name that another file defines is another class.
         here = {n.name for n in tree.body if isinstance(n, ast.ClassDef)} if file not in files else set()
-        if any(_reads(tree, name, lineage - here, own - here, hidden=is_users(file))):
+        if any(_reads(tree, name, lineage - here, own - here, besides, hidden=is_users(file))):
             return True
     return False
 
@@ -127,7 +175,15 @@ def _file(cls: type) -> str:
     return next((f.__code__.co_filename for f in functions), "")
 
 
-def _reads(tree: ast.Module, name: str, lineage: set[str], own: set[str], *, hidden: bool) -> Iterator[bool]:
+def _reads(
+    tree: ast.Module,
+    name: str,
+    lineage: set[str],
+    own: set[str],
+    besides: Collection[str] = (),
+    *,
+    hidden: bool,
+) -> Iterator[bool]:
     """Yields for each expression whether it may read the attribute; `hidden` asks for reading by another name too."""
     todo: list[tuple[ast.AST, bool, bool]] = [(tree, True, False)]
     while todo:
@@ -136,6 +192,8 @@ def _reads(tree: ast.Module, name: str, lineage: set[str], own: set[str], *, hid
             bases = {_last(base) for base in node.bases}
             inside = node.name in own
             related = inside or node.name in lineage or bool(bases & own)
+        elif isinstance(node, ast.FunctionDef) and node.name in besides:
+            continue
         elif isinstance(node, ast.Attribute) and node.attr == "build" and _held_as(node.value) == name:
             continue  # that a layer is built makes nothing of it
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
