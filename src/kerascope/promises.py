@@ -1,4 +1,4 @@
-"""What names and expressions of the user's source promise: log variances, divergences, masks, thresholds."""
+"""What names and expressions of the user's source promise: log variances, divergences, ranges, masks, thresholds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import re
 
 LOG_VARIANCE = re.compile(r"log_?var(iance)?s?$|log_?sigma_?(2|sq|squared)$")
 DIVERGENCE = re.compile(r"(^|_)kld?($|_)|divergence")
+COSINE = re.compile(r"^cos(ine)?(_sim(ilarity)?)?$|_cos(ine)?$")
+PROBABILITY = re.compile(r"^(?!.*log)(.*_)?(probs?|probabilit(y|ies))$")
+SPREAD = re.compile(r"^(?!.*log)(.*_)?(sigma|std|stddev|stdev|variance)$")
 _LARGE = 1e4
 _PREDICTED = re.compile(r"y_pred|preds?$|predictions?$|logits?$|scores?$|outputs?$")
 

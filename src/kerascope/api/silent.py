@@ -69,7 +69,17 @@ def failure_of(about: Subject, findings: Sequence[Finding]) -> tuple[Misbehaviou
 def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds: float = 10.0) -> Repairs:
     """Returns changes with which the object passes and the fault no longer shows."""
     from kerascope.explain.fixes.candidates import FAMILIES
-    from kerascope.explain.fixes.edits import copied, factors, guards, habits, meant, nonlinear, roots, slopes
+    from kerascope.explain.fixes.edits import (
+        copied,
+        factors,
+        guards,
+        habits,
+        meant,
+        nonlinear,
+        roots,
+        scaled,
+        slopes,
+    )
     from kerascope.explain.fixes.search import repair
 
     if not _counts(finding):
@@ -87,7 +97,8 @@ def repaired(about: Subject, failure: Misbehaviour, finding: Finding, *, seconds
         "softmax-one-unit": (slopes,),
         "nan-operation": (guards,),
         "logits-mismatch": (nonlinear,),
-        "wrong-argument": (meant, copied),
+        "wrong-argument": (meant, copied, scaled),
+        "wrong-axis": (meant,),
     }
     only = {
         "scale-mismatch": (factors,),

@@ -134,6 +134,9 @@ def number(node: ast.AST | None, frame: types.FrameType, *, of_tensors: bool = T
             return float(_ARITHMETIC[type(node.op)](left, right))
         except (ArithmeticError, TypeError, ValueError):
             return None
+    if isinstance(node, ast.Call) and called(node) == "sqrt" and node.args:
+        inner = number(node.args[0], frame, of_tensors=of_tensors)
+        return None if inner is None or inner < 0 else float(inner**0.5)
     if isinstance(node, ast.Call) and node.args and _converts(node):
         return number(node.args[0], frame, of_tensors=of_tensors)
     return _plain(find(node, frame), of_tensors)

@@ -192,3 +192,32 @@ def _beside(scope: ast.FunctionDef) -> Iterator[tuple[str, str]]:
             sides = [a for a in node.args if isinstance(a, ast.Name)]
         names = [side.id for side in sides]
         yield from ((a, b) for a in names for b in names)
+
+
+# -- a difference of the same ------------------------------------------------------------------------------------------
+
+
+def concerns_difference(site: Site) -> bool:
+    """`x - x`, `x[:, 1:] - x[:, 1:]`."""
+    node = site.node
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Sub, ast.Div)):
+        return False
+    plain = (ast.Name, ast.Attribute, ast.Subscript)
+    return isinstance(node.left, plain) and ast.unparse(node.left) == ast.unparse(node.right)
+
+
+def judge_difference(moment: Moment) -> Verdict:
+    """Whatever goes in, it is zero, or one where it is a quotient."""
+    node, text = moment.node, moment.site.source
+    left = moment.part(node.left)
+    if left is None or not left.event.facts.shape:
+        return None
+    what = "0" if isinstance(node.op, ast.Sub) else "1"
+    return Hit(
+        "wrong-argument",
+        "fault",
+        0.95,
+        f"`{text}` is {what} whatever goes in",
+        f"Both sides are `{ast.unparse(node.left)}`; one of them was meant to be something else.",
+        (Evidence("both sides", ast.unparse(node.left)),),
+    )

@@ -36,6 +36,7 @@ from kerascope.explain.fixes.edits import (
     pairing,
     peraxis,
     picking,
+    promised,
     python,
     results,
     reused,
@@ -104,6 +105,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     pairing,
     copied,
     forgotten,
+    promised,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, orders, peraxis, shapes, operands, slopes, python, casts, factors)

@@ -6,6 +6,7 @@ A change that drops an operand, leaves a weight without effect or makes every ro
 from __future__ import annotations
 
 import dis
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,6 +160,30 @@ def of_loss(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outc
         alike = equal and equal[0].shape == result[0].shape and np.all(np.isfinite(equal[0]))
         if equal and alike and float(np.mean(equal[0])) > float(np.mean(result[0])) + 1e-6:
             outcome.demerits["not least where both are equal"] = 0.6
+    _promised(trial, instance, result[0], outcome)
+
+
+OVERLAP = "the loss is an overlap's by its name, and not 0 where both are equal"
+NEGATIVE = "the loss is a distance's or margin's by its name, and below 0"
+_OVERLAPS = re.compile(r"dice|iou|jaccard|tversky|overlap", re.IGNORECASE)
+_ABOVE = re.compile(r"hinge|margin|triplet|contrastive|squared|absolute|huber|euclid|distance", re.IGNORECASE)
+
+
+def _promised(trial: Trial, instance: Any, result: np.ndarray, outcome: Outcome) -> None:
+    """Notes a loss whose values are not those of what it is called."""
+    name = f"{type(instance).__name__} {type(instance).__doc__ or ''}"
+    specs = trial.subject.specs()
+    if _OVERLAPS.search(name) and len(specs) == 2 and len(specs[1].shape) > 1:
+        args, kwargs = trial.inputs(trial.sizes[0])
+        ones = np.random.default_rng(0).integers(0, 2, objects.to_numpy(args[1]).shape).astype("float32")
+        ones[:, ..., 0] = 1.0
+        same = objects.to_tensor(ones)
+        equal = _attempt(trial, instance, (same, same), kwargs)
+        least = float(np.mean(equal[0])) if equal else 0.0
+        if 0.05 < least < 0.95:
+            outcome.demerits[OVERLAP] = 1.5
+    elif _ABOVE.search(name) and result.size and float(result.min()) < -1e-3 and float(result.max()) <= 1e-6:
+        outcome.demerits[NEGATIVE] = 1.5
 
 
 def of_metric(trial: Trial, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from kerascope._backends import tensors
 from kerascope._keras import objects
 from kerascope.explain.fixes import effect, kept, unread
-from kerascope.explain.fixes.demerits import TURNED, UNREAD, UNWEIGHTED, weighed
+from kerascope.explain.fixes.demerits import NEGATIVE, OVERLAP, TURNED, UNREAD, UNWEIGHTED, weighed
 from kerascope.explain.fixes.edits.guards import is_spread
 from kerascope.explain.fixes.odd import ADDING, in_vain, is_size, over_the_batch, without_effect
 from kerascope.explain.fixes.outcome import (
@@ -84,6 +84,8 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if found is not None:
             site = found[1]
             reason = f"nothing uses what `{culprit.source}` gives, and {odd}"
+    elif odd in (OVERLAP, NEGATIVE):
+        culprit = _cut(logs) if odd == NEGATIVE else _returned(logs)
     elif odd == TURNED and culprit is None:
         culprit = next((s for s, _ in logs[0].rows if s.function.endswith((".call", ".update_state"))), None)
     elif odd == UNWEIGHTED:
@@ -99,6 +101,11 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     return Misbehaviour(
         None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
+
+
+def _cut(logs: Sequence[LineLog]) -> Site | None:
+    """Returns what takes the smaller of two, where the larger would be above zero."""
+    return next((s for s, _ in logs[0].rows if s.name in ("minimum", "min")), None) or _returned(logs)
 
 
 def _unused(trial: Trial, logs: Sequence[LineLog], name: str | None, odd: str) -> Misbehaviour | None:
@@ -138,7 +145,7 @@ def _of_itself(log: LineLog, batch: int) -> bool:
 
 
 def _odd(outcome: Outcome) -> str:
-    told = (TURNED, UNWEIGHTED)
+    told = (TURNED, UNWEIGHTED, OVERLAP, NEGATIVE)
     found = (text for text in outcome.demerits if text in told or "split into batches" in text)
     # A bias may have none in sound layers too.
     idle = (text for text in outcome.demerits if without_effect(text) and "bias" not in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.alike import form
@@ -15,6 +16,8 @@ _GIVEN = {"y_true": "y_pred", "y_pred": "y_true"}
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     """Yields the edits of this family for one expression."""
     yield from _line(context, node)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Sub, ast.Div)):
+        yield from _difference(context, node)
     sides: list[ast.expr] = []
     if isinstance(node, ast.BinOp):
         sides = [node.right, node.left]
@@ -26,6 +29,54 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         for name in (n for n in ast.walk(side) if isinstance(n, ast.Name)):
             for other in _alike(context, name):
                 yield context.swap(cost, name, other)
+
+
+def _difference(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`x - x`: another name of that shape on one side, or its other end; `d_neg - d_pos` the other way round."""
+    if isinstance(node.left, ast.Name) and isinstance(node.right, ast.Name):
+        sign = "-" if isinstance(node.op, ast.Sub) else "/"
+        if node.left.id != node.right.id:
+            yield context.swap(0.9, node, f"{node.right.id} {sign} {node.left.id}")
+            return
+        function = context.function(node)
+        shape = context.shape(node.left)
+        reads = [n for n in ast.walk(function) if isinstance(n, (ast.Name, ast.arg))] if function else []
+        others = dict.fromkeys(n.id if isinstance(n, ast.Name) else n.arg for n in reads)
+        for other in others:
+            known = [n for n in reads if isinstance(n, ast.Name) and n.id == other and context.shape(n)]
+            fits = any(context.shape(n) == shape for n in known) or (not known and context.in_loss(node))
+            if other not in (node.left.id, "self") and fits and _is_set(function, other, node):
+                cost = 0.1 if other in _GIVEN else 0.4
+                yield context.swap(cost, node.left if other == "y_true" else node.right, other)
+                yield context.swap(cost + 0.1, node.right if other == "y_true" else node.left, other)
+    elif isinstance(node.left, ast.Subscript) and context.text(node.left) == context.text(node.right):
+        for cost, side in ((0.2, node.right), (0.3, node.left)):
+            for text in _other_ends(context.text(side)):
+                yield context.swap(cost, side, text)
+
+
+def _is_set(function: ast.FunctionDef | None, name: str, before: ast.expr) -> bool:
+    """Tells whether a name is a parameter, or is set before an expression."""
+    return function is not None and any(
+        (isinstance(n, ast.arg) and n.arg == name)
+        or (
+            isinstance(n, ast.Name)
+            and n.id == name
+            and isinstance(n.ctx, ast.Store)
+            and n.lineno < before.lineno
+        )
+        for n in ast.walk(function)
+    )
+
+
+def _other_ends(text: str) -> Iterator[str]:
+    """`x[:, 1:]` for `x[:, :-1]`, and the reverse."""
+    for match in re.finditer(r"(?<![\w.])(-?\d*):(-?\d*)(?![\w.])", text):
+        first, last = match.groups()
+        if first and not last and not first.startswith("-"):
+            yield f"{text[: match.start()]}:-{first}{text[match.end() :]}"
+        elif last.startswith("-") and not first:
+            yield f"{text[: match.start()]}{last[1:]}:{text[match.end() :]}"
 
 
 def _line(context: Context, node: ast.expr) -> Iterator[Proposal]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, integer, position
 from kerascope.explain.fixes.edits.guards import prefix_of
 from kerascope.explain.fixes.patch import Edit
-from kerascope.promises import DIVERGENCE, LOG_VARIANCE, hides, is_low
+from kerascope.promises import COSINE, DIVERGENCE, LOG_VARIANCE, PROBABILITY, SPREAD, hides, is_low
 
 _TRIANGLES = {"tril": -1, "triu": 1}
 """Masks of places, each with the step by which it is made narrower, so that a step itself is not in it."""
@@ -21,12 +21,62 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _exchanged(context, node)
         yield from _narrower(context, node)
         yield from _before(context, node)
+        yield from _channels(context, node)
     yield from _mask(context, node)
     parent = context.parents.get(node)
     if isinstance(parent, ast.Assign) and parent.value is node:
         names = [context.text(t).rpartition(".")[2].lower() for t in parent.targets]
         if any(DIVERGENCE.search(name) for name in names):
             yield from _signs(context, node)
+        for name in names:
+            yield from _in_range(context, node, name)
+    yield from _smoothed(context, node)
+
+
+def _in_range(context: Context, value: ast.expr, name: str) -> Iterator[Proposal]:
+    """What is named a cosine, of normalised vectors; probabilities of scores; a spread that is above zero."""
+    prefix, text = (
+        next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None),
+        context.text(value),
+    )
+    if prefix is None:
+        return
+    if PROBABILITY.search(name):
+        single = (context.shape(value) or (None,))[-1] == 1
+        inner = context.text(value.args[0]) if called(value) == "exp" and value.args else text  # type: ignore[attr-defined]
+        yield context.swap(0.4 if single else 0.3, value, f"{prefix}.softmax({inner}, axis=-1)")
+        yield context.swap(0.3 if single else 0.4, value, f"{prefix}.sigmoid({inner})")
+    if SPREAD.search(name):
+        yield context.swap(0.3, value, f"{prefix}.softplus({text})")
+        yield context.swap(0.35, value, f"{prefix}.exp({text})")
+    if COSINE.search(name):
+        vectors = [n for n in ast.walk(value) if isinstance(n, (ast.Name, ast.Call)) and context.shape(n)]
+        plain = [n for n in vectors if isinstance(n, ast.Name)]
+        edits = [
+            e
+            for n in plain
+            for e in context.swap(0, n, f"{prefix}.normalize({context.text(n)}, axis=-1)").edits
+        ]
+        if edits:
+            yield Proposal(0.3, "both vectors normalised", tuple(edits))
+
+
+def _smoothed(context: Context, node: ast.expr) -> Iterator[Proposal]:
+    """`y * (1 - s) + s`: the share that is taken away is shared between the classes."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add) or not context.shape(node):
+        return
+    for product, added in ((node.left, node.right), (node.right, node.left)):
+        if not isinstance(product, ast.BinOp) or not isinstance(product.op, ast.Mult) or context.shape(added):
+            continue
+        shares = [s for s in (product.left, product.right) if not context.shape(s)]
+        target = next((s for s in (product.left, product.right) if context.shape(s)), None)
+        if shares and target is not None:
+            text = context.atom(added.left) if isinstance(added, ast.BinOp) else context.atom(added)
+            yield context.swap(0.3, added, f"{text} / {context.text(target)}.shape[-1]")
+            if isinstance(added, ast.BinOp) and isinstance(added.op, ast.Div):
+                taken = f"(1.0 - {text})"
+                if context.text(shares[0]) not in (taken, taken[1:-1]):
+                    yield context.swap(0.35, shares[0], taken)
 
 
 def _deviation(context: Context, call: ast.Call) -> Iterator[Proposal]:
@@ -48,6 +98,13 @@ def _mask(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield context.swap(0.2, side, f"(1.0 - {text})")
     elif isinstance(side, ast.BinOp):
         yield context.swap(0.2, side, context.text(side.right))
+
+
+def _channels(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`BatchNormalization(axis=1)` of pictures whose channels are last."""
+    for keyword in call.keywords:
+        if called(call) == "BatchNormalization" and keyword.arg == "axis" and integer(keyword.value) != -1:
+            yield context.swap(0.3, keyword.value, "-1")
 
 
 def _before(context: Context, call: ast.Call) -> Iterator[Proposal]:

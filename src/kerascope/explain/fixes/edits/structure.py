@@ -146,7 +146,8 @@ def _if_given(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]
             ):  # without it the name has the value from before
                 inner = context.text(statement).replace("\n", "\n    ")
                 text = f"if {name} is not None:\n{' ' * (statement.col_offset + 4)}{inner}"
-                yield Proposal(0.5, f"only if {name} is given", (Edit(position(statement), text),))
+                cost = 1.5 if name == "training" else 0.5  # of a mode None is one too
+                yield Proposal(cost, f"only if {name} is given", (Edit(position(statement), text),))
 
 
 def _parameters(function: ast.FunctionDef) -> Iterator[Proposal]:
