@@ -46,8 +46,8 @@ def judge(moment: Moment) -> Verdict:
         "warning",
         0.8,
         f"`{moment.site.source}` is returned without `{given}`",
-        f"By its name or text this is a residual block, and nowhere is anything added: `{given}`, of the same shape, is "
-        "to be added to what comes out.",
+        f"By its name or text this is a residual block, and nowhere is anything added: `{given}`, of the same shape, "
+        "is to be added to what comes out.",
         (Evidence("shape", shown(shape or ())),),
     )
 

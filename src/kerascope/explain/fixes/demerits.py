@@ -173,17 +173,32 @@ def _promised(trial: Trial, instance: Any, result: np.ndarray, outcome: Outcome)
     """Notes a loss whose values are not those of what it is called."""
     name = f"{type(instance).__name__} {type(instance).__doc__ or ''}"
     specs = trial.subject.specs()
-    if _OVERLAPS.search(name) and len(specs) == 2 and len(specs[1].shape) > 1:
+    if (
+        _OVERLAPS.search(name)
+        and "box" not in name.lower()
+        and len(specs) == 2
+        and specs[0].shape == specs[1].shape
+    ):
         args, kwargs = trial.inputs(trial.sizes[0])
-        ones = np.random.default_rng(0).integers(0, 2, objects.to_numpy(args[1]).shape).astype("float32")
-        ones[:, ..., 0] = 1.0
-        same = objects.to_tensor(ones)
-        equal = _attempt(trial, instance, (same, same), kwargs)
-        least = float(np.mean(equal[0])) if equal else 0.0
-        if 0.05 < least < 0.95:
+        hit = _hits(objects.to_numpy(args[1]).shape)
+        # Predictions may be probabilities or scores.
+        tried = [(hit, hit), (hit, 40 * hit - 20)]
+        equal = [_attempt(trial, instance, tuple(map(objects.to_tensor, pair)), kwargs) for pair in tried]
+        least = [value for each in equal if each and -0.05 < (value := float(np.mean(each[0]))) < 1.0]
+        if least and min(least) > 0.05:
             outcome.demerits[OVERLAP] = 1.5
     elif _ABOVE.search(name) and result.size and float(result.min()) < -1e-3 and float(result.max()) <= 1e-6:
         outcome.demerits[NEGATIVE] = 1.5
+
+
+def _hits(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns one class for each place, or yes and no where there is one class."""
+    random = np.random.default_rng(0)
+    if shape[-1] > 1:
+        return np.eye(shape[-1], dtype="float32")[random.integers(0, shape[-1], shape[:-1])]
+    found = random.integers(0, 2, shape).astype("float32")
+    found[:, ..., 0] = 1.0 if found.ndim < 3 else found[:, ..., 0]
+    return found
 
 
 def of_metric(trial: Trial, outcome: Outcome) -> None:
