@@ -21,6 +21,7 @@ from trace_bugs.last import CASES as LAST
 from trace_bugs.late import CASES as LATE
 from trace_bugs.layers import CASES as LAYERS
 from trace_bugs.losses import CASES as LOSSES
+from trace_bugs.mailed import CASES as MAILED
 from trace_bugs.metrics import CASES as METRICS
 from trace_bugs.more import CASES as MORE
 from trace_bugs.newest import CASES as NEWEST
@@ -68,6 +69,7 @@ ALL: tuple[Case, ...] = (
         *SLIPS,
         *CLOSING,
         *POSTED,
+        *MAILED,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

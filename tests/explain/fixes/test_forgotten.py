@@ -75,3 +75,41 @@ def test_a_setting_that_something_reads_is_let_be(before, after, tmp_path, monke
     made = module(text, tmp_path, monkeypatch, f"reads_{abs(hash(after))}").Keeps
     x = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(4, 5)).astype("float32"))
     assert kerascope.trace(made(), x).findings == ()
+
+
+IDLE = {
+    "product": ("self.a(x) + self.b(side) * 0.0", "self.b(side) * 0.0"),
+    "sums": (
+        "self.a(x) * ops.softmax(ops.sum(self.b(side), axis=-1, keepdims=True), axis=-1)",
+        "ops.softmax(ops.sum(self.b(side), axis=-1, keepdims=True), axis=-1)",
+    ),
+    "size": ("self.a(x) + ops.cast(ops.shape(side)[-1], x.dtype)", None),
+    "ones": ("self.a(x) + ops.ones_like(side[:, :1])", None),
+    "both": ("self.a(x) + self.b(side)", None),
+}
+TAKES = """
+import keras
+from keras import layers, ops
+
+class Takes(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = layers.Dense(3), layers.Dense(3)
+
+    def call(self, x, side):
+        return {result}
+"""
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_where_the_effect_of_an_input_is_lost_is_named(name, tmp_path, monkeypatch):
+    from kerascope.explain.fixes.misbehave import misbehaviour
+    from kerascope.explain.subject import subject
+
+    result, lost = IDLE[name]
+    made = module(TAKES.format(result=result), tmp_path, monkeypatch, f"takes_{name}").Takes()
+    x, side = (
+        ops.convert_to_tensor(np.random.default_rng(i).normal(size=(4, 5)).astype("float32")) for i in (0, 1)
+    )
+    found = misbehaviour(subject(made, (x, side), {}))
+    assert (found and found.culprit.source) == lost

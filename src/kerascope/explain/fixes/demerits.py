@@ -73,6 +73,14 @@ def differs(new: list[np.ndarray] | None, old: list[np.ndarray]) -> bool:
 def _with_other_input(
     trial: Trial, instance: Any, index: int, seed: int = 1, given: tuple[Any, ...] | None = None
 ) -> list[np.ndarray] | None:
+    args, kwargs = other_input(trial, index, seed, given)
+    return _attempt(trial, instance, args, kwargs)
+
+
+def other_input(
+    trial: Trial, index: int, seed: int = 1, given: tuple[Any, ...] | None = None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Returns the made-up arguments with one tensor among them replaced by another."""
     first = trial.sizes[0]
     args, kwargs = trial.inputs(first)
     args = args if given is None else given
@@ -90,7 +98,7 @@ def _with_other_input(
     other = iter(objects.flatten((list(others), dict(other_kwargs))))
     mixed = iter([pick(one, next(other)) for one in flat])
     left, right = objects.map_structure(lambda _: next(mixed), (list(args), dict(kwargs)))
-    return _attempt(trial, instance, tuple(left), right)
+    return tuple(left), right
 
 
 def _with_other_weight(trial: Trial, instance: Any, weight: Any) -> list[np.ndarray] | None:

@@ -1,4 +1,4 @@
-"""Weights that a call reads and that change nothing of what comes out, whatever they and all others are."""
+"""Weights and inputs that a call reads and that change nothing of what comes out, whatever they are."""
 
 from __future__ import annotations
 
@@ -72,6 +72,30 @@ def _lost_once(trial: Trial, reason: str, seed: int) -> Site | None:
         return None
     died = _died(*followers)
     return None if died is None else _emptied(followers[0], died) or died
+
+
+_WITHOUT_VALUES = ("shape", "ndim", "size", "len", "arange", "range")
+
+
+def lost_input(trial: Trial, index: int) -> Site | None:
+    """Returns the expression at which the effect of an input is lost; None where it has one, or only gives a size."""
+    from kerascope.explain.fixes.demerits import other_input
+
+    if trial.subject.make is None:
+        return None
+    followers, results = [], []
+    instance = trial.subject.make()
+    for arguments in (trial.inputs(trial.sizes[0]), other_input(trial, index)):
+        follower = _Followed()
+        with recording(statistics=False, listeners=[follower]), contextlib.suppress(Exception):
+            objects.seed(0)
+            results.append(arrays(trial.subject.call(instance, *arguments)))
+        followers.append(follower)
+    if len(results) < 2 or differs(results[1], results[0]):
+        return None
+    died = _died(*followers)
+    name = "" if died is None else died.name
+    return None if name.endswith("_like") or name in _WITHOUT_VALUES else died
 
 
 def _drawn(random: np.random.Generator, weight: Any) -> np.ndarray:

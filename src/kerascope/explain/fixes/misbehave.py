@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ KINDS = ("batch-axis", "unused-layer", "wrong-argument")
 """What kinds of findings these faults are, beside those of an error on other inputs; each has a page in the docs."""
 
 _TOLERANCE = 1e-4
+_IDLE_INPUT = re.compile(r"input (\d+) has no effect$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,39 +70,49 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, outcome.reason)
-    unused = _unused(trial, logs, idle, odd)
+    unused = _unused(trial, logs, idle, odd) if outcome.passed else None
     if unused is not None:
         return unused
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
         return None  # such as the similarities of all samples, which is what comes out
     # Odd, but right in some objects: said only when the trace shows why.
     reason, site = outcome.reason or odd, None
-    if without_effect(odd):
-        found = in_vain(logs[0])
-        with quiet():
-            culprit = effect.lost(trial, odd) if found is None else found[0]
+    if without_effect(odd) and (found := in_vain(logs[0])) is not None:
+        culprit, site = found
+        reason = f"nothing uses what `{culprit.source}` gives, and {odd}"
+    elif odd and outcome.passed:
+        culprit = _shown_by(trial, logs, odd, culprit)
         if culprit is None:
             return None
-        if found is not None:
-            site = found[1]
-            reason = f"nothing uses what `{culprit.source}` gives, and {odd}"
-    elif odd in (OVERLAP, NEGATIVE):
-        culprit = _cut(logs) if odd == NEGATIVE else _returned(logs)
-    elif odd == TURNED and culprit is None:
-        culprit = next((s for s, _ in logs[0].rows if s.function.endswith((".call", ".update_state"))), None)
-    elif odd == UNWEIGHTED:
-        with quiet():
-            culprit = _unweighed(trial)
-        if culprit is None:
-            return None
-    elif outcome.passed and odd != TURNED and (culprit is None or not _squared(logs, culprit)):
-        culprit = over_the_batch(logs[0], trial.sizes[0]) if odd else None
-        if culprit is None:
-            return None
+    elif outcome.passed and (culprit is None or not _squared(logs, culprit)):
+        return None
     culprit = culprit or _returned(logs)
     return Misbehaviour(
         None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
+
+
+def _shown_by(trial: Trial, logs: Sequence[LineLog], odd: str, culprit: Site | None) -> Site | None:
+    """Returns the expression that shows why something odd is wrong, None where none does."""
+    if idle := _IDLE_INPUT.match(odd):
+        with quiet():
+            return effect.lost_input(trial, int(idle[1]) - 1)
+    if without_effect(odd):
+        with quiet():
+            return effect.lost(trial, odd)
+    if odd == UNWEIGHTED:
+        with quiet():
+            return _unweighed(trial)
+    if odd == NEGATIVE:
+        return _cut(logs)
+    if odd == OVERLAP:
+        return _returned(logs)
+    if odd == TURNED:
+        calls = (s for s, _ in logs[0].rows if s.function.endswith((".call", ".update_state")))
+        return culprit or next(calls, None)
+    if culprit is not None and _squared(logs, culprit):
+        return culprit
+    return over_the_batch(logs[0], trial.sizes[0])
 
 
 def _cut(logs: Sequence[LineLog]) -> Site | None:
