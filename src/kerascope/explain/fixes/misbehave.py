@@ -63,33 +63,39 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     trial = Trial(subject)
     with quiet():
         outcome = trial.check()
-        odd = _odd(outcome)
+        odds = _odds(outcome)
         idle = unread.weight(trial, outcome.demerits) if outcome.passed else None
-        if outcome.passed and not odd and idle is None:
+        if outcome.passed and not odds and idle is None:
             return None
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, outcome.reason)
-    unused = _unused(trial, logs, idle, odd) if outcome.passed else None
+    unused = _unused(trial, logs, idle, odds) if outcome.passed else None
     if unused is not None:
         return unused
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
         return None  # such as the similarities of all samples, which is what comes out
-    # Odd, but right in some objects: said only when the trace shows why.
-    reason, site = outcome.reason or odd, None
-    if without_effect(odd) and (found := in_vain(logs[0])) is not None:
-        culprit, site = found
-        reason = f"nothing uses what `{culprit.source}` gives, and {odd}"
-    elif odd and outcome.passed:
-        culprit = _shown_by(trial, logs, odd, culprit)
-        if culprit is None:
+    reason, site = outcome.reason, None
+    if outcome.passed:
+        # Odd, but right in some objects: said only when the trace shows why.
+        found = next(filter(None, (_odd(trial, logs, odd, culprit) for odd in odds)), None)
+        if found is None:
             return None
-    elif outcome.passed and (culprit is None or not _squared(logs, culprit)):
-        return None
+        culprit, site, reason = found
     culprit = culprit or _returned(logs)
     return Misbehaviour(
         None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
+
+
+def _odd(
+    trial: Trial, logs: Sequence[LineLog], odd: str, culprit: Site | None
+) -> tuple[Site, Site | None, str] | None:
+    """Returns the expressions that show why something odd is wrong, and what is said of it."""
+    if without_effect(odd) and (found := in_vain(logs[0])) is not None:
+        return *found, f"nothing uses what `{found[0].source}` gives, and {odd}"
+    shown = _shown_by(trial, logs, odd, culprit)
+    return None if shown is None else (shown, None, odd)
 
 
 def _shown_by(trial: Trial, logs: Sequence[LineLog], odd: str, culprit: Site | None) -> Site | None:
@@ -120,8 +126,11 @@ def _cut(logs: Sequence[LineLog]) -> Site | None:
     return next((s for s, _ in logs[0].rows if s.name in ("minimum", "min")), None) or _returned(logs)
 
 
-def _unused(trial: Trial, logs: Sequence[LineLog], name: str | None, odd: str) -> Misbehaviour | None:
+def _unused(
+    trial: Trial, logs: Sequence[LineLog], name: str | None, odds: Sequence[str]
+) -> Misbehaviour | None:
     """Returns that nothing uses a weight, layer or setting: where it is made, and a call that may be meant to."""
+    odd = next(iter(odds), "")
     if odd.startswith(UNREAD) and trial.setting:
         place = trial.setting[0]
         return Misbehaviour(None, None, None, None, place, tuple(logs), kind="wrong-argument", reason=odd)
@@ -156,14 +165,13 @@ def _of_itself(log: LineLog, batch: int) -> bool:
     return len(names) > 1 and len(set(names)) == 1
 
 
-def _odd(outcome: Outcome) -> str:
+def _odds(outcome: Outcome) -> list[str]:
+    """Returns what is odd of an object that passes, the worst first."""
     told = (TURNED, UNWEIGHTED, OVERLAP, NEGATIVE)
-    found = (text for text in outcome.demerits if text in told or "split into batches" in text)
+    found = [text for text in outcome.demerits if text in told or "split into batches" in text]
     # A bias may have none in sound layers too.
-    idle = (text for text in outcome.demerits if without_effect(text) and "bias" not in text)
-    return (
-        next(found, "") or next(idle, "") or next((t for t in outcome.demerits if t.startswith(UNREAD)), "")
-    )
+    found += [text for text in outcome.demerits if without_effect(text) and "bias" not in text]
+    return found + [t for t in outcome.demerits if t.startswith(UNREAD) or _IDLE_INPUT.match(t)]
 
 
 def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:
