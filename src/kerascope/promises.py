@@ -14,6 +14,12 @@ _LARGE = 1e4
 _PREDICTED = re.compile(r"y_pred|preds?$|predictions?$|logits?$|scores?$|outputs?$")
 
 
+def is_objective(text: str) -> bool:
+    """Tells whether a class says, by its name or docstring, that it gives a loss or likelihood of a whole batch."""
+    each = re.search(r"per (sample|row|image|example)|for each|one number|of each", text.lower())
+    return bool(re.search(r"loss|likelihood|objective|elbo|penalty", text.lower())) and not each
+
+
 def is_low(node: ast.AST) -> bool:
     """Tells a number so far below zero that it is put in the place of a score that is not to count."""
     value = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else None

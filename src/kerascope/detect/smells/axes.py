@@ -9,6 +9,7 @@ from typing import Any
 from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict
 from kerascope.detect.smells.shapes import shown
+from kerascope.promises import is_objective
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -109,7 +110,7 @@ def is_batch(operand: Operand, shape: Shape, moment: Moment) -> bool:
 def _on_purpose(moment: Moment, what: str) -> bool:
     """Batch statistics: kept for later, taken in training only, or named for what they are."""
     site = moment.site
-    if "batch" in source.class_name(site).lower():
+    if "batch" in source.class_name(site).lower() or is_objective(source.promise(site)):
         return True
     around = source.above(site)
     tests = [n.test for n in around if isinstance(n, (ast.If, ast.IfExp))]

@@ -89,6 +89,10 @@ def _counts(moment: Moment, sides: tuple[ast.expr, ast.expr]) -> bool:
 
 
 def _defined_as(moment: Moment, node: ast.AST) -> bool:
+    while isinstance(node, ast.Subscript) or (
+        isinstance(node, ast.Call) and names.called(node) == "expand_dims"
+    ):
+        node = node.value if isinstance(node, ast.Subscript) else node.args[0]  # looked at along another axis
     known = moment.activation.definitions.get(node.id) if isinstance(node, ast.Name) else None
     return known is not None and names.called(known.site.node) in _CENTRES
 

@@ -80,6 +80,12 @@ def class_name(site: Site) -> str:
     return next((n.name for n in above(site) if isinstance(n, ast.ClassDef)), "")
 
 
+def promise(site: Site) -> str:
+    """Returns the name and docstring of the class an expression stands in, "" when it stands in none."""
+    owner = next((n for n in above(site) if isinstance(n, ast.ClassDef)), None)
+    return "" if owner is None else f"{owner.name} {ast.get_docstring(owner) or ''}"
+
+
 def destinations(site: Site) -> list[list[ast.AST]]:
     """Returns the ways a value goes: for each, the nodes from the value, or a name that holds it, up to its statement.
 

@@ -85,6 +85,8 @@ def lost_input(trial: Trial, index: int) -> Site | None:
         return None
     followers, results = [], []
     instance = trial.subject.make()
+    with contextlib.suppress(Exception):
+        trial.subject.call(instance, *trial.inputs(trial.sizes[0]))  # which builds it
     for arguments in (trial.inputs(trial.sizes[0]), other_input(trial, index)):
         follower = _Followed()
         with recording(statistics=False, listeners=[follower]), contextlib.suppress(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,17 @@ from kerascope._keras import objects
 from kerascope.explain.fixes import effect, kept, unread
 from kerascope.explain.fixes.demerits import NEGATIVE, OVERLAP, TURNED, UNREAD, UNWEIGHTED, weighed
 from kerascope.explain.fixes.edits.guards import is_spread
-from kerascope.explain.fixes.odd import ADDING, in_vain, is_size, over_the_batch, without_effect
+from kerascope.explain.fixes.odd import (
+    ADDING,
+    IDLE_INPUT,
+    cut,
+    in_vain,
+    is_size,
+    of_outcome,
+    over_the_batch,
+    returned,
+    without_effect,
+)
 from kerascope.explain.fixes.outcome import (
     NOT_FINITE,
     ROWS,
@@ -32,6 +41,7 @@ from kerascope.explain.lines.explanation import explain
 from kerascope.explain.lines.failure import Failure
 from kerascope.explain.subject import BATCH, Subject
 from kerascope.probe.lines.session import recording
+from kerascope.promises import is_objective
 from kerascope.record.lines import LineLog, Site
 from kerascope.values import Evidence, Finding, SourceSpan
 
@@ -39,7 +49,6 @@ KINDS = ("batch-axis", "unused-layer", "wrong-argument")
 """What kinds of findings these faults are, beside those of an error on other inputs; each has a page in the docs."""
 
 _TOLERANCE = 1e-4
-_IDLE_INPUT = re.compile(r"input (\d+) has no effect$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +72,7 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
     trial = Trial(subject)
     with quiet():
         outcome = trial.check()
-        odds = _odds(outcome)
+        odds = of_outcome(outcome)
         idle = unread.weight(trial, outcome.demerits) if outcome.passed else None
         if outcome.passed and not odds and idle is None:
             return None
@@ -75,6 +84,8 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         return unused
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
         return None  # such as the similarities of all samples, which is what comes out
+    if outcome.reason.startswith("the output is (),") and is_objective(_said_of(type(subject.make()))):
+        return None  # a loss of the whole batch, written as a layer
     reason, site = outcome.reason, None
     if outcome.passed:
         # Odd, but right in some objects: said only when the trace shows why.
@@ -82,10 +93,14 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if found is None:
             return None
         culprit, site, reason = found
-    culprit = culprit or _returned(logs)
+    culprit = culprit or returned(logs)
     return Misbehaviour(
         None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
     )
+
+
+def _said_of(cls: type) -> str:
+    return f"{cls.__name__} {cls.__doc__ or ''}"
 
 
 def _odd(
@@ -100,7 +115,7 @@ def _odd(
 
 def _shown_by(trial: Trial, logs: Sequence[LineLog], odd: str, culprit: Site | None) -> Site | None:
     """Returns the expression that shows why something odd is wrong, None where none does."""
-    if idle := _IDLE_INPUT.match(odd):
+    if idle := IDLE_INPUT.match(odd):
         with quiet():
             return effect.lost_input(trial, int(idle[1]) - 1)
     if without_effect(odd):
@@ -110,20 +125,15 @@ def _shown_by(trial: Trial, logs: Sequence[LineLog], odd: str, culprit: Site | N
         with quiet():
             return _unweighed(trial)
     if odd == NEGATIVE:
-        return _cut(logs)
+        return cut(logs)
     if odd == OVERLAP:
-        return _returned(logs)
+        return returned(logs)
     if odd == TURNED:
         calls = (s for s, _ in logs[0].rows if s.function.endswith((".call", ".update_state")))
         return culprit or next(calls, None)
     if culprit is not None and _squared(logs, culprit):
         return culprit
     return over_the_batch(logs[0], trial.sizes[0])
-
-
-def _cut(logs: Sequence[LineLog]) -> Site | None:
-    """Returns what takes the smaller of two, where the larger would be above zero."""
-    return next((s for s, _ in logs[0].rows if s.name in ("minimum", "min")), None) or _returned(logs)
 
 
 def _unused(
@@ -143,12 +153,6 @@ def _unused(
     return Misbehaviour(None, twice, None, None, made, tuple(logs), kind="unused-layer", reason=reason)
 
 
-def _returned(logs: Sequence[LineLog]) -> Site | None:
-    """Returns the expression that came out last, where none before it shows what is wrong."""
-    found = [site for site, _ in logs[0].rows if "return" in site.targets] if logs else []
-    return found[-1] if found else None
-
-
 def _of_itself(log: LineLog, batch: int) -> bool:
     """Tells whether each row meets each row of the same thing, as in `ops.matmul(z, ops.transpose(z))`."""
     rows = ((site, row.last.facts.shape or ()) for (site, _), row in log.rows.items())
@@ -163,15 +167,6 @@ def _of_itself(log: LineLog, batch: int) -> bool:
         ast.unparse(n) for n in ast.walk(site.node) if isinstance(n, ast.Name) and id(n) not in functions
     ]
     return len(names) > 1 and len(set(names)) == 1
-
-
-def _odds(outcome: Outcome) -> list[str]:
-    """Returns what is odd of an object that passes, the worst first."""
-    told = (TURNED, UNWEIGHTED, OVERLAP, NEGATIVE)
-    found = [text for text in outcome.demerits if text in told or "split into batches" in text]
-    # A bias may have none in sound layers too.
-    found += [text for text in outcome.demerits if without_effect(text) and "bias" not in text]
-    return found + [t for t in outcome.demerits if t.startswith(UNREAD) or _IDLE_INPUT.match(t)]
 
 
 def _raising(trial: Trial, outcome: Outcome) -> Misbehaviour | None:

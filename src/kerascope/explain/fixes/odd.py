@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import linecache
+import re
+from collections.abc import Sequence
 
+from kerascope.explain.fixes.demerits import NEGATIVE, OVERLAP, TURNED, UNREAD, UNWEIGHTED
 from kerascope.explain.fixes.edits.context import position
 from kerascope.explain.fixes.idle import idle
+from kerascope.explain.fixes.outcome import Outcome
 from kerascope.record.lines import LineLog, Site
 
+IDLE_INPUT = re.compile(r"input (\d+) has no effect$")
 ADDING = ("assign_add", "assign_sub", "append")
 _OF_ONE_BATCH = ("mean", "average", "std", "var", "all", "any", "max", "min")
 """What these give for two batches does not add up to what they give for both."""
@@ -88,3 +93,23 @@ def is_size(site: Site) -> bool:
         or site.source.endswith((".shape", ".dtype"))
         or ".shape[" in site.source
     )
+
+
+def cut(logs: Sequence[LineLog]) -> Site | None:
+    """Returns what takes the smaller of two, where the larger would be above zero."""
+    return next((s for s, _ in logs[0].rows if s.name in ("minimum", "min")), None) or returned(logs)
+
+
+def of_outcome(outcome: Outcome) -> list[str]:
+    """Returns what is odd of an object that passes, the worst first."""
+    told = (TURNED, UNWEIGHTED, OVERLAP, NEGATIVE)
+    found = [text for text in outcome.demerits if text in told or "split into batches" in text]
+    # A bias may have none in sound layers too.
+    found += [text for text in outcome.demerits if without_effect(text) and "bias" not in text]
+    return found + [t for t in outcome.demerits if t.startswith(UNREAD) or IDLE_INPUT.match(t)]
+
+
+def returned(logs: Sequence[LineLog]) -> Site | None:
+    """Returns the expression that came out last, where none before it shows what is wrong."""
+    found = [site for site, _ in logs[0].rows if "return" in site.targets] if logs else []
+    return found[-1] if found else None

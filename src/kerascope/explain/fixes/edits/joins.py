@@ -28,6 +28,7 @@ def _joined(context: Context, call: ast.Call) -> Iterator[Proposal]:
     yield from _repeated(context, call, parts, shapes)
     yield from _flattened(context, call, parts, shapes)
     yield from _cropped(context, call, parts, shapes)
+    yield from _padded(context, call, parts, shapes)
     for part, shape in zip(parts, shapes, strict=True):
         if shape is None or len(shape) >= rank:
             continue
@@ -85,6 +86,25 @@ def _cropped(
                 yield context.swap(
                     0.8 if len(shape) == 4 else 1.9, part, f"{context.atom(part)}[:, {within}]"
                 )
+
+
+def _padded(
+    context: Context, call: ast.Call, parts: list[ast.expr], shapes: list[Shape | None]
+) -> Iterator[Proposal]:
+    """A part that has some steps less, as differences have: with zeros in front or behind."""
+    prefix = next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None)
+    for part, less in zip(parts, shapes, strict=True):
+        for shape in shapes:
+            if not shape or not less or len(shape) != len(less) or len(less) < 2 or prefix is None:
+                continue
+            axes = [a for a in range(1, len(less)) if shape[a] != less[a]]
+            full, short = (shape[axes[0]], less[axes[0]]) if len(axes) == 1 else (None, None)
+            if not isinstance(full, int) or not isinstance(short, int) or not 0 < full - short <= _LITTLE:
+                continue
+            axis, gap = axes[0], full - short
+            for cost, width in ((0.6, f"({gap}, 0)"), (0.7, f"(0, {gap})")):
+                widths = ", ".join(width if a == axis else "(0, 0)" for a in range(len(less)))
+                yield context.swap(cost, part, f"{prefix}.pad({context.text(part)}, ({widths}))")
 
 
 def _repeated(

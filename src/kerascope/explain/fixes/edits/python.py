@@ -84,8 +84,25 @@ def _is_given_list(context: Context, value: ast.expr) -> bool:
     return isinstance(value, ast.Name) and any(_is_list(context, v) for v in context.given(value))
 
 
+def _asked_for(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
+    """`if mask:` of a parameter that may be None: `if mask is not None:`."""
+    a = function.args
+    pairs = [
+        *zip(a.args[::-1], a.defaults[::-1], strict=False),
+        *zip(a.kwonlyargs, a.kw_defaults, strict=True),
+    ]
+    may_lack = {x.arg for x, value in pairs if isinstance(value, ast.Constant) and value.value is None}
+    for node in ast.walk(function):
+        test = node.test if isinstance(node, (ast.If, ast.IfExp)) else None
+        turned = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+        name = test.operand if isinstance(test, ast.UnaryOp) and turned else test
+        if test is not None and isinstance(name, ast.Name) and name.id in may_lack:
+            yield context.swap(0.2, test, f"{name.id} is {'' if turned else 'not '}None")
+
+
 def of_function(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
-    """Yields, for each `if` that asks a tensor, the choice made for each entry."""
+    """Yields, for each `if` that asks a tensor, the choice made for each entry, or whether it is given."""
+    yield from _asked_for(context, function)
     prefix = next((p for p in context.prefixes() if p.split(".")[-1] in ("ops", "jnp", "torch")), None)
     for block in _blocks(function):
         for statement, after in zip(block, [*block[1:], None], strict=True):

@@ -55,6 +55,14 @@ def _operand(context: Context, call: ast.Call) -> tuple[ast.expr | None, list[as
 
 def _targets(context: Context, call: ast.Call) -> Iterator[Proposal]:
     tensor, elements, _ = _operand(context, call)
+    if (
+        elements
+        and "-1" not in map(context.text, elements)
+        and called(call) != "Reshape"
+        and tensor is not None
+    ):
+        edit = context.swap(0.5, elements[0], f"-1, {context.text(elements[0])}")  # the batch was forgotten
+        yield Proposal(0.5, "-1 in front of the sizes", edit.edits)
     if not elements or len(elements) > 5:
         return
     texts = [context.text(e) for e in elements]
