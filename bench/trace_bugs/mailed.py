@@ -85,8 +85,10 @@ class MaskedSelfAttentionPlover(layers.Layer):
                 "ops.concatenate([ops.zeros_like(x[:, :1, :]), delta], axis=1)",
             ),
             (
-                "        delta = x[:, 1:, :] - x[:, :-1, :]\n        delta = ops.pad(delta, ((0, 0), (1, 0), (0, 0)))\n",
-                "        previous = ops.concatenate([x[:, :1, :], x[:, :-1, :]], axis=1)\n        delta = x - previous\n",
+                "        delta = x[:, 1:, :] - x[:, :-1, :]\n"
+                "        delta = ops.pad(delta, ((0, 0), (1, 0), (0, 0)))\n",
+                "        previous = ops.concatenate([x[:, :1, :], x[:, :-1, :]], axis=1)\n"
+                "        delta = x - previous\n",
             ),
         ),
         source='''

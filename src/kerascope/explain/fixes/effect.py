@@ -97,7 +97,8 @@ def lost_input(trial: Trial, index: int) -> Site | None:
         return None
     died = _died(*followers)
     name = "" if died is None else died.name
-    return None if name.endswith("_like") or name in _WITHOUT_VALUES else died
+    sizes = name.endswith("_like") or name in _WITHOUT_VALUES or (died is not None and "shape" in died.source)
+    return None if sizes else died
 
 
 def _drawn(random: np.random.Generator, weight: Any) -> np.ndarray:
