@@ -46,6 +46,7 @@ from kerascope.detect.smells import (
     turns,
     twice,
     unmoved,
+    whole,
 )
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Operand, Verdict
 from kerascope.record.lines import Event, Site
@@ -93,6 +94,8 @@ RULES = (
     Rule(("wrong-argument",), smoothed.concerns, smoothed.judge, 0.9),
     Rule(("wrong-argument",), scaled.concerns, scaled.judge, 1.0),
     Rule(("wrong-argument",), padded.concerns, padded.judge, 0.9),
+    Rule(("wrong-argument",), padded.concerns_largest, padded.judge_largest, 0.9),
+    Rule(("wrong-argument",), whole.concerns, whole.judge),
     Rule(("wrong-axis",), channels.concerns, channels.judge, 1.0),
     Rule(("wrong-argument",), residual.concerns, residual.judge, 1.0),
     Rule(("training-flag",), mode.concerns, mode.judge, 1.0),

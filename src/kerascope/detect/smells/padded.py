@@ -56,3 +56,40 @@ def _value(moment: Moment, site: Site) -> np.ndarray | None:
     """Returns the mask as it was given, where it can be read."""
     root = next((n for n in ast.walk(site.node) if isinstance(n, ast.Name) and "mask" in n.id), None)
     return None if root is None else array(names.find(root, moment.frame))
+
+
+# -- the largest of what is masked -------------------------------------------------------------------------------------
+
+_LARGEST = ("max", "logsumexp", "argmax")
+_FLAGS = re.compile(r"mask|valid|real|keep|present|observed|pad")
+
+
+def concerns_largest(site: Site) -> bool:
+    """The largest of something."""
+    return names.called(site.node) in _LARGEST
+
+
+def judge_largest(moment: Moment) -> Verdict:
+    """What is masked was multiplied by 0, which is larger than what is below zero."""
+    operand = moment.part(moment.argument(0, "x", "input", "a"))
+    if operand is None or moment.role != "layer":
+        return None
+    product = flow.behind(operand.event.site, moment.activation)
+    values = array(operand.value)
+    if names.called(product.node) != "multiply" or values is None or values.min() >= 0:
+        return None
+    for factor in product.children:
+        event = moment.activation.last.get(factor)
+        given = flow.sources(event, moment.activation).arguments if event is not None else set()
+        if event is None or len(given) != 1 or not _FLAGS.search(next(iter(given))):
+            continue
+        return Hit(
+            "wrong-argument",
+            "warning",
+            0.85,
+            f"`{moment.site.source}` takes what is masked for larger than what is below zero",
+            f"`{product.source}` sets masked places to 0, and others are below 0, down to {float(values.min()):.3g}: "
+            "the masked ones can be the largest. Put a number such as -1e9 in their place.",
+            (Evidence(f"least of `{operand.event.site.source}`", float(values.min())),),
+        )
+    return None

@@ -58,6 +58,7 @@ _SAME = frozenset(
 """What leaves the axes as they are."""
 _MASKED = -1e4
 _SHARE = 0.9
+_OF_PICTURES = 0.6
 
 
 def concerns(site: Site) -> bool:
@@ -108,9 +109,11 @@ def _in_layer(moment: Moment) -> Verdict:
     slope = 1 - size**2 if what == "tanh" else size * (1 - size)
     share = float(np.mean(slope < _LOST))
     x = array(operand.value)
-    if share < _SHARE or x is None:
+    taken = _taken_in(moment, operand)
+    # Pictures as they come saturate a layer that has just been made by chance here and there less.
+    if x is None or share < (_SHARE if taken is None else _OF_PICTURES):
         return CLEAR
-    return _hit(moment, what, operand.event.site.source, share, x, _taken_in(moment, operand))
+    return _hit(moment, what, operand.event.site.source, share, x, taken)
 
 
 def _taken_in(moment: Moment, operand: Operand) -> Site | None:

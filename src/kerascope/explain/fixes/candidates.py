@@ -28,6 +28,7 @@ from kerascope.explain.fixes.edits import (
     joins,
     keywords,
     kin,
+    later,
     layout,
     moving,
     names,
@@ -40,6 +41,7 @@ from kerascope.explain.fixes.edits import (
     python,
     results,
     reused,
+    rounds,
     scope,
     settings,
     shapes,
@@ -106,6 +108,8 @@ FAMILIES: tuple[ModuleType, ...] = (
     copied,
     forgotten,
     promised,
+    later,
+    rounds,
 )
 """The edits for code that fails. A family proposes edits of an expression, of a whole function, or both."""
 _REPEATED = (arguments, orders, peraxis, shapes, operands, slopes, python, casts, factors)

@@ -39,6 +39,7 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
         outcome.demerits["the output is one number repeated along the last axis"] = 1.0
     if trial.sizes[0] in before.shape[1:]:
         outcome.demerits["an axis has the size of the first batch that the object was called with"] = 1.5
+    _causal(trial, instance, before, outcome)
     wanted = next((v for n in _OUTPUTS if isinstance(v := getattr(instance, n, None), int)), None)
     if wanted is not None and before.ndim > 1 and before.shape[-1] != wanted:
         outcome.demerits["the last axis is not of the size that the layer is made with"] = 0.3
@@ -47,6 +48,32 @@ def of_layer(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Out
         if not differs(_with_other_weight(trial, instance, weight), result):
             # A bias before a softmax or a normalisation has none in sound layers too.
             outcome.demerits[f"weight {weight.name!r} has no effect"] = 0.1 if "bias" in weight.name else 1.5
+
+
+CAUSAL = "it is causal by its name or text, and a step depends on later ones"
+_CAUSAL = re.compile(
+    r"causal|auto-?regressive|(sees?|looks? at|uses?|attends? to|depends? on) only (the )?(past|earlier|previous)"
+    r"|only (the )?(past|earlier|previous) (steps|frames|tokens|values)",
+    re.IGNORECASE,
+)
+
+
+def _causal(trial: Trial, instance: Any, result: np.ndarray, outcome: Outcome) -> None:
+    """Notes that what comes out for a step changes with the last step alone."""
+    name = f"{type(instance).__name__} {type(instance).__doc__ or ''}"
+    specs = trial.subject.specs()
+    if not _CAUSAL.search(name) or re.search(r"non.?causal|anti.?causal|bidirectional", name, re.IGNORECASE):
+        return
+    steps = specs[0].shape[1] if specs and len(specs[0].shape) in (2, 3) else None
+    if result.ndim < 2 or not isinstance(steps, int) or steps < 3 or result.shape[1] != steps:
+        return
+    args, kwargs = trial.inputs(trial.sizes[0])
+    first, other = objects.to_numpy(args[0]), objects.to_numpy(trial.inputs(trial.sizes[0], seed=1)[0][0])
+    changed = np.array(first)
+    changed[:, -1] = other[:, -1]
+    later = _attempt(trial, instance, (objects.to_tensor(changed), *args[1:]), kwargs)
+    if later and later[0].shape == result.shape and differs([later[0][:, :-1]], [result[:, :-1]]):
+        outcome.demerits[CAUSAL] = 1.5
 
 
 def of_settings(trial: Trial, cls: type, outcome: Outcome) -> None:

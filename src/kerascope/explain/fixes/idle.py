@@ -21,7 +21,7 @@ def idle(function: ast.FunctionDef) -> list[Idle]:
     """Returns the names that are set to the result of a call and not read before they are set anew or all is over."""
     body = function.body
     looped = [
-        each for node in ast.walk(function) if isinstance(node, ast.For) for each in _in_each_round(node)
+        each for node in ast.walk(function) if isinstance(node, ast.For) for each in in_each_round(node)
     ]
     returned = body[-1].value if body and isinstance(body[-1], ast.Return) else None
     if returned is None:
@@ -56,7 +56,7 @@ def _copy(body: Sequence[ast.stmt], statement: ast.stmt) -> ast.expr | None:
     return None
 
 
-def _in_each_round(loop: ast.For) -> list[Idle]:
+def in_each_round(loop: ast.For) -> list[Idle]:
     """Returns the names that each round of a loop sets anew, from a call of what it goes through, and no round reads.
 
     Only the last round counts then, as in `for block in self.blocks: x = block(inputs)`.
@@ -65,12 +65,15 @@ def _in_each_round(loop: ast.For) -> list[Idle]:
     rounds = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
     found = []
     for statement in loop.body:
-        if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
+        if not isinstance(statement, ast.Assign):
             continue
-        target, function = statement.targets[0], statement.value.func
-        layer = isinstance(function, ast.Name) and function.id in rounds
-        if isinstance(target, ast.Name) and layer and target.id not in read | rounds:
-            found.append(Idle(target.id, statement.value, statement.value))
+        target = statement.targets[0]
+        calls = [
+            n for n in ast.walk(statement.value) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        ]
+        layer = next((n for n in calls if n.func.id in rounds), None)  # type: ignore[attr-defined]
+        if isinstance(target, ast.Name) and layer is not None and target.id not in read | rounds:
+            found.append(Idle(target.id, layer, layer))
     return found
 
 

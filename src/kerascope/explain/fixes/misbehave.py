@@ -13,11 +13,12 @@ import numpy as np
 from kerascope._backends import tensors
 from kerascope._keras import objects
 from kerascope.explain.fixes import effect, kept, unread
-from kerascope.explain.fixes.demerits import NEGATIVE, OVERLAP, TURNED, UNREAD, UNWEIGHTED, weighed
+from kerascope.explain.fixes.demerits import CAUSAL, NEGATIVE, OVERLAP, TURNED, UNREAD, UNWEIGHTED, weighed
 from kerascope.explain.fixes.edits.guards import is_spread
 from kerascope.explain.fixes.odd import (
     ADDING,
     IDLE_INPUT,
+    causal,
     cut,
     in_vain,
     is_size,
@@ -126,8 +127,8 @@ def _shown_by(trial: Trial, logs: Sequence[LineLog], odd: str, culprit: Site | N
             return _unweighed(trial)
     if odd == NEGATIVE:
         return cut(logs)
-    if odd == OVERLAP:
-        return returned(logs)
+    if odd in (OVERLAP, CAUSAL):
+        return causal(logs) if odd == CAUSAL else returned(logs)
     if odd == TURNED:
         calls = (s for s, _ in logs[0].rows if s.function.endswith((".call", ".update_state")))
         return culprit or next(calls, None)

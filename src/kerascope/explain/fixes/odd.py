@@ -7,7 +7,7 @@ import linecache
 import re
 from collections.abc import Sequence
 
-from kerascope.explain.fixes.demerits import NEGATIVE, OVERLAP, TURNED, UNREAD, UNWEIGHTED
+from kerascope.explain.fixes.demerits import CAUSAL, NEGATIVE, OVERLAP, TURNED, UNREAD, UNWEIGHTED
 from kerascope.explain.fixes.edits.context import position
 from kerascope.explain.fixes.idle import idle
 from kerascope.explain.fixes.outcome import Outcome
@@ -102,7 +102,7 @@ def cut(logs: Sequence[LineLog]) -> Site | None:
 
 def of_outcome(outcome: Outcome) -> list[str]:
     """Returns what is odd of an object that passes, the worst first."""
-    told = (TURNED, UNWEIGHTED, OVERLAP, NEGATIVE)
+    told = (TURNED, UNWEIGHTED, OVERLAP, NEGATIVE, CAUSAL)
     found = [text for text in outcome.demerits if text in told or "split into batches" in text]
     # A bias may have none in sound layers too.
     found += [text for text in outcome.demerits if without_effect(text) and "bias" not in text]
@@ -113,3 +113,13 @@ def returned(logs: Sequence[LineLog]) -> Site | None:
     """Returns the expression that came out last, where none before it shows what is wrong."""
     found = [site for site, _ in logs[0].rows if "return" in site.targets] if logs else []
     return found[-1] if found else None
+
+
+def causal(logs: Sequence[LineLog]) -> Site | None:
+    """Returns what lets a step see later ones: a padding, a mask of places, a convolution, or what comes out."""
+    for names in (("pad",), ("tril", "triu"), ("roll", "flip", "cumsum")):
+        for site, _ in logs[0].rows:
+            if site.name in names:
+                return site
+    convolved = (s for s, _ in logs[0].rows if s.kind == "call" and "conv" in s.source.lower())
+    return next(convolved, None) or returned(logs)

@@ -27,6 +27,7 @@ _SETUP = ("activation", "initializer", "regularizer", "constraint", "padding", "
 def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
     """Yields edits of a whole class: attributes that are set where Keras has a property of that name."""
     yield from _counters(context, owner)
+    yield from _unbuilt(context, owner)
     cls = context.names.get(owner.name)
     bases = cls.__mro__[1:] if isinstance(cls, type) else ()
     places = [n for n in ast.walk(owner) if isinstance(n, ast.Attribute) and context.text(n.value) == "self"]
@@ -38,6 +39,39 @@ def of_class(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
             edit for n in places if n.attr == name for edit in context.swap(0, n, f"self.own_{name}").edits
         )
         yield Proposal(0.4, f"self.{name} -> self.own_{name}", edits)
+
+
+_WEIGHTS = ("embeddings", "kernel", "bias", "gamma", "beta")
+
+
+def _unbuilt(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:
+    """`self.embedding.embeddings` of a layer that nothing has called or built yet: built with this one."""
+    methods = {n.name: n for n in owner.body if isinstance(n, ast.FunctionDef)}
+    build, call = methods.get("build"), methods.get("call")
+    if build is None or call is None or not build.body:
+        return
+    built = {
+        ast.unparse(n.func.value)
+        for n in ast.walk(build)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+    }
+    for node in ast.walk(call):
+        held = node.value if isinstance(node, ast.Attribute) and node.attr in _WEIGHTS else None
+        name = (
+            context.text(held)
+            if isinstance(held, ast.Attribute) and context.text(held.value) == "self"
+            else ""
+        )
+        if not name or name in built:
+            continue
+        first = build.body[0]
+        embedded = isinstance(node, ast.Attribute) and node.attr == "embeddings"
+        shapes = [a.arg for a in build.args.args[1:2]]
+        for cost, shape in ((0.5, "(None,)"), *((0.4, s) for s in shapes)):
+            at = (first.lineno, first.lineno, first.col_offset, first.col_offset)
+            cost += 0.2 * (embedded and shape != "(None,)")
+            text = f"{name}.build({shape})\n{' ' * first.col_offset}"
+            yield Proposal(cost, f"build {name}", (Edit(at, text),))
 
 
 def _counters(context: Context, owner: ast.ClassDef) -> Iterator[Proposal]:

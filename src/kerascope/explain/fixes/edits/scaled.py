@@ -14,8 +14,10 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
         yield from _added(context, node)
     if isinstance(node, ast.BinOp):
         yield from _turned(context, node)
+        yield from _below_all(context, node)
     elif isinstance(node, ast.Call):
         yield from _kept(context, node)
+        yield from _of_fractions(context, node)
 
 
 def _added(context: Context, node: ast.expr) -> Iterator[Proposal]:
@@ -24,6 +26,20 @@ def _added(context: Context, node: ast.expr) -> Iterator[Proposal]:
     given = [a.arg for a in function.args.args if a.arg != "self"] if function is not None else []
     if function is not None and function.name == "call" and given:
         yield context.swap(0.5, node, f"{given[0]} + {context.atom(node)}")
+
+
+def _below_all(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
+    """`max(h * mask)`: what is masked is below all others, not zero."""
+    prefix = next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None)
+    for mask, other in ((node.right, node.left), (node.left, node.right)):
+        if isinstance(node.op, ast.Mult) and prefix is not None and _flags(mask) and not _flags(other):
+            yield context.swap(
+                0.3, node, f"{prefix}.where({context.atom(mask)} > 0, {context.text(other)}, -1e9)"
+            )
+
+
+def _flags(node: ast.expr) -> bool:
+    return any(word in ast.unparse(node) for word in ("mask", "valid", "real", "keep", "present", "observed"))
 
 
 def _turned(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
@@ -37,6 +53,14 @@ def _turned(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
         text = context.text(node.right)
         bare = text[1:-1] if text.startswith("(") and text.endswith(")") else text
         yield context.swap(0.3, node.right, f"{prefix}.sqrt({bare})")
+
+
+def _of_fractions(context: Context, call: ast.Call) -> Iterator[Proposal]:
+    """`add_weight(dtype="int32")` of a state that is given fractions."""
+    for keyword in call.keywords:
+        whole = str(getattr(keyword.value, "value", "")).startswith(("int", "uint"))
+        if called(call) in ("add_weight", "add_variable", "Variable") and keyword.arg == "dtype" and whole:
+            yield context.swap(0.2, keyword.value, '"float32"')
 
 
 def _kept(context: Context, call: ast.Call) -> Iterator[Proposal]:
