@@ -13,7 +13,7 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._backends.uncompiled import uncompiled
-from kerascope._keras import alone, drawing, effects, modes, objects
+from kerascope._keras import alone, drawing, effects, holdings, modes, objects
 from kerascope.budget import Budget
 from kerascope.detect.contracts.registry import SPENT, Contract, Skip, in_users_code
 from kerascope.explain.subject import Subject
@@ -84,8 +84,14 @@ class Case:
     # -- time --------------------------------------------------------------------------------------------------
 
     def begin(self, one: Contract) -> None:
-        """Notes which contract runs from now on, and gives it the shared instance as it was after building."""
+        """Notes which contract runs from now on, and gives it the shared instance as it was after building.
+
+        One that keeps a tensor of a trace is good for nothing any more: there is another one then.
+        """
         self._contract = one
+        if self._built is not None and "layer" in self.kinds and holdings.leaked(self._built[0]):
+            told = {key: value for key, value in self.cache.items() if key == "changed by call"}
+            self._built, self.cache = None, told
         self.restore()
         if self._progress is not None:
             self._progress(one.name)
