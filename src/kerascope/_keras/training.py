@@ -209,6 +209,19 @@ def steps_compiled_by(jit: Callable[..., Any], instead_of: Callable[..., Any]) -
         trainer.jit = instead_of
 
 
+def slips(model: Any, error: Exception) -> list[str]:
+    """Returns what to do about a step that fails where Keras says little of the reason; nothing for other errors."""
+    weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
+    if any(not isinstance(one, (int, float)) for one in keras.tree.flatten(weights) if one is not None):
+        return ["compile takes loss_weights after the loss: name the metrics, metrics=[...]."]
+    if "Unknown variable" in str(error):
+        return [
+            "The optimizer knows the weights that were there before the first step. Build every layer that the step "
+            "uses in build(), or use it in call()."
+        ]
+    return []
+
+
 def iterations(model: Any) -> int:
     """Returns how many updates the optimizer has made."""
     return state.iterations_done(model)

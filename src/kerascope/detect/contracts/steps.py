@@ -57,6 +57,7 @@ def runs(case: Case) -> Iterator[Finding]:
                 error,
                 title=f"{case.subject.name} fails in a training step that runs {how}",
                 explanation="One batch of 4 samples was given to `train_on_batch`.",
+                fixes=training.slips(case.original, error),
             )
             return
     if seen.shape:  # TensorFlow adds up what it differentiates, without a word

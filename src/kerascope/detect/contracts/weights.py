@@ -94,6 +94,8 @@ def _from_around(case: Case, held: holdings.Held) -> Finding:
 
 
 def _tensors(case: Case) -> Iterator[Finding]:
+    if all(pairs.is_keras_own(one) for one in objects.parts_of(case.built())):
+        return  # they hold none, and tracing some of them takes long
     traced = case.fresh()
     args, kwargs = case.subject.symbolic()
     try:
