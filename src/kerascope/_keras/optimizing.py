@@ -59,7 +59,19 @@ def apply(optimizer: Any, found: Sequence[Any], targets: Sequence[Any], share: f
     gradients = [
         (variable.value - target) * scale * share for variable, target in zip(found, targets, strict=True)
     ]
-    optimizer.apply(gradients, list(found))
+    if keras.backend.backend() == "jax" and "stateless_apply" in vars(type(optimizer)):
+        _apply_as_fit_does(optimizer, gradients, list(found))
+    else:
+        optimizer.apply(gradients, list(found))
+
+
+def _apply_as_fit_does(optimizer: Any, gradients: Sequence[Any], found: Sequence[Any]) -> None:
+    """Makes an update without side effects, as steps on JAX do; what scales the loss has no other one there."""
+    optimizer.build(found)
+    before = [v.value for v in found], [v.value for v in optimizer.variables]
+    values, kept = optimizer.stateless_apply(before[1], gradients, before[0])
+    for variable, value in [*zip(found, values, strict=True), *zip(optimizer.variables, kept, strict=True)]:
+        variable.assign(value)
 
 
 def held(optimizer: Any) -> list[str]:

@@ -12,13 +12,17 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends.driven import losses_differentiated
 from kerascope._keras import alone, modes, objects, training
-from kerascope.detect.contracts import rehearsal_losses
+from kerascope.detect.contracts import rehearsal_effects, rehearsal_losses
 from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import Skip
 from kerascope.detect.contracts.rehearsal_losses import SIZE
 
 STEPS = 20
 Values = list[np.ndarray]
+
+
+def _most(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).max(initial=0))
 
 
 @dataclasses.dataclass
@@ -45,7 +49,8 @@ class Observed:
     one given to `compile`, from 1 to -1. `stride` is how many steps it takes to move a trainable variable: several
     where gradients are gathered or the learning rate begins at 0. `strode` are the values after so many; `reseeded`,
     `weighted`, `regularized` and `scaled` are those after so many, too. `driven` has, for steps line by line, the loss
-    in the logs and the numbers that were differentiated.
+    in the logs and the numbers that were differentiated. `rounded` are the values after the first steps line by line,
+    from weights that were moved by rounding, where compiled ones came to something else.
     """
 
     paths: list[str]
@@ -82,12 +87,21 @@ class Observed:
     stride: int = 1
     strode: Values = dataclasses.field(default_factory=list)
     driven: list[tuple[float, list[float]]] = dataclasses.field(default_factory=list)
+    rounded: list[Values] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
     def moved(self) -> list[bool]:
         """Tells of each variable whether any of the steps that were made changed it."""
         made = [*self.eager, *([] if self.late is None else [self.late])]
         return [any(did) for did in zip(*map(self.changed, made), strict=True)]
+
+    def beyond_rounding(self, paths: list[str], step: int) -> list[str]:
+        """Returns those of the variables that differ in a compiled step by more than rounding makes of them."""
+        if step >= len(self.rounded):
+            return paths
+        made = self.paths, self.eager[step], self.compiled[step], self.rounded[step]
+        far = {p for p, a, b, c in zip(*made, strict=True) if _most(a, c) < 0.1 * _most(a, b)}
+        return [path for path in paths if path in far]
 
     def changed(self, values: Values) -> list[bool]:
         """Tells of each variable whether it differs from the start."""
@@ -177,6 +191,7 @@ class Rehearsal:
                 part()
             except Exception as error:
                 self.seen.failures[part.__name__] = error
+        rehearsal_effects.rounding(self)
         return self.seen
 
     def reset(self) -> None:
@@ -242,22 +257,7 @@ class Rehearsal:
             self.model(self.x, training=True)
         self.seen.called = self._values()
         self._measure_stride()
-        self._used()
-
-    def _used(self) -> None:
-        """Changes the frozen weights that the step wrote to, one by one, and looks at the output in training."""
-        frozen = {id(v) for v in training.frozen(self.model)}
-        moved = self.seen.changed(self.seen.eager[0])
-        self.seen.used = [False] * len(self.seen.paths)
-        for i, (weight, did) in enumerate(zip(self.weights, moved, strict=False)):
-            if not did or not self.calls or id(weight) not in frozen:
-                continue
-            outputs = []
-            for shift in (0.0, 1.0):
-                self.reset()
-                weight.assign(alone.values([weight])[0] + shift)
-                outputs.append(arrays(self.model(self.x, training=True)))
-            self.seen.used[i] = any(not np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
+        rehearsal_effects.used(self)
 
     def _loss(self) -> None:
         model = self.model
