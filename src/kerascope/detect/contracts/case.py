@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -211,6 +211,22 @@ class Case:
             location=span or self.where("call"),
             fixes=fixes,
         )
+
+    def asked(self, arrays: Iterable[np.ndarray], failed: list[Finding]) -> np.ndarray | None:
+        """Returns what the reference gives for arrays; None, and a finding in the list, where it raises."""
+        assert self.reference is not None
+        try:
+            return np.asarray(self.reference(*arrays), "float64")
+        except Exception as error:
+            failed.append(
+                self.broken(
+                    "The reference that was given fails",
+                    "It is called as reference(y_true, y_pred) with NumPy arrays of floats or whole numbers.",
+                    evidence=[Evidence("error", message(error))],
+                    severity="warning",
+                )
+            )
+            return None
 
     # -- words -------------------------------------------------------------------------------------------------
 
