@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerascope._keras import alone, training
+from kerascope._keras import alone, objects, training
 from kerascope.detect.contracts.case import arrays
+from kerascope.detect.contracts.rehearsal_losses import SIZE, first_two_rolled
 
 if TYPE_CHECKING:
     from kerascope.detect.contracts.rehearsal import Rehearsal
@@ -31,6 +32,19 @@ def used(rehearsal: Rehearsal) -> None:
             weight.assign(alone.values([weight])[0] + shift)
             outputs.append(arrays(model(rehearsal.x, training=True)))
         seen.used[i] = any(not np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
+
+
+def weights(rehearsal: Rehearsal) -> None:
+    """Makes steps in which the first two samples weigh 0, and are then exchanged for others in the targets."""
+    if rehearsal.y is None:
+        return
+    given = objects.to_tensor(np.array([0, 0] + [1] * (SIZE - 2), "float32"))
+    other = objects.map_structure(first_two_rolled, rehearsal.y)
+    first = rehearsal.stride(sample_weight=given)
+    one = rehearsal.differentiated
+    rehearsal.reset()
+    rehearsal.seen.weighted = first, rehearsal.stride(y=other, sample_weight=given)
+    rehearsal.seen.weighed = one, rehearsal.differentiated
 
 
 def rounding(rehearsal: Rehearsal) -> None:

@@ -388,7 +388,7 @@ def sample_weight(case: Case) -> Iterator[Finding]:
     sure(seen, "_weights")
     if seen.weighted is None:
         raise Skip("no step with weights was made")
-    if different(seen, *seen.weighted, tolerance=1e-4):
+    if different(seen, *seen.weighted, tolerance=1e-4) or not seen.weighed_alike():
         yield case.broken(
             f"The training step of {case.subject.name} ignores sample_weight",
             "Two of four samples had the weight 0; when their targets were exchanged, the update was another one. "
