@@ -234,3 +234,49 @@ class NeedsATable(layers.Layer):
 
 def test_the_arguments_that_are_missing_are_named():
     assert "NeedsATable(table=...)" in refused(NeedsATable)
+
+
+class StepOfTheGuides(keras.Model):
+    """Takes x and y apart as Keras's guides do; its test step, too."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = layers.Dense(1)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def train_step(self, *args):
+        x, y = args[-1]
+        return super().train_step(*args[:-1], (x, y))
+
+    def test_step(self, *args):
+        x, y = args[-1]
+        return super().test_step(*args[:-1], (x, y))
+
+
+def test_a_step_is_given_what_fit_gives_it():
+    model = StepOfTheGuides()
+    model.compile("sgd", "mse")
+    found = kerascope.check(model, numbers(8, 4), numbers(8, 1), only=("builds", "step-runs"), fixes=False)
+    assert found.findings == () and "train_step" not in vars(model)
+    if BACKEND != "torch":
+        return
+    ignoring = {"step-sample-weight"}
+    assert serious(kerascope.check(model, numbers(8, 4), numbers(8, 1), fixes=False)) <= ignoring
+
+
+class IgnoresWeights(keras.Model):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(ops.square(y - y_pred))
+
+
+def test_weights_that_are_ignored_are_told_of_an_optimizer_that_only_sees_signs():
+    inputs = keras.Input((4,))
+    model = IgnoresWeights(inputs, layers.Dense(1)(inputs))
+    model.compile(keras.optimizers.Lion(0.01))
+    y = np.full((8, 1), 50.0, "float32")  # so that all gradients have one sign
+    names = ("builds", "step-runs", "step-repeatable", "step-sample-weight")
+    assert serious(kerascope.check(model, numbers(8, 4), y, only=names, fixes=False)) == {
+        "step-sample-weight"
+    }

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerascope._keras import alone, state
+from kerascope._keras import alone, quirks, state
 from kerascope._keras.steps import Patches
 
 
@@ -41,6 +41,7 @@ def rehearsal(model: Any) -> Iterator[None]:
         warnings.simplefilter("ignore")
         model.optimizer = optimizer
         model.train_function = None
+        quirks.steps_as_in_fit(model)
         optimizer.build(model.trainable_variables)
         for name, other in other_optimizers(model).items():
             another = state.copy_of(other)

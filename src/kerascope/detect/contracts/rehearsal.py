@@ -38,7 +38,7 @@ class Observed:
     which two samples weigh 0, for two choices of these samples, `weighed` what was differentiated; `regularized` those
     after a step without and with a strong regularizer, `regularizes` the name of the variable that had it. `reseeded`
     are those after one step with other random numbers, where these change the one output of a call in training.
-    `hidden` names the logged metrics that the property `metrics` leaves out. `seeds` tells the states of random numbers.
+    `hidden` names the logged metrics that the property `metrics` leaves out. `seeds` tells the random states.
     `added` is by how much the regularizer makes the loss larger, and by how much it should. `tested` are the logs of a
     test step of the model's own with some random numbers and with others. `running` are the logs of a batch, of another
     one, of both in this order and of both in the other, from the same weights throughout. `idle` names the metrics that

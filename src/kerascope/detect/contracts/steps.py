@@ -56,7 +56,7 @@ def runs(case: Case) -> Iterator[Finding]:
             yield case.failed(
                 error,
                 title=f"{case.subject.name} fails in a training step that runs {how}",
-                explanation="One batch of 4 samples was given to `train_on_batch`.",
+                explanation="One batch of 4 samples was given to it as `fit` does.",
                 fixes=training.slips(case.original, error),
             )
             return
