@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from bug import numbers
+from bug import numbers, shares
 from keras import layers, ops
 
 import kerascope
