@@ -1720,6 +1720,7 @@ BUGS = {
         "save-and-load",
         "config",
         "gradients-reach",
+        "no-new-weights",
         BUILDS,
         INFERENCE,
         inputs=one(3, 4, 4, 4),
@@ -1871,6 +1872,7 @@ BUGS = {
     "TorchLoop": bug(
         compiled(TorchLoopB),
         compiled(TorchLoop),
+        "step-repeatable",
         "step-updates",
         STEP_STATE,
         inputs=xy(),

@@ -15,7 +15,7 @@ def maker(obj: Any) -> Callable[[], Any] | None:
 
     Functional and Sequential models are made again layer by layer.
     """
-    if isinstance(obj, (keras.Sequential, keras.src.models.functional.Functional)):
+    if isinstance(obj, (keras.Sequential, keras.src.models.functional.Functional)) and obj.layers:
         compiled = obj.get_compile_config() if alone.is_compiled(obj) else None
 
         def clone() -> Any:

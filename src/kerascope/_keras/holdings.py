@@ -113,6 +113,11 @@ def leaked(obj: Any) -> list[str]:
     return [path for path, value in walk(obj) if is_placeholder(value)]
 
 
+def computed_from_weights(obj: Any) -> dict[str, Any]:
+    """Returns the tensors that an object or its class holds, and that remember that they were computed from weights."""
+    return {path: value for path, value in walk(obj) if getattr(value, "grad_fn", None) is not None}
+
+
 def drawn_anew(one: Any, other: Any, args: Any, kwargs: Any) -> list[str]:
     """Returns the attributes whose arrays differ between two objects made alike, neither of which is built yet."""
     found = _differing(_arrays(one, tensors=True), _arrays(other, tensors=True))

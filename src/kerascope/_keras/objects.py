@@ -70,7 +70,7 @@ def _maker(obj: Any) -> Callable[[], Any] | None:
     own = learns and type(obj).__module__.startswith("keras.src.")
     # Of a model Keras keeps what its arguments are by default, whatever was given.
     if isinstance(kept, Mapping) and not own and not isinstance(obj, keras.Model):
-        return lambda: type(obj)(**kept)
+        return lambda: type(obj)(**_copied(kept))
     revive: Callable[[], Any] | None = None
     own_config = getattr(type(obj), "get_config", None)
     if own_config is not None and (learns or not str(own_config.__module__).startswith("keras.src.")):
@@ -85,6 +85,13 @@ def _maker(obj: Any) -> Callable[[], Any] | None:
     if arguments is None or _attempt(lambda: type(obj)(**_fresh(arguments))) is None:
         return revive
     return lambda: type(obj)(**_fresh(arguments))
+
+
+def _copied(value: Any) -> Any:
+    """Returns the lists and dicts of a value anew: a constructor may change those that it is given."""
+    if type(value) is list:
+        return [_copied(item) for item in value]
+    return {key: _copied(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _holds_the_like(obj: Any, made: Any) -> bool:

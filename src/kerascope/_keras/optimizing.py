@@ -6,6 +6,7 @@ import contextlib
 import copy
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -24,16 +25,19 @@ def maker(optimizer: Any) -> Callable[[], Any] | None:
         plain = isinstance(getattr(optimizer, name, optimizer), (bool, int, float, str, type(None)))
         if name not in config and plain and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             config[name] = getattr(optimizer, name)
-    revive = keras.optimizers.Optimizer.from_config.__func__
+    # The one of its class first: what wraps another optimizer makes that, too. It may be what is wrong.
+    for revive in (type(optimizer).from_config.__func__, keras.optimizers.Optimizer.from_config.__func__):
+        make = partial(_revived, revive, type(optimizer), config)
+        try:
+            make()
+        except Exception:  # of the constructor; that there is no way is the answer
+            continue
+        return make
+    return None
 
-    def make() -> Any:
-        return revive(type(optimizer), copy.deepcopy(config))
 
-    try:
-        make()
-    except Exception:  # of the constructor; that there is no way is the answer
-        return None
-    return make
+def _revived(revive: Any, cls: type, config: dict[str, Any]) -> Any:
+    return revive(cls, copy.deepcopy(config))
 
 
 def variables(arrays: Sequence[np.ndarray]) -> list[Any]:
@@ -55,7 +59,19 @@ def apply(optimizer: Any, found: Sequence[Any], targets: Sequence[Any], share: f
     gradients = [
         (variable.value - target) * scale * share for variable, target in zip(found, targets, strict=True)
     ]
-    optimizer.apply(gradients, list(found))
+    if keras.backend.backend() == "jax" and "stateless_apply" in vars(type(optimizer)):
+        _apply_as_fit_does(optimizer, gradients, list(found))
+    else:
+        optimizer.apply(gradients, list(found))
+
+
+def _apply_as_fit_does(optimizer: Any, gradients: Sequence[Any], found: Sequence[Any]) -> None:
+    """Makes an update without side effects, as steps on JAX do; what scales the loss has no other one there."""
+    optimizer.build(found)
+    before = [v.value for v in found], [v.value for v in optimizer.variables]
+    values, kept = optimizer.stateless_apply(before[1], gradients, before[0])
+    for variable, value in [*zip(found, values, strict=True), *zip(optimizer.variables, kept, strict=True)]:
+        variable.assign(value)
 
 
 def held(optimizer: Any) -> list[str]:

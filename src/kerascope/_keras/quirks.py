@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -37,6 +38,27 @@ def step_outside_fit(model: Any) -> Iterator[None]:
         yield
     finally:
         object.__delattr__(model, "_enforce_jax_state_sharding")
+
+
+def steps_as_in_fit(model: Any) -> None:
+    """Hands the steps of a model what `fit` hands them, in attributes of the model: (x, y), x alone, or all three.
+
+    All versions so far: `train_on_batch` and `test_on_batch` give (x, y, None), so that a step that begins with
+    `x, y = data`, as those of Keras's guides do, fails there and works in `fit`.
+    """
+    for name in ("train_step", "test_step"):
+        vars(model)[name] = _without_none(getattr(model, name))
+
+
+def _without_none(step: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(step)
+    def packed(*args: Any) -> Any:  # on JAX the state comes before the data
+        data = args[-1]
+        if isinstance(data, tuple) and len(data) == 3 and data[2] is None:
+            data = keras.utils.pack_x_y_sample_weight(*data)
+        return step(*args[:-1], data)
+
+    return packed
 
 
 @contextlib.contextmanager

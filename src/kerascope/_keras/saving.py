@@ -69,15 +69,20 @@ def through_a_file(model: Any, args: Sequence[Any], kwargs: Any, cls: type | Non
 
 def changed_attributes(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
     """Returns name and both values of the plain attributes that differ between two objects."""
-    plain = (str, int, float, bool, type(None), tuple)
     found = []
     for name, value in vars(before).items():
         other = vars(after).get(name)
-        if name.startswith("_") or name == "name" or not isinstance(value, plain):
+        if name.startswith("_") or name == "name" or not (_is_plain(value) and _is_plain(other)):
             continue
-        if isinstance(other, plain) and other != value:
+        if other != value:
             found.append((name, value, other))
     return found
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_is_plain(item) for item in value)
+    return isinstance(value, (str, int, float, bool, type(None), tuple))
 
 
 def numbers_kept(layer: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _NOT_SETTINGS = ("self", "name", "dtype", "trainable")
+_OF_EVERY_LAYER = {"name": "kerascope_other", "dtype": "float16", "trainable": False}
 _WORDS = (
     ("tanh", "sigmoid", "relu"),
     ("same", "valid"),
@@ -41,6 +42,24 @@ def left_out(obj: Any) -> Iterator[tuple[str, Any, Any]]:
                 continue
             yield parameter.name, other, made
             break
+
+
+def left_out_of_every_layers(layer: Any) -> list[str]:
+    """Returns `name`, `dtype` and `trainable` where a layer's constructor takes them and `get_config` loses them all.
+
+    One of them alone may be fixed on purpose.
+    """
+    try:
+        config = layer.get_config()
+        if set(config) & set(_OF_EVERY_LAYER):
+            return []
+        other = type(layer).from_config({**copy.deepcopy(config), **_OF_EVERY_LAYER})
+        back = type(layer).from_config(copy.deepcopy(other.get_config()))
+    except Exception:  # it takes them not, which has a contract of its own
+        return []
+    taken = other.name == _OF_EVERY_LAYER["name"] and not other.trainable
+    lost = back.name != other.name and back.trainable and back.dtype_policy.name != other.dtype_policy.name
+    return list(_OF_EVERY_LAYER) if taken and lost else []
 
 
 def _others(name: str, value: Any) -> list[Any]:

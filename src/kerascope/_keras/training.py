@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerascope._keras import alone, state
+from kerascope._keras import alone, quirks, state
 from kerascope._keras.steps import Patches
 
 
@@ -41,6 +41,7 @@ def rehearsal(model: Any) -> Iterator[None]:
         warnings.simplefilter("ignore")
         model.optimizer = optimizer
         model.train_function = None
+        quirks.steps_as_in_fit(model)
         optimizer.build(model.trainable_variables)
         for name, other in other_optimizers(model).items():
             another = state.copy_of(other)
@@ -207,6 +208,19 @@ def steps_compiled_by(jit: Callable[..., Any], instead_of: Callable[..., Any]) -
         yield
     finally:
         trainer.jit = instead_of
+
+
+def slips(model: Any, error: Exception) -> list[str]:
+    """Returns what to do about a step that fails where Keras says little of the reason; nothing for other errors."""
+    weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
+    if any(not isinstance(one, (int, float)) for one in keras.tree.flatten(weights) if one is not None):
+        return ["compile takes loss_weights after the loss: name the metrics, metrics=[...]."]
+    if "Unknown variable" in str(error):
+        return [
+            "The optimizer knows the weights that were there before the first step. Build every layer that the step "
+            "uses in build(), or use it in call()."
+        ]
+    return []
 
 
 def iterations(model: Any) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import inspect
+import numbers
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -109,8 +112,32 @@ def check(
     Raises:
         UsageError: there is nothing to check in `subject`, or an option is not what it may be.
     """
+    _refuse_misspelt(subject, kwargs)
     told: dict[str, Any] = {"allow": allow, "reference": reference, "only": only, "progress": progress}
     return checked(subject, inputs, kwargs, budget=budget, seed=seed, fixes=fixes, **told)
+
+
+_OPTIONS = ("allow", "reference", "budget", "seed", "only", "fixes", "progress")
+
+
+def _refuse_misspelt(subject: Any, kwargs: Mapping[str, Any]) -> None:
+    """Raises UsageError for an argument that looks like an option and is none of what the object is called with."""
+    for name in kwargs:
+        near = difflib.get_close_matches(name, _OPTIONS, 1, 0.75)
+        if near and not _takes(subject, name):
+            raise UsageError(
+                f"There is no such option. Received: {name}=... Allowed: {near[0]}=..., which is near."
+            )
+
+
+def _takes(subject: Any, name: str) -> bool:
+    methods = (getattr(subject, one, None) for one in ("call", "update_state"))
+    function = next((one for one in methods if callable(one)), subject)
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return True
+    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
 def checked(
@@ -129,10 +156,18 @@ def checked(
     from kerascope.api.mending import SECONDS, mended
     from kerascope.detect.contracts.case import isolated
 
-    if not budget > 0:
+    if not isinstance(budget, numbers.Real) or not budget > 0:
         raise UsageError(
             f"The budget must be positive. Received: budget={budget!r}. Give seconds, such as 60."
         )
+    if not isinstance(seed, numbers.Integral):
+        raise UsageError(f"The seed must be a whole number. Received: seed={seed!r}.")
+    reference = options.get("reference")
+    if reference is not None and not callable(reference):
+        raise UsageError(f"The reference must be a function of y_true and y_pred. Received: {reference!r}.")
+    for name in ("allow", "only"):
+        if isinstance(options.get(name), str):
+            options[name] = (options[name],)
     start = time.monotonic()
     with isolated(seed):
         choices, kinds = prepared(subject, inputs, kwargs, make)

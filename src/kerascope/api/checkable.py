@@ -116,18 +116,36 @@ def _described(
     args = tuple(_specs(one) for one in inputs)
     if kinds[0] in ("loss", "metric") and len(args) == 1:
         args = (*args, *args)
+    _one_batch(kinds[0], args, towards)
     described = subject(obj, args, {key: _specs(value) for key, value in kwargs.items()}, make=make)
     if towards is not None:
         described.targets = subject(obj, [args[0], _specs(towards)], {}, make=make).args[1]
     return described
 
 
+def _one_batch(kind: str, args: Sequence[Any], towards: Any) -> None:
+    """Raises UsageError for targets and predictions, or inputs and targets, of different numbers of samples."""
+    both = args[:2] if kind in ("loss", "metric") else (args[:1], _specs(towards))
+    sizes = {shape[0] for leaf in objects.flatten(both) if (shape := tuple(getattr(leaf, "shape", ())))}
+    known = {size for size in sizes if isinstance(size, int)}
+    if (kind in ("loss", "metric") or towards is not None) and len(known) > 1:
+        raise UsageError(
+            "Targets must have as many samples as what they belong to. Received: first axes of "
+            f"{' and '.join(map(str, sorted(known)))}. The first axis is the batch."
+        )
+
+
 def _apart(obj: Any, kinds: Sequence[str], inputs: Sequence[Any]) -> tuple[Sequence[Any], Any]:
     """Returns what a model is called with and, where more is given as to `fit`, what it is trained towards, or None."""
-    from kerascope.detect.contracts.inputs import tensor_parameters
+    from kerascope.detect.contracts.inputs import takes_several, tensor_parameters
 
     if "train_step" in kinds and len(inputs) > 1 and len(tensor_parameters(obj)) == 1:
         return inputs[:1], inputs[1]
+    if "model" in kinds and "train_step" not in kinds and len(inputs) > 1 and not takes_several(obj):
+        raise UsageError(
+            f"This model is called with one argument. Received: {len(inputs)} inputs. Give several as a list or dict; "
+            "targets are for a model that is compiled, whose training step is checked too."
+        )
     return inputs, None
 
 
@@ -158,11 +176,12 @@ def _needs_arguments(function: Any) -> bool:
 def _arguments(cls: type) -> Mapping[str, Any]:
     from kerascope.detect.contracts.inputs import constructor_arguments
 
-    arguments = constructor_arguments(cls)
-    if arguments is None:
+    arguments, unknown = constructor_arguments(cls)
+    if unknown:
+        names = ", ".join(f"{name}=..." for name in unknown)
         raise UsageError(
-            f"An object of this class cannot be made: its constructor needs arguments. Received: {cls.__name__}. "
-            f"Give an object, such as {cls.__name__}(...)."
+            f"An object of this class cannot be made: its constructor needs {' and '.join(unknown)}. Received: "
+            f'{cls.__name__}. Give an object, such as {cls.__name__}({names}), or on the command line --args "{names}".'
         )
     return arguments
 
@@ -188,9 +207,18 @@ def _specs(value: Any) -> Any:
         and value
         and all(size is None or size == BATCH or isinstance(size, int) for size in value)
     ):
+        if any(isinstance(size, int) and size < 0 for size in value):
+            raise UsageError(
+                f"No size of a shape is negative. Received: inputs={value!r}. Give B or None for any."
+            )
         return objects.symbolic(tuple(None if size == BATCH else size for size in value), "float32")
     if isinstance(value, InputSpec):
         return value
+    if str(getattr(value, "dtype", "")) == "object":
+        raise UsageError(
+            "These are Python objects, no numbers. Received: an array of dtype object. Give one of numbers, or of "
+            "texts: np.asarray(x, 'float32')."
+        )
     if isinstance(value, (list, tuple)):
         return type(value)(_specs(item) for item in value)
     if isinstance(value, dict):

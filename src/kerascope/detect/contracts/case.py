@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends import tensors
 from kerascope._backends.uncompiled import uncompiled
-from kerascope._keras import alone, drawing, effects, modes, objects
+from kerascope._keras import alone, drawing, effects, holdings, modes, objects
 from kerascope.budget import Budget
 from kerascope.detect.contracts.registry import SPENT, Contract, Skip, in_users_code
 from kerascope.explain.subject import Subject
@@ -84,8 +84,14 @@ class Case:
     # -- time --------------------------------------------------------------------------------------------------
 
     def begin(self, one: Contract) -> None:
-        """Notes which contract runs from now on, and gives it the shared instance as it was after building."""
+        """Notes which contract runs from now on, and gives it the shared instance as it was after building.
+
+        One that keeps a tensor of a trace is good for nothing any more: there is another one then.
+        """
         self._contract = one
+        if self._built is not None and "layer" in self.kinds and holdings.leaked(self._built[0]):
+            told = {key: value for key, value in self.cache.items() if key == "changed by call"}
+            self._built, self.cache = None, told
         self.restore()
         if self._progress is not None:
             self._progress(one.name)
@@ -206,6 +212,22 @@ class Case:
             fixes=fixes,
         )
 
+    def asked(self, arrays: Iterable[np.ndarray], failed: list[Finding]) -> np.ndarray | None:
+        """Returns what the reference gives for arrays; None, and a finding in the list, where it raises."""
+        assert self.reference is not None
+        try:
+            return np.asarray(self.reference(*arrays), "float64")
+        except Exception as error:
+            failed.append(
+                self.broken(
+                    "The reference that was given fails",
+                    "It is called as reference(y_true, y_pred) with NumPy arrays of floats or whole numbers.",
+                    evidence=[Evidence("error", message(error))],
+                    severity="warning",
+                )
+            )
+            return None
+
     # -- words -------------------------------------------------------------------------------------------------
 
     def broken(
@@ -268,6 +290,8 @@ class Case:
                 target = found
                 break
         try:
+            if str(getattr(target, "__module__", "")).startswith("keras."):
+                return SourceSpan()
             lines, first = inspect.getsourcelines(inspect.unwrap(target))
             file = inspect.getsourcefile(inspect.unwrap(target))
         except (OSError, TypeError):

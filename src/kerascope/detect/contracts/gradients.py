@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from kerascope._backends import tensors
 from kerascope._keras import alone, objects
 from kerascope._keras.training import own_methods
 from kerascope.detect.contracts.case import BATCH, Arguments, Case, arrays, like_a_power
-from kerascope.detect.contracts.registry import Skip, contract
+from kerascope.detect.contracts.registry import Skip, contract, in_users_code
 from kerascope.detect.contracts.rehearsal import observed
 from kerascope.detect.contracts.running import (
     CALLS,
@@ -55,6 +56,9 @@ def gradients_reach(case: Case) -> Iterator[Finding]:
     if not any(array.dtype.kind == "f" for array in base(case).arrays):
         raise Skip("its result has no floats to differentiate")
     modes = alone.has_modes(instance)
+    if failed := _cannot(case, modes):
+        yield failed
+        return
     missing = _missing(case, modes, range(2)) if weights else set()
     # A unit that is off, or an expert that is not asked, wakes up for another batch.
     missing &= _missing(case, modes, range(2, _BATCHES)) if missing else missing
@@ -73,6 +77,26 @@ def gradients_reach(case: Case) -> Iterator[Finding]:
         yield _cut(case, cut)
     if unused and not cut:
         yield _unused(case, unused)
+
+
+def _cannot(case: Case, training: bool) -> Finding | None:
+    """Returns a finding when the object cannot be differentiated at all, by what its own code does."""
+    try:
+        differentiate(case, case.inputs(BATCH), training)
+    except Exception as error:
+        if in_users_code(error) is None:
+            raise
+        found = case.failed(
+            error,
+            title=f"{case.subject.name} cannot be differentiated",
+            explanation="It was called, and the gradient of its result was asked for, as a training step does. Where "
+            "it is used in a model, nothing before it, and none of its own weights, can be trained.",
+            fixes=["A loop of a known number of rounds: Python's `for`, ops.fori_loop or ops.scan."]
+            if "loop" in str(error)
+            else (),
+        )
+        return found if case.built().trainable_variables else dataclasses.replace(found, severity="warning")
+    return None
 
 
 def _missing(case: Case, training: bool, seeds: Sequence[int]) -> set[int]:

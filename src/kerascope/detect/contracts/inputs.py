@@ -75,6 +75,19 @@ def tensor_parameters(obj: Any) -> list[str]:
     ]
 
 
+def takes_several(obj: Any) -> bool:
+    """Tells whether a call has room for a second tensor, be it one that may be left out."""
+    try:
+        parameters = list(inspect.signature(obj.call).parameters.values())
+    except (TypeError, ValueError):
+        return True
+    more = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return (
+        more
+        or len([p for p in parameters if p.name not in _CALL_CONTEXT and p.kind is not p.VAR_KEYWORD]) > 1
+    )
+
+
 def named_parts(obj: Any) -> dict[str, Any]:
     """Returns how a call takes its one argument apart, as `inputs["image"]`, told from its source.
 
@@ -161,6 +174,7 @@ _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
     (("fn", "func"), objects.curve()),
     (("learning_rate",), 0.01),
     (("rate", "prob", "dropout", "ratio", "momentum", "alpha", "decay"), 0.5),
+    (("factor", "temperature", "threshold", "gamma", "margin", "sigma"), 0.5),
     (("epsilon", "eps"), 1e-3),
     (("num_heads", "n_heads", "heads", "num_layers", "depth", "groups", "n_blocks", "stacks"), 2),
     (("kernel", "pool", "stride", "window"), 3),
@@ -186,9 +200,10 @@ _BY_NAME: Sequence[tuple[tuple[str, ...], Any]] = (
 )
 
 
-def constructor_arguments(cls: type) -> dict[str, Any] | None:
-    """Returns values for the arguments that a constructor needs, told from their names; None when one tells nothing."""
+def constructor_arguments(cls: type) -> tuple[dict[str, Any], list[str]]:
+    """Returns values for the arguments that a constructor needs, told from their names, and names that tell nothing."""
     found: dict[str, Any] = {}
+    unknown: list[str] = []
     for parameter in _parameters(cls):
         if parameter.default is not parameter.empty or parameter.kind in (
             parameter.VAR_KEYWORD,
@@ -198,9 +213,10 @@ def constructor_arguments(cls: type) -> dict[str, Any] | None:
         name = parameter.name.lower()
         value = next((v for words, v in _BY_NAME if any(word in name for word in words)), None)
         if value is None:
-            return None
-        found[parameter.name] = value
-    return found
+            unknown.append(parameter.name)
+        else:
+            found[parameter.name] = value
+    return found, unknown
 
 
 def _parameters(cls: type) -> list[inspect.Parameter]:

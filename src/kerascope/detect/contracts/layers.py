@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from kerascope.detect.contracts.registry import Skip, contract
 from kerascope.detect.contracts.running import (
     CALLS,
     LAYERS,
+    Seen,
     base,
     difference,
     first_to_differ,
@@ -89,14 +90,20 @@ def deterministic_inference(case: Case) -> Iterator[Finding]:
         case.run(instance, one.args, one.kwargs, training=False)
 
     restore(case)
-    culprit = first_to_differ(watched_apart(run, run), lambda a, b: difference([a], [b]) is not None)
-    samples = culprit is not None and culprit.site.name in _SAMPLERS and _spreads(case, one)
+    runs = watched_apart(run, run)
+    culprit = first_to_differ(runs, lambda a, b: difference([a], [b]) is not None)
+    samples = (
+        culprit is not None
+        and culprit.site.name in _SAMPLERS
+        and (_spreads(case, one) or _draws_around(case, runs[0], culprit))
+    )
     yield case.broken(
         f"{case.subject.name} gives another result at each call, in inference",
         "It was called twice on the same input with training=False. Predictions then depend on chance, or on how often "
         "the layer was called."
         + (
-            " One input says where it draws and another one how far around: as a sampler it is right."
+            " It computes where it draws and how far around: as a sampler, such as that of a variational autoencoder, "
+            "it is right."
             if samples
             else ""
         ),
@@ -132,6 +139,33 @@ def _spreads(case: Case, one: Any) -> bool:
         changed = [*leaves[:i], objects.to_tensor(other), *leaves[i + 1 :]]
         plays.add(difference(usual, _draws_apart(case, *rebuilt(one.args, one.kwargs, changed))) is not None)
     return len(plays) == 2
+
+
+def _draws_around(case: Case, seen: Sequence[Seen], drawn: Seen) -> bool:
+    """Tells whether what is drawn is multiplied by one computed tensor and added to another one.
+
+    What is added to the input itself is noise, however large.
+    """
+    one = base(case)
+    given = [tensors.array_of(leaf) for leaf in flat(one.args, one.kwargs)]
+    for scaled, spread in _with(seen, ("Mult", "multiply"), drawn.value):
+        for _, middle in _with(seen, ("Add", "add"), scaled.value):
+            noise = any(array is not None and np.array_equal(middle, array) for array in (*given, spread))
+            if not noise and spread.std() > 0 and middle.std() > 0:
+                return True
+    return False
+
+
+def _with(
+    seen: Sequence[Seen], names: Sequence[str], value: np.ndarray | None
+) -> Iterator[tuple[Seen, np.ndarray]]:
+    """Yields what has one of these names and this value among its operands, with its other operand."""
+    for one in seen:
+        operands = [array for _, array in one.operands]
+        if one.site.name in names and len(operands) == 2 and value is not None:
+            for this, other in (operands, operands[::-1]):
+                if this is not None and other is not None and np.array_equal(this, value):
+                    yield one, other
 
 
 def _draws_apart(case: Case, args: Any, kwargs: Any) -> list[np.ndarray]:

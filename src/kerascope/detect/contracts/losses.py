@@ -77,6 +77,22 @@ def batch_sizes(case: Case) -> Iterator[Finding]:
         if found:
             yield found[0]
             return
+    if typical(case).y_true.dtype.kind in "iu" and (
+        objects.kind_of(case.original) == "loss" or says_loss(case.subject.name)
+    ):
+        yield from _as_fit_does(case)
+
+
+def _as_fit_does(case: Case) -> Iterator[Finding]:
+    """Yields a finding when a loss that takes whole numbers fails on the floats that Keras makes of them."""
+    with case.attempt(
+        f"{case.subject.name} fails when Keras calls it",
+        "`call` by itself takes these targets. `fit` calls the loss, which makes floats of its targets, whole numbers "
+        "too, before it hands them to `call`.",
+        ["Make whole numbers of the classes again: y_true = ops.cast(y_true, 'int32')."],
+    ) as found:
+        reduced(case.fresh(), typical(case))
+    yield from found
 
 
 def _no_call(case: Case) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -298,7 +299,19 @@ def compiled(case: Case) -> Iterator[Finding]:
             fast(y_true, backend.from_model(y_pred))
         got = result(metric)
     if found:
-        yield found[0]
+        yield (
+            dataclasses.replace(
+                found[0],
+                location=case.where("result"),
+                fixes=(
+                    Fix(
+                        "return ops.convert_to_tensor(...) of the variable: result gives the variable itself."
+                    ),
+                ),
+            )
+            if "__jax_array__" in str(found[0].evidence[0].value)
+            else found[0]
+        )
         return
     wanted = updated(case.fresh(), pair, (4, 2))
     if not close(wanted, got, 1e-3):

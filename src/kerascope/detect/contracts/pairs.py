@@ -23,6 +23,9 @@ NOTHING = 1e-6
 """What a sum of float32 may come to where a reference in float64 comes to 0."""
 
 EMPTY = "targets and predictions of 0"
+RANKS = "ranks"
+"""What numbers are of which there are more than figures in a prediction: one figure for each step between two."""
+
 FAR = f"predictions of {LARGE:g}"
 
 
@@ -55,6 +58,8 @@ class Pair(NamedTuple):
     def classes(self) -> bool:
         """Whether the targets are class numbers and the predictions have a figure for each class."""
         shapes = (self.y_pred.shape[:-1], (*self.y_pred.shape[:-1], 1))
+        if self.true_like == RANKS:
+            return False
         return self.y_true.dtype.kind in "iu" and self.y_pred.ndim > 1 and self.y_true.shape in shapes
 
     def hard(self) -> np.ndarray | None:
@@ -193,6 +198,8 @@ def typical(case: Case, size: int = BATCH, seed: int = 0) -> Pair:
     )
     # Labels of 0 and 1 are shares without doubt, and are judged as shares.
     true_like, like = ("positive" if spec.like == "binary" else spec.like for spec in args[:2])
+    if y_true.dtype.kind in "iu" and y_pred.ndim > 1 and args[0].high > y_pred.shape[-1]:
+        true_like = RANKS
     pair = Pair(y_true, y_pred, true_like, like)
     return pair.rows(size)
 

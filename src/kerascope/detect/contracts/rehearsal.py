@@ -12,13 +12,17 @@ import numpy as np
 from kerascope._backends import alone as backend
 from kerascope._backends.driven import losses_differentiated
 from kerascope._keras import alone, modes, objects, training
-from kerascope.detect.contracts import rehearsal_losses
+from kerascope.detect.contracts import rehearsal_effects, rehearsal_losses
 from kerascope.detect.contracts.case import Case, arrays
 from kerascope.detect.contracts.registry import Skip
 from kerascope.detect.contracts.rehearsal_losses import SIZE
 
 STEPS = 20
 Values = list[np.ndarray]
+
+
+def _most(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).max(initial=0))
 
 
 @dataclasses.dataclass
@@ -31,10 +35,10 @@ class Observed:
     are the gradients of the loss and of the output for the trainable variables, zeros where there is none; `reached`
     says which of them the loss has a gradient for, be it zero by chance.
     `losses` are the true loss before and after `STEPS` steps on one batch. `weighted` are the values after a step in
-    which two samples weigh 0, for two choices of these samples; `regularized` those after a step without and with a
-    strong regularizer, and `regularizes` the name of the variable that had it. `reseeded` are those after one step with
-    other random numbers, where these change the one output of a call in training. `hidden` names the logged metrics of
-    the model that its property `metrics` leaves out. `seeds` says which variables are the states of random numbers.
+    which two samples weigh 0, for two choices of these samples, `weighed` what was differentiated; `regularized` those
+    after a step without and with a strong regularizer, `regularizes` the name of the variable that had it. `reseeded`
+    are those after one step with other random numbers, where these change the one output of a call in training.
+    `hidden` names the logged metrics that the property `metrics` leaves out. `seeds` tells the random states.
     `added` is by how much the regularizer makes the loss larger, and by how much it should. `tested` are the logs of a
     test step of the model's own with some random numbers and with others. `running` are the logs of a batch, of another
     one, of both in this order and of both in the other, from the same weights throughout. `idle` names the metrics that
@@ -45,7 +49,8 @@ class Observed:
     one given to `compile`, from 1 to -1. `stride` is how many steps it takes to move a trainable variable: several
     where gradients are gathered or the learning rate begins at 0. `strode` are the values after so many; `reseeded`,
     `weighted`, `regularized` and `scaled` are those after so many, too. `driven` has, for steps line by line, the loss
-    in the logs and the numbers that were differentiated.
+    in the logs and the numbers that were differentiated. `rounded` are the values after the first steps line by line,
+    from weights that were moved by rounding, where compiled ones came to something else.
     """
 
     paths: list[str]
@@ -66,6 +71,7 @@ class Observed:
     loss: float | None = None
     losses: tuple[float, float] | None = None
     weighted: tuple[Values, Values] | None = None
+    weighed: tuple[list[float], list[float]] = ([], [])
     regularized: tuple[Values, Values] | None = None
     regularizes: str = ""
     reseeded: Values | None = None
@@ -82,12 +88,26 @@ class Observed:
     stride: int = 1
     strode: Values = dataclasses.field(default_factory=list)
     driven: list[tuple[float, list[float]]] = dataclasses.field(default_factory=list)
+    rounded: list[Values] = dataclasses.field(default_factory=list)
     failures: dict[str, Exception] = dataclasses.field(default_factory=dict)
 
     def moved(self) -> list[bool]:
         """Tells of each variable whether any of the steps that were made changed it."""
         made = [*self.eager, *([] if self.late is None else [self.late])]
         return [any(did) for did in zip(*map(self.changed, made), strict=True)]
+
+    def weighed_alike(self) -> bool:
+        """Tells whether what is differentiated is the same for both choices: Adam's first step is for any gradient."""
+        one, other = self.weighed
+        return len(one) != len(other) or np.allclose(one, other, 1e-3, 1e-5)
+
+    def beyond_rounding(self, paths: list[str], step: int) -> list[str]:
+        """Returns those of the variables that differ in a compiled step by more than rounding makes of them."""
+        if step >= len(self.rounded):
+            return paths
+        made = self.paths, self.eager[step], self.compiled[step], self.rounded[step]
+        far = {p for p, a, b, c in zip(*made, strict=True) if _most(a, c) < 0.1 * _most(a, b)}
+        return [path for path in paths if path in far]
 
     def changed(self, values: Values) -> list[bool]:
         """Tells of each variable whether it differs from the start."""
@@ -129,7 +149,7 @@ class Rehearsal:
     def __init__(self, model: Any, x: Any, y: Any, case: Case) -> None:
         self.model, self.x, self.y, self.case = model, x, y, case
         alone.perturb(model, case.seed)
-        self.calls = training.has_call(model)
+        self.calls, self.differentiated = training.has_call(model), list[float]()
         self.weights = list(model.variables)
         self.variables = self._variables()
         self.values = alone.values(self.variables)
@@ -177,6 +197,7 @@ class Rehearsal:
                 part()
             except Exception as error:
                 self.seen.failures[part.__name__] = error
+        rehearsal_effects.rounding(self)
         return self.seen
 
     def reset(self) -> None:
@@ -198,6 +219,7 @@ class Rehearsal:
             return training.step(self.model, x, y, sample_weight, first=first)
         with losses_differentiated() as values:
             logs = training.step(self.model, x, y, sample_weight, first=first)
+        self.differentiated = values
         if first and sample_weight is None and "loss" in logs:
             self.seen.driven.append((logs["loss"], values))
         return logs
@@ -242,22 +264,7 @@ class Rehearsal:
             self.model(self.x, training=True)
         self.seen.called = self._values()
         self._measure_stride()
-        self._used()
-
-    def _used(self) -> None:
-        """Changes the frozen weights that the step wrote to, one by one, and looks at the output in training."""
-        frozen = {id(v) for v in training.frozen(self.model)}
-        moved = self.seen.changed(self.seen.eager[0])
-        self.seen.used = [False] * len(self.seen.paths)
-        for i, (weight, did) in enumerate(zip(self.weights, moved, strict=False)):
-            if not did or not self.calls or id(weight) not in frozen:
-                continue
-            outputs = []
-            for shift in (0.0, 1.0):
-                self.reset()
-                weight.assign(alone.values([weight])[0] + shift)
-                outputs.append(arrays(self.model(self.x, training=True)))
-            self.seen.used[i] = any(not np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
+        rehearsal_effects.used(self)
 
     def _loss(self) -> None:
         model = self.model
@@ -311,14 +318,7 @@ class Rehearsal:
         return arrays + [np.zeros(()) for _ in self.seen.paths[len(arrays) :]]
 
     def _weights(self) -> None:
-        """Steps in which the first two samples weigh 0, and are then exchanged for others in the targets."""
-        if self.y is None:
-            return
-        weights = objects.to_tensor(np.array([0, 0] + [1] * (SIZE - 2), "float32"))
-        other = objects.map_structure(rehearsal_losses.first_two_rolled, self.y)
-        first = self.stride(sample_weight=weights)
-        self.reset()
-        self.seen.weighted = first, self.stride(y=other, sample_weight=weights)
+        rehearsal_effects.weights(self)
 
     def _regularizer(self) -> None:
         variable = next((v for v in self.model.trainable_variables if v.regularizer is not None), None)

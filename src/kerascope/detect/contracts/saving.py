@@ -72,18 +72,19 @@ def _defines(obj: Any, method: str) -> type:
 def _same(case: Case, instance: Any, revived: Any) -> Iterator[Finding]:
     one = base(case)
     if alone.weight_shapes(instance) != alone.weight_shapes(revived):
-        yield _differs(case, "It has weights of other shapes.", [])
+        yield _differs(case, "It has weights of other shapes.", _changed(instance, revived))
         return
     alone.assign(alone.variables(revived), alone.values(alone.variables(instance)))
     alone.settle(revived)
     apart = difference(one.arrays, arrays(case.run(revived, one.args, one.kwargs, training=False)))
     if apart is not None and not _depends_on_chance(case):
-        changed = saving.changed_attributes(instance, revived)
-        evidence = [Evidence("largest difference of the results", apart)]
-        evidence += [
-            Evidence(f"self.{name}", f"{before!r} -> {after!r}") for name, before, after in changed[:3]
-        ]
+        evidence = [Evidence("largest difference of the results", apart), *_changed(instance, revived)]
         yield _differs(case, "It was given the same weights and the same input.", evidence)
+
+
+def _changed(instance: Any, revived: Any) -> list[Evidence]:
+    changed = saving.changed_attributes(instance, revived)[:3]
+    return [Evidence(f"self.{name}", f"{before!r} -> {after!r}"[:120]) for name, before, after in changed]
 
 
 def _differs(case: Case, what: str, evidence: list[Evidence]) -> Finding:
@@ -107,6 +108,17 @@ def _left_out(case: Case, instance: Any) -> Iterator[Finding]:
         if difference(came[0], came[1]) is None and difference(came[0], came[2]) is not None:
             yield _differs(case, f"It was made with {name}={value!r}.", [Evidence("not in get_config", name)])
             return
+    if "model" not in case.kinds and (names := settings.left_out_of_every_layers(instance)):
+        yield case.broken(
+            f"{case.subject.name} loses its {', '.join(names[:-1])} and {names[-1]} on the way through get_config",
+            "It was made with others than it has by itself, and one that was made of its configuration had its own "
+            "again. In a model that is loaded it has another name, a layer that was frozen is trained, and one that "
+            "was kept in a precision of its own computes in the model's.",
+            evidence=[Evidence("not in get_config", ", ".join(names))],
+            location=case.where("get_config"),
+            fixes=["return {**super().get_config(), ...}: what every layer has comes from Keras's own."],
+            severity="warning",
+        )
 
 
 def _behaviour(case: Case, instance: Any) -> list[Any]:

@@ -56,7 +56,8 @@ def runs(case: Case) -> Iterator[Finding]:
             yield case.failed(
                 error,
                 title=f"{case.subject.name} fails in a training step that runs {how}",
-                explanation="One batch of 4 samples was given to `train_on_batch`.",
+                explanation="One batch of 4 samples was given to it as `fit` does.",
+                fixes=training.slips(case.original, error),
             )
             return
     if seen.shape:  # TensorFlow adds up what it differentiates, without a word
@@ -185,7 +186,7 @@ def compiled(case: Case) -> Iterator[Finding]:
     """A compiled step comes to the same as one that runs line by line."""
     seen = observed(case)
     for number, (slow, fast) in enumerate(zip(seen.eager, seen.compiled, strict=False), 1):
-        if apart := different(seen, slow, fast, tolerance=0.02):
+        if apart := seen.beyond_rounding(different(seen, slow, fast, tolerance=0.02), number - 1):
             yield case.broken(
                 f"A compiled training step of {case.subject.name} comes to something else",
                 f"{number} step(s) were made line by line and compiled, from the same weights, seeds and data. What "
@@ -387,7 +388,7 @@ def sample_weight(case: Case) -> Iterator[Finding]:
     sure(seen, "_weights")
     if seen.weighted is None:
         raise Skip("no step with weights was made")
-    if different(seen, *seen.weighted, tolerance=1e-4):
+    if different(seen, *seen.weighted, tolerance=1e-4) or not seen.weighed_alike():
         yield case.broken(
             f"The training step of {case.subject.name} ignores sample_weight",
             "Two of four samples had the weight 0; when their targets were exchanged, the update was another one. "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kerascope._keras import alone, effects, holdings, pairs
+from kerascope._keras import alone, effects, holdings, objects, pairs
 from kerascope.detect.contracts.case import BATCH, Case
 from kerascope.detect.contracts.registry import contract
 from kerascope.detect.contracts.running import LAYERS, base, restore
@@ -19,7 +19,8 @@ def python_state(case: Case) -> Iterator[Finding]:
     instance = case.built()
     one = base(case)
     restore(case)
-    before = effects.plain_state(instance)
+    before, held = effects.plain_state(instance), holdings.computed_from_weights(instance)
+    weights = {name for name, value in vars(instance).items() if objects.is_variable(value)}
     found: set[str] = set()
     for training in (True, False):  # what one sets the other may set back
         case.run(instance, one.args, one.kwargs, training=training)
@@ -36,9 +37,22 @@ def python_state(case: Case) -> Iterator[Finding]:
             evidence=[Evidence("changed by one call", ", ".join(f"self.{one}" for one in changed[:5]))],
             location=_assigned(case, name.split(".")[-1], ("call",)),
             fixes=[
-                "Keep it in a variable: self.add_weight(shape=(), initializer='zeros', trainable=False) in build, "
+                f"It is a weight: self.{name}.assign(...), which puts a value into it, in place of self.{name} = ..."
+                if name in weights
+                else "Keep it in a variable: self.add_weight(shape=(), initializer='zeros', trainable=False) in build, "
                 "assign to it in call. What is needed only within one call belongs in a local name."
             ],
+        )
+        return
+    still = holdings.computed_from_weights(instance)
+    if kept := [path for path, value in held.items() if still.get(path) is value]:
+        yield case.broken(
+            f"call keeps in self.{kept[0]} what it computed from weights",
+            "A later call takes what was kept, and not what the weights are by then: they are trained by the first "
+            "step only, and the second one fails, as PyTorch has freed what it needs to go back through the first.",
+            evidence=[Evidence("kept", f"self.{kept[0]}")],
+            location=_assigned(case, kept[0], ("call",)),
+            fixes=["Compute it anew in each call; keep only what is computed from shapes."],
         )
 
 
@@ -80,6 +94,8 @@ def _from_around(case: Case, held: holdings.Held) -> Finding:
 
 
 def _tensors(case: Case) -> Iterator[Finding]:
+    if all(pairs.is_keras_own(one) for one in objects.parts_of(case.built())):
+        return  # they hold none, and tracing some of them takes long
     traced = case.fresh()
     args, kwargs = case.subject.symbolic()
     try:
@@ -168,6 +184,9 @@ def build_creates_all(case: Case) -> Iterator[Finding]:
         yield from _made_in_call(case, called)
         return
     names = alone.unbuilt(built)
+    if len(ours) >= len(theirs):
+        yield _other_weights(case, ours, theirs)
+        return
     yield case.broken(
         f"build of {case.subject.name} leaves out {len(theirs) - len(ours)} weights",
         f"Built from the input's shape, as on loading, it has {len(ours)} weights; a call makes {len(theirs)}. "
@@ -176,6 +195,17 @@ def build_creates_all(case: Case) -> Iterator[Finding]:
         evidence=[Evidence("not built", ", ".join(names) or "unknown")],
         location=case.where("build", "__init__"),
         fixes=[f"In build: self.{name}.build(its input shape)" for name in names[:2]],
+    )
+
+
+def _other_weights(case: Case, built: Sequence[Any], called: Sequence[Any]) -> Finding:
+    return case.broken(
+        f"{case.subject.name} has other weights when it is built from shapes than after a call",
+        "Two were made alike: one was built from the input's shape, as on loading, the other one by a call on a batch. "
+        "A saved model cannot be loaded again.",
+        evidence=[Evidence("built from shapes", str(built)[:80]), Evidence("after a call", str(called)[:80])],
+        location=case.where("build", "__init__"),
+        fixes=["Let the shapes of weights depend on the arguments and on the input's shape alone."],
     )
 
 
