@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 
 ROOT = Path(__file__).resolve().parents[1]
 WATCH = ROOT / "tests" / "watch"
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     A trace looks for the user's functions among all objects that the collector knows. Those of Keras and its backend,
     most of a million, hold none of them.
     """
+    warm.environment()  # before an import or a test changes a variable
     controls = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
     if controls or "not backend" in config.option.markexpr:
         return
@@ -106,19 +108,18 @@ def subprocess_env(clean_env: dict[str, str], request: pytest.FixtureRequest) ->
 
 
 @pytest.fixture(scope="session")
-def clean_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def clean_env() -> dict[str, str]:
     """An environment for subprocesses: this backend, 80 columns, no colour, no network, no keras.json."""
     env = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in warm.environment().items()
         if not name.startswith(("KERASCOPE", "COV_", "PYTEST"))
     }
     env.pop("FORCE_COLOR", None)
-    path = [str(ROOT / "src"), env.get("PYTHONPATH", "")]
+    path = [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     env.update(
         PYTHONPATH=os.pathsep.join(part for part in path if part),
         KERAS_BACKEND=BACKEND,
-        KERAS_HOME=str(tmp_path_factory.mktemp("keras-home")),
         TF_CPP_MIN_LOG_LEVEL="3",
         COLUMNS="80",
         NO_COLOR="1",
@@ -131,15 +132,26 @@ def clean_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return env
 
 
+@pytest.fixture
+def python(request: pytest.FixtureRequest) -> str:
+    """The command for programs that import Keras: a Python that has imported it, see `warm`; for others Python."""
+    return warm.python() if request.node.get_closest_marker("backend") else sys.executable
+
+
 Kerascope = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def kerascope(subprocess_env: dict[str, str], tmp_path: Path) -> Kerascope:
-    """Runs `kerascope ARGS...` in a subprocess, in the test's own folder; returns what it printed and its exit code."""
+def kerascope(python: str, subprocess_env: dict[str, str], tmp_path: Path) -> Kerascope:
+    """Runs `kerascope ARGS...` in a subprocess, in the test's own folder; returns what it printed and its exit code.
 
-    def run(*args: str, timeout: float = 300, **settings: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "kerascope", *args]
+    With `start=sys.executable` Python starts it whatever the test: of each command that imports Keras, one such stays.
+    """
+
+    def run(
+        *args: str, timeout: float = 300, start: str = python, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        command = [start, "-m", "kerascope", *args]
         env = {**subprocess_env, **settings}
         return subprocess.run(
             command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False

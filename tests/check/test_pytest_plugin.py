@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import keras
 import pytest
+import warm
 
 # What the plugin does hangs on no backend, and every test is a process: the quickest to start is enough.
 pytestmark = [
@@ -17,6 +20,7 @@ pytestmark = [
     pytest.mark.skipif(keras.backend.backend() != "torch", reason="seen on torch"),
 ]
 
+LEAN = Path(__file__).parents[1] / "lean"
 PACKAGE = """
 import keras
 from keras import ops
@@ -67,16 +71,18 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(clean_env, folder):
     """Runs pytest in that folder, with the plugin as the installed package has it."""
+    # The entry point comes with an installed kerascope; naming it twice is an error, so it is asked first.
+    (folder / "run.py").write_text(
+        "import sys, pytest; from importlib.metadata import entry_points as e\n"
+        "known = any(p.value == 'pytest_kerascope' for p in e(group='pytest11'))\n"
+        "sys.exit(pytest.main(sys.argv[1:] + ([] if known else ['-p', 'pytest_kerascope'])))\n"
+    )
+    env = {**clean_env, "PYTHONPATH": os.pathsep.join((clean_env["PYTHONPATH"], str(LEAN)))}
 
-    def pytest_in(*args):
-        # The entry point comes with an installed kerascope; naming it twice is an error, so it is asked first.
-        code = "import sys, pytest; from importlib.metadata import entry_points as e; " + (
-            "known = any(p.value == 'pytest_kerascope' for p in e(group='pytest11')); "
-            "sys.exit(pytest.main(sys.argv[1:] + ([] if known else ['-p', 'pytest_kerascope'])))"
-        )
+    def pytest_in(*args, start=None):
         return subprocess.run(
-            [sys.executable, "-c", code, "-p", "no:cacheprovider", *args],
-            env=clean_env,
+            [start or warm.python(), "run.py", "-p", "no:cacheprovider", *args],
+            env=env,
             cwd=folder,
             capture_output=True,
             text=True,
@@ -153,6 +159,7 @@ def test_a_module_that_is_not_there(run):
 
 
 def test_nothing_is_imported_before_a_check(run):
-    done = run("-q", "-k", "nothing_is_imported", "--kerascope-json", "none.json", "--junitxml", "none.xml")
+    options = ("--kerascope-json", "none.json", "--junitxml", "none.xml")
+    done = run("-q", "-k", "nothing_is_imported", *options, start=sys.executable)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed, 3 deselected" in done.stdout

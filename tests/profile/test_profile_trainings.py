@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -152,6 +153,7 @@ def test_a_script_is_profiled_and_its_recording_shows_the_same(kerascope, tmp_pa
         "--fail-on",
         "warning",
         "train.py",
+        start=sys.executable,
     )
     assert done.returncode == 3, done.stderr
     assert "CALLBACK-BOUND" in done.stderr and re.search("train.py:[67] ", done.stderr)

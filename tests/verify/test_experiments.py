@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import pytest
+import warm
 
 pytestmark = pytest.mark.backend
 
@@ -27,7 +27,7 @@ model.fit(x, y, batch_size=32, epochs=8, validation_split=0.25, verbose=0)
 
 
 def kerascope(*args, env):
-    command = [sys.executable, "-m", "kerascope", *args]
+    command = [warm.python(), "-m", "kerascope", *args]
     return subprocess.run(command, capture_output=True, text=True, env=env, timeout=300, check=False)
 
 

@@ -7,10 +7,10 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import time
 
 import pytest
+import warm
 
 SCRIPT = """
 import numpy as np, keras
@@ -37,7 +37,7 @@ def driven(command, folder, env, answers):
     """Runs a command on a terminal of its own and answers the prompts of pdb; returns what was printed and its code."""
     ours, its = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "kerascope", *command],
+        [warm.python(), "-m", "kerascope", *command],
         stdin=its,
         stdout=its,
         stderr=its,
@@ -93,7 +93,7 @@ def assert_looked(said, code):
 def test_a_live_training_pauses_and_a_recorded_step_is_replayed(subprocess_env, tmp_path):
     (tmp_path / "train.py").write_text(SCRIPT)
     plain = subprocess.run(
-        [sys.executable, "train.py"],
+        [warm.python(), "train.py"],
         cwd=tmp_path,
         env=subprocess_env,
         capture_output=True,

@@ -342,7 +342,7 @@ def test_a_script_is_run_again(kerascope, tmp_path):
     assert "paused after step 9" in done.stderr
     (tmp_path / "written.txt").unlink()
     (tmp_path / "train.py").write_text(SCRIPT + "# a new line\n")
-    again = kerascope("replay", "run.kscope", "--step", "23", "--mode", "trace")
+    again = kerascope("replay", "run.kscope", "--step", "23", "--mode", "trace", start=sys.executable)
     assert again.returncode == 0, again.stderr
     assert "the same to the bit" in " ".join(again.stdout.split())
     assert "ops.square(error)" in again.stdout

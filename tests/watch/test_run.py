@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 
 BACKEND = os.environ.get("KERAS_BACKEND", "jax")
 SRC = Path(__file__).parents[2] / "src"
@@ -38,14 +39,16 @@ MINIMAL = "import sys, os; print(__name__, sys.argv, os.path.basename(__file__),
 
 
 def environment(**extra):
-    env = {**os.environ, "KERAS_BACKEND": BACKEND, "TF_CPP_MIN_LOG_LEVEL": "3", "NO_COLOR": "1", **extra}
-    env["PYTHONPATH"] = os.pathsep.join([str(SRC), *filter(None, [env.get("PYTHONPATH")]), str(LEAN)])
+    env = {**warm.environment(), "NO_COLOR": "1", **extra}
+    if "PYTHONPATH" in extra:
+        env["PYTHONPATH"] = os.pathsep.join([str(SRC), extra["PYTHONPATH"], str(LEAN)])
     return {name: value for name, value in env.items() if value is not None}
 
 
-def python(folder, *args, **extra):
+def python(folder, *args, start=sys.executable, **extra):
+    """Runs a program; one that imports Keras may `start` as `warm.python()`."""
     return subprocess.run(
-        [sys.executable, *args],
+        [start, *args],
         cwd=folder,
         env=environment(**extra),
         capture_output=True,
@@ -67,7 +70,7 @@ def script(folder, text, name="train.py"):
 
 def test_a_training_runs_the_same_and_is_reported(tmp_path):
     script(tmp_path, TRAIN)
-    plain = python(tmp_path, "train.py")
+    plain = python(tmp_path, "train.py", start=warm.python())
     done = run(tmp_path, "--json", "report.json", "train.py")
     assert done.returncode == plain.returncode == 0, done.stderr
     assert done.stdout == plain.stdout
@@ -87,7 +90,7 @@ def test_a_training_runs_the_same_and_is_reported(tmp_path):
 
 def test_a_loop_of_ones_own_is_told_how_it_would_be_watched(tmp_path):
     script(tmp_path, "import keras\nkeras.layers.Dense(1)\n", "loop.py")
-    done = run(tmp_path, "loop.py")
+    done = run(tmp_path, "loop.py", start=warm.python())
     assert done.returncode == 0
     assert "A loop of your own is watched once its body is the `train_step`" in " ".join(done.stderr.split())
 
@@ -148,7 +151,8 @@ def test_exit_codes_and_tracebacks_are_pythons(tmp_path, text):
 @pytest.mark.catalogue
 def test_an_error_in_the_training_shows_no_frame_of_ours(tmp_path):
     script(tmp_path, TRAIN.replace("epochs=3", "epochs=1").replace("(8,)", "(9,)"))
-    plain, done = python(tmp_path, "train.py"), run(tmp_path, "--quiet", "train.py")
+    plain = python(tmp_path, "train.py", start=warm.python())
+    done = run(tmp_path, "--quiet", "train.py", start=warm.python())
     assert done.returncode == plain.returncode == 1
     frames = [line for line in done.stderr.splitlines() if line.startswith("  File ")]
     assert frames == [line for line in plain.stderr.splitlines() if line.startswith("  File ")]
@@ -158,7 +162,7 @@ def test_an_error_in_the_training_shows_no_frame_of_ours(tmp_path):
 @pytest.mark.catalogue
 def test_a_training_that_crashes_later_is_reported_as_crashed(tmp_path):
     script(tmp_path, TRAIN + "raise RuntimeError('after the training')\n")
-    done = run(tmp_path, "--json", "report.json", "train.py")
+    done = run(tmp_path, "--json", "report.json", "train.py", start=warm.python())
     report = json.loads((tmp_path / "report.json").read_text())
     assert done.returncode == 1
     assert report["verdict"] == "crashed"
@@ -169,11 +173,12 @@ def test_a_training_that_crashes_later_is_reported_as_crashed(tmp_path):
 @pytest.mark.catalogue
 def test_fail_on(tmp_path):
     script(tmp_path, TRAIN.replace("x = random", "x = np.nan * random"))
-    done = run(tmp_path, "--fail-on", "fault", "--out", "out.kscope", "train.py")
+    done = run(tmp_path, "--fail-on", "fault", "--out", "out.kscope", "train.py", start=warm.python())
     assert done.returncode == 3
     assert (tmp_path / "out.kscope").is_file()
     script(tmp_path, TRAIN + "import sys; sys.exit(7)")
-    assert run(tmp_path, "--quiet", "--fail-on", "warning", "train.py").returncode == 7
+    done = run(tmp_path, "--quiet", "--fail-on", "warning", "train.py", start=warm.python())
+    assert done.returncode == 7
 
 
 def interrupted(process):
@@ -251,11 +256,21 @@ def test_nothing_is_overwritten(tmp_path):
     assert "ran" not in done.stdout
 
 
-def test_a_backend_is_chosen_only_without_a_preference(tmp_path):
-    show = "import os; print('before', os.environ.get('KERAS_BACKEND')); import keras; print(keras.backend.backend())\n"
-    script(tmp_path, show, "a.py")
+SHOW = "import os; print('before', os.environ.get('KERAS_BACKEND')); import keras; print(keras.backend.backend())\n"
+
+
+def test_a_preference_for_a_backend_is_kept(tmp_path):
+    script(tmp_path, SHOW, "a.py")
     given = run(tmp_path, "a.py", KERAS_HOME=str(tmp_path))
     assert given.stdout.split()[-1] == BACKEND
+    script(tmp_path, f"import os; os.environ['KERAS_BACKEND'] = '{BACKEND}'\n" + SHOW, "b.py")
+    own = run(tmp_path, "b.py", KERAS_BACKEND=None, KERAS_HOME=str(tmp_path / "none"))
+    assert own.stdout.split()[-1] == BACKEND
+
+
+@pytest.mark.catalogue
+def test_a_backend_is_chosen_without_a_preference(tmp_path):
+    script(tmp_path, SHOW, "a.py")
     hide = (
         "import sys, importlib.machinery\n"
         "find = importlib.machinery.PathFinder.find_spec\n"
@@ -269,9 +284,6 @@ def test_a_backend_is_chosen_only_without_a_preference(tmp_path):
     assert "before None" in chosen.stdout
     assert chosen.stdout.split()[-1] in ("jax", "torch"), chosen.stderr
     assert re.search(r"^kerascope: .*tensorflow", chosen.stderr, re.M | re.I), chosen.stderr
-    script(tmp_path, f"import os; os.environ['KERAS_BACKEND'] = '{BACKEND}'\n" + show, "b.py")
-    own = run(tmp_path, "b.py", KERAS_BACKEND=None, KERAS_HOME=str(tmp_path / "none"))
-    assert own.stdout.split()[-1] == BACKEND
 
 
 @pytest.mark.catalogue

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from kerascope.explain.fixes.outcome import Trial
 from kerascope.explain.fixes.swap import Program
 from kerascope.probe.lines import recorder as hooks
-from kerascope.probe.lines.install import Installation
+from kerascope.probe.lines.install import Installation, set_aside
 from kerascope.probe.lines.recorder import Listener, Recorder
 from kerascope.probe.lines.session import recording
 from kerascope.record.lines import LineLog
@@ -43,7 +43,7 @@ def watched(trial: Trial, program: Program, listener: Listener) -> None:
 
 @contextlib.contextmanager
 def _traced(program: Program) -> Iterator[None]:
-    with _source(program.file, program.source):
+    with _source(program.file, program.source), set_aside():
         installation = Installation(lambda _: None)
         try:
             installation.add(function for function, _ in program.functions)
