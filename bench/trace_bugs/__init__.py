@@ -28,6 +28,7 @@ from trace_bugs.newest import CASES as NEWEST
 from trace_bugs.ordinary import CASES as ORDINARY
 from trace_bugs.plain import CASES as PLAIN
 from trace_bugs.posted import CASES as POSTED
+from trace_bugs.promises import CASES as PROMISES
 from trace_bugs.reserve import CASES as RESERVE
 from trace_bugs.second import CASES as SECOND
 from trace_bugs.settled import CASES as SETTLED
@@ -70,6 +71,7 @@ ALL: tuple[Case, ...] = (
         *CLOSING,
         *POSTED,
         *MAILED,
+        *PROMISES,
     ),
     *(dataclasses.replace(case, held_out=True) for case in LAST),
 )

@@ -56,6 +56,17 @@ QUICK = (
     "DotAttnMuskox", "LogStepGoa", "MultiHeadBanteng", "TinyUNetKakapo", "SentencePairMargay", "ndcg_potoroo",
     # a choice that is not summed, a mask against its text, scores above one half, variances and divergences, patches
     "DqnTargetCoati", "MaskedPoolCivet", "LogitAccuracySitatunga", "VaeSamplerNumbat", "KlAddMuntjac", "PatchifyAddax",
+    # a gradient stopped at the wrong one, a whole result kept from it, masks after a softmax and turned, a fixed mode,
+    # pictures as they come, a place by argmax, a type of the module, NumPy's norms, a forgotten setting, a temperature
+    "SimSiamMangle", "VectorQuantizerPosted", "ClickHistoryPool", "PaddedSelfAttention", "ConvNormBlock",
+    "RawImageEncoder", "KeypointRegressor", "MotionEnergy", "SphereProjection", "BoxAndScoreLoss", "SoftTeacher",
+    # later steps seen, the last of all rounds, a maximum of zeros, fractions, a layer read unbuilt, steps that are
+    # missing, the batch forgotten, whether a mask is given
+    "CausalConvFluorite", "ChurnNetJasper", "MaxOverWordsMalachite", "MeanDelayAgate", "TiedDecoderRedwing",
+    "DeltaFeaturesLapwing", "PatchesFieldfare", "MeanOfWordsOriole",
+    # what names promise
+    "CosineHeadA", "GaussHeadC", "SmoothCED", "ScaledAttnF", "RowNormG", "MaskedMeanH", "ConvBnI", "DeltaJ", "DiceK",
+    "HingeN", "TripletO", "ResidualM",
 )  # fmt: skip
 SLIPS = (
     ("GraphConvolution", "ops.matmul(adjacency, ops.matmul(nodes", "ops.matmul(nodes, ops.matmul(nodes"),
