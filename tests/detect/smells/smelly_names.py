@@ -260,3 +260,66 @@ def nothing_added_in_a_residual_block():
 @healthy
 def input_added_in_a_residual_block():
     return ResidualSum()(tensor(4, 5))
+
+
+@faulty("wrong-argument", "ops.max(h, axis=1)")
+def zeros_in_a_maximum():
+    def call(x, mask):
+        h = x * mask[:, :, None]
+        return ops.max(h, axis=1)
+
+    return Run(call)(tensor(4, 5, 3), ops.convert_to_tensor(ONES))
+
+
+@healthy
+def masked_places_below_all():
+    def call(x, mask):
+        h = ops.where(mask[:, :, None] > 0, x, -1e9)
+        return ops.max(h, axis=1)
+
+    return Run(call)(tensor(4, 5, 3), ops.convert_to_tensor(ONES))
+
+
+@healthy
+def zeros_in_a_maximum_of_what_is_positive():
+    def call(x, mask):
+        h = ops.abs(x) * mask[:, :, None]
+        return ops.max(h, axis=1)
+
+    return Run(call)(tensor(4, 5, 3), ops.convert_to_tensor(ONES))
+
+
+class Total(keras.metrics.Metric):
+    """Adds up what is wrong."""
+
+    def __init__(self, kind, **kwargs):
+        super().__init__(**kwargs)
+        self.total = self.add_weight(name="total", initializer="zeros", dtype=kind)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.total.assign_add(ops.sum(ops.abs(y_true - y_pred)))
+
+    def result(self):
+        return self.total
+
+
+class Count(Total):
+    """Counts rows, which are whole."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.total.assign_add(ops.sum(ops.ones_like(y_true[:, 0])))
+
+
+@faulty("wrong-argument", "ops.sum(ops.abs(y_true - y_pred))")
+def fractions_in_a_state_of_whole_numbers():
+    Total("int32").update_state(tensor(4, 3), tensor(4, 3) * 0.7)
+
+
+@healthy
+def fractions_in_a_state_of_fractions():
+    Total("float32").update_state(tensor(4, 3), tensor(4, 3) * 0.7)
+
+
+@healthy
+def counts_in_a_state_of_whole_numbers():
+    Count("int32").update_state(tensor(4, 3), tensor(4, 3))
