@@ -42,6 +42,7 @@ demo: $(VENV)/.demo
 
 # What needs no backend once, what trains under each, the cases of catalogues in turn; the slow programs of the docs once; the watch and check
 # with the oldest Keras that is supported, too.
+# Programs that tests start are forks of one that has imported Keras (tests/warm); TRUE_STARTS=1 starts each as a user does.
 test: $(VENV)/.test
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) -m "not backend and not table"
 	set -e; for backend in $(BACKENDS); do \

@@ -135,7 +135,8 @@ def clean_env() -> dict[str, str]:
 @pytest.fixture
 def python(request: pytest.FixtureRequest) -> str:
     """The command for programs that import Keras: a Python that has imported it, see `warm`; for others Python."""
-    return warm.python() if request.node.get_closest_marker("backend") else sys.executable
+    marked = request.node.get_closest_marker
+    return warm.python() if marked("backend") and not marked("slow") else sys.executable
 
 
 Kerascope = Callable[..., "subprocess.CompletedProcess[str]"]

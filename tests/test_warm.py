@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import sys
 import time
@@ -86,6 +87,25 @@ def test_the_backend_is_imported_and_nothing_more(started, tmp_path, backend):
     nested = "import subprocess, sys; subprocess.run([sys.executable, 'known.py'])"
     (tmp_path / "nested.py").write_text(nested)
     assert started(warm.python(), "nested.py") == (0, "True False 1\nTrue\n", "")
+
+
+MINE = """
+import keras
+
+class Mine(keras.layers.Layer):
+    def call(self, x):
+        return x - keras.ops.mean(x)
+"""
+
+
+@pytest.mark.catalogue
+@pytest.mark.parametrize("command", [["check", "mine.py:Mine"], ["trace", "mine.py:Mine", "--input", "2,5"]])
+def test_a_command_says_the_same(started, tmp_path, command):
+    (tmp_path / "mine.py").write_text(MINE)
+    done = [started(python, "-m", "kerascope", *command) for python in (warm.python(), sys.executable)]
+    codes, said = [one[0] for one in done], [re.sub(r"[\d.]+ s on", "s on", one[1]) for one in done]
+    assert codes[0] == codes[1] and said[0] == said[1]
+    assert "Mine" in said[0]
 
 
 @pytest.mark.parametrize("setting", ["KERAS_BACKEND", "XLA_FLAGS", "PYTHONPATH"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import architectures
@@ -300,12 +299,12 @@ def test_the_command_refuses_what_safe_mode_refuses(tmp_path, capsys):
     assert "safe mode" in capsys.readouterr().err
 
 
-def test_the_value_of_the_last_line_is_the_table(tmp_path, subprocess_env):
+def test_the_value_of_the_last_line_is_the_table(python, tmp_path, subprocess_env):
     code = "import keras, kerascope\nmodel = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(3)])\n"
     code += "print(kerascope.summary(model))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=subprocess_env, capture_output=True, text=True, check=True
-    )
+    (tmp_path / "show.py").write_text(code)
+    command = [python, str(tmp_path / "show.py")]
+    done = subprocess.run(command, env=subprocess_env, capture_output=True, text=True, check=True)
     assert "parameters   9" in done.stdout
 
 

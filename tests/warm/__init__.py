@@ -53,7 +53,11 @@ class Server:
 
     def close(self) -> None:
         self._life.close()
-        self.process.wait(10)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:  # still importing
+            self.process.kill()
+            self.process.wait()
 
 
 @functools.cache

@@ -259,6 +259,7 @@ def test_nothing_is_overwritten(tmp_path):
 SHOW = "import os; print('before', os.environ.get('KERAS_BACKEND')); import keras; print(keras.backend.backend())\n"
 
 
+@pytest.mark.catalogue
 def test_a_preference_for_a_backend_is_kept(tmp_path):
     script(tmp_path, SHOW, "a.py")
     given = run(tmp_path, "a.py", KERAS_HOME=str(tmp_path))
