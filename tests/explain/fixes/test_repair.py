@@ -59,7 +59,7 @@ QUICK = (
     # a gradient stopped at the wrong one, a whole result kept from it, masks after a softmax and turned, a fixed mode,
     # pictures as they come, a place by argmax, a type of the module, NumPy's norms, a forgotten setting, a temperature
     "SimSiamMangle", "VectorQuantizerPosted", "ClickHistoryPool", "PaddedSelfAttention", "ConvNormBlock",
-    "RawImageEncoder", "KeypointRegressor", "MotionEnergy", "SphereProjection", "BoxAndScoreLoss", "SoftTeacher",
+    "RawImageEncoder", "KeypointRegressor", "MotionEnergy", "SphereProjection", "PyriteRBF", "SoftTeacher",
     # later steps seen, the last of all rounds, a maximum of zeros, fractions, a layer read unbuilt, steps that are
     # missing, the batch forgotten, whether a mask is given
     "CausalConvFluorite", "ChurnNetJasper", "MaxOverWordsMalachite", "MeanDelayAgate", "TiedDecoderRedwing",
