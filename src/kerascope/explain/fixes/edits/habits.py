@@ -153,6 +153,10 @@ def _keys(context: Context, function: ast.FunctionDef) -> Iterator[Proposal]:
                     context.swap(0.6, call, f"{{**{context.text(call)}, {_pairs(held)}}}").edits,
                 )
         return
+    if "get_config()" not in ast.unparse(function):
+        kept = context.text(table)[1:].lstrip()
+        edits = context.swap(0.7, table, f"{{**super().get_config(), {kept}").edits
+        yield Proposal(0.7, "add what Keras's own get_config gives", edits)
     values = {
         k.value: v for k, v in zip(table.keys, table.values, strict=True) if isinstance(k, ast.Constant)
     }
