@@ -55,6 +55,23 @@ def teacher_kept_constant():
     return Teacher()(tensor(4, 3))
 
 
+class MomentumPair(keras.Model):
+    """A network and a second one that follows it, whose names do not say so."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = layers.Dense(6), layers.Dense(4)
+        self.body_m, self.head_m = layers.Dense(6), layers.Dense(4)
+
+    def call(self, x):
+        return self.head(self.body(x)) * ops.stop_gradient(self.head_m(self.body_m(x)))
+
+
+@healthy
+def second_network_kept_constant():
+    return MomentumPair()(tensor(4, 3))
+
+
 class Codes(layers.Layer):
     """The nearest of some codes, with its gradient passed on or not."""
 
@@ -255,6 +272,23 @@ class ToldBlock(Block):
 
     def call(self, x, training=None):
         return ops.relu(self.norm(self.dense(x), training=training))
+
+
+class OnTopOfAnother(keras.Model):
+    """A head on what a trained model gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.base = keras.Sequential([layers.Dense(4), layers.BatchNormalization()])
+        self.head = layers.Dense(1)
+
+    def call(self, x, training=None):
+        return self.head(self.base(x, training=False))
+
+
+@healthy
+def a_model_that_was_trained_before():
+    return OnTopOfAnother()(tensor(4, 3))
 
 
 @faulty("training-flag", "self.norm(self.dense(x), training=False)")

@@ -79,8 +79,13 @@ def _stopped(moment: Moment, walk: Walk) -> Hit | None:
     if "add_loss" in text:
         return None  # by which there is another way
     for stop, behind in walk.stopped.items():
-        lost = {name for name in behind - walk.reached if not _is_constant(name)}
-        if lost and walk.learning & walk.reached:
+        # What learns before it is reached in another way; a second network beside the one that learns is not.
+        lost = {
+            name
+            for name, before in behind.items()
+            if name not in walk.reached and before & walk.reached and not _is_constant(name)
+        }
+        if lost:
             return _held(moment, stop, lost)
     predicted = {name for name in source.parameters(moment.site)[1:2] if _PREDICTED.search(name)}
     if (

@@ -34,7 +34,7 @@ class Walk:
     """`reached` is what a gradient arrives at, `learning` what of all that was met has weights, `cuts` what stops it
     with what it is kept from, `indices` those of the cuts that make whole numbers to look something up with. `stopped`
     are the places that keep a gradient back on purpose, with what has weights behind them and takes what others with
-    weights give.
+    weights give, and these others.
     """
 
     activation: Activation
@@ -43,7 +43,7 @@ class Walk:
     learning: set[str] = dataclasses.field(default_factory=set)
     cuts: dict[Site, set[str]] = dataclasses.field(default_factory=dict)
     indices: set[Site] = dataclasses.field(default_factory=set)
-    stopped: dict[Site, set[str]] = dataclasses.field(default_factory=dict)
+    stopped: dict[Site, dict[str, set[str]]] = dataclasses.field(default_factory=dict)
     seen: dict[Site, bool] = dataclasses.field(default_factory=dict)
     parameters: list[str] = dataclasses.field(default_factory=list)
 
@@ -122,7 +122,8 @@ class Walk:
                 self.learning |= behind.learning
         for stop in helper.stopped:
             given_there = [passed[n] for n in _given(stop, helper) if n in passed]
-            self.stopped.setdefault(stop, set()).update(*(_later(one, self) for one in given_there))
+            for one in given_there:
+                self.stopped.setdefault(stop, {}).update(_later(one, self))
         return any(alive)
 
     def _name(self, site: Site) -> bool:
@@ -170,15 +171,15 @@ class Walk:
         self.indices |= behind.indices
 
 
-def _later(site: Site, walk: Walk) -> set[str]:
-    """Returns what has weights behind an expression and takes what others with weights give: no first layer."""
-    found: set[str] = set()
+def _later(site: Site, walk: Walk) -> dict[str, set[str]]:
+    """Returns what has weights behind an expression and takes what others with weights give, with these others."""
+    found: dict[str, set[str]] = {}
     for one in _behind(site, walk):
         if isinstance(one.node, ast.Call) and _learns(names.find(one.node.func, walk.frame)):
             before = Walk(walk.activation, walk.frame)
             before._any(one)
             if before.learning:
-                found.add(ast.unparse(one.node.func))
+                found.setdefault(ast.unparse(one.node.func), set()).update(before.learning)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from kerascope.detect.smells import source
+from kerascope.detect.smells import names, source
 from kerascope.detect.smells.moment import Hit, Moment, Verdict
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
@@ -21,7 +21,13 @@ def concerns(site: Site) -> bool:
 
 
 def judge(moment: Moment) -> Verdict:
-    """Nothing else in the function may read the parameter, and no text may say that it is meant."""
+    """Nothing else in the function may read the parameter, and nothing say that it is meant.
+
+    A whole model that runs as when it is used, or a layer that does not train, is one that was trained before.
+    """
+    layer = names.find(moment.node.func, moment.frame)
+    if layer is None or hasattr(layer, "layers") or not getattr(layer, "trainable", True):
+        return None
     scope, fixed = source.function(moment.site), _fixed(moment.node)
     read = any(
         isinstance(n, ast.Name) and n.id == "training" and isinstance(n.ctx, ast.Load)

@@ -7,6 +7,7 @@ of one name, while another name is made in the same way and used beside it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -203,6 +204,8 @@ def concerns_difference(site: Site) -> bool:
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Sub, ast.Div)):
         return False
     plain = (ast.Name, ast.Attribute, ast.Subscript)
+    if any(re.search(r"zero|one|init|state|start", target) for target in site.targets):
+        return False  # as a state begins
     return isinstance(node.left, plain) and ast.unparse(node.left) == ast.unparse(node.right)
 
 
