@@ -10,6 +10,7 @@ DIVERGENCE = re.compile(r"(^|_)kld?($|_)|divergence")
 COSINE = re.compile(r"^cos(ine)?(_sim(ilarity)?)?$|_cos(ine)?$")
 PROBABILITY = re.compile(r"^(?!.*log)(.*_)?(probs?|probabilit(y|ies))$")
 SPREAD = re.compile(r"^(?!.*log)(.*_)?(sigma|std|stddev|stdev|variance)$")
+MASK = re.compile(r"mask|valid|real|keep|present|observed|pad")
 _LARGE = 1e4
 _PREDICTED = re.compile(r"y_pred|preds?$|predictions?$|logits?$|scores?$|outputs?$")
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 
 import numpy as np
 
 from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.attention import softmax_of
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array
+from kerascope.promises import MASK
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -66,7 +66,6 @@ def judge(moment: Moment) -> Verdict:
 
 # -- after the softmax ---------------------------------------------------------------------------------------------
 
-_NAMED = re.compile(r"mask|valid|pad|keep|present|observed")
 _CHOOSING = {"top_k", "argmax", "argsort", "one_hot", "argpartition"}
 
 
@@ -82,13 +81,15 @@ def judge_late(moment: Moment) -> Verdict:
         return None
     for weights, mask in (terms, terms[::-1]):
         made = softmax_of(weights.event.site, moment.activation)
+        if made is None:
+            continue
         flags, shares = array(mask.value), array(weights.value)
-        if made is None or flags is None or shares is None or shares.dtype.kind != "f":
+        if flags is None or shares is None or shares.dtype.kind != "f":
             continue
         if not np.isin(flags, (0, 1)).all() or flags.min() == flags.max():
             continue
         behind = flow.sources(mask.event, moment.activation)
-        if not any(_NAMED.search(name) for name in behind.arguments) or behind.calls() & _CHOOSING:
+        if not any(MASK.search(name) for name in behind.arguments) or behind.calls() & _CHOOSING:
             continue  # such as the experts that a router has chosen
         hidden = float(np.mean(np.broadcast_to(flags, np.broadcast_shapes(flags.shape, shares.shape)) == 0))
         left = np.where(flags == 0, shares, 0)

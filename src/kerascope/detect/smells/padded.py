@@ -9,6 +9,7 @@ import numpy as np
 
 from kerascope.detect.smells import flow, names, source
 from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array
+from kerascope.promises import MASK
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -61,7 +62,6 @@ def _value(moment: Moment, site: Site) -> np.ndarray | None:
 # -- the largest of what is masked -------------------------------------------------------------------------------------
 
 _LARGEST = ("max", "logsumexp", "argmax")
-_FLAGS = re.compile(r"mask|valid|real|keep|present|observed|pad")
 
 
 def concerns_largest(site: Site) -> bool:
@@ -75,13 +75,15 @@ def judge_largest(moment: Moment) -> Verdict:
     if operand is None or moment.role != "layer":
         return None
     product = flow.behind(operand.event.site, moment.activation)
+    if names.called(product.node) != "multiply":
+        return None
     values = array(operand.value)
-    if names.called(product.node) != "multiply" or values is None or values.min() >= 0:
+    if values is None or values.min() >= 0:
         return None
     for factor in product.children:
         event = moment.activation.last.get(factor)
         given = flow.sources(event, moment.activation).arguments if event is not None else set()
-        if event is None or len(given) != 1 or not _FLAGS.search(next(iter(given))):
+        if event is None or len(given) != 1 or not MASK.search(next(iter(given))):
             continue
         return Hit(
             "wrong-argument",

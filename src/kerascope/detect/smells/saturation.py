@@ -95,15 +95,11 @@ def _in_layer(moment: Moment) -> Verdict:
     """A layer shows only what its activation gave: numbers so near to its bounds that no slope is left there."""
     layer = names.find(moment.node.func, moment.frame)
     activation = getattr(layer, "activation", None) if hasattr(layer, "kernel") else None
-    what, y = getattr(activation, "__name__", ""), array(moment.value)
-    operand = moment.part(moment.argument(0, "inputs"))
-    if (
-        what not in ("tanh", "sigmoid")
-        or y is None
-        or y.dtype.kind != "f"
-        or y.size < _FEWEST
-        or operand is None
-    ):
+    what = getattr(activation, "__name__", "")
+    if what not in ("tanh", "sigmoid"):
+        return None
+    operand, y = moment.part(moment.argument(0, "inputs")), array(moment.value)
+    if operand is None or y is None or y.dtype.kind != "f" or y.size < _FEWEST:
         return None
     size = np.abs(sample(y).astype(np.float64))
     slope = 1 - size**2 if what == "tanh" else size * (1 - size)

@@ -28,8 +28,9 @@ def judge(moment: Moment) -> Verdict:
         outer.func.value if isinstance(outer, ast.Call) and isinstance(outer.func, ast.Attribute) else None
     )
     state = None if owner is None else names.find(owner, moment.frame)
-    kind, values = str(getattr(state, "dtype", "")), floats(moment.value)
-    if state is None or values is None or not kind.replace("torch.", "").startswith(("int", "uint")):
+    kind = str(getattr(state, "dtype", "")).replace("torch.", "")
+    values = floats(moment.value) if kind.startswith(("int", "uint")) else None
+    if values is None:
         return None
     if tensors.kind(state) is None or not bool((np.abs(values - np.round(values)) > 1e-6).any()):
         return CLEAR

@@ -23,6 +23,7 @@ from kerascope.explain.fixes.odd import (
     in_vain,
     is_size,
     of_outcome,
+    of_rows,
     over_the_batch,
     returned,
     without_effect,
@@ -80,7 +81,7 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
         if outcome.error is not None:
             return _raising(trial, outcome)
         logs, culprit = _silent(trial, outcome.reason)
-    unused = _unused(trial, logs, idle, odds) if outcome.passed else None
+    unused = _unused(trial, logs, idle) if outcome.passed else None
     if unused is not None:
         return unused
     if outcome.reason.startswith(TWICE) and _of_itself(logs[0], trial.sizes[0]):
@@ -95,8 +96,9 @@ def misbehaviour(subject: Subject) -> Misbehaviour | None:
             return None
         culprit, site, reason = found
     culprit = culprit or returned(logs)
+    kind = KINDS[0] if of_rows(reason) else "wrong-argument"
     return Misbehaviour(
-        None, site, None, culprit=culprit, logs=tuple(logs), reason=reason, output=outcome.output
+        None, site, None, None, culprit, tuple(logs), kind=kind, reason=reason, output=outcome.output
     )
 
 
@@ -116,6 +118,8 @@ def _odd(
 
 def _shown_by(trial: Trial, logs: Sequence[LineLog], odd: str, culprit: Site | None) -> Site | None:
     """Returns the expression that shows why something odd is wrong, None where none does."""
+    if odd.startswith(UNREAD):
+        return trial.setting[0] if trial.setting else None
     if idle := IDLE_INPUT.match(odd):
         with quiet():
             return effect.lost_input(trial, int(idle[1]) - 1)
@@ -137,14 +141,8 @@ def _shown_by(trial: Trial, logs: Sequence[LineLog], odd: str, culprit: Site | N
     return over_the_batch(logs[0], trial.sizes[0])
 
 
-def _unused(
-    trial: Trial, logs: Sequence[LineLog], name: str | None, odds: Sequence[str]
-) -> Misbehaviour | None:
-    """Returns that nothing uses a weight, layer or setting: where it is made, and a call that may be meant to."""
-    odd = next(iter(odds), "")
-    if odd.startswith(UNREAD) and trial.setting:
-        place = trial.setting[0]
-        return Misbehaviour(None, None, None, None, place, tuple(logs), kind="wrong-argument", reason=odd)
+def _unused(trial: Trial, logs: Sequence[LineLog], name: str | None) -> Misbehaviour | None:
+    """Returns that nothing uses a weight or layer: where it is made, and a call that may be meant to."""
     cls = type(trial.subject.make()) if name is not None and trial.subject.make is not None else None
     made = unread.made(logs, cls, name) if name is not None and cls is not None else None
     if made is None or cls is None or name is None:

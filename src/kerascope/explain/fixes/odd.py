@@ -109,6 +109,15 @@ def of_outcome(outcome: Outcome) -> list[str]:
     return found + [t for t in outcome.demerits if t.startswith(UNREAD) or IDLE_INPUT.match(t)]
 
 
+def of_rows(reason: str) -> bool:
+    """Tells what is wrong with rows and batches from what is not as a name, a text or a setting says."""
+    return (
+        reason not in (OVERLAP, NEGATIVE, CAUSAL)
+        and not reason.startswith(UNREAD)
+        and not IDLE_INPUT.match(reason)
+    )
+
+
 def returned(logs: Sequence[LineLog]) -> Site | None:
     """Returns the expression that came out last, where none before it shows what is wrong."""
     found = [site for site, _ in logs[0].rows if "return" in site.targets] if logs else []

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called, position
+from kerascope.explain.fixes.edits.meant import places
 from kerascope.explain.fixes.patch import Edit
 
 
@@ -24,9 +25,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
             yield context.swap(0.4, keyword.value, '"causal"')
         if keyword.arg == "use_causal_mask" and getattr(keyword.value, "value", None) is False:
             yield context.swap(0.3, keyword.value, "True")
-    if called(node) in ("tril", "triu"):
-        text, name = context.text(node.func), called(node)
-        yield context.swap(0.5, node.func, f"{text[: -len(name)]}{'triu' if name == 'tril' else 'tril'}")
+    yield from places(context, node)
 
 
 def _in_front(context: Context, call: ast.Call) -> Iterator[Proposal]:

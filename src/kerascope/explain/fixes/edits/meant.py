@@ -19,7 +19,7 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
     if isinstance(node, ast.Call):
         yield from _deviation(context, node)
         yield from _exchanged(context, node)
-        yield from _narrower(context, node)
+        yield from places(context, node)
         yield from _before(context, node)
         yield from _channels(context, node)
     yield from _mask(context, node)
@@ -135,7 +135,7 @@ def _exchanged(context: Context, call: ast.Call) -> Iterator[Proposal]:
         yield Proposal(0.2, "the other way round in where", edits)
 
 
-def _narrower(context: Context, call: ast.Call) -> Iterator[Proposal]:
+def places(context: Context, call: ast.Call) -> Iterator[Proposal]:
     """`triu(ones)` as what is hidden: without the diagonal; `tril(ones, -1)` as what is seen: with it."""
     step = _TRIANGLES.get(called(call))
     if step is None or not call.args:

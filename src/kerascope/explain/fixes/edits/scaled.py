@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from kerascope.explain.fixes.edits.context import Context, Proposal, called
+from kerascope.promises import MASK
 
 
 def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
@@ -32,14 +33,15 @@ def _below_all(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
     """`max(h * mask)`: what is masked is below all others, not zero."""
     prefix = next((p for p in context.prefixes() if p.split(".")[-1] == "ops"), None)
     for mask, other in ((node.right, node.left), (node.left, node.right)):
-        if isinstance(node.op, ast.Mult) and prefix is not None and _flags(mask) and not _flags(other):
+        if (
+            isinstance(node.op, ast.Mult)
+            and prefix is not None
+            and MASK.search(ast.unparse(mask))
+            and not MASK.search(ast.unparse(other))
+        ):
             yield context.swap(
                 0.3, node, f"{prefix}.where({context.atom(mask)} > 0, {context.text(other)}, -1e9)"
             )
-
-
-def _flags(node: ast.expr) -> bool:
-    return any(word in ast.unparse(node) for word in ("mask", "valid", "real", "keep", "present", "observed"))
 
 
 def _turned(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
