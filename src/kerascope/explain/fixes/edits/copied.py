@@ -32,11 +32,9 @@ def propose(context: Context, node: ast.expr) -> Iterator[Proposal]:
 
 
 def _difference(context: Context, node: ast.BinOp) -> Iterator[Proposal]:
-    """`x - x`: another name of that shape on one side, or its other end; `d_neg - d_pos` the other way round."""
+    """`x - x`: another name of that shape on one side, or its other end."""
     if isinstance(node.left, ast.Name) and isinstance(node.right, ast.Name):
-        sign = "-" if isinstance(node.op, ast.Sub) else "/"
         if node.left.id != node.right.id:
-            yield context.swap(0.9, node, f"{node.right.id} {sign} {node.left.id}")
             return
         function = context.function(node)
         shape = context.shape(node.left)
