@@ -252,6 +252,18 @@ class ResidualSum(ResidualBlock):
         return x + ops.tanh(self.dense(x))
 
 
+class ResidualOfAFit(ResidualBlock):
+    """What is left of the input when what is told of it has been taken away."""
+
+    def call(self, x):
+        return x - self.dense(x)
+
+
+@healthy
+def what_is_left_is_a_residual_too():
+    return ResidualOfAFit()(tensor(4, 5))
+
+
 @faulty("wrong-argument", "ops.tanh(h)")
 def nothing_added_in_a_residual_block():
     return ResidualBlock()(tensor(4, 5))

@@ -53,7 +53,7 @@ def judge(moment: Moment) -> Verdict:
 
 
 def _adds(owner: ast.ClassDef) -> bool:
-    """Tells whether anything is added outside of `__init__`, or a layer that adds is made in it."""
+    """Tells whether anything is added or, as what is left of it, taken away; or a layer that adds is made."""
     for node in ast.walk(owner):
         if (
             isinstance(node, ast.Call)
@@ -61,6 +61,6 @@ def _adds(owner: ast.ClassDef) -> bool:
             and source.callee(node) != "add_weight"
         ):
             return True
-        if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Add):
+        if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, (ast.Add, ast.Sub)):
             return True
     return False

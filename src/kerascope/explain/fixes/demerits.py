@@ -62,7 +62,9 @@ def _causal(trial: Trial, instance: Any, result: np.ndarray, outcome: Outcome) -
     """Notes that what comes out for a step changes with the last step alone."""
     name = f"{type(instance).__name__} {type(instance).__doc__ or ''}"
     specs = trial.subject.specs()
-    if not _CAUSAL.search(name) or re.search(r"non.?causal|anti.?causal|bidirectional", name, re.IGNORECASE):
+    if not _CAUSAL.search(name) or re.search(
+        r"(non|anti|not).?causal|\bacausal|bidirectional", name, re.IGNORECASE
+    ):
         return
     steps = specs[0].shape[1] if specs and len(specs[0].shape) in (2, 3) else None
     if result.ndim < 2 or not isinstance(steps, int) or steps < 3 or result.shape[1] != steps:
@@ -200,8 +202,11 @@ def of_loss(trial: Trial, instance: Any, result: list[np.ndarray], outcome: Outc
 
 OVERLAP = "the loss is an overlap's by its name, and not 0 where both are equal"
 NEGATIVE = "the loss is a distance's or margin's by its name, and below 0"
-_OVERLAPS = re.compile(r"dice|iou|jaccard|tversky|overlap", re.IGNORECASE)
-_ABOVE = re.compile(r"hinge|margin|triplet|contrastive|squared|absolute|huber|euclid|distance", re.IGNORECASE)
+_OVERLAPS = re.compile(r"Dice|I[oO]U|Iou|(?<![a-z])(dice|iou)(?![a-z])|(?i:jaccard|tversky|overlap)")
+"""Not `indices` or `previous`, in which two of these stand as well."""
+_ABOVE = re.compile(
+    r"hinge|margin(?!al)|triplet|contrastive|squared|absolute|huber|euclid|distance", re.IGNORECASE
+)
 
 
 def _promised(trial: Trial, instance: Any, result: np.ndarray, outcome: Outcome) -> None:
