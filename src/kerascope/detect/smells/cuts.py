@@ -6,11 +6,9 @@ import ast
 import re
 import types
 
-import numpy as np
-
 from kerascope.detect.smells import flow, gradient, names, roles, source
 from kerascope.detect.smells.gradient import CHOOSING, Walk, compares
-from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array, differentiated, sample
+from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, differentiated, is_mask
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
 
@@ -156,7 +154,7 @@ def _matters(moment: Moment, walk: Walk, cut: Site, lost: set[str]) -> bool:
         return True
     given = source.parameters(moment.site)
     if moment.role == "layer":
-        gone = {name for name in gone if not _is_mask(name, moment.frame)}
+        gone = {name for name in gone if not is_mask(name, moment.frame)}
     if moment.role == "loss":
         predicted = set(given[1:2] or given)
         return bool(gone & predicted) and not walk.reached & predicted
@@ -169,12 +167,6 @@ def _matters(moment: Moment, walk: Walk, cut: Site, lost: set[str]) -> bool:
     if not _trains(moment.frame) or type(moment.value).__module__.startswith("tensorflow"):
         return True
     return any(differentiated(names.find(ast.Name(name), moment.frame)) for name in gone)
-
-
-def _is_mask(name: str, frame: types.FrameType) -> bool:
-    """Tells what only says yes or no, and is given so, which nothing has to learn from."""
-    values = array(names.find(ast.Name(name), frame))
-    return "mask" in name if values is None else bool(np.isin(sample(values), (0, 1)).all())
 
 
 def _trains(frame: types.FrameType | None) -> bool:

@@ -166,6 +166,12 @@ def span(values: np.ndarray) -> str:
         return f"{np.nanmin(values):.3g} to {np.nanmax(values):.3g}"
 
 
+def is_mask(name: str, frame: types.FrameType) -> bool:
+    """Tells whether a name holds what only says yes or no; where it has no values, whether it is called a mask."""
+    values = array(names.find(ast.Name(name), frame))
+    return "mask" in name if values is None else bool(np.isin(sample(values), (0, 1)).all())
+
+
 def is_variable(value: Any) -> bool:
     """Tells a variable or weight from a tensor that was computed."""
     name = type(value).__name__

@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from kerascope.detect.smells import flow, names, source
-from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array
+from kerascope.detect.smells.moment import CLEAR, Hit, Moment, Verdict, array, is_mask
 from kerascope.promises import MASK
 from kerascope.record.lines import Site
 from kerascope.values import Evidence
@@ -83,7 +83,8 @@ def judge_largest(moment: Moment) -> Verdict:
     for factor in product.children:
         event = moment.activation.last.get(factor)
         given = flow.sources(event, moment.activation).arguments if event is not None else set()
-        if event is None or len(given) != 1 or not MASK.search(next(iter(given))):
+        name = next(iter(given), "")
+        if len(given) != 1 or not MASK.search(name) or not is_mask(name, moment.frame):
             continue
         return Hit(
             "wrong-argument",
