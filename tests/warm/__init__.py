@@ -22,13 +22,16 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+_LONGEST = 80
 
 
 class Server:
     """The process that forks, and the command that has it do so."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="warm-")
+        # The path of a socket has at most 108 bytes.
+        short = "/tmp" if len(tempfile.gettempdir()) > _LONGEST else None
+        self._folder = tempfile.TemporaryDirectory(prefix="warm-", dir=short)
         self.python = Path(self._folder.name) / "python"
         place = str(self.python.with_name("socket"))
         line = shlex.join([sys.executable, "-SE", str(HERE / "launcher.py"), place, sys.executable])
