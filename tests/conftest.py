@@ -27,6 +27,10 @@ WATCH = ROOT / "tests" / "watch"
 # Before anything imports Keras: which backend, no chatter, and no keras.json of the person who runs the tests.
 BACKENDS = ("jax", "tensorflow", "torch")
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "jax")
+# Programs that tests start run in other folders than this one.
+if "PYTHONPATH" in os.environ:
+    _given = filter(None, os.environ["PYTHONPATH"].split(os.pathsep))
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, _given))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # A test that wants experiments asks for them; a minute of them after every run that goes wrong would take hours.
 os.environ["KERASCOPE_EXPERIMENTS"] = "0"
